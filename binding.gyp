@@ -1,0 +1,10 @@
+{
+  "includes": ["native/settings.gypi"],
+  "targets": [
+    {
+      "target_name": "pairmint",
+      "dependencies": ["mont_avx512ifma"],
+      "sources": ["<!@(node native/sources.mjs core addon)"]
+    }
+  ]
+}

@@ -1,0 +1,38 @@
+#ifndef NATIVE_CORE_OPENSSL_H_
+#define NATIVE_CORE_OPENSSL_H_
+
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+
+#include <memory>
+
+namespace pairmint::core {
+
+// Frees an OpenSSL object with its own function, so that unique_ptr stays one
+// pointer wide.
+template <auto kFree>
+struct OpenSslDeleter {
+  template <typename T>
+  void operator()(T *object) const {
+    kFree(object);
+  }
+};
+
+template <typename T, auto kFree>
+using OpenSslPtr = std::unique_ptr<T, OpenSslDeleter<kFree>>;
+
+// Numbers are cleared when freed: most of ours are secret, and telling them
+// apart is not worth a mistake.
+using BignumPtr = OpenSslPtr<BIGNUM, BN_clear_free>;
+using BnCtxPtr = OpenSslPtr<BN_CTX, BN_CTX_free>;
+using MontCtxPtr = OpenSslPtr<BN_MONT_CTX, BN_MONT_CTX_free>;
+using PkeyPtr = OpenSslPtr<EVP_PKEY, EVP_PKEY_free>;
+using PkeyCtxPtr = OpenSslPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using CipherCtxPtr = OpenSslPtr<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
+using CipherPtr = OpenSslPtr<EVP_CIPHER, EVP_CIPHER_free>;
+using MacPtr = OpenSslPtr<EVP_MAC, EVP_MAC_free>;
+using MacCtxPtr = OpenSslPtr<EVP_MAC_CTX, EVP_MAC_CTX_free>;
+
+}  // namespace pairmint::core
+
+#endif  // NATIVE_CORE_OPENSSL_H_

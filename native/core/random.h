@@ -1,0 +1,21 @@
+#ifndef NATIVE_CORE_RANDOM_H_
+#define NATIVE_CORE_RANDOM_H_
+
+#include "core/bytes.h"
+#include "core/status.h"
+
+namespace pairmint::core {
+
+// Fills `out` from OpenSSL's private DRBG (SP 800-90A CTR_DRBG, one a thread).
+// On failure `out` is wiped and the status is kEntropy.
+Status FillRandom(MutableByteSpan out);
+
+// Makes every FillRandom from now on fail after `calls` more calls; negative
+// turns it off. Only the tests' build has it.
+#if defined(PAIRMINT_TESTING)
+void FailRandomAfter(int calls);
+#endif
+
+}  // namespace pairmint::core
+
+#endif  // NATIVE_CORE_RANDOM_H_

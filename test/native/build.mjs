@@ -1,0 +1,5 @@
+// Builds the tests' addon; `npm test` runs this first.
+import { fileURLToPath } from 'node:url';
+import { build } from '../../native/install.mjs';
+
+build(fileURLToPath(new URL('.', import.meta.url)));
