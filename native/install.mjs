@@ -2,27 +2,41 @@
 // otherwise, with Node's own headers where they lie beside the node binary (official archives,
 // Docker images, most packages), so that nothing is downloaded.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** True when node was started with the module at `url`, also through a symbolic link. */
+export function runsAsScript(url) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
+}
+
 function hasPrebuild() {
-  if (!existsSync(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`))) return false;
+  // node-gyp-build prefers build/Release to a prebuild, so an old one there would be what runs:
+  // where somebody has built from source before, do it again.
+  if (existsSync(path.join(root, 'build/Release'))) return false;
+  if (!existsSync(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`))) {
+    return false;
+  }
   try {
     createRequire(import.meta.url)('node-gyp-build')(root);
     return true;
-  } catch {
+  } catch (error) {
+    console.error(`pairmint: building from source, as the prebuilt addon fails: ${error.message}`);
     return false;
   }
 }
 
 /** The folder above include/node of the running Node, or undefined. */
 export function nodeDirectory() {
-  const prefix = path.resolve(process.execPath, '../..');
-  return existsSync(path.join(prefix, 'include/node/node_api.h')) ? prefix : undefined;
+  const prefix = path.resolve(realpathSync(process.execPath), '../..');
+  const has = (file) => existsSync(path.join(prefix, 'include', file));
+  // Distributions that link Node to their own OpenSSL keep its headers outside include/node.
+  const complete = has('node/node_api.h') && (has('node/openssl/evp.h') || has('openssl/evp.h'));
+  return complete ? prefix : undefined;
 }
 
 /** Runs node-gyp in `directory`; ends the process with its status when it fails. */
@@ -36,14 +50,15 @@ export function build(directory) {
     shell: process.platform === 'win32',
   });
   if (status === 0) return;
+  const node = nodedir ? '' : ', and the headers of Node, which node-gyp downloads';
   console.error(
     `pairmint: the native addon could not be built${error ? ` (${error.message})` : ''}. ` +
-      'It needs a C++20 compiler (g++ 10 or later), make and python3; ' +
+      `It needs a C++20 compiler (g++ 10 or later), make and python3${node}; ` +
       'on Debian and Ubuntu: apt-get install g++ make python3',
   );
   process.exit(status || 1);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (runsAsScript(import.meta.url)) {
   if (process.argv.includes('--from-source') || !hasPrebuild()) build(root);
 }

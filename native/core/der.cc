@@ -50,8 +50,7 @@ void DerWriter::Integer(const BIGNUM *number) {
 void DerWriter::PaddedNumber(uint8_t tag, const BIGNUM *number, size_t len) {
   const size_t end = at_;
   uint8_t *out = Claim(len);
-  if (out != nullptr &&
-      BN_bn2binpad(number, out, static_cast<int>(len)) < 0) {
+  if (out != nullptr && BN_bn2binpad(number, out, static_cast<int>(len)) < 0) {
     ok_ = false;
   }
   Header(tag, end);

@@ -41,8 +41,7 @@ Status FillRandom(MutableByteSpan out) {
     if (PlantedFailure() ||
         RAND_priv_bytes(rest.data(), static_cast<int>(len)) != 1) {
       OPENSSL_cleanse(out.data(), out.size());
-      return Status(StatusCode::kEntropy,
-                    "the random number generator failed");
+      return Status(StatusCode::kEntropy, "the random number generator failed");
     }
     rest = rest.subspan(len);
   }

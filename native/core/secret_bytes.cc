@@ -31,8 +31,8 @@ std::atomic<bool> all_locked{true};
 
 uint8_t *MapPages(size_t size) {
 #if defined(_WIN32)
-  void *pages = VirtualAlloc(nullptr, size, MEM_COMMIT | MEM_RESERVE,
-                             PAGE_READWRITE);
+  void *pages =
+      VirtualAlloc(nullptr, size, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
   if (pages == nullptr) {
     std::abort();
   }

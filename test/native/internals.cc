@@ -1,11 +1,17 @@
-// The tests' addon: inner functions of the native code, exported as they are.
-// Each folder of native/ has its own internals_<folder>.cc with an Export
-// function that is called here.
-#include <napi.h>
+// The tests' addon: inner functions of the native code exported as they are,
+// and all functions of the real addon, so that failures can be planted under
+// them. Each internals_<part>.cc exports its part.
+#include "internals.h"
+
+#include "addon/exports.h"
 
 namespace {
 
-Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  pairmint::addon::ExportFunctions(env, exports);
+  pairmint::internals::ExportEnvelope(env, exports);
+  return exports;
+}
 
 }  // namespace
 

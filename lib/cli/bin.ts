@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { internalFailure } from './complaints.ts';
+import type { Context } from './context.ts';
+import { exitCodes } from './errors.ts';
+import { main } from './main.ts';
+import { StreamSink } from './stream-sink.ts';
+
+const stdout = new StreamSink(process.stdout);
+const stderr = new StreamSink(process.stderr);
+
+process.once('SIGINT', () => {
+  process.stderr.write('\n');
+  process.exit(exitCodes.interrupted);
+});
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${internalFailure(error)}\n`);
+  process.exit(exitCodes.general);
+});
+
+const open: Context['open'] = async (options) => {
+  const { Pairmint } = await import('../pairmint.ts');
+  return Pairmint.open(options);
+};
+
+const exitCode = await main(process.argv.slice(2), { stdout, stderr, open });
+const failure = await stdout.flush();
+if (failure !== undefined) {
+  stderr.write(`pairmint: cannot write the output: ${failure.message}\n`);
+}
+await stderr.flush();
+process.exit(failure === undefined ? exitCode : exitCodes.general);

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { internalFailure } from '../complaints.ts';
+import {
+  type Context,
+  type OwnOptions,
+  openOptions,
+  type Service,
+  withService,
+} from '../context.ts';
+import { defaultPlaces, type Places } from '../default-places.ts';
+import { isConfigurationFailure } from '../errors.ts';
+import type { RunCommand } from '../own-commands.ts';
+import { definition, wrap } from '../text-layout.ts';
+import {
+  checkNode,
+  checkRootKeyFile,
+  checkStoreFolder,
+  type Finding,
+  findAdvice,
+} from './findings.ts';
+
+const COLUMN = 18;
+
+/** Exit code 1 tells scripts that something is broken; advice alone is no failure. */
+export const run: RunCommand = async (_given, own, context) => {
+  const places = defaultPlaces(own);
+  const findings = [
+    checkNode(process.versions.node),
+    ...(await inspectAddon(context)),
+    ...(await inspectStore(context, own, places)),
+  ];
+  context.stdout.write(report(findings));
+  return findings.some((finding) => finding.isBroken) ? 1 : 0;
+};
+
+/** A store in memory needs the addon and nothing else. */
+async function inspectAddon(context: Context): Promise<Finding[]> {
+  return reporting('native addon', () =>
+    withService(context, { store: 'memory:' }, async (service) => describeCapabilities(service)),
+  );
+}
+
+function describeCapabilities(service: Service): Finding[] {
+  const { kernel, cpu, openssl, lockedMemory } = service.capabilities();
+  return [
+    { subject: 'native addon', text: `loaded, for ${process.platform}-${process.arch}` },
+    { subject: 'RSA kernel', text: kernel },
+    { subject: 'CPU', text: cpu },
+    { subject: 'OpenSSL', text: openssl },
+    {
+      subject: 'locked memory',
+      text: lockedMemory ? 'secrets are never swapped out' : 'the system refuses to lock secrets',
+    },
+    ...findAdvice({ lockedMemory }),
+  ];
+}
+
+/** Opening would make a store where there is none, so one that is absent is not opened. */
+async function inspectStore(context: Context, own: OwnOptions, places: Places): Promise<Finding[]> {
+  const { store, folder, rootKeyFile } = places;
+  if (folder !== undefined && !existsSync(path.join(folder, 'data.mdb'))) {
+    return [{ subject: 'store', text: `none yet at ${store}; the first operation makes it` }];
+  }
+  const opened = await reporting('store', () =>
+    withService(context, openOptions(own), async (service) => describeStore(service)),
+  );
+  return folder === undefined
+    ? opened
+    : [...opened, ...checkStoreFolder(folder), ...checkRootKeyFile(rootKeyFile, folder)];
+}
+
+function describeStore(service: Service): Finding[] {
+  const { url, region, accountId } = service.describeStore();
+  return [{ subject: 'store', text: `${url}, for account ${accountId} in ${region}` }];
+}
+
+/** A failure is a finding like any other. */
+async function reporting(subject: string, find: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!isConfigurationFailure(error)) {
+      return [{ subject, text: internalFailure(error), isBroken: true }];
+    }
+    const { message, hint } = error;
+    return [
+      { subject, text: message, isBroken: true, ...(hint !== undefined && { advice: hint }) },
+    ];
+  }
+}
+
+function report(findings: readonly Finding[]): string {
+  const facts = findings.flatMap(({ subject, text, isBroken }) =>
+    text === undefined ? [] : [definition(subject, isBroken ? `BROKEN: ${text}` : text, COLUMN)],
+  );
+  const advice = findings.flatMap((finding) => finding.advice ?? []);
+  const lines = advice.map((sentence) => `  - ${wrap(sentence, 4).trimStart()}`);
+  const hints = lines.length === 0 ? [] : ['', 'Could be better:', ...lines];
+  return `${[...facts, ...hints].join('\n')}\n`;
+}

@@ -1,0 +1,44 @@
+import type { OpenOptions, Pairmint } from '../pairmint.ts';
+
+export interface TextSink {
+  write(text: string): void;
+}
+
+/** What the command line needs of class Pairmint. */
+export type Service = Pick<Pairmint, 'call' | 'close' | 'capabilities' | 'describeStore'>;
+
+/** The world outside, as the program is given it. */
+export interface Context {
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  /** Opens the service. Nothing native is loaded before it is called. */
+  readonly open: (options: OpenOptions) => Promise<Service>;
+}
+
+/** The options that every command understands. */
+export interface OwnOptions {
+  readonly store?: string;
+  readonly rootKeyFile?: string;
+}
+
+/** Opens the service, lets `use` work with it and closes it, whatever happens. */
+export async function withService<T>(
+  context: Context,
+  options: OpenOptions,
+  use: (service: Service) => Promise<T>,
+): Promise<T> {
+  const onNotice = (message: string) => context.stderr.write(`pairmint: ${message}\n`);
+  const service = await context.open({ onNotice, ...options });
+  try {
+    return await use(service);
+  } finally {
+    await service.close();
+  }
+}
+
+export function openOptions({ store, rootKeyFile }: OwnOptions): OpenOptions {
+  return {
+    ...(store !== undefined && { store }),
+    ...(rootKeyFile !== undefined && { rootKey: { file: rootKeyFile } }),
+  };
+}

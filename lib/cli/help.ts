@@ -1,0 +1,148 @@
+import type { Shape } from '../model/shape.ts';
+import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { memberDescriptions } from './member-descriptions.ts';
+import { operationDescriptions, operationNames } from './operation-descriptions.ts';
+import { kebabCase, type RequestOption, requestOptions, structure } from './operation-options.ts';
+import { type OwnOption, ownCommands, sharedOptions } from './own-commands.ts';
+import { definition, wrap } from './text-layout.ts';
+import { packageVersion } from './version.ts';
+
+const COLUMN = 26;
+
+const environment = {
+  PAIRMINT_STORE: 'the store, where --store is not given',
+  PAIRMINT_ROOT_KEY_FILE: 'the root key file, where --root-key-file is not given',
+  PAIRMINT_HOME: 'the folder of the default store and root key; ~/.pairmint by default',
+} as const;
+
+const exitCodeMeanings = {
+  0: 'done',
+  252: 'the command or its parameters are wrong',
+  253: 'the store, the root key or the addon cannot be used',
+  254: 'the service refused the request',
+  255: 'anything else',
+  130: 'interrupted',
+} as const;
+
+/** `pairmint help`. */
+export function generalHelp(): string {
+  const operations = operationNames.map((name): [string, string] => [
+    kebabCase(name),
+    operationDescriptions[name]?.summary ?? '',
+  ]);
+  const commands = Object.entries(ownCommands).map(([name, { summary }]): [string, string] => [
+    name,
+    summary,
+  ]);
+  commands.push(['help [operation]', 'show this text, or all about an operation or command']);
+  commands.push(['version', 'show the version']);
+  return document([
+    `pairmint ${packageVersion()}: data key pairs compatible with AWS KMS, minted here`,
+    `Usage\n  pairmint <operation> [options]\n  pairmint kms <operation> [options]\n  pairmint <command> [options]`,
+    section('Operations', operations),
+    section('Commands', commands),
+    section('Options of every operation and command', sharedOptions.map(optionRow)),
+    section('Environment', Object.entries(environment)),
+    section('Exit codes', Object.entries(exitCodeMeanings)),
+    wrap('Options may be shortened as long as no other begins so. --help works everywhere.', 0),
+  ]);
+}
+
+/** `pairmint help <operation>`, out of the model and our own words. */
+export function operationHelp(operation: OperationName): string {
+  const name = kebabCase(operation);
+  const options = requestOptions(operation);
+  const { summary = '', description = '', example = '' } = operationDescriptions[operation] ?? {};
+  return document([
+    `pairmint ${name}: ${summary}`,
+    wrap(description, 2),
+    `Synopsis\n  pairmint ${name}\n${options.map(synopsis).join('\n')}`,
+    ...(options.length === 0 ? [] : [`Options\n${options.map(describeOption).join('\n')}`]),
+    section('Options of every operation', sharedOptions.map(optionRow)),
+    `Output\n${describeOutput(operation)}`,
+    `Example\n${wrap(`pairmint ${name} ${example}`.trimEnd(), 2)}`,
+  ]);
+}
+
+/** `pairmint help <command>`. */
+export function commandHelp(name: string): string {
+  const { summary = '', description = '', options = [] } = ownCommands[name] ?? {};
+  return document([
+    `pairmint ${name}: ${summary}`,
+    wrap(description, 2),
+    section('Options', [...options, ...sharedOptions].map(optionRow)),
+  ]);
+}
+
+function document(parts: readonly string[]): string {
+  return `${parts.join('\n\n')}\n`;
+}
+
+function section(title: string, rows: readonly (readonly [string, string])[]): string {
+  const lines = rows.map(([term, explanation]) => definition(term, explanation, COLUMN));
+  return [title, ...lines].join('\n');
+}
+
+function optionRow({ name, value, explanation }: OwnOption): [string, string] {
+  return [`${name} ${value}`, explanation];
+}
+
+function synopsis({ option, shape, isRequired }: RequestOption): string {
+  const { type } = shapes[shape];
+  const values = { boolean: `${option} | --no-${option.slice(2)}`, list: `${option} <value> ...` };
+  const form = type === 'boolean' || type === 'list' ? values[type] : `${option} <value>`;
+  return `      ${isRequired ? form : `[${form}]`}`;
+}
+
+function describeOption({ member, option, shape, isRequired }: RequestOption): string {
+  const { type } = shapes[shape];
+  const names = type === 'boolean' ? `${option} | --no-${option.slice(2)}` : option;
+  const traits = isRequired ? `${type}, required` : type;
+  const notes = [memberDescriptions[member] ?? '', ...formNotes(shapes[shape])];
+  const lines = notes.filter((note) => note !== '').map((note) => wrap(note, 6));
+  return [`  ${names} (${traits})`, ...lines].join('\n');
+}
+
+/** How a value of the shape is written, and which are allowed. */
+function formNotes(shape: Shape): string[] {
+  switch (shape.type) {
+    case 'string':
+      return shape.enum === undefined ? [] : [`One of: ${shape.enum.join(', ')}.`];
+    case 'blob':
+      return ['Base64, or fileb://FILE for the bytes of a file.'];
+    case 'integer':
+      return shape.min === undefined ? [] : [`From ${shape.min} to ${shape.max}.`];
+    case 'map':
+      return ['As Name1=value,Name2=value, as a JSON object, or in a file: file://FILE.'];
+    case 'structure':
+      return [`As ${shorthandForm(shape.members)}, or as a JSON object.`];
+    case 'list':
+      return listNotes(shape.member);
+    default:
+      return [];
+  }
+}
+
+function listNotes(member: ShapeName): string[] {
+  const shape = shapes[member];
+  if (shape.type === 'structure') {
+    return [`Each as ${shorthandForm(shape.members)}, or as a JSON object.`];
+  }
+  return shape.type === 'string' ? formNotes(shape) : [];
+}
+
+function shorthandForm(members: Readonly<Record<string, ShapeName>>): string {
+  return Object.entries(members)
+    .map(([name, shape]) => `${name}=${shapes[shape].type}`)
+    .join(',');
+}
+
+function describeOutput(operation: OperationName): string {
+  const { output } = operationShapes[operation];
+  if (output === undefined) {
+    return '  None.';
+  }
+  const members = Object.entries(structure(output).members);
+  const names = members.map(([name, shape]) => `${name} (${shapes[shape].type})`);
+  return wrap(`JSON with ${names.join(', ')}.`, 2);
+}

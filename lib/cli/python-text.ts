@@ -1,0 +1,102 @@
+import { Dictionary, JsonDictionary, type Value } from './value.ts';
+
+// The AWS CLI is a Python program and its complaints quote values and types in Python's spelling.
+// Scripts match on those texts, so they are kept.
+
+const simpleEscapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+/** A value as `str()` shows it: text bare, anything else as `repr()`. */
+export function pythonText(value: Value): string {
+  return typeof value === 'string' ? value : pythonRepr(value);
+}
+
+export function pythonRepr(value: Value): string {
+  if (typeof value === 'string') {
+    return quoted(value, escapeCharacter);
+  }
+  if (typeof value === 'number') {
+    return floatText(value);
+  }
+  if (value === null || typeof value === 'boolean') {
+    return value === null ? 'None' : value ? 'True' : 'False';
+  }
+  return typeof value === 'bigint' ? String(value) : compositeRepr(value);
+}
+
+export function pythonType(value: Value): string {
+  return `<class '${typeName(value)}'>`;
+}
+
+function typeName(value: Value): string {
+  if (value === null) {
+    return 'NoneType';
+  }
+  if (Array.isArray(value)) {
+    return 'list';
+  }
+  if (value instanceof Uint8Array) {
+    return 'bytes';
+  }
+  if (value instanceof Dictionary) {
+    return value instanceof JsonDictionary ? 'collections.OrderedDict' : 'dict';
+  }
+  const names = { string: 'str', bigint: 'int', number: 'float', boolean: 'bool' } as const;
+  return names[typeof value as keyof typeof names];
+}
+
+function compositeRepr(value: Uint8Array | Value[] | Dictionary): string {
+  if (value instanceof Uint8Array) {
+    return `b${quoted(Buffer.from(value).toString('latin1'), escapeByte)}`;
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(pythonRepr).join(', ')}]`;
+  }
+  if (value instanceof JsonDictionary) {
+    const pairs = [...value].map(([key, member]) => `(${pythonRepr(key)}, ${pythonRepr(member)})`);
+    return pairs.length === 0 ? 'OrderedDict()' : `OrderedDict([${pairs.join(', ')}])`;
+  }
+  const members = [...value].map(([key, member]) => `${pythonRepr(key)}: ${pythonRepr(member)}`);
+  return `{${members.join(', ')}}`;
+}
+
+function quoted(text: string, escape: (character: string) => string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const body = Array.from(text, (character) =>
+    character === quote ? `\\${quote}` : escape(character),
+  );
+  return quote + body.join('') + quote;
+}
+
+function escapeCharacter(character: string): string {
+  const simple = simpleEscapes[character];
+  if (simple !== undefined || character === ' ' || !/[\p{C}\p{Z}]/u.test(character)) {
+    return simple ?? character;
+  }
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  if (code.length <= 2) {
+    return `\\x${code.padStart(2, '0')}`;
+  }
+  return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
+}
+
+function escapeByte(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x7f ? escapeCharacter(character) : `\\x${code.toString(16)}`;
+}
+
+function floatText(value: number): string {
+  if (!Number.isFinite(value)) {
+    return String(value).toLowerCase().replace('infinity', 'inf');
+  }
+  const [digits = '', exponent] = (Math.abs(value) >= 1e16 ? value.toExponential() : String(value)) //
+    .split('e');
+  if (exponent !== undefined) {
+    return `${digits}e${exponent.charAt(0)}${exponent.slice(1).padStart(2, '0')}`;
+  }
+  return Object.is(value, -0) ? '-0.0' : Number.isInteger(value) ? `${digits}.0` : digits;
+}

@@ -1,0 +1,158 @@
+import type { ListShape, MapShape, Shape, StructureShape } from '../model/shape.ts';
+import { type ShapeName, shapes } from '../model/shapes.ts';
+import { decodeBase64 } from './base64.ts';
+import { ParameterError } from './errors.ts';
+import { memberShape } from './operation-options.ts';
+import { pythonText, pythonType } from './python-text.ts';
+import { Dictionary, type Value } from './value.ts';
+
+/**
+ * Turns the text of blobs into bytes, for the AWS CLI takes them as base64. Bytes from a `fileb://`
+ * stay as they are. Throws GeneralError for text that is not base64.
+ */
+export function decodeBlobs(name: ShapeName, value: Value): Value {
+  const shape = shapes[name];
+  if (shape.type === 'blob' && typeof value === 'string') {
+    return decodeBase64(value);
+  }
+  if (shape.type === 'list' && Array.isArray(value)) {
+    return value.map((item) => decodeBlobs(shape.member, item));
+  }
+  if (value instanceof Dictionary && (shape.type === 'structure' || shape.type === 'map')) {
+    for (const [key, member] of value) {
+      const memberName = memberShape(shape, key);
+      value.set(key, memberName === undefined ? member : decodeBlobs(memberName, member));
+    }
+  }
+  return value;
+}
+
+/**
+ * Refuses what AWS's clients refuse before they send anything: wrong types, missing and unknown
+ * members, and what is below a minimum. All else is left to the service. Throws ParameterError.
+ */
+export function checkRequest(name: ShapeName, request: Dictionary): void {
+  const problems = [...findProblems(name, request, '')];
+  if (problems.length > 0) {
+    throw new ParameterError(`Parameter validation failed:\n${problems.join('\n')}`);
+  }
+}
+
+const valueTypes = {
+  string: ['str'],
+  integer: ['int'],
+  boolean: ['bool'],
+  list: ['list', 'tuple'],
+  map: ['dict'],
+  structure: ['dict'],
+  blob: ['bytes', 'bytearray'],
+  timestamp: ['datetime.datetime'],
+} as const satisfies Record<Shape['type'], readonly string[]>;
+
+const isOfType: Readonly<Record<Shape['type'], (value: Value) => boolean>> = {
+  string: (value) => typeof value === 'string',
+  // Python's booleans are integers.
+  integer: (value) => typeof value === 'bigint' || typeof value === 'boolean',
+  boolean: (value) => typeof value === 'boolean',
+  list: Array.isArray,
+  map: (value) => value instanceof Dictionary,
+  structure: (value) => value instanceof Dictionary,
+  blob: (value) => value instanceof Uint8Array,
+  timestamp: (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
+};
+
+function* findProblems(name: ShapeName, value: Value, path: string): Generator<string> {
+  const shape = shapes[name];
+  if (!isOfType[shape.type](value)) {
+    yield wrongType(shape, value, path);
+    return;
+  }
+  yield* belowMinimum(shape, value, path);
+  if (value instanceof Dictionary) {
+    yield* dictionaryProblems(shape, value, path);
+  } else if (Array.isArray(value)) {
+    yield* itemProblems(shape as ListShape, value, path);
+  }
+}
+
+function wrongType(shape: Shape, value: Value, path: string): string {
+  const types: string[] = valueTypes[shape.type].map((type) => `<class '${type}'>`);
+  if (shape.type === 'blob') {
+    types.push('file-like object');
+  } else if (shape.type === 'timestamp') {
+    types.push('timestamp-string');
+  }
+  return (
+    `Invalid type for parameter ${shown(path)}, value: ${pythonText(value)}, ` +
+    `type: ${pythonType(value)}, valid types: ${types.join(', ')}`
+  );
+}
+
+function* belowMinimum(shape: Shape, value: Value, path: string): Generator<string> {
+  const minimum = 'min' in shape ? shape.min : undefined;
+  if (minimum === undefined || shape.type === 'blob') {
+    return;
+  }
+  if (shape.type === 'integer') {
+    if (Number(value) < minimum) {
+      yield `Invalid value for parameter ${shown(path)}, value: ${pythonText(value)}, ` +
+        `valid min value: ${minimum}`;
+    }
+    return;
+  }
+  const length = Array.from(value as string | Value[]).length;
+  if (length < minimum) {
+    yield `Invalid length for parameter ${shown(path)}, value: ${length}, ` +
+      `valid min length: ${minimum}`;
+  }
+}
+
+function* dictionaryProblems(shape: Shape, value: Dictionary, path: string): Generator<string> {
+  if (shape.type === 'structure') {
+    yield* memberProblems(shape, value, path);
+  } else {
+    yield* entryProblems(shape as MapShape, value, path);
+  }
+}
+
+function* memberProblems(
+  shape: StructureShape,
+  value: Dictionary,
+  path: string,
+): Generator<string> {
+  for (const required of shape.required ?? []) {
+    if (!value.has(required)) {
+      yield `Missing required parameter in ${shown(path)}: "${required}"`;
+    }
+  }
+  const known = new Map(Object.entries(shape.members));
+  for (const key of value.keys()) {
+    if (!known.has(key)) {
+      const names = [...known.keys()].join(', ');
+      yield `Unknown parameter in ${shown(path)}: "${key}", must be one of: ${names}`;
+    }
+  }
+  for (const [key, member] of value) {
+    const name = known.get(key);
+    if (name !== undefined) {
+      yield* findProblems(name, member, `${path}.${key}`);
+    }
+  }
+}
+
+function* entryProblems(shape: MapShape, value: Dictionary, path: string): Generator<string> {
+  for (const [key, member] of value) {
+    yield* findProblems(shape.key, key, `${path} (key: ${key})`);
+    yield* findProblems(shape.value, member, `${path}.${key}`);
+  }
+}
+
+function* itemProblems(shape: ListShape, value: Value[], path: string): Generator<string> {
+  for (const [index, item] of value.entries()) {
+    yield* findProblems(shape.member, item, `${path}[${index}]`);
+  }
+}
+
+function shown(path: string): string {
+  return path.replace(/^\./, '') || 'input';
+}

@@ -1,0 +1,13 @@
+/**
+ * What `Pairmint.open` rejects with when the store, its root key or the native addon cannot be
+ * used. `message` says what is wrong, `hint` what mends it, where we can tell.
+ */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.hint = options.hint;
+  }
+}

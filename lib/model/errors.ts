@@ -1,0 +1,97 @@
+interface Row {
+  readonly fault: 'client' | 'server';
+  readonly status: number;
+}
+
+const client: Row = { fault: 'client', status: 400 };
+const server: Row = { fault: 'server', status: 500 };
+
+/**
+ * Every exception: those of AWS's model, then those of its front end and of authorisation.
+ *
+ * The statuses are the ones seen on the wire. The model names others for some (NotFoundException
+ * 404, DisabledException 409, DryRunOperationException 412), but the JSON endpoint sends 400 for
+ * whatever is the client's fault.
+ */
+export const kmsErrors = {
+  AlreadyExistsException: client,
+  CloudHsmClusterInUseException: client,
+  CloudHsmClusterInvalidConfigurationException: client,
+  CloudHsmClusterNotActiveException: client,
+  CloudHsmClusterNotFoundException: client,
+  CloudHsmClusterNotRelatedException: client,
+  ConflictException: client,
+  CustomKeyStoreHasCMKsException: client,
+  CustomKeyStoreInvalidStateException: client,
+  CustomKeyStoreNameInUseException: client,
+  CustomKeyStoreNotFoundException: client,
+  DependencyTimeoutException: { fault: 'server', status: 503 },
+  DisabledException: client,
+  DryRunOperationException: client,
+  ExpiredImportTokenException: client,
+  IncorrectKeyException: client,
+  IncorrectKeyMaterialException: client,
+  IncorrectTrustAnchorException: client,
+  InvalidAliasNameException: client,
+  InvalidArnException: client,
+  InvalidCiphertextException: client,
+  InvalidGrantIdException: client,
+  InvalidGrantTokenException: client,
+  InvalidImportTokenException: client,
+  InvalidKeyUsageException: client,
+  InvalidMarkerException: client,
+  KMSInternalException: server,
+  KMSInvalidMacException: client,
+  KMSInvalidSignatureException: client,
+  KMSInvalidStateException: client,
+  KeyUnavailableException: server,
+  LimitExceededException: client,
+  MalformedPolicyDocumentException: client,
+  NotFoundException: client,
+  TagException: client,
+  UnsupportedOperationException: client,
+  XksKeyAlreadyInUseException: client,
+  XksKeyInvalidConfigurationException: client,
+  XksKeyNotFoundException: client,
+  XksProxyIncorrectAuthenticationCredentialException: client,
+  XksProxyInvalidConfigurationException: client,
+  XksProxyInvalidResponseException: client,
+  XksProxyUriEndpointInUseException: client,
+  XksProxyUriInUseException: client,
+  XksProxyUriUnreachableException: client,
+  XksProxyVpcEndpointServiceInUseException: client,
+  XksProxyVpcEndpointServiceInvalidConfigurationException: client,
+  XksProxyVpcEndpointServiceNotFoundException: client,
+
+  AccessDeniedException: client,
+  ExpiredTokenException: client,
+  IncompleteSignatureException: client,
+  InvalidSignatureException: client,
+  MissingAuthenticationTokenException: client,
+  NotAuthorizedException: client,
+  SerializationException: client,
+  ThrottlingException: client,
+  UnknownOperationException: client,
+  UnrecognizedClientException: client,
+  ValidationException: client,
+} as const satisfies Record<string, Row>;
+
+export type KmsErrorName = keyof typeof kmsErrors;
+
+/**
+ * What every failed request rejects with. `name` is AWS's exception name, so that callers can tell
+ * errors apart by it, as with AWS's SDK. `message` is empty where AWS sends none; `cause` then or
+ * otherwise may hold a detail that is meant for logs and never leaves the process.
+ */
+export class KmsError extends Error {
+  override readonly name: KmsErrorName;
+  readonly $fault: 'client' | 'server';
+  readonly httpStatusCode: number;
+
+  constructor(name: KmsErrorName, message = '', options?: ErrorOptions) {
+    super(message, options);
+    this.name = name;
+    this.$fault = kmsErrors[name].fault;
+    this.httpStatusCode = kmsErrors[name].status;
+  }
+}

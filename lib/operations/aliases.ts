@@ -1,0 +1,77 @@
+import { KmsError } from '../model/errors.ts';
+import type { Key } from '../store/key-directory.ts';
+import { requireNotPendingDeletion } from './key-checks.ts';
+import { keyReference, ownAlias } from './key-lookup.ts';
+import type { Operation } from './operation.ts';
+
+// AWS's quota: aliases per KMS key.
+const maxAliases = 50;
+
+/** KMS API Reference, CreateAlias. */
+export const createAlias: Operation<'CreateAlias'> = {
+  name: 'CreateAlias',
+  async run(services, { AliasName, TargetKeyId }) {
+    checkName(AliasName);
+    const target = keyReference(services, 'CreateAlias', TargetKeyId);
+    await services.keys.createAlias(ownAlias(services, AliasName), target, (key) => {
+      requireNotPendingDeletion(key);
+      requireRoom(key);
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, UpdateAlias. */
+export const updateAlias: Operation<'UpdateAlias'> = {
+  name: 'UpdateAlias',
+  async run(services, { AliasName, TargetKeyId }) {
+    checkName(AliasName);
+    const target = keyReference(services, 'UpdateAlias', TargetKeyId);
+    await services.keys.updateAlias(ownAlias(services, AliasName), target, (key, current) => {
+      requireNotPendingDeletion(key);
+      requireSameKind(key, current);
+      if (key.arn !== current.arn) requireRoom(key);
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, DeleteAlias. */
+export const deleteAlias: Operation<'DeleteAlias'> = {
+  name: 'DeleteAlias',
+  async run(services, { AliasName }) {
+    checkName(AliasName);
+    await services.keys.deleteAlias(ownAlias(services, AliasName));
+    return {};
+  },
+};
+
+function checkName(name: string): void {
+  if (!name.startsWith('alias/') || name === 'alias/') {
+    throw new KmsError(
+      'ValidationException',
+      'Alias must start with the prefix "alias/". Please see ' +
+        'https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
+    );
+  }
+  if (name.startsWith('alias/aws/')) throw new KmsError('NotAuthorizedException');
+}
+
+function requireRoom({ arn, record }: Key): void {
+  if (record.aliases.length < maxAliases) return;
+  throw new KmsError('LimitExceededException', `${arn} has ${maxAliases} aliases, the most it can have.`);
+}
+
+function requireSameKind({ record: next }: Key, { record: current }: Key): void {
+  const symmetric = (spec: string) => spec === 'SYMMETRIC_DEFAULT';
+  if (
+    next.keyUsage === current.keyUsage &&
+    symmetric(next.keySpec) === symmetric(current.keySpec)
+  ) {
+    return;
+  }
+  throw new KmsError(
+    'ValidationException',
+    'An alias can only be moved to a key of the same type and key usage.',
+  );
+}

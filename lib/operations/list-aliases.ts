@@ -1,0 +1,45 @@
+import type { CheckedRequest } from '../model/request.ts';
+import type { Alias } from '../store/key-directory.ts';
+import { keyReference } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import { type PageRequest, page } from './pages.ts';
+
+/** KMS API Reference, ListAliases. */
+export const listAliases: Operation<'ListAliases'> = {
+  name: 'ListAliases',
+  async run(services, request) {
+    const { items, ...more } = await page(
+      request,
+      { usual: 50, most: 100 },
+      await sourceOf(services, request),
+      nameAfterPrefix,
+    );
+    return {
+      Aliases: items.map(({ record, arn, targetKeyId }) => ({
+        AliasName: record.name,
+        AliasArn: arn,
+        TargetKeyId: targetKeyId,
+        CreationDate: new Date(record.creationDate),
+        LastUpdatedDate: new Date(record.lastUpdatedDate),
+      })),
+      ...more,
+    };
+  },
+};
+
+async function sourceOf(
+  services: Services,
+  { KeyId }: CheckedRequest<'ListAliases'>,
+): Promise<(wanted: PageRequest) => Promise<Alias[]>> {
+  if (KeyId === undefined) return (wanted) => services.keys.listAliases(services, wanted);
+  const key = await services.keys.find(keyReference(services, 'ListAliases', KeyId));
+  return async ({ after, limit }) =>
+    services.keys
+      .aliasesOf(key)
+      .filter((alias) => after === undefined || nameAfterPrefix(alias) > after)
+      .slice(0, limit);
+}
+
+function nameAfterPrefix({ record }: Alias): string {
+  return record.name.slice('alias/'.length);
+}

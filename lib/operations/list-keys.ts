@@ -1,0 +1,16 @@
+import type { Operation } from './operation.ts';
+import { page } from './pages.ts';
+
+/** KMS API Reference, ListKeys. */
+export const listKeys: Operation<'ListKeys'> = {
+  name: 'ListKeys',
+  async run(services, request) {
+    const { items, ...more } = await page(
+      request,
+      { usual: 100, most: 1000 },
+      (wanted) => services.keys.listKeys(services, wanted),
+      ({ record }) => record.keyId,
+    );
+    return { Keys: items.map(({ arn, record }) => ({ KeyId: record.keyId, KeyArn: arn })), ...more };
+  },
+};

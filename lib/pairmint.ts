@@ -1,0 +1,143 @@
+import os from 'node:os';
+import { ConfigurationError } from './configuration-error.ts';
+import { KmsError } from './model/errors.ts';
+import { type CheckedRequest, parseRequest } from './model/request.ts';
+import type { Requests, Responses } from './model/types.ts';
+import { loadNative, type Native } from './native.ts';
+import { isOffered, type OfferedOperation, operations } from './operations/index.ts';
+import type { Operation, Services } from './operations/operation.ts';
+import { KeyDirectory } from './store/key-directory.ts';
+import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
+
+export { ConfigurationError };
+
+export interface OpenOptions extends StoreOptions {
+  /** Told, in a sentence for people, that a store was made. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
+/** What runs here. */
+export interface Capabilities {
+  /** The kernel that searches RSA primes. */
+  readonly kernel: string;
+  readonly cpu: string;
+  /** The OpenSSL inside Node.js. */
+  readonly openssl: string;
+  readonly node: string;
+  /** Whether the system let every secret be locked in memory and kept out of core dumps. */
+  readonly lockedMemory: boolean;
+}
+
+export interface StoreDescription {
+  readonly url: string;
+  /** Undefined where the root key was given as bytes, or lives and dies with a memory store. */
+  readonly rootKeyFile: string | undefined;
+  readonly region: string;
+  readonly accountId: string;
+}
+
+type Operations = {
+  [O in OfferedOperation as Uncapitalize<O>]: (request: Requests[O]) => Promise<Responses[O]>;
+};
+
+/**
+ * A key management service in this process: one method per KMS operation, named as in AWS's API
+ * with a small first letter. Requests and responses have the members of `@aws-sdk/client-kms`
+ * (blobs are Uint8Array, timestamps Date); failures reject with KmsError.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor's table defines them all
+export interface Pairmint extends Operations {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: as above
+export class Pairmint {
+  readonly #services: Services;
+  readonly #opened: OpenedStore;
+  #closed = false;
+
+  private constructor(native: Native, opened: OpenedStore) {
+    const { store, rootKey, identity } = opened;
+    const now = Date.now;
+    this.#opened = opened;
+    this.#services = {
+      native,
+      keys: new KeyDirectory({ store, native, rootKey, now }),
+      region: identity.region,
+      accountId: identity.accountId,
+      now,
+    };
+  }
+
+  /**
+   * Opens a store, and makes it with its root key where there is none.
+   *
+   * @throws ConfigurationError where the store, the root key or the native addon cannot be used
+   */
+  static async open(options: OpenOptions = {}): Promise<Pairmint> {
+    const native = loadNative();
+    const opened = await openStore(native, options);
+    if (opened.created && opened.rootKeyFile !== undefined) {
+      options.onNotice?.(
+        `made a new store at ${opened.store.url}, its root key in ${opened.rootKeyFile}`,
+      );
+    }
+    return new Pairmint(native, opened);
+  }
+
+  /**
+   * Runs the operation called `name`; the doors that get names from outside come in here.
+   *
+   * @param request members as the operation's method takes them, unchecked
+   * @throws KmsError, as every method does
+   */
+  async call(name: string, request: unknown): Promise<object> {
+    if (!isOffered(name)) throw new KmsError('UnknownOperationException');
+    if (this.#closed) throw new Error('this Pairmint has been closed');
+    const operation = operations[name] as Operation<OfferedOperation>;
+    const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
+    try {
+      return await operation.run(this.#services, checked);
+    } catch (error) {
+      if (error instanceof KmsError) throw error;
+      throw new KmsError('KMSInternalException', 'internal failure', { cause: error });
+    }
+  }
+
+  capabilities(): Capabilities {
+    return {
+      ...this.#services.native.capabilities(),
+      cpu: os.cpus()[0]?.model ?? process.arch,
+      node: process.versions.node,
+    };
+  }
+
+  describeStore(): StoreDescription {
+    const { store, rootKeyFile, identity } = this.#opened;
+    const { region, accountId } = identity;
+    return { url: store.url, rootKeyFile, region, accountId };
+  }
+
+  /** Closes the store; requests that run meanwhile may fail. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#opened.store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+for (const name of Object.keys(operations) as OfferedOperation[]) {
+  Object.defineProperty(Pairmint.prototype, methodOf(name), {
+    value(this: Pairmint, request: unknown) {
+      return this.call(name, request ?? {});
+    },
+    writable: true,
+    configurable: true,
+  });
+}
+
+function methodOf(name: string): string {
+  return name.charAt(0).toLowerCase() + name.slice(1);
+}

@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs';
+import { type Database, open } from 'lmdb';
+import { ConfigurationError } from '../configuration-error.ts';
+import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
+
+// Sorts after every character that a path may have.
+const afterAll = '\uffff';
+
+/** Keys in a folder, shared by the processes of one machine: LMDB through the lmdb package. */
+export class LmdbStore implements KeyStore {
+  readonly url: string;
+  readonly #db: Database<Buffer, string>;
+
+  private constructor(url: string, db: Database<Buffer, string>) {
+    this.url = url;
+    this.#db = db;
+  }
+
+  /** @throws ConfigurationError where the folder cannot be written or holds no store */
+  static open(folder: string): LmdbStore {
+    const url = `lmdb:${folder}`;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const db = open<Buffer, string>({
+        path: folder,
+        noSubdir: false,
+        encoding: 'binary',
+        // The default resolves a commit before it is on disk.
+        overlappingSync: false,
+      });
+      return new LmdbStore(url, db);
+    } catch (cause) {
+      throw new ConfigurationError(`the store ${url} cannot be opened: ${reasonOf(cause)}`, {
+        hint: 'name another folder with PAIRMINT_STORE=lmdb:FOLDER or --store, or restore this one',
+        cause,
+      });
+    }
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return this.#db.get(path);
+  }
+
+  async list(
+    prefix: string,
+    { after, limit }: { after?: string | undefined; limit: number },
+  ): Promise<Entry[]> {
+    const range = this.#db.getRange({
+      start: after ?? prefix,
+      exclusiveStart: after !== undefined,
+      end: prefix + afterAll,
+      limit,
+    });
+    return Array.from(range, ({ key, value }) => ({ path: key, value }));
+  }
+
+  async commit(changes: readonly Change[]): Promise<boolean> {
+    return this.#db.transaction(() => {
+      if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
+        return false;
+      }
+      for (const { path, next } of changes) {
+        if (next === undefined) this.#db.remove(path);
+        else this.#db.put(path, Buffer.from(next));
+      }
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,28 @@
+#ifndef NATIVE_ADDON_FUNCTIONS_H_
+#define NATIVE_ADDON_FUNCTIONS_H_
+
+#include <napi.h>
+
+namespace pairmint::addon {
+
+// The functions that JavaScript can call; lib/native.ts has the same names
+// and says what they take and give.
+
+Napi::Value Capabilities(const Napi::CallbackInfo &info);
+
+Napi::Value OpenRootKey(const Napi::CallbackInfo &info);
+Napi::Value CreateRootKey(const Napi::CallbackInfo &info);
+Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info);
+Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info);
+Napi::Value StateMac(const Napi::CallbackInfo &info);
+
+Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info);
+Napi::Value GenerateDataKey(const Napi::CallbackInfo &info);
+Napi::Value GenerateRandom(const Napi::CallbackInfo &info);
+Napi::Value Encrypt(const Napi::CallbackInfo &info);
+Napi::Value Decrypt(const Napi::CallbackInfo &info);
+Napi::Value ReEncrypt(const Napi::CallbackInfo &info);
+
+}  // namespace pairmint::addon
+
+#endif  // NATIVE_ADDON_FUNCTIONS_H_

@@ -1,0 +1,97 @@
+// What lib/store needs of the root key: it is read, used and wiped here and
+// JavaScript holds a handle.
+#include "addon/functions.h"
+#include "addon/job.h"
+#include "addon/values.h"
+#include "core/random.h"
+#include "envelope/record.h"
+#include "envelope/root_key.h"
+
+namespace pairmint::addon {
+namespace {
+
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+using envelope::KeyMaterial;
+
+Napi::Value Throw(Napi::Env env, const Status &status) {
+  ToError(env, status).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+}  // namespace
+
+Napi::Value OpenRootKey(const Napi::CallbackInfo &info) {
+  auto key = std::make_shared<SecretBytes>();
+  if (info[0].IsString()) {
+    const Status status =
+        envelope::ReadRootKey(info[0].As<Napi::String>(), key.get());
+    if (!status.ok()) {
+      return Throw(info.Env(), status);
+    }
+  } else if (info[0].IsUndefined()) {
+    *key = SecretBytes(envelope::kRootKeyLen);
+    const Status status = core::FillRandom(key->mutable_span());
+    if (!status.ok()) {
+      return Throw(info.Env(), status);
+    }
+  } else {
+    *key = SecretBytes(BytesOf(info[0]));
+  }
+  if (key->size() != envelope::kRootKeyLen) {
+    return Throw(info.Env(), Status(StatusCode::kRootKeyRefused,
+                                    "a root key has exactly 32 bytes"));
+  }
+  return ToHandle<SecretBytes>(info.Env(), std::move(key));
+}
+
+Napi::Value CreateRootKey(const Napi::CallbackInfo &info) {
+  bool created = false;
+  const Status status =
+      envelope::CreateRootKey(info[0].As<Napi::String>(), &created);
+  if (!status.ok()) {
+    return Throw(info.Env(), status);
+  }
+  return Napi::Boolean::New(info.Env(), created);
+}
+
+Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
+  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  envelope::Record record;
+  const Status status = envelope::CreateRecord(
+      root_key->span(), ArrayOf<envelope::kKeyIdLen>(info[1]), BytesOf(info[2]),
+      &record);
+  if (!status.ok()) {
+    return Throw(info.Env(), status);
+  }
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("header", ToUint8Array(info.Env(), record.header));
+  out.Set("wrapped", ToUint8Array(info.Env(), record.wrapped));
+  return out;
+}
+
+Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
+  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  auto material = std::make_shared<KeyMaterial>();
+  const Status status = envelope::OpenRecord(root_key->span(), BytesOf(info[1]),
+                                             BytesOf(info[2]), material.get());
+  if (!status.ok()) {
+    return Throw(info.Env(), status);
+  }
+  return ToHandle<KeyMaterial>(info.Env(), std::move(material));
+}
+
+Napi::Value StateMac(const Napi::CallbackInfo &info) {
+  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  std::array<uint8_t, 32> mac;
+  const Status status = envelope::StateMac(
+      root_key->span(), ArrayOf<envelope::kKeyIdLen>(info[1]), BytesOf(info[2]),
+      mac);
+  if (!status.ok()) {
+    return Throw(info.Env(), status);
+  }
+  return ToUint8Array(info.Env(), mac);
+}
+
+}  // namespace pairmint::addon

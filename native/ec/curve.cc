@@ -1,0 +1,190 @@
+#include "ec/curve.h"
+
+#include <openssl/obj_mac.h>
+
+#include <array>
+#include <cstring>
+
+#include "core/der.h"
+#include "core/random.h"
+
+namespace pairmint::ec {
+namespace {
+
+using core::BignumPtr;
+using core::BnCtxPtr;
+using core::ByteSpan;
+using core::DerWriter;
+using core::KeyPair;
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+
+using PointPtr = core::OpenSslPtr<EC_POINT, EC_POINT_clear_free>;
+
+constexpr std::array<uint8_t, 9> kEcPublicKeyOid = {
+    0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+constexpr std::array<uint8_t, 10> kP256Oid = {0x06, 0x08, 0x2a, 0x86, 0x48,
+                                              0xce, 0x3d, 0x03, 0x01, 0x07};
+constexpr std::array<uint8_t, 7> kP384Oid = {0x06, 0x05, 0x2b, 0x81,
+                                             0x04, 0x00, 0x22};
+constexpr std::array<uint8_t, 7> kP521Oid = {0x06, 0x05, 0x2b, 0x81,
+                                             0x04, 0x00, 0x23};
+constexpr std::array<uint8_t, 7> kSecp256k1Oid = {0x06, 0x05, 0x2b, 0x81,
+                                                  0x04, 0x00, 0x0a};
+// 1.2.156.10197.1.301, GM/T 0006
+constexpr std::array<uint8_t, 10> kSm2Oid = {0x06, 0x08, 0x2a, 0x81, 0x1c,
+                                             0xcf, 0x55, 0x01, 0x82, 0x2d};
+
+constexpr std::array<Curve, 5> kCurves = {{
+    {"P-256", NID_X9_62_prime256v1, 32, kP256Oid, 0},
+    {"P-384", NID_secp384r1, 48, kP384Oid, 0},
+    {"P-521", NID_secp521r1, 66, kP521Oid, 0},
+    {"secp256k1", NID_secp256k1, 32, kSecp256k1Oid, 0},
+    {"SM2", NID_sm2, 32, kSm2Oid, 1},
+}};
+
+constexpr size_t kMaxFieldLen = 66;
+constexpr size_t kMaxPointLen = 1 + 2 * kMaxFieldLen;
+constexpr size_t kMaxEncodedLen = 256;
+
+constexpr std::array<uint8_t, 3> kVersion0 = {0x02, 0x01, 0x00};
+constexpr std::array<uint8_t, 3> kVersion1 = {0x02, 0x01, 0x01};
+constexpr uint8_t kSequence = 0x30;
+constexpr uint8_t kOctetString = 0x04;
+constexpr uint8_t kBitString = 0x03;
+constexpr uint8_t kContext1 = 0xa1;
+
+Status Failed() {
+  return Status(StatusCode::kInternal, "EC key generation failed");
+}
+
+// Built once a process: making a group takes longer than using it.
+const EC_GROUP *Group(const Curve &curve) {
+  static const std::array<const EC_GROUP *, kCurves.size()> kGroups = [] {
+    std::array<const EC_GROUP *, kCurves.size()> groups;
+    for (size_t i = 0; i < kCurves.size(); i++) {
+      groups[i] = EC_GROUP_new_by_curve_name(kCurves[i].nid);
+    }
+    return groups;
+  }();
+  return kGroups[static_cast<size_t>(&curve - kCurves.data())];
+}
+
+// FIPS 186-5, A.2.2: c of N bits, refused above n - 2 (n - 3 for SM2), d = c+1.
+Status DrawPrivateKey(const Curve &curve, const EC_GROUP *group, BIGNUM *out) {
+  const BignumPtr limit(BN_dup(EC_GROUP_get0_order(group)));
+  if (limit == nullptr ||
+      BN_sub_word(limit.get(), 2 + curve.order_margin) != 1) {
+    return Failed();
+  }
+  const size_t excess_bits =
+      curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
+  SecretBytes c(curve.field_len);
+  // n is at least 2^(N-1), so each draw passes with probability 1/2 or more.
+  do {
+    PAIRMINT_RETURN_IF_ERROR(core::FillRandom(c.mutable_span()));
+    c.data()[0] &= static_cast<uint8_t>(0xff >> excess_bits);
+    if (BN_bin2bn(c.data(), static_cast<int>(c.size()), out) == nullptr) {
+      return Failed();
+    }
+  } while (BN_cmp(out, limit.get()) > 0);  // leaks only refused candidates
+  return BN_add_word(out, 1) == 1 ? Status::Ok() : Failed();
+}
+
+// The uncompressed point d * G (SEC 1, 2.3.3) into `out`.
+bool PublicPoint(const Curve &curve, const BIGNUM *d,
+                 core::MutableByteSpan out) {
+  const EC_GROUP *group = Group(curve);
+  const BnCtxPtr ctx(BN_CTX_new());
+  if (group == nullptr || ctx == nullptr) {
+    return false;
+  }
+  const PointPtr point(EC_POINT_new(group));
+  return point != nullptr &&
+         EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) ==
+             1 &&
+         EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED,
+                            out.data(), out.size(), ctx.get()) == out.size();
+}
+
+void WriteAlgorithm(const Curve &curve, DerWriter *der) {
+  const size_t end = der->position();
+  der->Bytes(curve.oid);
+  der->Bytes(kEcPublicKeyOid);
+  der->Header(kSequence, end);
+}
+
+void WritePoint(ByteSpan point, DerWriter *der) {
+  const size_t end = der->position();
+  der->Bytes(point);
+  der->Byte(0);  // unused bits of the BIT STRING
+  der->Header(kBitString, end);
+}
+
+void WritePublic(const Curve &curve, ByteSpan point, DerWriter *der) {
+  const size_t end = der->position();
+  WritePoint(point, der);
+  WriteAlgorithm(curve, der);
+  der->Header(kSequence, end);
+}
+
+void WritePrivate(const Curve &curve, const BIGNUM *d, ByteSpan point,
+                  DerWriter *der) {
+  const size_t end = der->position();
+  WritePoint(point, der);
+  der->Header(kContext1, end);
+  der->PaddedNumber(kOctetString, d, curve.field_len);
+  der->Bytes(kVersion1);
+  der->Header(kSequence, end);
+  der->Header(kOctetString, end);
+  WriteAlgorithm(curve, der);
+  der->Bytes(kVersion0);
+  der->Header(kSequence, end);
+}
+
+}  // namespace
+
+const Curve *FindCurve(const char *name) {
+  for (const Curve &curve : kCurves) {
+    if (strcmp(curve.name, name) == 0) {
+      return &curve;
+    }
+  }
+  return nullptr;
+}
+
+Status Encode(const Curve &curve, const BIGNUM *d, KeyPair *out) {
+  std::array<uint8_t, kMaxPointLen> point_buffer;
+  const core::MutableByteSpan point(point_buffer.data(),
+                                    1 + 2 * curve.field_len);
+  if (!PublicPoint(curve, d, point)) {
+    return Failed();
+  }
+  std::array<uint8_t, kMaxEncodedLen> public_buffer;
+  SecretBytes private_buffer(kMaxEncodedLen);
+  DerWriter public_der(public_buffer);
+  DerWriter private_der(private_buffer.mutable_span());
+  WritePublic(curve, point, &public_der);
+  WritePrivate(curve, d, point, &private_der);
+  if (!public_der.ok() || !private_der.ok()) {
+    return Failed();
+  }
+  const ByteSpan spki = public_der.written();
+  out->public_key.assign(spki.begin(), spki.end());
+  out->private_key = SecretBytes(private_der.written());
+  return Status::Ok();
+}
+
+Status Mint(const Curve &curve, KeyPair *out) {
+  const EC_GROUP *group = Group(curve);
+  const BignumPtr d(BN_new());
+  if (group == nullptr || d == nullptr) {
+    return Failed();
+  }
+  BN_set_flags(d.get(), BN_FLG_CONSTTIME);
+  PAIRMINT_RETURN_IF_ERROR(DrawPrivateKey(curve, group, d.get()));
+  return Encode(curve, d.get(), out);
+}
+
+}  // namespace pairmint::ec

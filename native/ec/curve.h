@@ -1,0 +1,40 @@
+#ifndef NATIVE_EC_CURVE_H_
+#define NATIVE_EC_CURVE_H_
+
+#include <openssl/ec.h>
+
+#include "core/key_pair.h"
+#include "core/openssl.h"
+#include "core/status.h"
+
+namespace pairmint::ec {
+
+// Curve is one row of the table of short Weierstrass curves.
+struct Curve {
+  const char *name;
+  int nid;
+  // Bytes of a private key and of each coordinate (SEC 1, 2.3.5).
+  size_t field_len;
+  // The curve's OBJECT IDENTIFIER, tag and length included.
+  core::ByteSpan oid;
+  // d is in [1, n - 1 - order_margin]. SM2 excludes n - 1, whose signatures
+  // need the inverse of 1 + d = 0 (GB/T 32918.1, 6.1).
+  unsigned order_margin;
+};
+
+// The curve called `name` ("P-256", "P-384", "P-521", "secp256k1", "SM2"), or
+// nullptr.
+const Curve *FindCurve(const char *name);
+
+// Draws a private key by rejection (FIPS 186-5 A.2.2) and computes its public
+// key with OpenSSL's constant-time multiplication.
+core::Status Mint(const Curve &curve, core::KeyPair *out);
+
+// Encodes the pair of the private key `d`: SubjectPublicKeyInfo with the named
+// curve and the uncompressed point (RFC 5480), and PrivateKeyInfo around an
+// ECPrivateKey (RFC 5915) without parameters and with the public key.
+core::Status Encode(const Curve &curve, const BIGNUM *d, core::KeyPair *out);
+
+}  // namespace pairmint::ec
+
+#endif  // NATIVE_EC_CURVE_H_

@@ -1,0 +1,148 @@
+#include "envelope/root_key.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/random.h"
+#include "envelope/record.h"
+
+namespace pairmint::envelope {
+namespace {
+
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+
+class File {
+ public:
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  ~File() {
+    if (descriptor_ >= 0) {
+      close(descriptor_);
+    }
+  }
+  File(const File &) = delete;
+  File &operator=(const File &) = delete;
+
+  [[nodiscard]] bool open() const { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+Status IoError(const std::string &what, const std::string &path) {
+  return Status(StatusCode::kIo, what + " " + path + ": " + strerror(errno));
+}
+
+Status CheckFile(const File &file, const std::string &path) {
+  struct stat info;
+  if (fstat(file.descriptor(), &info) != 0) {
+    return IoError("cannot read the root key file", path);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "the root key file " + path + " is not a regular file");
+  }
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "the root key file " + path +
+                      " can be read by others; mend it with: chmod 600 '" +
+                      path + "'");
+  }
+  if (info.st_size != static_cast<off_t>(kRootKeyLen)) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "the root key file " + path + " must hold exactly " +
+                      std::to_string(kRootKeyLen) + " raw bytes, not " +
+                      std::to_string(info.st_size));
+  }
+  return Status::Ok();
+}
+
+// Whether all of `bytes` went through; `transfer` is read or write.
+template <typename Transfer, typename Byte>
+bool TransferAll(Transfer transfer, int descriptor, Byte *bytes, size_t len) {
+  while (len > 0) {
+    const ssize_t done = transfer(descriptor, bytes, len);
+    if (done < 0 && errno == EINTR) {
+      continue;
+    }
+    if (done <= 0) {
+      return false;
+    }
+    bytes += done;
+    len -= static_cast<size_t>(done);
+  }
+  return true;
+}
+
+std::string DirectoryOf(const std::string &path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool SyncDirectory(const std::string &path) {
+  const File directory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return directory.open() && fsync(directory.descriptor()) == 0;
+}
+
+Status WriteKey(const std::string &path) {
+  SecretBytes key(kRootKeyLen);
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(key.mutable_span()));
+  const File file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.open() ||
+      !TransferAll(::write, file.descriptor(), key.data(), key.size()) ||
+      fsync(file.descriptor()) != 0) {
+    return IoError("cannot write the root key file", path);
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status ReadRootKey(const std::string &path, SecretBytes *out) {
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.open()) {
+    if (errno == ENOENT) {
+      return Status(StatusCode::kRootKeyMissing,
+                    "there is no root key file " + path);
+    }
+    return IoError("cannot read the root key file", path);
+  }
+  PAIRMINT_RETURN_IF_ERROR(CheckFile(file, path));
+  SecretBytes key(kRootKeyLen);
+  if (!TransferAll(::read, file.descriptor(), key.data(), key.size())) {
+    return IoError("cannot read the root key file", path);
+  }
+  *out = std::move(key);
+  return Status::Ok();
+}
+
+Status CreateRootKey(const std::string &path, bool *created) {
+  // Written under another name and then linked, which fails where the name is
+  // taken: of two processes one makes the key and neither sees half of it.
+  const std::string draft = path + "." + std::to_string(getpid()) + ".new";
+  Status written = WriteKey(draft);
+  if (written.ok()) {
+    *created = link(draft.c_str(), path.c_str()) == 0;
+    if (!*created && errno != EEXIST) {
+      written = IoError("cannot write the root key file", path);
+    }
+  }
+  unlink(draft.c_str());
+  PAIRMINT_RETURN_IF_ERROR(written);
+  if (!SyncDirectory(DirectoryOf(path))) {
+    return IoError("cannot write the folder of the root key file", path);
+  }
+  return Status::Ok();
+}
+
+}  // namespace pairmint::envelope

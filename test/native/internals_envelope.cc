@@ -1,0 +1,202 @@
+// core/, ec/, envelope/ and rsa/key for the known-answer tests.
+#include <napi.h>
+#include <openssl/bn.h>
+
+#include "addon/values.h"
+#include "core/random.h"
+#include "ec/curve.h"
+#include "ec/ed25519.h"
+#include "envelope/blob.h"
+#include "envelope/kdf.h"
+#include "envelope/record.h"
+#include "internals.h"
+#include "rsa/key.h"
+
+namespace pairmint::internals {
+namespace {
+
+using addon::ArrayOf;
+using addon::BytesOf;
+using addon::ToUint8Array;
+using core::Bytes;
+using core::SecretBytes;
+using core::Status;
+
+// Bytes, or undefined where the status is an error.
+template <typename T>
+Napi::Value BytesOrUndefined(Napi::Env env, const Status &status,
+                             const T &bytes) {
+  return status.ok() ? ToUint8Array(env, bytes) : env.Undefined();
+}
+
+Napi::Value CounterKdf(const Napi::CallbackInfo &info) {
+  Bytes out(info[2].As<Napi::Number>().Uint32Value());
+  const Status status =
+      envelope::CounterKdf(BytesOf(info[0]), {BytesOf(info[1])}, out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value DeriveKey(const Napi::CallbackInfo &info) {
+  Bytes out(info[3].As<Napi::Number>().Uint32Value());
+  const std::string label = info[1].As<Napi::String>();
+  const Status status =
+      envelope::DeriveKey(BytesOf(info[0]), label, BytesOf(info[2]), out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value Hmac(const Napi::CallbackInfo &info) {
+  Bytes out(envelope::kHmacLen);
+  const Status status =
+      envelope::Hmac(BytesOf(info[0]), {BytesOf(info[1])}, out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value GcmSeal(const Napi::CallbackInfo &info) {
+  Bytes out(BytesOf(info[3]).size() + envelope::kGcmTagLen);
+  const Status status =
+      envelope::GcmSeal(BytesOf(info[0]), BytesOf(info[1]), BytesOf(info[2]),
+                        BytesOf(info[3]), out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value GcmOpen(const Napi::CallbackInfo &info) {
+  SecretBytes out;
+  const Status status =
+      envelope::GcmOpen(BytesOf(info[0]), BytesOf(info[1]), BytesOf(info[2]),
+                        BytesOf(info[3]), &out);
+  return BytesOrUndefined(info.Env(), status, out.span());
+}
+
+Napi::Value KwpWrap(const Napi::CallbackInfo &info) {
+  Bytes out;
+  const Status status =
+      envelope::KwpWrap(BytesOf(info[0]), BytesOf(info[1]), &out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value KwpUnwrap(const Napi::CallbackInfo &info) {
+  SecretBytes out;
+  const Status status =
+      envelope::KwpUnwrap(BytesOf(info[0]), BytesOf(info[1]), &out);
+  return BytesOrUndefined(info.Env(), status, out.span());
+}
+
+Napi::Value MaterialId(const Napi::CallbackInfo &info) {
+  envelope::MaterialId id;
+  const Status status = envelope::DeriveMaterialId(
+      BytesOf(info[0]), ArrayOf<envelope::kKeyIdLen>(info[1]), &id);
+  return BytesOrUndefined(info.Env(), status, id);
+}
+
+Napi::Value WrapMaterial(const Napi::CallbackInfo &info) {
+  Bytes out;
+  const Status status = envelope::WrapMaterial(
+      BytesOf(info[0]), BytesOf(info[1]), BytesOf(info[2]), &out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+// The material of a given secret, as an opened record would have it.
+envelope::KeyMaterial MaterialOf(const Napi::Object &args) {
+  envelope::KeyMaterial material;
+  material.key_id = ArrayOf<envelope::kKeyIdLen>(args.Get("keyId"));
+  material.secret = SecretBytes(BytesOf(args.Get("material")));
+  const Status status = envelope::DeriveMaterialId(
+      material.secret.span(), material.key_id, &material.id);
+  if (!status.ok()) {
+    material.secret = SecretBytes();
+  }
+  return material;
+}
+
+Napi::Value Seal(const Napi::CallbackInfo &info) {
+  const auto args = info[0].As<Napi::Object>();
+  const envelope::Freshness freshness = {
+      ArrayOf<envelope::kNonceLen>(args.Get("nonce")),
+      ArrayOf<envelope::kGcmIvLen>(args.Get("iv"))};
+  Bytes out;
+  const Status status = envelope::SealWith(
+      freshness, MaterialOf(args),
+      static_cast<envelope::Kind>(
+          args.Get("kind").As<Napi::Number>().Uint32Value()),
+      BytesOf(args.Get("context")), BytesOf(args.Get("plaintext")), &out);
+  return BytesOrUndefined(info.Env(), status, out);
+}
+
+Napi::Value Open(const Napi::CallbackInfo &info) {
+  const auto args = info[0].As<Napi::Object>();
+  SecretBytes out;
+  const Status status =
+      envelope::Open(MaterialOf(args), BytesOf(args.Get("context")),
+                     BytesOf(args.Get("blob")), &out, nullptr);
+  return BytesOrUndefined(info.Env(), status, out.span());
+}
+
+Napi::Value Pair(Napi::Env env, const Status &status,
+                 const core::KeyPair &pair) {
+  if (!status.ok()) {
+    return env.Undefined();
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("spki", ToUint8Array(env, pair.public_key));
+  out.Set("pkcs8", ToUint8Array(env, pair.private_key.span()));
+  return out;
+}
+
+core::BignumPtr Number(const Napi::Value &hex) {
+  BIGNUM *number = nullptr;
+  BN_hex2bn(&number, hex.As<Napi::String>().Utf8Value().c_str());
+  return core::BignumPtr(number);
+}
+
+Napi::Value EncodeEc(const Napi::CallbackInfo &info) {
+  const std::string curve = info[0].As<Napi::String>();
+  core::KeyPair pair;
+  const Status status =
+      ec::Encode(*ec::FindCurve(curve.c_str()), Number(info[1]).get(), &pair);
+  return Pair(info.Env(), status, pair);
+}
+
+Napi::Value EncodeEd25519(const Napi::CallbackInfo &info) {
+  core::KeyPair pair;
+  const Status status = ec::EncodeEd25519(BytesOf(info[0]), &pair);
+  return Pair(info.Env(), status, pair);
+}
+
+Napi::Value EncodeRsa(const Napi::CallbackInfo &info) {
+  const auto args = info[0].As<Napi::Object>();
+  const rsa::Key key = {Number(args.Get("n")),  Number(args.Get("e")),
+                        Number(args.Get("d")),  Number(args.Get("p")),
+                        Number(args.Get("q")),  Number(args.Get("dp")),
+                        Number(args.Get("dq")), Number(args.Get("qinv"))};
+  core::KeyPair pair;
+  const Status status = rsa::Encode(key, &pair);
+  return Pair(info.Env(), status, pair);
+}
+
+Napi::Value FailRandomAfter(const Napi::CallbackInfo &info) {
+  core::FailRandomAfter(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void ExportEnvelope(Napi::Env env, Napi::Object exports) {
+  Export(env, exports,
+         {{"counterKdf", CounterKdf},
+          {"deriveKey", DeriveKey},
+          {"hmac", Hmac},
+          {"gcmSeal", GcmSeal},
+          {"gcmOpen", GcmOpen},
+          {"kwpWrap", KwpWrap},
+          {"kwpUnwrap", KwpUnwrap},
+          {"materialId", MaterialId},
+          {"wrapMaterial", WrapMaterial},
+          {"seal", Seal},
+          {"open", Open},
+          {"encodeEc", EncodeEc},
+          {"encodeEd25519", EncodeEd25519},
+          {"encodeRsa", EncodeRsa},
+          {"failRandomAfter", FailRandomAfter}});
+}
+
+}  // namespace pairmint::internals
