@@ -54,13 +54,13 @@ export function operationHelp(operation: OperationName): string {
   const options = requestOptions(operation);
   const { summary = '', description = '', example = '' } = operationDescriptions[operation] ?? {};
   return document([
-    `pairmint ${name}: ${summary}`,
+    title(name, summary),
     wrap(description, 2),
     `Synopsis\n  pairmint ${name}\n${options.map(synopsis).join('\n')}`,
     ...(options.length === 0 ? [] : [`Options\n${options.map(describeOption).join('\n')}`]),
     section('Options of every operation', sharedOptions.map(optionRow)),
     `Output\n${describeOutput(operation)}`,
-    `Example\n${wrap(`pairmint ${name} ${example}`.trimEnd(), 2)}`,
+    `Example\n${formatExample(name, example)}`,
   ]);
 }
 
@@ -68,7 +68,7 @@ export function operationHelp(operation: OperationName): string {
 export function commandHelp(name: string): string {
   const { summary = '', description = '', options = [] } = ownCommands[name] ?? {};
   return document([
-    `pairmint ${name}: ${summary}`,
+    title(name, summary),
     wrap(description, 2),
     section('Options', [...options, ...sharedOptions].map(optionRow)),
   ]);
@@ -76,6 +76,16 @@ export function commandHelp(name: string): string {
 
 function document(parts: readonly string[]): string {
   return `${parts.join('\n\n')}\n`;
+}
+
+function title(name: string, summary: string): string {
+  return wrap(`pairmint ${name}: ${summary}`, 0);
+}
+
+/** In one line if it fits, otherwise an option a line, ready to be pasted. */
+function formatExample(name: string, example: string): string {
+  const line = `  pairmint ${name} ${example}`.trimEnd();
+  return line.length <= 80 ? line : line.replaceAll(' --', ' \\\n      --');
 }
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
@@ -89,18 +99,23 @@ function optionRow({ name, value, explanation }: OwnOption): [string, string] {
 
 function synopsis({ option, shape, isRequired }: RequestOption): string {
   const { type } = shapes[shape];
-  const values = { boolean: `${option} | --no-${option.slice(2)}`, list: `${option} <value> ...` };
-  const form = type === 'boolean' || type === 'list' ? values[type] : `${option} <value>`;
-  return `      ${isRequired ? form : `[${form}]`}`;
+  const indent = ' '.repeat(6);
+  if (type === 'boolean') {
+    const [on, off] = [`[${option}`, `--no-${option.slice(2)}]`];
+    const line = `${indent}${on} | ${off}`;
+    return line.length <= 80 ? line : `${indent}${on} |\n${indent} ${off}`;
+  }
+  const form = `${option} <value>${type === 'list' ? ' ...' : ''}`;
+  return indent + (isRequired ? form : `[${form}]`);
 }
 
 function describeOption({ member, option, shape, isRequired }: RequestOption): string {
   const { type } = shapes[shape];
+  const traits = isRequired ? `(${type}, required)` : `(${type})`;
   const names = type === 'boolean' ? `${option} | --no-${option.slice(2)}` : option;
-  const traits = isRequired ? `${type}, required` : type;
   const notes = [memberDescriptions[member] ?? '', ...formNotes(shapes[shape])];
   const lines = notes.filter((note) => note !== '').map((note) => wrap(note, 6));
-  return [`  ${names} (${traits})`, ...lines].join('\n');
+  return [wrap(`${names} ${traits}`, 2), ...lines].join('\n');
 }
 
 /** How a value of the shape is written, and which are allowed. */

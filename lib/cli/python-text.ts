@@ -64,10 +64,10 @@ function compositeRepr(value: Uint8Array | Value[] | Dictionary): string {
   return `{${members.join(', ')}}`;
 }
 
-function quoted(text: string, escape: (character: string) => string): string {
+function quoted(text: string, escapeOne: (character: string) => string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const body = Array.from(text, (character) =>
-    character === quote ? `\\${quote}` : escape(character),
+    character === quote ? `\\${quote}` : escapeOne(character),
   );
   return quote + body.join('') + quote;
 }
@@ -89,12 +89,13 @@ function escapeByte(character: string): string {
   return code < 0x7f ? escapeCharacter(character) : `\\x${code.toString(16)}`;
 }
 
+/** Python writes exponents from 1e16 on, with two digits at least. */
 function floatText(value: number): string {
   if (!Number.isFinite(value)) {
     return String(value).toLowerCase().replace('infinity', 'inf');
   }
-  const [digits = '', exponent] = (Math.abs(value) >= 1e16 ? value.toExponential() : String(value)) //
-    .split('e');
+  const text = Math.abs(value) >= 1e16 ? value.toExponential() : String(value);
+  const [digits = '', exponent] = text.split('e');
   if (exponent !== undefined) {
     return `${digits}e${exponent.charAt(0)}${exponent.slice(1).padStart(2, '0')}`;
   }

@@ -7,7 +7,14 @@ import {
   notFound,
 } from '../model/key-id.ts';
 import { isNativeError, type KeyMaterial, type Native, type RootKey } from '../native.ts';
-import { type AliasRecord, type KeyRecord, keyIdBytes, materialAttributes } from './key-record.ts';
+import {
+  type AliasRecord,
+  type KeyRecord,
+  keyIdBytes,
+  materialAttributes,
+  materialIdOf,
+  namesMaterial,
+} from './key-record.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
 
@@ -205,21 +212,20 @@ export class KeyDirectory {
     if (bytes === undefined) return undefined;
     const cached = this.#materials.get(path);
     if (cached !== undefined && sameValue(cached.bytes, bytes)) return cached.material;
-    const material = this.#openMaterial(bytes, keyArn(record));
+    const material = this.#openMaterial(record.keyId, materialId, bytes);
     remember(this.#materials, path, { bytes: Uint8Array.from(bytes), material });
     return material;
   }
 
-  #openMaterial(bytes: Uint8Array, arn: string): KeyMaterial {
+  #openMaterial(keyId: string, materialId: string, bytes: Uint8Array): KeyMaterial {
+    const header = bytes.subarray(0, headerLength);
+    // A record is bound to the names in its header; they must also be the ones asked for.
+    if (!namesMaterial(header, keyId, materialId)) throw damaged(materialPath(keyId, materialId));
     try {
-      return this.#native.openKeyMaterial(
-        this.#rootKey,
-        bytes.subarray(0, headerLength),
-        bytes.subarray(headerLength),
-      );
+      return this.#native.openKeyMaterial(this.#rootKey, header, bytes.subarray(headerLength));
     } catch (cause) {
-      if (isNativeError(cause, 'INVALID_RECORD')) throw damaged(`the key material of ${arn}`);
-      throw cause;
+      if (!isNativeError(cause, 'INVALID_RECORD')) throw cause;
+      throw damaged(materialPath(keyId, materialId));
     }
   }
 
@@ -230,7 +236,7 @@ export class KeyDirectory {
       id,
       materialAttributes(record),
     );
-    const currentMaterialId = Buffer.from(header.subarray(20, 52)).toString('hex');
+    const currentMaterialId = materialIdOf(header);
     const full = { ...record, currentMaterialId };
     const state = sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: full });
     return {
@@ -258,7 +264,7 @@ export class KeyDirectory {
       // moved; where they still do at a second look, the key is gone or the index was forged.
       if (sameValue(target, before)) {
         if (key === undefined) return undefined;
-        throw damaged(`the alias ${aliasArn(alias)}`);
+        throw damaged(aliasPath(alias));
       }
       before = Uint8Array.from(target);
     }
@@ -281,7 +287,7 @@ export class KeyDirectory {
     const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes);
     const record = opened?.state as KeyRecord | undefined;
     if (opened === undefined || record === undefined || keyPath(record) !== path) {
-      throw damaged(`the record ${path}`);
+      throw damaged(path);
     }
     const key = {
       arn: keyArn(record),
@@ -377,7 +383,7 @@ function materialPath(keyId: string, materialId: string): string {
 
 function findAlias(record: KeyRecord, name: string): AliasRecord {
   const found = record.aliases.find((alias) => alias.name === name);
-  if (found === undefined) throw damaged(`the alias ${name}`);
+  if (found === undefined) throw damaged(name);
   return found;
 }
 
@@ -402,7 +408,7 @@ function remember<T>(cache: Map<string, T>, path: string, value: T): void {
 function damaged(what: string): KmsError {
   return new KmsError(
     'KMSInternalException',
-    `The key store is damaged: ${what} is not as pairmint wrote it.`,
+    `The key store is damaged: the record ${what} is not as pairmint wrote it.`,
   );
 }
 

@@ -47,6 +47,19 @@ export function keyIdsOf(bytes: Uint8Array): [uuid: string, multiRegion: string]
   return [uuid, `mrk-${hex}`];
 }
 
+/** The key material id in a material record's header, as 64 hex digits. */
+export function materialIdOf(header: Uint8Array): string {
+  return Buffer.from(header.subarray(20, 52)).toString('hex');
+}
+
+/** Tells whether a material record's header names this key and this material. */
+export function namesMaterial(header: Uint8Array, keyId: string, materialId: string): boolean {
+  return (
+    Buffer.compare(header.subarray(4, 20), keyIdBytes(keyId)) === 0 &&
+    materialIdOf(header) === materialId
+  );
+}
+
 // The attributes in a material record's header are numbers so that the header is injective without
 // a length; rows are only ever added.
 const specCodes: Partial<Record<KeySpec, number>> = { SYMMETRIC_DEFAULT: 1 };

@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { type Database, open } from 'lmdb';
 import { ConfigurationError } from '../configuration-error.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
+import { faultOf } from './lmdb-file.ts';
 
 // Sorts after every character that a path may have.
 const afterAll = '\uffff';
@@ -21,6 +23,8 @@ export class LmdbStore implements KeyStore {
     const url = `lmdb:${folder}`;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const fault = faultOf(path.join(folder, 'data.mdb'));
+      if (fault !== undefined) throw new Error(fault);
       const db = open<Buffer, string>({
         path: folder,
         noSubdir: false,

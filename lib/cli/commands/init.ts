@@ -1,16 +1,25 @@
-import { openOptions, withService } from '../context.ts';
+import { openOptions, type Service, withService } from '../context.ts';
 import { formatJson } from '../output.ts';
 import type { RunCommand } from '../own-commands.ts';
 
 export const run: RunCommand = async (given, own, context) => {
   const region = given.get('--region');
   const accountId = given.get('--account-id');
-  const options = {
-    ...openOptions(own),
-    ...(region !== undefined && { region }),
-    ...(accountId !== undefined && { accountId }),
-  };
-  const place = await withService(context, options, async (service) => service.describeStore());
+  await withService(
+    context,
+    {
+      ...openOptions(own),
+      ...(region !== undefined && { region }),
+      ...(accountId !== undefined && { accountId }),
+    },
+    describe,
+  );
+  // Opened again without the options, to tell what other commands will find: a store that was there
+  // before keeps its region.
+  const place = await withService(context, openOptions(own), describe);
+  if (region !== undefined && place.region !== region) {
+    context.stderr.write(`pairmint: the store was there before and keeps ${place.region}\n`);
+  }
   const summary = {
     Store: place.url,
     RootKeyFile: place.rootKeyFile,
@@ -20,3 +29,7 @@ export const run: RunCommand = async (given, own, context) => {
   context.stdout.write(formatJson(summary));
   return 0;
 };
+
+async function describe(service: Service): Promise<ReturnType<Service['describeStore']>> {
+  return service.describeStore();
+}

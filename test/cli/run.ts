@@ -1,0 +1,73 @@
+import type { Context, Service } from '../../lib/cli/context.ts';
+import { main } from '../../lib/cli/main.ts';
+import { usage } from '../../lib/cli/usage.ts';
+
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** With the usage block and the program's name replaced, as in recorded/aws-cli.json. */
+  readonly stderr: string;
+  readonly calls: readonly { readonly operation: string; readonly request: object }[];
+  readonly opened: readonly object[];
+}
+
+export type Respond = (operation: string, request: object) => Promise<object>;
+
+const noResponse: Respond = async () => ({});
+
+/** Runs a command in this process on a service that answers with `respond`. */
+export async function run(args: readonly string[], respond = noResponse): Promise<Outcome> {
+  const calls: { operation: string; request: object }[] = [];
+  const opened: object[] = [];
+  const service: Service = {
+    call: (operation, request) => {
+      calls.push({ operation, request: request as object });
+      return respond(operation, request as object);
+    },
+    close: async () => {},
+    capabilities: () => ({
+      kernel: 'openssl',
+      cpu: 'a CPU',
+      openssl: '3.0.0',
+      node: '20.0.0',
+      lockedMemory: true,
+    }),
+    describeStore: () => ({
+      url: 'memory:',
+      rootKeyFile: undefined,
+      region: 'us-east-1',
+      accountId: '000000000000',
+    }),
+  };
+  return capture(
+    args,
+    async (options) => {
+      opened.push(options);
+      return service;
+    },
+    { calls, opened },
+  );
+}
+
+/** As `run`, where opening the service fails. */
+export async function runWithout(args: readonly string[], failure: unknown): Promise<Outcome> {
+  return capture(args, () => Promise.reject(failure), { calls: [], opened: [] });
+}
+
+async function capture(
+  args: readonly string[],
+  open: Context['open'],
+  seen: Pick<Outcome, 'calls' | 'opened'>,
+): Promise<Outcome> {
+  const written = { stdout: '', stderr: '' };
+  const sink = (name: 'stdout' | 'stderr') => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const exitCode = await main(args, { stdout: sink('stdout'), stderr: sink('stderr'), open });
+  const stderr = written.stderr
+    .replace(usage, '<usage>\n')
+    .replace('pairmint: error:', '<program>: error:');
+  return { exitCode, stdout: written.stdout, stderr, ...seen };
+}

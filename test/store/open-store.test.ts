@@ -1,0 +1,216 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../lib/configuration-error.ts';
+import { type OpenOptions, Pairmint } from '../../lib/pairmint.ts';
+import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { temporaryFolder } from '../support/folders.ts';
+
+const KeyId = 'alias/pairmint/default';
+
+function placesIn(folder: string) {
+  return { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+}
+
+async function refusal(options: OpenOptions): Promise<ConfigurationError> {
+  const error = await Pairmint.open(options).then(
+    (kms) => kms.close().then(() => undefined),
+    (reason) => reason,
+  );
+  expect(error).toBeInstanceOf(ConfigurationError);
+  return error;
+}
+
+async function makeStore(folder: string): Promise<void> {
+  const kms = await Pairmint.open(placesIn(folder));
+  await kms.describeKey({ KeyId });
+  await kms.close();
+}
+
+describe('a store', () => {
+  it('is made with its root key on first use, says so once, and is there afterwards', async () => {
+    const folder = path.join(temporaryFolder(), 'not', 'there', 'yet');
+    const notices: string[] = [];
+    const open = () => Pairmint.open({ ...placesIn(folder), onNotice: (text) => notices.push(text) });
+    const first = await open();
+    const { CiphertextBlob } = await first.encrypt({ KeyId, Plaintext: Buffer.from('kept') });
+    await first.close();
+    const second = await open();
+    expect(Buffer.from((await second.decrypt({ CiphertextBlob })).Plaintext ?? [])).toEqual(
+      Buffer.from('kept'),
+    );
+    await second.close();
+    expect(notices).toEqual([
+      `made a new store at lmdb:${folder}/store, its root key in ${folder}/root.key`,
+    ]);
+    expect(statSync(`${folder}/root.key`).mode & 0o777).toBe(0o600);
+    expect(readFileSync(`${folder}/root.key`)).toHaveLength(32);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+  });
+
+  it('keeps the region and account it was made with', async () => {
+    const folder = temporaryFolder();
+    const made = await Pairmint.open({
+      ...placesIn(folder),
+      region: 'eu-central-1',
+      accountId: '123456789012',
+    });
+    await made.close();
+    const again = await Pairmint.open(placesIn(folder));
+    expect(again.describeStore()).toEqual({
+      url: `lmdb:${folder}/store`,
+      rootKeyFile: `${folder}/root.key`,
+      region: 'eu-central-1',
+      accountId: '123456789012',
+    });
+    expect((await again.describeKey({ KeyId })).KeyMetadata?.Arn).toMatch(
+      /^arn:aws:kms:eu-central-1:123456789012:key\//,
+    );
+    await again.close();
+    const { message } = await refusal({ ...placesIn(folder), accountId: '000000000001' });
+    expect(message).toContain('belongs to account 123456789012');
+  });
+
+  it('is refused with a foreign root key, before anything is read or written', async () => {
+    const folder = temporaryFolder();
+    await makeStore(folder);
+    const { message, hint } = await refusal({
+      ...placesIn(folder),
+      rootKey: { bytes: Buffer.alloc(32, 1) },
+    });
+    expect(message).toBe(
+      `the root key is not the one that the store lmdb:${folder}/store was made with`,
+    );
+    expect(hint).toContain('PAIRMINT_ROOT_KEY_FILE');
+  });
+
+  it('is not given a new root key when its own is missing', async () => {
+    const folder = temporaryFolder();
+    await makeStore(folder);
+    const file = `${folder}/elsewhere.key`;
+    const { message, hint } = await refusal({ ...placesIn(folder), rootKey: { file } });
+    expect(message).toBe(`there is no root key file ${file}`);
+    expect(hint).toContain('was made with a root key');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('of a newer format is refused and left alone', async () => {
+    const folder = temporaryFolder();
+    const store = LmdbStore.open(`${folder}/store`);
+    const next = Buffer.from('{"format":2}');
+    await store.commit([{ path: 'format', expected: undefined, next }]);
+    await store.close();
+    const { message, hint } = await refusal(placesIn(folder));
+    expect(message).toContain('has format 2, made by a newer pairmint; this one reads format 1');
+    expect(hint).toContain('update pairmint');
+    expect(existsSync(`${folder}/root.key`)).toBe(false);
+  });
+
+  it.each(['not json', '{}', '"format"'])('whose format says %s is refused as none', async (text) => {
+    const folder = temporaryFolder();
+    const store = LmdbStore.open(`${folder}/store`);
+    await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
+    await store.close();
+    expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
+  });
+
+  it('is refused where a file stands in its place', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(`${folder}/store`, 'a file');
+    expect((await refusal(placesIn(folder))).message).toContain('cannot be opened');
+    expect(readFileSync(`${folder}/store`, 'utf8')).toBe('a file');
+  });
+
+  it.each([
+    ['is something else', () => Buffer.alloc(65_536, 'something else ')],
+    ['is all zeros', () => Buffer.alloc(65_536)],
+    ['is too short for anything', () => Buffer.alloc(100, 1)],
+    ['lost its end', (data: Buffer) => data.subarray(0, data.length - 1)],
+    ['lost its second page', (data: Buffer) => data.subarray(0, 5000)],
+    ['lost its head', (data: Buffer) => Buffer.concat([Buffer.alloc(64), data.subarray(64)])],
+  ])('is refused where its file %s', async (_how, spoil) => {
+    const folder = temporaryFolder();
+    await makeStore(folder);
+    const file = `${folder}/store/data.mdb`;
+    const spoilt = spoil(readFileSync(file));
+    writeFileSync(file, spoilt);
+    expect((await refusal(placesIn(folder))).message).toContain('cannot be opened');
+    expect(readFileSync(file)).toEqual(spoilt);
+  });
+
+  it.each(['lmdb', 'lmdb:', 'memory:x', 'mysql://host/db', '/a/folder', ''])(
+    'is not named by %j',
+    async (store) => {
+      expect((await refusal({ store })).hint).toBe('a store is lmdb:FOLDER or memory:');
+    },
+  );
+
+  it.each([
+    [{ region: 'nowhere' }, "'nowhere' is not a region name such as us-east-1"],
+    [{ accountId: '123' }, "'123' is not an account id of 12 digits"],
+  ])('is not made with %j', async (options, message) => {
+    expect((await refusal({ store: 'memory:', ...options })).message).toBe(message);
+  });
+});
+
+describe('a root key file', () => {
+  it.each([0o640, 0o604, 0o644, 0o660])('of mode %o is refused with what mends it', async (mode) => {
+    const folder = temporaryFolder();
+    await makeStore(folder);
+    chmodSync(`${folder}/root.key`, mode);
+    expect((await refusal(placesIn(folder))).message).toBe(
+      `the root key file ${folder}/root.key can be read by others; mend it with: ` +
+        `chmod 600 '${folder}/root.key'`,
+    );
+    chmodSync(`${folder}/root.key`, 0o600);
+    await (await Pairmint.open(placesIn(folder))).close();
+  });
+
+  it.each([0, 31, 33, 64])('of %i bytes is refused', async (length) => {
+    const folder = temporaryFolder();
+    writeFileSync(`${folder}/root.key`, Buffer.alloc(length), { mode: 0o600 });
+    expect((await refusal(placesIn(folder))).message).toBe(
+      `the root key file ${folder}/root.key must hold exactly 32 raw bytes, not ${length}`,
+    );
+  });
+
+  it('that is a folder is refused', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(`${folder}/root.key`, { mode: 0o700 });
+    expect((await refusal(placesIn(folder))).message).toContain('is not a regular file');
+  });
+
+  it('inside the store is refused', async () => {
+    const folder = temporaryFolder();
+    const { message } = await refusal({
+      store: `lmdb:${folder}/store`,
+      rootKey: { file: `${folder}/store/root.key` },
+    });
+    expect(message).toContain('lies inside the store');
+  });
+
+  it('that somebody made before the store is used, not replaced', async () => {
+    const folder = temporaryFolder();
+    const bytes = Buffer.alloc(32, 9);
+    writeFileSync(`${folder}/root.key`, bytes, { mode: 0o600 });
+    await makeStore(folder);
+    expect(readFileSync(`${folder}/root.key`)).toEqual(bytes);
+  });
+});
+
+describe('a root key in bytes', () => {
+  it.each([0, 31, 33])('of %i bytes is refused', async (length) => {
+    const { message } = await refusal({ store: 'memory:', rootKey: { bytes: Buffer.alloc(length) } });
+    expect(message).toBe('a root key has exactly 32 bytes');
+  });
+
+  it('is copied: wiping it afterwards changes nothing', async () => {
+    const bytes = Buffer.alloc(32, 5);
+    const kms = await Pairmint.open({ store: 'memory:', rootKey: { bytes } });
+    bytes.fill(0);
+    await kms.describeKey({ KeyId });
+    const { CiphertextBlob } = await kms.encrypt({ KeyId, Plaintext: Buffer.from('x') });
+    await kms.decrypt({ CiphertextBlob });
+    await kms.close();
+  });
+});
