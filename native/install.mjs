@@ -50,6 +50,10 @@ export function build(directory) {
     shell: process.platform === 'win32',
   });
   if (status === 0) return;
+  if (error?.code === 'ENOENT') {
+    console.error('pairmint: node-gyp is not in PATH; run this through npm, which brings it');
+    process.exit(1);
+  }
   const node = nodedir ? '' : ', and the headers of Node, which node-gyp downloads';
   console.error(
     `pairmint: the native addon could not be built${error ? ` (${error.message})` : ''}. ` +

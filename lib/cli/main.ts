@@ -54,7 +54,7 @@ async function runKms(line: ParsedArguments, context: Context): Promise<number> 
   const positional = { name: 'operation', required: true };
   const inner = parseKnown({ options: [], positional, abbreviations: false }, line.rest);
   if (inner.positional === 'help') {
-    return showHelp([], context);
+    return showHelp(inner.rest, context);
   }
   return runOperation(inner.positional ?? '', inner.rest, line, context, 'operation');
 }

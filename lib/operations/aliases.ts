@@ -59,7 +59,10 @@ function checkName(name: string): void {
 
 function requireRoom({ arn, record }: Key): void {
   if (record.aliases.length < maxAliases) return;
-  throw new KmsError('LimitExceededException', `${arn} has ${maxAliases} aliases, the most it can have.`);
+  throw new KmsError(
+    'LimitExceededException',
+    `${arn} has ${maxAliases} aliases, the most it can have.`,
+  );
 }
 
 function requireSameKind({ record: next }: Key, { record: current }: Key): void {

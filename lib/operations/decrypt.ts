@@ -7,9 +7,9 @@ import { ciphertextOf, openableBlob, opening } from './sealing.ts';
 export const decrypt: Operation<'Decrypt'> = {
   name: 'Decrypt',
   async run(services, request) {
-    const context = encodeEncryptionContext(request.EncryptionContext);
     const { KeyId: keyId, EncryptionAlgorithm: algorithm, GrantTokens: grantTokens } = request;
     const sent = ciphertextOf(request, { name: 'KeyId', keyId, algorithm });
+    const context = encodeEncryptionContext(request.EncryptionContext);
     const blob = await openableBlob(services, 'Decrypt', sent, { keyId, grantTokens, algorithm });
     refuseRecipient(request.Recipient);
     const { material, ciphertext } = blob;

@@ -1,5 +1,5 @@
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
-import { endDryRun } from './key-checks.ts';
+import { endDryRun, requireAlgorithm } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
 import { sealingKey } from './sealing.ts';
@@ -12,7 +12,7 @@ export const encrypt: Operation<'Encrypt'> = {
     const key = await findKey(services, 'Encrypt', request.KeyId);
     const { material } = await sealingKey(services, 'Encrypt', key, {
       grantTokens: request.GrantTokens,
-      algorithm: request.EncryptionAlgorithm,
+      requireSpec: (found) => requireAlgorithm(found, request.EncryptionAlgorithm),
     });
     endDryRun(request.DryRun);
     const plaintext = request.Plaintext;

@@ -1,6 +1,6 @@
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import type { CheckedRequest } from '../model/request.ts';
-import { endDryRun, refuseRecipient } from './key-checks.ts';
+import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { sealingKey } from './sealing.ts';
@@ -41,6 +41,7 @@ async function mint(
   const key = await findKey(services, operation, request.KeyId);
   const { material } = await sealingKey(services, operation, key, {
     grantTokens: request.GrantTokens,
+    requireSpec: requireSymmetric,
   });
   refuseRecipient(recipient);
   endDryRun(request.DryRun);

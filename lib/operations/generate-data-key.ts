@@ -1,7 +1,7 @@
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { KmsError } from '../model/errors.ts';
 import type { CheckedRequest } from '../model/request.ts';
-import { endDryRun, refuseRecipient } from './key-checks.ts';
+import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { sealingKey } from './sealing.ts';
@@ -44,6 +44,7 @@ async function generate(
   const length = keyLength(request);
   const { material } = await sealingKey(services, operation, key, {
     grantTokens: request.GrantTokens,
+    requireSpec: requireSymmetric,
   });
   refuseRecipient(recipient);
   endDryRun(request.DryRun);

@@ -1,6 +1,6 @@
 import { KmsError } from '../model/errors.ts';
 import type { EncryptionAlgorithmSpec } from '../model/types.ts';
-import { type Key } from '../store/key-directory.ts';
+import type { Key } from '../store/key-directory.ts';
 import { stateOf } from '../store/key-record.ts';
 
 // The order of these checks is AWS's: grant tokens, usage, state, spec and algorithm, dry run.
@@ -41,6 +41,15 @@ export function requireAlgorithm(
   throw new KmsError(
     'InvalidKeyUsageException',
     `Algorithm ${algorithm} is incompatible with key spec ${record.keySpec}.`,
+  );
+}
+
+/** @throws KmsError InvalidKeyUsageException where an asymmetric key is to make a data key or pair */
+export function requireSymmetric({ record }: Key): void {
+  if (record.keySpec === 'SYMMETRIC_DEFAULT') return;
+  throw new KmsError(
+    'InvalidKeyUsageException',
+    'You cannot generate a data key with an asymmetric CMK',
   );
 }
 

@@ -1,10 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
-import {
-  type AliasReference,
-  type KeyReference,
-  parseKeyId,
-} from '../model/key-id.ts';
+import { type AliasReference, type KeyReference, parseKeyId } from '../model/key-id.ts';
 import type { OperationName } from '../model/shapes.ts';
 import type { Key } from '../store/key-directory.ts';
 import type { Services } from './operation.ts';
@@ -97,4 +93,3 @@ export function newKey({ region, accountId, now }: Services) {
     tags: [],
   } as const;
 }
-

@@ -11,6 +11,9 @@ export const listKeys: Operation<'ListKeys'> = {
       (wanted) => services.keys.listKeys(services, wanted),
       ({ record }) => record.keyId,
     );
-    return { Keys: items.map(({ arn, record }) => ({ KeyId: record.keyId, KeyArn: arn })), ...more };
+    return {
+      Keys: items.map(({ arn, record }) => ({ KeyId: record.keyId, KeyArn: arn })),
+      ...more,
+    };
   },
 };

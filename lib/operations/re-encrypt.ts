@@ -1,5 +1,5 @@
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
-import { endDryRun } from './key-checks.ts';
+import { endDryRun, requireAlgorithm } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
 import { ciphertextOf, openableBlob, opening, sealingKey } from './sealing.ts';
@@ -8,11 +8,17 @@ import { ciphertextOf, openableBlob, opening, sealingKey } from './sealing.ts';
 export const reEncrypt: Operation<'ReEncrypt'> = {
   name: 'ReEncrypt',
   async run(services, request) {
-    const sourceContext = encodeEncryptionContext(request.SourceEncryptionContext);
-    const destinationContext = encodeEncryptionContext(request.DestinationEncryptionContext);
     const { SourceKeyId: keyId, GrantTokens: grantTokens } = request;
     const algorithm = request.SourceEncryptionAlgorithm;
     const sent = ciphertextOf(request, { name: 'SourceKeyId', keyId, algorithm });
+    const sourceContext = encodeEncryptionContext(
+      request.SourceEncryptionContext,
+      'SourceEncryptionContext',
+    );
+    const destinationContext = encodeEncryptionContext(
+      request.DestinationEncryptionContext,
+      'DestinationEncryptionContext',
+    );
     const source = await openableBlob(services, 'ReEncryptFrom', sent, {
       keyId,
       grantTokens,
@@ -21,7 +27,7 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
     const destinationKey = await findKey(services, 'ReEncryptTo', request.DestinationKeyId);
     const destination = await sealingKey(services, 'ReEncrypt', destinationKey, {
       grantTokens,
-      algorithm: request.DestinationEncryptionAlgorithm,
+      requireSpec: (key) => requireAlgorithm(key, request.DestinationEncryptionAlgorithm),
     });
     const { ciphertext } = source;
     const sealed =

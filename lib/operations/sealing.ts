@@ -32,12 +32,12 @@ export async function sealingKey(
   { keys }: Services,
   operation: string,
   key: Key,
-  options: { grantTokens: readonly string[] | undefined; algorithm?: EncryptionAlgorithm },
+  options: { grantTokens: readonly string[] | undefined; requireSpec: (key: Key) => void },
 ): Promise<SealingKey> {
   requireGrantTokens(options.grantTokens);
   requireEncryptionUsage(key, operation);
   requireEnabled(key);
-  requireAlgorithm(key, options.algorithm);
+  options.requireSpec(key);
   const material = await keys.material(key.record);
   if (material === undefined) {
     throw new KmsError(
@@ -65,7 +65,9 @@ export async function openableBlob(
     algorithm: EncryptionAlgorithm;
   },
 ): Promise<OpenableBlob> {
-  const header = ciphertext && readHeader(ciphertext);
+  // Only a symmetric ciphertext says whose it is; any other is refused with its algorithm.
+  const symmetric = (options.algorithm ?? 'SYMMETRIC_DEFAULT') === 'SYMMETRIC_DEFAULT';
+  const header = symmetric && ciphertext ? readHeader(ciphertext) : undefined;
   const key = await openingKey(services, operation, header?.keyIds, options.keyId);
   requireGrantTokens(options.grantTokens);
   requireEncryptionUsage(key, operation === 'Decrypt' ? 'Decrypt' : 'ReEncrypt');

@@ -116,7 +116,9 @@ export class KeyDirectory {
       if (key === undefined) throw notFound(reference);
       const record = change(key);
       if (record === key.record) return key;
-      return (await this.#commit([this.#recordChange(key, record)])) ? { ...key, record } : undefined;
+      return (await this.#commit([this.#recordChange(key, record)]))
+        ? { ...key, record }
+        : undefined;
     });
   }
 
@@ -129,7 +131,8 @@ export class KeyDirectory {
     await this.#retry(async () => {
       const key = await this.#readKey(keyPath(target));
       if (key === undefined) throw notFound(target);
-      if ((await this.#get(aliasPath(alias))) !== undefined) {
+      // Not the index alone: an alias whose key's deletion date has passed is gone with it.
+      if ((await this.#readAliasTarget(alias)) !== undefined) {
         throw new KmsError(
           'AlreadyExistsException',
           `An alias with the name ${aliasArn(alias)} already exists`,
@@ -159,8 +162,9 @@ export class KeyDirectory {
       check(key, current);
       const record = { ...findAlias(current.record, alias.name), lastUpdatedDate: this.#now() };
       if (key.path === current.path) {
-        const next = withAlias(withoutAlias(key.record, alias.name), record);
-        return this.#commit([this.#recordChange(key, next)]);
+        // `current` had the alias when it was read; `key`, read later, may have lost it since.
+        const next = withAlias(withoutAlias(current.record, alias.name), record);
+        return this.#commit([this.#recordChange(current, next)]);
       }
       return this.#commit([
         this.#aliasChange(alias, current.record.keyId, key.record.keyId),
@@ -182,8 +186,13 @@ export class KeyDirectory {
   }
 
   /** The keys of a place in the order of their ids, from the one after `after`. */
-  async listKeys(place: Place, options: { after?: string | undefined; limit: number }): Promise<Key[]> {
-    return this.#listLiving(`${scope(place)}key/`, options, async ({ path }) => this.#readKey(path));
+  async listKeys(
+    place: Place,
+    options: { after?: string | undefined; limit: number },
+  ): Promise<Key[]> {
+    return this.#listLiving(`${scope(place)}key/`, options, async ({ path }) =>
+      this.#readKey(path),
+    );
   }
 
   /** The aliases of a place in the order of their names, from the one after `after`. */
@@ -192,7 +201,11 @@ export class KeyDirectory {
     options: { after?: string | undefined; limit: number },
   ): Promise<Alias[]> {
     return this.#listLiving(`${scope(place)}alias/`, options, async ({ path }) => {
-      const reference: AliasReference = { kind: 'alias', ...place, name: path.slice(scope(place).length) };
+      const reference: AliasReference = {
+        kind: 'alias',
+        ...place,
+        name: path.slice(scope(place).length),
+      };
       const target = await this.#readAliasTarget(reference);
       return target && aliasOf(target, findAlias(target.record, reference.name));
     });
@@ -206,7 +219,10 @@ export class KeyDirectory {
   }
 
   /** Opens the material of a key; undefined where the key never had material of that id. */
-  async material(record: KeyRecord, materialId = record.currentMaterialId): Promise<KeyMaterial | undefined> {
+  async material(
+    record: KeyRecord,
+    materialId = record.currentMaterialId,
+  ): Promise<KeyMaterial | undefined> {
     const path = materialPath(record.keyId, materialId);
     const bytes = await this.#get(path);
     if (bytes === undefined) return undefined;
@@ -253,7 +269,7 @@ export class KeyDirectory {
   }
 
   async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
-    let before: Uint8Array | undefined;
+    let before: { target: Uint8Array; key: Uint8Array | undefined } | undefined;
     for (;;) {
       const target = await this.#get(aliasPath(alias));
       if (target === undefined) return undefined;
@@ -261,12 +277,13 @@ export class KeyDirectory {
       const key = await this.#readKey(keyPath({ ...alias, keyId }));
       if (key?.record.aliases.some(({ name }) => name === alias.name)) return key;
       // The index is not authenticated, the key's own list is. They differ while the alias is being
-      // moved; where they still do at a second look, the key is gone or the index was forged.
-      if (sameValue(target, before)) {
+      // moved; where they still do at a second look, and the key did not change meanwhile, the key is
+      // gone or the index was forged.
+      if (before && sameValue(target, before.target) && sameValue(key?.bytes, before.key)) {
         if (key === undefined) return undefined;
         throw damaged(aliasPath(alias));
       }
-      before = Uint8Array.from(target);
+      before = { target: Uint8Array.from(target), key: key?.bytes };
     }
   }
 

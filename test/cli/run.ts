@@ -13,7 +13,8 @@ export interface Outcome {
 
 export type Respond = (operation: string, request: object) => Promise<object>;
 
-const noResponse: Respond = async () => ({});
+// The lists are there for the operations that must return them; others drop what they do not know.
+const noResponse: Respond = async () => ({ Keys: [], Aliases: [] });
 
 /** Runs a command in this process on a service that answers with `respond`. */
 export async function run(args: readonly string[], respond = noResponse): Promise<Outcome> {

@@ -29,16 +29,19 @@ const lengths = [
 ] as const;
 
 describe('GenerateDataKey', () => {
-  test.each(lengths)('%j gives a key of %i bytes that Decrypt gives again', async (asked, length) => {
-    const EncryptionContext = { tenant: '42' };
-    const made = await kms.generateDataKey({ KeyId: key.KeyId, EncryptionContext, ...asked });
-    expect(members(made)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId', 'Plaintext']);
-    expect(made).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
-    expect(made.Plaintext).toHaveLength(length);
-    const { CiphertextBlob } = made;
-    const opened = await kms.decrypt({ CiphertextBlob, EncryptionContext });
-    expect(bytes(opened.Plaintext)).toEqual(bytes(made.Plaintext));
-  });
+  test.each(lengths)(
+    '%j gives a key of %i bytes that Decrypt gives again',
+    async (asked, length) => {
+      const EncryptionContext = { tenant: '42' };
+      const made = await kms.generateDataKey({ KeyId: key.KeyId, EncryptionContext, ...asked });
+      expect(members(made)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId', 'Plaintext']);
+      expect(made).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
+      expect(made.Plaintext).toHaveLength(length);
+      const { CiphertextBlob } = made;
+      const opened = await kms.decrypt({ CiphertextBlob, EncryptionContext });
+      expect(bytes(opened.Plaintext)).toEqual(bytes(made.Plaintext));
+    },
+  );
 
   test('every request gives another key', async () => {
     const seen = new Set<string>();

@@ -67,7 +67,11 @@ describe('Encrypt', () => {
   );
 
   test('an unknown algorithm gets the list in the order AWS has it', async () => {
-    const request = { KeyId: key.KeyId, Plaintext: new Uint8Array(1), EncryptionAlgorithm: 'ROT13' };
+    const request = {
+      KeyId: key.KeyId,
+      Plaintext: new Uint8Array(1),
+      EncryptionAlgorithm: 'ROT13',
+    };
     expect(await failureText(kms.call('Encrypt', request))).toBe(
       validation(
         complaint("'ROT13'", 'encryptionAlgorithm', `satisfy enum value set: ${algorithms}`),

@@ -33,7 +33,11 @@ describe('contexts that are the same', () => {
     ['an empty context and none', {}, undefined],
     ['keys that look like array indexes', { 10: 'a', 9: 'b', x: 'c' }, { x: 'c', 9: 'b', 10: 'a' }],
     ['empty values and empty keys', { '': '', a: '' }, { a: '', '': '' }],
-    ['keys whose UTF-8 order differs from UTF-16', { '\u{1f600}': 'a', '～': 'b' }, { '～': 'b', '\u{1f600}': 'a' }],
+    [
+      'keys whose UTF-8 order differs from UTF-16',
+      { '\u{1f600}': 'a', '～': 'b' },
+      { '～': 'b', '\u{1f600}': 'a' },
+    ],
   ])('%s open the ciphertext', async (_, sealed, opened) => {
     expect(await sealedThenOpened(sealed, opened)).toBe('ok');
   });
@@ -74,7 +78,10 @@ describe('contexts that differ', () => {
   });
 
   test('a context opens what was sealed under an equal one, and nothing else', async () => {
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', '\0', 'é', '\u{1f600}'), maxLength: 3 });
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'b', '\0', 'é', '\u{1f600}'),
+      maxLength: 3,
+    });
     const contexts = fc.dictionary(text, text, { maxKeys: 3 });
     await fc.assert(
       fc.asyncProperty(contexts, contexts, async (sealed, opened) => {

@@ -86,23 +86,26 @@ test('a key may be its own destination, to change the context', async () => {
   expect(bytes(response.CiphertextBlob).equals(bytes(blob))).toBe(false);
 });
 
-test.each(['data key', 'private key'])('the ciphertext of a %s is re-encrypted too', async (kind) => {
-  const KeyId = source.KeyId;
-  const made =
-    kind === 'data key'
-      ? await kms.generateDataKey({ KeyId, KeySpec: 'AES_256' })
-      : await kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'ECC_NIST_P256' });
-  const [sealed, plaintext] =
-    'Plaintext' in made
-      ? [made.CiphertextBlob, made.Plaintext]
-      : 'PrivateKeyPlaintext' in made
-        ? [made.PrivateKeyCiphertextBlob, made.PrivateKeyPlaintext]
-        : [];
-  const CiphertextBlob = bytes(sealed);
-  const moved = await kms.reEncrypt({ CiphertextBlob, DestinationKeyId: destination.KeyId });
-  const opened = await kms.decrypt({ CiphertextBlob: moved.CiphertextBlob });
-  expect(bytes(opened.Plaintext).equals(bytes(plaintext))).toBe(true);
-});
+test.each(['data key', 'private key'])(
+  'the ciphertext of a %s is re-encrypted too',
+  async (kind) => {
+    const KeyId = source.KeyId;
+    const made =
+      kind === 'data key'
+        ? await kms.generateDataKey({ KeyId, KeySpec: 'AES_256' })
+        : await kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'ECC_NIST_P256' });
+    const [sealed, plaintext] =
+      'Plaintext' in made
+        ? [made.CiphertextBlob, made.Plaintext]
+        : 'PrivateKeyPlaintext' in made
+          ? [made.PrivateKeyCiphertextBlob, made.PrivateKeyPlaintext]
+          : [];
+    const CiphertextBlob = bytes(sealed);
+    const moved = await kms.reEncrypt({ CiphertextBlob, DestinationKeyId: destination.KeyId });
+    const opened = await kms.decrypt({ CiphertextBlob: moved.CiphertextBlob });
+    expect(bytes(opened.Plaintext).equals(bytes(plaintext))).toBe(true);
+  },
+);
 
 describe('refusals', () => {
   test('a missing DestinationKeyId is named', async () => {

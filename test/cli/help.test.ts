@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { memberDescriptions } from '../../lib/cli/member-descriptions.ts';
+import { operationDescriptions, operationNames } from '../../lib/cli/operation-descriptions.ts';
+import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
+import { operations } from '../../lib/operations/index.ts';
+import { run } from './run.ts';
+
+it('offers exactly the operations that exist', () => {
+  expect([...operationNames].sort()).toEqual(Object.keys(operations).sort());
+});
+
+it('spells names as the AWS CLI does', () => {
+  expect(kebabCase('GenerateDataKeyPairWithoutPlaintext')).toBe(
+    'generate-data-key-pair-without-plaintext',
+  );
+  expect(kebabCase('ListResourceARNs')).toBe('list-resource-arns');
+  expect(kebabCase('XksKeyId')).toBe('xks-key-id');
+});
+
+it('tells of every operation and command', async () => {
+  const { exitCode, stdout } = await run(['help']);
+  expect(exitCode).toBe(0);
+  for (const name of [...operationNames.map(kebabCase), 'init', 'doctor', 'version']) {
+    expect(stdout).toContain(`\n  ${name}`);
+  }
+});
+
+describe.each(operationNames)('help on %s', (operation) => {
+  const name = kebabCase(operation);
+
+  it('names every option, says which are required, and fits 80 columns', async () => {
+    const { exitCode, stdout } = await run(['help', name]);
+    expect(exitCode).toBe(0);
+    for (const { option, member, isRequired } of requestOptions(operation)) {
+      expect(stdout).toContain(`\n      ${isRequired ? '' : '['}${option}`);
+      expect(memberDescriptions[member], member).toBeDefined();
+    }
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('has an example that the program accepts', async () => {
+    const example = operationDescriptions[operation]?.example ?? '';
+    const words = example.replace(/fileb:\/\/\S+/g, 'AQID').match(/"[^"]*"|\S+/g) ?? [];
+    const { exitCode, stderr } = await run([
+      name,
+      ...words.map((word) => word.replaceAll('"', '')),
+    ]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  });
+});
+
+const topic = 'create-key';
+it.each([
+  [['help', topic]],
+  [['help', 'kms', topic]],
+  [['kms', 'help', topic]],
+  [[topic, 'help']],
+  [[topic, '--help']],
+  [[topic, '-h']],
+  [['kms', topic, 'help']],
+  [['kms', topic, '--bogus', '--help']],
+])('is given by %j', async (args) => {
+  const { exitCode, stdout, opened } = await run(args);
+  expect({ exitCode, opened }).toEqual({ exitCode: 0, opened: [] });
+  expect(stdout).toMatch(/^pairmint create-key: /);
+});
+
+it.each([[['init', 'help']], [['help', 'init']], [['init', '--help']]])(
+  'is given on own commands by %j',
+  async (args) => {
+    const { exitCode, stdout } = await run(args);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^pairmint init: /);
+    expect(stdout).toContain('--region REGION');
+  },
+);
+
+it('refuses an unknown topic', async () => {
+  const { exitCode, stderr } = await run(['help', 'creat-key']);
+  expect(exitCode).toBe(252);
+  expect(stderr).toContain('maybe you meant:\n\n  * create-key\n');
+});

@@ -1,0 +1,112 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { run, runWithout } from './run.ts';
+
+describe('init', () => {
+  it('passes on what the store is to be made with', async () => {
+    const { exitCode, stdout, opened } = await run([
+      'init',
+      '--store',
+      'lmdb:x',
+      '--root-key-file',
+      'k',
+      '--region',
+      'us-east-1',
+      '--account-id',
+      '000000000000',
+    ]);
+    expect(exitCode).toBe(0);
+    expect(opened[0]).toMatchObject({
+      store: 'lmdb:x',
+      rootKey: { file: 'k' },
+      region: 'us-east-1',
+      accountId: '000000000000',
+    });
+    expect(JSON.parse(stdout)).toEqual({
+      Store: 'memory:',
+      Region: 'us-east-1',
+      AccountId: '000000000000',
+    });
+  });
+
+  it('says so when the store was there before and has another region', async () => {
+    const { exitCode, stdout, stderr } = await run(['init', '--region', 'eu-west-1']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).Region).toBe('us-east-1');
+    expect(stderr).toBe('pairmint: the store was there before and keeps us-east-1\n');
+  });
+
+  it.each([[['x']], [['--bogus', 'x']], [['--key-id', 'x']]])('knows no %j', async (args) => {
+    const { exitCode, stderr, opened } = await run(['init', ...args]);
+    expect({ exitCode, opened }).toEqual({ exitCode: 252, opened: [] });
+    expect(stderr).toBe(`\n<usage>\n\nUnknown options: ${args.join(', ')}\n\n`);
+  });
+});
+
+describe('doctor', () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(path.join(tmpdir(), 'pairmint-doctor-'));
+    vi.stubEnv('PAIRMINT_HOME', home);
+    vi.stubEnv('PAIRMINT_STORE', undefined);
+    vi.stubEnv('PAIRMINT_ROOT_KEY_FILE', undefined);
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+  });
+
+  function makeStore({ rootKeyMode }: { rootKeyMode: number }): void {
+    mkdirSync(path.join(home, 'store'), { mode: 0o700 });
+    writeFileSync(path.join(home, 'store', 'data.mdb'), '');
+    writeFileSync(path.join(home, 'root.key'), '');
+    chmodSync(path.join(home, 'root.key'), rootKeyMode);
+  }
+
+  it('tells what runs here and makes no store', async () => {
+    const { exitCode, stdout, opened } = await run(['doctor']);
+    expect(exitCode).toBe(0);
+    for (const text of ['Node.js', process.versions.node, 'RSA kernel', 'a CPU', '3.0.0']) {
+      expect(stdout).toContain(text);
+    }
+    expect(stdout).toContain('none yet at');
+    expect(opened).toEqual([{ store: 'memory:', onNotice: expect.any(Function) }]);
+  });
+
+  it('looks at the store and its root key', async () => {
+    makeStore({ rootKeyMode: 0o600 });
+    const { exitCode, stdout } = await run(['doctor']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('mode 0600');
+    expect(stdout).not.toContain('BROKEN');
+  });
+
+  it('exits 1 for a root key that others can read', async () => {
+    makeStore({ rootKeyMode: 0o644 });
+    const { exitCode, stdout } = await run(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('BROKEN');
+    expect(stdout).toContain('chmod 600');
+  });
+
+  it('exits 1 for an addon that cannot be loaded', async () => {
+    const failure = Object.assign(new Error('there is no native addon'), {
+      name: 'ConfigurationError',
+      hint: 'npm rebuild pairmint',
+    });
+    const { exitCode, stdout } = await runWithout(['doctor'], failure);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('BROKEN: there is no native addon');
+    expect(stdout).toContain('- npm rebuild pairmint');
+  });
+
+  it('advises to close a store folder that others can look into', async () => {
+    makeStore({ rootKeyMode: 0o600 });
+    chmodSync(path.join(home, 'store'), 0o755);
+    const { exitCode, stdout } = await run(['doctor']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('chmod 700');
+  });
+});

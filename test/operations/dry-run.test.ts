@@ -1,0 +1,124 @@
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { loadNative, type Native } from '../../lib/native.ts';
+import type { Pairmint } from '../../lib/pairmint.ts';
+import { callCryptographic, cryptographicCalls, names } from './calls.ts';
+import {
+  absentKeyId,
+  dryRun,
+  failureOf,
+  failureText,
+  flipped,
+  invalidCiphertext,
+  keyArn,
+  type MadeKey,
+  newBlob,
+  newKey,
+  openKms,
+} from './support.ts';
+
+let kms: Pairmint;
+let key: MadeKey;
+let disabled: MadeKey;
+let blob: Uint8Array;
+let disabledBlob: Uint8Array;
+
+beforeAll(async () => {
+  kms = await openKms();
+  key = await newKey(kms);
+  disabled = await newKey(kms);
+  blob = await newBlob(kms, key.KeyId);
+  disabledBlob = await newBlob(kms, disabled.KeyId);
+  await kms.disableKey({ KeyId: disabled.KeyId });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const DryRun = true;
+
+describe.each(names(cryptographicCalls))('%s', (operation) => {
+  test('fails with DryRunOperationException where it would have succeeded', async () => {
+    const subject = { KeyId: key.KeyId, blob };
+    const failure = await failureOf(callCryptographic(kms, operation, subject, { DryRun }));
+    expect(`${failure.name}: ${failure.message}`).toBe(dryRun);
+    expect(failure).toMatchObject({ $fault: 'client', httpStatusCode: 400 });
+  });
+
+  test('DryRun false or null is as if absent', async () => {
+    const subject = { KeyId: key.KeyId, blob };
+    for (const no of [false, null]) {
+      await callCryptographic(kms, operation, subject, { DryRun: no });
+    }
+    expect(await failureText(callCryptographic(kms, operation, subject, { DryRun }))).toBe(dryRun);
+  });
+
+  test('every other error wins', async () => {
+    const failing = (subject: { KeyId: string; blob: Uint8Array }, more = {}) =>
+      failureText(callCryptographic(kms, operation, subject, { DryRun, ...more }));
+    expect(await failing({ KeyId: absentKeyId, blob })).toBe(
+      `NotFoundException: Key '${keyArn(absentKeyId)}' does not exist`,
+    );
+    expect(await failing({ KeyId: disabled.KeyId, blob: disabledBlob })).toBe(
+      `DisabledException: ${disabled.Arn} is disabled.`,
+    );
+    expect(await failing({ KeyId: key.KeyId, blob }, { GrantTokens: ['t'] })).toMatch(
+      /^InvalidGrantTokenException: /,
+    );
+    expect(await failing({ KeyId: key.KeyId, blob }, { GrantTokens: [''] })).toMatch(
+      /^ValidationException: /,
+    );
+  });
+
+  test('nothing is made', async () => {
+    const native = loadNative();
+    const makers = (
+      ['encrypt', 'generateDataKey', 'generateDataKeyPair'] satisfies (keyof Native)[]
+    ).map((name) => vi.spyOn(native, name));
+    await failureText(callCryptographic(kms, operation, { KeyId: key.KeyId, blob }, { DryRun }));
+    for (const maker of makers) expect(maker).not.toHaveBeenCalled();
+  });
+});
+
+describe('a dry run of Decrypt', () => {
+  test('tells whether the ciphertext would open', async () => {
+    const wrong = { EncryptionContext: { a: 'b' }, DryRun };
+    expect(await failureText(kms.decrypt({ CiphertextBlob: blob, ...wrong }))).toBe(
+      invalidCiphertext,
+    );
+    const CiphertextBlob = flipped(blob, 8 * blob.length - 1);
+    expect(await failureText(kms.decrypt({ CiphertextBlob, DryRun }))).toBe(invalidCiphertext);
+  });
+
+  test('may leave the ciphertext out where the request says so and names the key', async () => {
+    const modified = { DryRun, DryRunModifiers: ['IGNORE_CIPHERTEXT' as const] };
+    expect(await failureText(kms.decrypt({ ...modified, KeyId: key.KeyId }))).toBe(dryRun);
+    expect(await failureText(kms.decrypt({ ...modified, KeyId: disabled.KeyId }))).toBe(
+      `DisabledException: ${disabled.Arn} is disabled.`,
+    );
+    expect(await failureText(kms.decrypt(modified))).toMatch(/^ValidationException: /);
+    const unmodified = { DryRun, KeyId: key.KeyId };
+    expect(await failureText(kms.decrypt(unmodified))).toMatch(/at 'ciphertextBlob' failed/);
+    const wet = { DryRunModifiers: modified.DryRunModifiers, KeyId: key.KeyId };
+    expect(await failureText(kms.decrypt(wet))).toMatch(/at 'ciphertextBlob' failed/);
+  });
+});
+
+test('a dry run of ReEncrypt may leave the ciphertext out too', async () => {
+  const request = {
+    DryRun,
+    DryRunModifiers: ['IGNORE_CIPHERTEXT' as const],
+    DestinationKeyId: key.KeyId,
+  };
+  expect(await failureText(kms.reEncrypt({ ...request, SourceKeyId: key.KeyId }))).toBe(dryRun);
+  expect(await failureText(kms.reEncrypt({ ...request, SourceKeyId: disabled.KeyId }))).toBe(
+    `DisabledException: ${disabled.Arn} is disabled.`,
+  );
+  expect(await failureText(kms.reEncrypt(request))).toMatch(/^ValidationException: /);
+});
+
+test('operations without DryRun do not know the member', async () => {
+  await kms.call('GenerateRandom', { NumberOfBytes: 1, DryRun });
+  await kms.call('DescribeKey', { KeyId: key.KeyId, DryRun });
+  expect(await kms.call('EnableKey', { KeyId: key.KeyId, DryRun })).toEqual({});
+});

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { Pairmint } from '../../lib/pairmint.ts';
+import { temporaryFolder } from '../support/folders.ts';
+
+const script = fileURLToPath(new URL('../support/store-process.mjs', import.meta.url));
+
+function start(folder: string, task: string[], { limit = '', env = {} } = {}) {
+  const command = `${limit} exec "$0" "$@"`;
+  const args = [process.execPath, script, `lmdb:${folder}/store`, `${folder}/root.key`, ...task];
+  const child = spawn('/bin/sh', ['-c', command, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let output = '';
+  let trouble = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  child.stderr.on('data', (data) => {
+    trouble += data;
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code,
+    signal,
+    trouble,
+    // A line that a kill cut off is no acknowledgement.
+    lines: output.split('\n').slice(0, -1),
+  }));
+  return { child, ended };
+}
+
+function open(folder: string): Promise<Pairmint> {
+  return Pairmint.open({ store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } });
+}
+
+async function allKeyIds(kms: Pairmint): Promise<string[]> {
+  const ids: string[] = [];
+  let Marker: string | undefined;
+  do {
+    const { Keys, NextMarker } = await kms.listKeys({ Marker });
+    ids.push(...(Keys ?? []).map(({ KeyId }) => KeyId as string));
+    Marker = NextMarker;
+  } while (Marker !== undefined);
+  return ids;
+}
+
+describe('processes that share a store', () => {
+  it('make it once when they all find none, and agree on its default key', async () => {
+    const folder = temporaryFolder();
+    const ends = await Promise.all(
+      Array.from({ length: 4 }, () => start(folder, ['useDefaultKey']).ended),
+    );
+    expect(ends.map(({ code, trouble }) => [code, trouble])).toEqual(ends.map(() => [0, '']));
+    expect(new Set(ends.flatMap(({ lines }) => lines)).size).toBe(1);
+  });
+
+  it('give an alias to one of those that want it', async () => {
+    const folder = temporaryFolder();
+    const ends = await Promise.all(
+      Array.from({ length: 3 }, () => start(folder, ['claimAliases', '40']).ended),
+    );
+    expect(ends.map(({ code, lines }) => [code, lines.filter((l) => l.startsWith('F'))])).toEqual(
+      ends.map(() => [0, []]),
+    );
+    const won = ends.flatMap(({ lines }) => lines).sort();
+    const kms = await open(folder);
+    const { Aliases } = await kms.listAliases({ Limit: 100 });
+    expect(Aliases?.map((a) => `${a.AliasName} ${a.TargetKeyId}`).sort()).toEqual(won);
+    expect(won).toHaveLength(40);
+    await kms.close();
+  });
+
+  it('lose nothing that was answered when they are killed', async () => {
+    const folder = temporaryFolder();
+    const answered: string[] = [];
+    for (let round = 0; round < 6; round++) {
+      const { child, ended } = start(folder, ['createKeys', '100000']);
+      const first = await Promise.race([once(child.stdout, 'data'), ended]);
+      expect(first).toBeDefined();
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
+      child.kill('SIGKILL');
+      const { lines, signal } = await ended;
+      expect(signal).toBe('SIGKILL');
+      answered.push(...lines);
+    }
+    const kms = await open(folder);
+    const ids = new Set(await allKeyIds(kms));
+    expect(answered.filter((id) => !ids.has(id))).toEqual([]);
+    for (const KeyId of answered) {
+      const { CiphertextBlob } = await kms.encrypt({ KeyId, Plaintext: Buffer.from('x') });
+      await kms.decrypt({ CiphertextBlob });
+    }
+    await kms.close();
+  });
+});
+
+describe('a store that cannot be written', () => {
+  it('answers with an error when the disk is full, and keeps what it had', async () => {
+    const folder = temporaryFolder();
+    await (await open(folder)).close();
+    const blocks = Math.ceil((statSync(`${folder}/store/data.mdb`).size + 200_000) / 512);
+    // The limit on a file's size stands for the disk: a write beyond it fails.
+    const { ended } = start(folder, ['createKeys', '5000'], {
+      limit: `trap '' XFSZ; ulimit -f ${blocks};`,
+    });
+    const { code, signal, lines } = await ended;
+    expect([code, signal]).toEqual([1, null]);
+    const answered = lines.filter((line) => /^[0-9a-f-]{36}$/.test(line));
+    expect(lines.slice(answered.length)[0]).toBe(
+      'FAILED KMSInternalException: The key store could not complete the request.',
+    );
+    const kms = await open(folder);
+    const ids = new Set(await allKeyIds(kms));
+    expect(answered.length).toBeGreaterThan(10);
+    expect(answered.filter((id) => !ids.has(id))).toEqual([]);
+    await kms.createKey({});
+    await kms.close();
+  });
+
+  it('is refused with a sentence when its folder is read-only', async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o555);
+    const { ended } = start(folder, ['useDefaultKey'], { env: { TEST_AS_NOBODY: '1' } });
+    const { code, lines } = await ended;
+    chmodSync(folder, 0o755);
+    expect(code).toBe(1);
+    expect(lines[0]).toMatch(/^FAILED ConfigurationError: the store .* cannot be opened: /);
+  });
+});
