@@ -63,11 +63,7 @@ export interface Native {
   openRootKey(source: string | Uint8Array | undefined): RootKey;
   /** Makes a root key file of mode 0600; false where there is one already. */
   createRootKey(path: string): boolean;
-  createKeyMaterial(
-    rootKey: RootKey,
-    keyId: Uint8Array,
-    attributes: Uint8Array,
-  ): MaterialRecord;
+  createKeyMaterial(rootKey: RootKey, keyId: Uint8Array, attributes: Uint8Array): MaterialRecord;
   openKeyMaterial(rootKey: RootKey, header: Uint8Array, wrapped: Uint8Array): KeyMaterial;
   /** The 32-byte MAC of state that belongs to the key or store of the 16-byte `id`. */
   stateMac(rootKey: RootKey, id: Uint8Array, state: Uint8Array): Uint8Array;
@@ -85,16 +81,8 @@ export interface Native {
     plaintext: boolean;
   }): { readonly ciphertext: Uint8Array; readonly plaintext?: Uint8Array };
   generateRandom(length: number): Uint8Array;
-  encrypt(args: {
-    material: KeyMaterial;
-    context: Uint8Array;
-    plaintext: Uint8Array;
-  }): Uint8Array;
-  decrypt(args: {
-    material: KeyMaterial;
-    context: Uint8Array;
-    ciphertext: Uint8Array;
-  }): Uint8Array;
+  encrypt(args: { material: KeyMaterial; context: Uint8Array; plaintext: Uint8Array }): Uint8Array;
+  decrypt(args: { material: KeyMaterial; context: Uint8Array; ciphertext: Uint8Array }): Uint8Array;
   reEncrypt(args: {
     source: KeyMaterial;
     sourceContext: Uint8Array;

@@ -56,7 +56,7 @@ export class Pairmint {
 
   private constructor(native: Native, opened: OpenedStore) {
     const { store, rootKey, identity } = opened;
-    const now = Date.now;
+    const now = () => Date.now();
     this.#opened = opened;
     this.#services = {
       native,
@@ -91,7 +91,7 @@ export class Pairmint {
    */
   async call(name: string, request: unknown): Promise<object> {
     if (!isOffered(name)) throw new KmsError('UnknownOperationException');
-    if (this.#closed) throw new Error('this Pairmint has been closed');
+    if (this.#closed) throw new KmsError('KMSInternalException', 'this Pairmint is closed');
     const operation = operations[name] as Operation<OfferedOperation>;
     const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
     try {

@@ -13,7 +13,7 @@ export function callerOf({ accountId }: Services): string {
   return `arn:aws:iam::${accountId}:root`;
 }
 
-/** Finds the key that a KeyId in any of its four forms names (KMS behaviour: docs/kms.md). */
+/** Finds the key that a KeyId in any of its four forms names. */
 export async function findKey(
   services: Services,
   operation: OperationName | 'ReEncryptTo' | 'ReEncryptFrom',

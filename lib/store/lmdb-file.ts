@@ -18,18 +18,19 @@ export function faultOf(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const descriptor = openSync(file, 'r');
   try {
-    const { size } = fstatSync(descriptor);
-    return size === 0 ? undefined : faultIn(descriptor, size);
+    return fstatSync(descriptor).size === 0 ? undefined : faultIn(descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
 
-function faultIn(descriptor: number, size: number): string | undefined {
+function faultIn(descriptor: number): string | undefined {
   const first = readMeta(descriptor, 0);
   const pageSize = first?.pageSize ?? 0;
   const second = pageSize >= metaLength ? readMeta(descriptor, pageSize) : undefined;
   if (first === undefined || second === undefined) return 'it is not an LMDB file';
+  // Asked for last: another process may be writing, and extends the file before it says so.
+  const { size } = fstatSync(descriptor);
   const needed = (Math.max(first.lastPage, second.lastPage) + 1) * pageSize;
   return size < needed ? `it has been cut short: ${size} of ${needed} bytes are left` : undefined;
 }

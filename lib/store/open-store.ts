@@ -1,15 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { ConfigurationError } from '../configuration-error.ts';
 import { isNativeError, type Native, type RootKey } from '../native.ts';
 import type { KeyStore } from './key-store.ts';
-import {
-  createIdentity,
-  readIdentity,
-  type StoreIdentity,
-  storeExists,
-} from './store-identity.ts';
+import { type Places, placesOf } from './places.ts';
+import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
 
 /** Where the root key comes from; `bytes` are 32 and are copied into native memory. */
 export type RootKeySource = { readonly file: string } | { readonly bytes: Uint8Array };
@@ -41,16 +36,27 @@ export interface OpenedStore {
  */
 export async function openStore(native: Native, options: StoreOptions): Promise<OpenedStore> {
   checkPlace(options);
-  const store = await connect(options.store ?? process.env.PAIRMINT_STORE ?? defaultStore());
+  const { rootKey: source } = options;
+  const places = placesOf({
+    store: options.store,
+    rootKeyFile: source !== undefined && 'file' in source ? source.file : undefined,
+  });
+  const store = await connect(places.store);
   try {
     const made = await storeExists(store);
-    const { rootKey, rootKeyFile } = openRootKey(native, store, options.rootKey, { made });
+    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
     if (!made) {
       const { accountId = '000000000000', region = 'us-east-1' } = options;
       await createIdentity(store, native, rootKey, { accountId, region });
     }
     const identity = await readIdentity(store, native, rootKey);
-    return { store, rootKey, identity: placed(store, identity, options), rootKeyFile, created: !made };
+    return {
+      store,
+      rootKey,
+      identity: placed(store, identity, options),
+      rootKeyFile,
+      created: !made,
+    };
   } catch (error) {
     await store.close();
     throw error;
@@ -96,50 +102,39 @@ async function connect(url: string): Promise<KeyStore> {
   });
 }
 
-function home(): string {
-  return process.env.PAIRMINT_HOME ?? path.join(os.homedir(), '.pairmint');
-}
-
-function defaultStore(): string {
-  return `lmdb:${path.join(home(), 'store')}`;
-}
-
 function openRootKey(
   native: Native,
-  store: KeyStore,
+  places: Places,
   source: RootKeySource | undefined,
   { made }: { made: boolean },
 ): { rootKey: RootKey; rootKeyFile: string | undefined } {
   if (source !== undefined && 'bytes' in source) {
     return { rootKey: refusing(() => native.openRootKey(source.bytes)), rootKeyFile: undefined };
   }
-  const file = source?.file ?? process.env.PAIRMINT_ROOT_KEY_FILE;
-  if (file === undefined && store.url === 'memory:') {
+  if (source === undefined && places.folder === undefined) {
+    // Nothing of a memory store outlives it, so neither need its root key.
     return { rootKey: native.openRootKey(undefined), rootKeyFile: undefined };
   }
-  const rootKeyFile = path.resolve(file ?? path.join(home(), 'root.key'));
-  return { rootKey: openRootKeyFile(native, store, rootKeyFile, { made }), rootKeyFile };
+  return { rootKey: openRootKeyFile(native, places, { made }), rootKeyFile: places.rootKeyFile };
 }
 
 function openRootKeyFile(
   native: Native,
-  store: KeyStore,
-  file: string,
+  { store, folder, rootKeyFile }: Places,
   { made }: { made: boolean },
 ): RootKey {
-  const folder = store.url.slice('lmdb:'.length);
-  if (!path.relative(folder, file).startsWith('..')) {
-    throw new ConfigurationError(`the root key file ${file} lies inside the store`, {
+  if (folder !== undefined && !path.relative(folder, rootKeyFile).startsWith('..')) {
+    throw new ConfigurationError(`the root key file ${rootKeyFile} lies inside the store`, {
       hint: 'whoever copies the store would copy its key: keep them apart',
     });
   }
-  if (!made && !existsSync(file)) {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    refusing(() => native.createRootKey(file));
+  if (!made && !existsSync(rootKeyFile)) {
+    mkdirSync(path.dirname(rootKeyFile), { recursive: true, mode: 0o700 });
+    refusing(() => native.createRootKey(rootKeyFile));
   }
   return refusing(
-    () => native.openRootKey(file),
-    made ? `the store ${store.url} was made with a root key and cannot be read without it` : undefined,
+    () => native.openRootKey(rootKeyFile),
+    made ? `the store ${store} was made with a root key and cannot be read without it` : undefined,
   );
 }
 

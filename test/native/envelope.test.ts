@@ -87,7 +87,9 @@ describe('the DKP envelope', () => {
     const material = crypto.randomBytes(32);
     const keyId = crypto.randomBytes(16);
     const context = Buffer.from(encodeEncryptionContext({ purpose: 'exchange', é: '日本' }));
-    for (const [length, kind] of [0, 1, 16, 138, 2375, 5996].flatMap((n) => [1, 2, 3].map((k) => [n, k] as const))) {
+    for (const [length, kind] of [0, 1, 16, 138, 2375, 5996].flatMap((n) =>
+      [1, 2, 3].map((k) => [n, k] as const),
+    )) {
       const plaintext = crypto.randomBytes(length);
       const theirs = oracle.seal({ material, keyId, kind, context, plaintext });
       expect(internals.open({ material, keyId, context, blob: theirs })).toEqual(
@@ -121,7 +123,10 @@ describe('the DKP envelope', () => {
     expect(Buffer.from(openUnder(key1) ?? []).toString('hex')).toBe(pt1);
     expect(Buffer.from(openUnder(key2) ?? []).toString('hex')).toBe(pt2);
     const [vector] = vectors.seal as [SealedVector];
-    const other = { ...vector, material: vector.material.replace(/^./, (c) => (c === '0' ? '1' : '0')) };
+    const other = {
+      ...vector,
+      material: vector.material.replace(/^./, (c) => (c === '0' ? '1' : '0')),
+    };
     expect(openVector(other)).toBeUndefined();
   });
 });
@@ -150,7 +155,9 @@ describe('key material at rest', () => {
       expect(() => openRecord(flipped), `bit ${bit}`).toThrow('INVALID_RECORD');
     }
     for (let length = 0; length < record.length; length++) {
-      expect(() => openRecord(record.subarray(0, length)), `${length} bytes`).toThrow('INVALID_RECORD');
+      expect(() => openRecord(record.subarray(0, length)), `${length} bytes`).toThrow(
+        'INVALID_RECORD',
+      );
     }
     expect(() => openRecord(record, internals.openRootKey(undefined))).toThrow('INVALID_RECORD');
     expect(openRecord(record)).toBeDefined();
@@ -159,11 +166,17 @@ describe('key material at rest', () => {
   it('gives a fresh record every time, whose header names the key and its material', () => {
     const rootKey = internals.openRootKey(crypto.randomBytes(32));
     const keyId = crypto.randomBytes(16);
-    const [a, b] = [1, 2].map(() => internals.createKeyMaterial(rootKey, keyId, Buffer.from('more')));
+    const [a, b] = [1, 2].map(() =>
+      internals.createKeyMaterial(rootKey, keyId, Buffer.from('more')),
+    );
     expect(a).not.toEqual(b);
     expect(Buffer.from(a?.header ?? []).subarray(0, 20)).toEqual(
       Buffer.concat([Buffer.from('DKS\x01', 'latin1'), keyId]),
     );
-    expect(Buffer.from(a?.header ?? []).subarray(52).toString()).toBe('more');
+    expect(
+      Buffer.from(a?.header ?? [])
+        .subarray(52)
+        .toString(),
+    ).toBe('more');
   });
 });

@@ -62,7 +62,10 @@ describe('the counter mode KDF', () => {
 
 describe('AES-256-GCM', () => {
   it('agrees with Wycheproof on what to seal and what to open', () => {
-    const tests = wycheproof('aes_gcm', (g) => g.keySize === 256 && g.ivSize === 96 && g.tagSize === 128);
+    const tests = wycheproof(
+      'aes_gcm',
+      (g) => g.keySize === 256 && g.ivSize === 96 && g.tagSize === 128,
+    );
     expect(tests.length).toBeGreaterThan(60);
     for (const { tcId, key, iv, aad, msg, ct, tag, result } of tests) {
       const opened = internals.gcmOpen(hex(key), hex(iv), hex(aad), hex(ct + tag));

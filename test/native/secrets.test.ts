@@ -48,14 +48,18 @@ afterAll(async () => {
 });
 
 describe.runIf(process.platform === 'linux')('the memory of a process', () => {
-  it.each(['ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'ECC_NIST_EDWARDS25519', 'RSA_2048'])(
-    'holds nothing of a private key of %s that it minted without plaintext',
-    async (spec) => {
-      const pkcs8 = await mintInChild('GenerateDataKeyPairWithoutPlaintext', spec);
-      const needles = needlesOf(pkcs8);
-      expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
-    },
-  );
+  it.each([
+    'ECC_NIST_P256',
+    'ECC_NIST_P384',
+    'ECC_NIST_P521',
+    'ECC_SECG_P256K1',
+    'ECC_NIST_EDWARDS25519',
+    'RSA_2048',
+  ])('holds nothing of a private key of %s that it minted without plaintext', async (spec) => {
+    const pkcs8 = await mintInChild('GenerateDataKeyPairWithoutPlaintext', spec);
+    const needles = needlesOf(pkcs8);
+    expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
+  });
 
   it('does hold a private key that it was asked to show, so that this search finds what is there', async () => {
     const pkcs8 = await mintInChild('GenerateDataKeyPair', 'ECC_NIST_P256');

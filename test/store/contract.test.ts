@@ -84,7 +84,11 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
 
   it('behaves as an ordered map under any sequence of commits', async () => {
     const path = fc.stringMatching(/^[a-c/]{1,3}$/);
-    const step = fc.record({ path, next: fc.option(fc.uint8Array({ maxLength: 4 })), honest: fc.boolean() });
+    const step = fc.record({
+      path,
+      next: fc.option(fc.uint8Array({ maxLength: 4 })),
+      honest: fc.boolean(),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
         const fresh = openStore();

@@ -31,7 +31,8 @@ describe('a store', () => {
   it('is made with its root key on first use, says so once, and is there afterwards', async () => {
     const folder = path.join(temporaryFolder(), 'not', 'there', 'yet');
     const notices: string[] = [];
-    const open = () => Pairmint.open({ ...placesIn(folder), onNotice: (text) => notices.push(text) });
+    const open = () =>
+      Pairmint.open({ ...placesIn(folder), onNotice: (text) => notices.push(text) });
     const first = await open();
     const { CiphertextBlob } = await first.encrypt({ KeyId, Plaintext: Buffer.from('kept') });
     await first.close();
@@ -106,13 +107,16 @@ describe('a store', () => {
     expect(existsSync(`${folder}/root.key`)).toBe(false);
   });
 
-  it.each(['not json', '{}', '"format"'])('whose format says %s is refused as none', async (text) => {
-    const folder = temporaryFolder();
-    const store = LmdbStore.open(`${folder}/store`);
-    await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
-    await store.close();
-    expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
-  });
+  it.each(['not json', '{}', '"format"'])(
+    'whose format says %s is refused as none',
+    async (text) => {
+      const folder = temporaryFolder();
+      const store = LmdbStore.open(`${folder}/store`);
+      await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
+      await store.close();
+      expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
+    },
+  );
 
   it('is refused where a file stands in its place', async () => {
     const folder = temporaryFolder();
@@ -154,17 +158,20 @@ describe('a store', () => {
 });
 
 describe('a root key file', () => {
-  it.each([0o640, 0o604, 0o644, 0o660])('of mode %o is refused with what mends it', async (mode) => {
-    const folder = temporaryFolder();
-    await makeStore(folder);
-    chmodSync(`${folder}/root.key`, mode);
-    expect((await refusal(placesIn(folder))).message).toBe(
-      `the root key file ${folder}/root.key can be read by others; mend it with: ` +
-        `chmod 600 '${folder}/root.key'`,
-    );
-    chmodSync(`${folder}/root.key`, 0o600);
-    await (await Pairmint.open(placesIn(folder))).close();
-  });
+  it.each([0o640, 0o604, 0o644, 0o660])(
+    'of mode %o is refused with what mends it',
+    async (mode) => {
+      const folder = temporaryFolder();
+      await makeStore(folder);
+      chmodSync(`${folder}/root.key`, mode);
+      expect((await refusal(placesIn(folder))).message).toBe(
+        `the root key file ${folder}/root.key can be read by others; mend it with: ` +
+          `chmod 600 '${folder}/root.key'`,
+      );
+      chmodSync(`${folder}/root.key`, 0o600);
+      await (await Pairmint.open(placesIn(folder))).close();
+    },
+  );
 
   it.each([0, 31, 33, 64])('of %i bytes is refused', async (length) => {
     const folder = temporaryFolder();
@@ -200,7 +207,10 @@ describe('a root key file', () => {
 
 describe('a root key in bytes', () => {
   it.each([0, 31, 33])('of %i bytes is refused', async (length) => {
-    const { message } = await refusal({ store: 'memory:', rootKey: { bytes: Buffer.alloc(length) } });
+    const { message } = await refusal({
+      store: 'memory:',
+      rootKey: { bytes: Buffer.alloc(length) },
+    });
     expect(message).toBe('a root key has exactly 32 bytes');
   });
 

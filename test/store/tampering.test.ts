@@ -61,7 +61,9 @@ beforeEach(async () => {
 describe('a record that was changed behind the back', () => {
   it('is refused whichever byte it was', async () => {
     const entries = await store.list('', { limit: 100 });
-    const sealed = entries.filter(({ path }) => path.includes('key/') || path.startsWith('material/'));
+    const sealed = entries.filter(
+      ({ path }) => path.includes('key/') || path.startsWith('material/'),
+    );
     expect(sealed).toHaveLength(4);
     for (const { path, value } of sealed) {
       for (let i = 0; i < value.length; i++) {

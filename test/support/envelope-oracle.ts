@@ -12,11 +12,7 @@ export interface Message {
 }
 
 export function deriveKey(key: Buffer, label: string, context: Buffer, length: number): Buffer {
-  const fixed = Buffer.concat([
-    Buffer.from(`${label}\0`, 'latin1'),
-    context,
-    uint32(length * 8),
-  ]);
+  const fixed = Buffer.concat([Buffer.from(`${label}\0`, 'latin1'), context, uint32(length * 8)]);
   const block = (i: number) =>
     crypto.createHmac('sha256', key).update(uint32(i)).update(fixed).digest();
   const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, i) => block(i + 1));

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { type Places, placesOf } from '../../store/places.ts';
 import { internalFailure } from '../complaints.ts';
 import {
   type Context,
@@ -8,7 +9,6 @@ import {
   type Service,
   withService,
 } from '../context.ts';
-import { defaultPlaces, type Places } from '../default-places.ts';
 import { isConfigurationFailure } from '../errors.ts';
 import type { RunCommand } from '../own-commands.ts';
 import { definition, wrap } from '../text-layout.ts';
@@ -24,7 +24,7 @@ const COLUMN = 18;
 
 /** Exit code 1 tells scripts that something is broken; advice alone is no failure. */
 export const run: RunCommand = async (_given, own, context) => {
-  const places = defaultPlaces(own);
+  const places = placesOf(own);
   const findings = [
     checkNode(process.versions.node),
     ...(await inspectAddon(context)),
