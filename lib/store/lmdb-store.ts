@@ -64,8 +64,8 @@ export class LmdbStore implements KeyStore {
         return false;
       }
       for (const { path, next } of changes) {
-        if (next === undefined) this.#db.remove(path);
-        else this.#db.put(path, Buffer.from(next));
+        if (next === undefined) this.#db.removeSync(path);
+        else this.#db.putSync(path, Buffer.from(next));
       }
       return true;
     });
