@@ -3,9 +3,16 @@
 // function that is called here.
 #include <napi.h>
 
+#include "internals_util.h"
+
 namespace {
 
-Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  using namespace pairmint::internals;  // NOLINT
+  ExportMont(env, exports);
+  ExportRsa(env, exports);
+  return exports;
+}
 
 }  // namespace
 
