@@ -15,8 +15,8 @@
 // code).
 #include "mont/mont.h"
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__) && \
-    defined(__AVX512VL__) && defined(__AVX512IFMA__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && \
+    defined(__AVX512IFMA__)
 #if defined(__GNUC__) && !defined(__clang__)
 // https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593: GCC 12 warns of the
 // undefined vectors inside its own intrinsics.
@@ -147,8 +147,8 @@ PAIRMINT_INLINE void SquareColumns(const Vector *a, const Vector *squares,
                          columns);
     }
     if (t % 2 == 1) {
-      Slide<true, false>(a + kBlock * ((t + 1) / 2),
-                         a + kBlock * ((t - 1) / 2), columns);
+      Slide<true, false>(a + kBlock * ((t + 1) / 2), a + kBlock * ((t - 1) / 2),
+                         columns);
     }
   }
 #pragma GCC unroll 10
@@ -263,25 +263,25 @@ __attribute__((noinline)) void Product(const Modulus &m, const Vector *a,
 
 // out[0..num_limbs-1] = the limbs of eight numbers.
 void LoadLimbs(const Numbers &numbers, int num_limbs, Vector *out) {
-  const Vector lanes = _mm512_setr_epi64(
-      0, kWords, 2 * kWords, 3 * kWords, 4 * kWords, 5 * kWords, 6 * kWords,
-      7 * kWords);
+  const Vector lanes =
+      _mm512_setr_epi64(0, kWords, 2 * kWords, 3 * kWords, 4 * kWords,
+                        5 * kWords, 6 * kWords, 7 * kWords);
   const uint64_t *words = numbers.words[0];
   for (int i = 0; i < num_limbs; i++) {
     const int at = kLimbBits * i;
     const Vector low = _mm512_i64gather_epi64(lanes, words + at / 64, 8);
     const Vector high = _mm512_i64gather_epi64(lanes, words + at / 64 + 1, 8);
     // A shift by 64 gives zero.
-    out[i] = Low52(
-        _mm512_or_si512(Right(low, at % 64), Left(high, 64 - at % 64)));
+    out[i] =
+        Low52(_mm512_or_si512(Right(low, at % 64), Left(high, 64 - at % 64)));
   }
 }
 
 // limbs[num_limbs] and limbs[num_limbs + 1] must be zero.
 void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
-  const Vector lanes = _mm512_setr_epi64(
-      0, kWords, 2 * kWords, 3 * kWords, 4 * kWords, 5 * kWords, 6 * kWords,
-      7 * kWords);
+  const Vector lanes =
+      _mm512_setr_epi64(0, kWords, 2 * kWords, 3 * kWords, 4 * kWords,
+                        5 * kWords, 6 * kWords, 7 * kWords);
   for (int w = 0; w < kWords; w++) {
     Vector word = _mm512_setzero_si512();
     if (w < num_words) {
@@ -299,7 +299,8 @@ void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
 void Negate(const Vector *x, int num_limbs, Vector *out) {
   Vector carry = Broadcast(1);
   for (int i = 0; i < num_limbs; i++) {
-    const Vector v = Add(_mm512_andnot_si512(x[i], Broadcast(kLimbMask)), carry);
+    const Vector v =
+        Add(_mm512_andnot_si512(x[i], Broadcast(kLimbMask)), carry);
     out[i] = Low52(v);
     carry = _mm512_srli_epi64(v, kLimbBits);
   }
@@ -394,9 +395,8 @@ void FermatBase2(int bits, const Numbers &n, Workspace *w, Verdicts *out) {
                       Left(minus[k / kLimbBits + 1], kLimbBits - at)),
       Broadcast((uint64_t{1} << kTop) - 1));
   // minus_c is 2^kTop - c.
-  const Vector power =
-      Add(minus_c, Broadcast(uint64_t{kLimbBits * kLimbs} -
-                             (uint64_t{1} << kTop)));
+  const Vector power = Add(
+      minus_c, Broadcast(uint64_t{kLimbBits * kLimbs} - (uint64_t{1} << kTop)));
   for (int i = 0; i < kLimbs; i++) {
     // Shift counts below 0 or above 63 give zero.
     const Vector count =
@@ -411,8 +411,8 @@ void FermatBase2(int bits, const Numbers &n, Workspace *w, Verdicts *out) {
   Product<kBlocks>(m, w->x, w->one, w->x);
   Vector difference = _mm512_setzero_si512();
   for (int i = 0; i < kLimbs; i++) {
-    difference = _mm512_or_si512(difference,
-                                 _mm512_xor_si512(w->x[i], w->one[i]));
+    difference =
+        _mm512_or_si512(difference, _mm512_xor_si512(w->x[i], w->one[i]));
   }
   _mm512_storeu_si512(
       out->lanes,
@@ -427,8 +427,7 @@ void Setup(int bits, const Modulus &m, Workspace *w) {
   Vector *r = w->montgomery_one;
   // 2^bits - n is 2^bits mod n, as n has its top bit set.
   Negate(w->n, kLimbs, r);
-  const Vector top_mask =
-      Broadcast((uint64_t{1} << (bits % kLimbBits)) - 1);
+  const Vector top_mask = Broadcast((uint64_t{1} << (bits % kLimbBits)) - 1);
   r[bits / kLimbBits] = _mm512_and_si512(r[bits / kLimbBits], top_mask);
   for (int i = bits / kLimbBits + 1; i < kLimbs; i++) {
     r[i] = _mm512_setzero_si512();
@@ -554,8 +553,8 @@ PAIRMINT_INLINE __mmask8 DivideGroup(const DivisorGroup &group,
       // most (2^52 - 1) / q.
       const Vector v =
           MulLow(zero, low[r], Broadcast(group.prime_inverses[i][r]));
-      alive = _mm512_mask_cmpgt_epu64_mask(
-          alive, v, Broadcast(group.limits[i][r]));
+      alive =
+          _mm512_mask_cmpgt_epu64_mask(alive, v, Broadcast(group.limits[i][r]));
     }
   }
   return alive;
@@ -605,8 +604,8 @@ bool Divide(int bits, const DivisorGroup *groups, size_t num_groups,
 // R > 2^8 n holds for 52 L = 1040, 1560 and 2080 up to the bounds used above.
 // Below 1024 bits nothing is minted, and c would have too few bits.
 constexpr Kernel kKernel = {
-    "avx512ifma", 1024, 2072, kLanes, sizeof(Workspace), FermatBase2Any,
-    ModExpAny, Divide,
+    "avx512ifma",      1024,           2072,      kLanes,
+    sizeof(Workspace), FermatBase2Any, ModExpAny, Divide,
 };
 
 }  // namespace

@@ -149,9 +149,10 @@ bool AgreesWithReference(const Kernel &kernel, int bits, uint8_t *workspace) {
 // The primes of the Internet's Diffie-Hellman groups (RFC 2409, RFC 3526)
 // among multiples of three of the same length.
 bool KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
-  const core::BignumPtr prime(bits < 1536   ? BN_get_rfc2409_prime_1024(nullptr)
-                              : bits < 2048 ? BN_get_rfc3526_prime_1536(nullptr)
-                                            : BN_get_rfc3526_prime_2048(nullptr));
+  const core::BignumPtr prime(bits < 1536 ? BN_get_rfc2409_prime_1024(nullptr)
+                              : bits < 2048
+                                  ? BN_get_rfc3526_prime_1536(nullptr)
+                                  : BN_get_rfc3526_prime_2048(nullptr));
   auto n = std::make_unique<Numbers>();
   std::array<unsigned char, kWords * 8> bytes;
   if (prime == nullptr ||

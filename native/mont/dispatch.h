@@ -34,8 +34,8 @@ struct Report {
     bool preferred = false;  // and it is worth running
   };
   std::vector<Row> kernels;
-  std::string chosen;        // what is used now
-  std::string requested;     // PAIRMINT_KERNEL, if it is set
+  std::string chosen;     // what is used now
+  std::string requested;  // PAIRMINT_KERNEL, if it is set
   // PAIRMINT_KERNEL names no kernel, or one that cannot run here; the choice
   // was made as if it were not set.
   bool request_refused = false;

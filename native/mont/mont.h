@@ -35,8 +35,8 @@ struct DivisorGroup {
   static constexpr int kRows = 4;
   size_t num_primes;
   uint64_t modulus[kRows];
-  uint64_t inverse[kRows];  // Q^-1 mod 2^52
-  uint64_t offset[kRows];   // below Q
+  uint64_t inverse[kRows];                  // Q^-1 mod 2^52
+  uint64_t offset[kRows];                   // below Q
   const uint64_t (*powers)[kRows];          // 2^(52 i) mod Q
   const uint64_t (*prime_inverses)[kRows];  // [num_primes]; prime^-1 mod 2^52
   const uint64_t (*limits)[kRows];          // floor((2^52 - 1) / prime)

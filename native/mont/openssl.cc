@@ -73,8 +73,8 @@ bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
     // The exponent n - 1 is n without its lowest bit.
     const BN_ULONG bit =
         static_cast<BN_ULONG>(b > 0 && BN_is_bit_set(n, b) == 1);
-    if (BN_mod_mul_montgomery(power.get(), power.get(), power.get(),
-                              mont.get(), ctx) != 1 ||
+    if (BN_mod_mul_montgomery(power.get(), power.get(), power.get(), mont.get(),
+                              ctx) != 1 ||
         BN_mod_add_quick(doubled.get(), power.get(), power.get(), n) != 1) {
       return false;
     }
@@ -110,8 +110,8 @@ bool ModExp(int, int num_lanes, const Numbers &n, const Numbers &base,
     const BignumPtr e = Load(exponent, lane);
     if (ctx == nullptr || result == nullptr || modulus == nullptr ||
         b == nullptr || e == nullptr ||
-        BN_mod_exp_mont_consttime(result.get(), b.get(), e.get(),
-                                  modulus.get(), ctx.get(), nullptr) != 1 ||
+        BN_mod_exp_mont_consttime(result.get(), b.get(), e.get(), modulus.get(),
+                                  ctx.get(), nullptr) != 1 ||
         !Store(result.get(), lane, out)) {
       return false;
     }
@@ -121,8 +121,8 @@ bool ModExp(int, int num_lanes, const Numbers &n, const Numbers &base,
 
 // One lane at a time: a search can stop at its prime, and an abandoned job
 // within one test.
-constexpr Kernel kKernel = {"openssl",   512,    kMaxBits, 1, 0,
-                            FermatBase2, ModExp, nullptr};
+constexpr Kernel kKernel = {"openssl", 512,         kMaxBits, 1,
+                            0,         FermatBase2, ModExp,   nullptr};
 
 }  // namespace
 

@@ -139,8 +139,8 @@ bool FermatBase2(int bits, int num_lanes, const Numbers &n, uint8_t *,
   return true;
 }
 
-constexpr Kernel kKernel = {"reference", 64,     kMaxBits, kLanes, 0,
-                            FermatBase2, ModExp, nullptr};
+constexpr Kernel kKernel = {"reference", 64,          kMaxBits, kLanes,
+                            0,           FermatBase2, ModExp,   nullptr};
 
 }  // namespace
 

@@ -102,8 +102,7 @@ Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
         verdicts.lanes[lane] = 1;
       }
       kernel_.divide(bits_, &lane_divisors_->groups[stage.first_group],
-                     stage.num_groups, *numbers_, workspace_.data(),
-                     &verdicts);
+                     stage.num_groups, *numbers_, workspace_.data(), &verdicts);
       for (size_t lane = 0; lane < len; lane++) {
         if (verdicts.lanes[lane] != 0) {
           alive[num_left++] = alive[at + lane];

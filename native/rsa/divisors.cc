@@ -18,9 +18,7 @@ using mont::DivisorGroup;
 // tests it saves: (cost of a base-2 test) / q. The optimum is flat; half or
 // twice the bound costs about 1 %.
 constexpr uint32_t LaneBound(int bits) {
-  return bits < 1536   ? 1u << 15
-         : bits < 2048 ? 1u << 16 | 1u << 15
-                       : 1u << 17;
+  return bits < 1536 ? 1u << 15 : bits < 2048 ? 1u << 16 | 1u << 15 : 1u << 17;
 }
 constexpr uint32_t PortableBound(int bits) {
   return bits < 1536 ? 1u << 16 : bits < 2048 ? 1u << 17 : 1u << 18;
@@ -72,8 +70,7 @@ size_t NumFitting(const std::vector<uint32_t> &primes, size_t at,
                   uint64_t limit) {
   uint64_t product = 1;
   size_t count = 0;
-  while (at + count < primes.size() &&
-         product < limit / primes[at + count]) {
+  while (at + count < primes.size() && product < limit / primes[at + count]) {
     product *= primes[at + count];
     count++;
   }
@@ -142,10 +139,10 @@ class LaneBuilder {
   // row has as many primes as fit into the last one, whose are the largest.
   size_t AddGroupAt(size_t at) {
     size_t per_row = NumFitting(primes_, at, kMaxLaneModulus);
-    while (per_row > 1 &&
-           NumFitting(primes_, std::min(at + (kRows - 1) * per_row,
-                                        primes_.size() - per_row),
-                      kMaxLaneModulus) < per_row) {
+    while (per_row > 1 && NumFitting(primes_,
+                                     std::min(at + (kRows - 1) * per_row,
+                                              primes_.size() - per_row),
+                                     kMaxLaneModulus) < per_row) {
       per_row--;
     }
     Rows rows;
@@ -176,8 +173,7 @@ class LaneBuilder {
     PushGroup(rows, offsets);
   }
 
-  void PushGroup(const Rows &rows,
-                 const std::array<uint64_t, kRows> &offsets) {
+  void PushGroup(const Rows &rows, const std::array<uint64_t, kRows> &offsets) {
     DivisorGroup group = {};
     group.num_primes = rows[0].size();
     std::array<uint64_t, kRows> power;
@@ -216,8 +212,7 @@ class LaneBuilder {
 
   // The storage has stopped moving: sets the groups' pointers.
   void Connect() {
-    auto *at =
-        reinterpret_cast<const uint64_t(*)[kRows]>(out_->storage.data());
+    auto *at = reinterpret_cast<const uint64_t(*)[kRows]>(out_->storage.data());
     for (DivisorGroup &group : out_->groups) {
       group.powers = at;
       group.prime_inverses = group.powers + num_limbs_;
@@ -272,8 +267,8 @@ PortableDivisors::PortableDivisors(int bits, uint32_t bound, ExponentRule rule)
     at += count;
     if (rows_.size() == 1 && rule == ExponentRule::kRefuseCandidate) {
       // As in LaneBuilder::Build.
-      primes_.push_back({InverseMod2To64(kPublicExponent),
-                         ~uint64_t{0} / kPublicExponent});
+      primes_.push_back(
+          {InverseMod2To64(kPublicExponent), ~uint64_t{0} / kPublicExponent});
       AddRow(kPublicExponent, kPublicExponent - 1, 1);
     }
   }

@@ -12,9 +12,9 @@ using core::Status;
 using core::StatusCode;
 
 // AlgorithmIdentifier { rsaEncryption 1.2.840.113549.1.1.1, NULL }, RFC 8017.
-constexpr std::array<uint8_t, 15> kAlgorithm = {
-    0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
-    0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+constexpr std::array<uint8_t, 15> kAlgorithm = {0x30, 0x0d, 0x06, 0x09, 0x2a,
+                                                0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                                0x01, 0x01, 0x01, 0x05, 0x00};
 // INTEGER 0: the version of PrivateKeyInfo and of RSAPrivateKey alike.
 constexpr std::array<uint8_t, 3> kVersion0 = {0x02, 0x01, 0x00};
 constexpr uint8_t kSequence = 0x30;
@@ -61,7 +61,8 @@ Status Encode(const Key &key, core::KeyPair *out) {
   WritePublic(key, &public_der);
   WritePrivate(key, &private_der);
   if (!public_der.ok() || !private_der.ok()) {
-    return Status(StatusCode::kInternal, "an RSA key does not fit its encoding");
+    return Status(StatusCode::kInternal,
+                  "an RSA key does not fit its encoding");
   }
   const core::ByteSpan spki = public_der.written();
   out->public_key.assign(spki.begin(), spki.end());

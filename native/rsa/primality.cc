@@ -22,8 +22,6 @@ using mont::kLanes;
 using mont::kWords;
 using mont::Numbers;
 
-constexpr size_t kNumBytes = kWords * 8;
-
 Status OutOfMemory() {
   return Status(StatusCode::kInternal, "out of memory in a primality test");
 }
@@ -79,26 +77,27 @@ void Half(const uint64_t *w, uint64_t *out) {
 
 }  // namespace
 
-BignumPtr ToBignum(const uint64_t *words) {
-  SecretBytes bytes(kNumBytes);
-  for (size_t i = 0; i < kNumBytes; i++) {
+BignumPtr ToBignum(std::span<const uint64_t> words) {
+  SecretBytes bytes(words.size_bytes());
+  for (size_t i = 0; i < bytes.size(); i++) {
     bytes.data()[i] = static_cast<uint8_t>(words[i / 8] >> (i % 8 * 8));
   }
   BignumPtr number(
-      BN_lebin2bn(bytes.data(), static_cast<int>(kNumBytes), nullptr));
+      BN_lebin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
   if (number != nullptr) {
     BN_set_flags(number.get(), BN_FLG_CONSTTIME);
   }
   return number;
 }
 
-bool ToWords(const BIGNUM *number, uint64_t *out) {
-  SecretBytes bytes(kNumBytes);
-  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(kNumBytes)) < 0) {
+bool ToWords(const BIGNUM *number, std::span<uint64_t> out) {
+  SecretBytes bytes(out.size_bytes());
+  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(bytes.size())) <
+      0) {
     return false;
   }
-  std::fill(out, out + kWords, 0);
-  for (size_t i = 0; i < kNumBytes; i++) {
+  std::fill(out.begin(), out.end(), 0);
+  for (size_t i = 0; i < bytes.size(); i++) {
     out[i / 8] |= uint64_t{bytes.data()[i]} << (i % 8 * 8);
   }
   return true;
@@ -150,8 +149,8 @@ Status MillerRabin(const BIGNUM *w, int rounds, const core::AbortFlag &abort,
     return Status::Ok();
   }
   SecretBox<Numbers> numbers;
-  uint64_t *words = numbers->words[0];
-  uint64_t *base = numbers->words[1];
+  auto &words = numbers->words[0];
+  auto &base = numbers->words[1];
   if (!ToWords(w, words)) {
     return OutOfMemory();
   }
@@ -191,8 +190,8 @@ Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
       PAIRMINT_RETURN_IF_ERROR(RandomBase(bits, words, base->words[lane]));
     }
     // Step 4.3; 4.5 has nothing to do.
-    if (!kernel.mod_exp(bits, len, *n, *base, *exponent, bits,
-                        workspace.data(), power.get())) {
+    if (!kernel.mod_exp(bits, len, *n, *base, *exponent, bits, workspace.data(),
+                        power.get())) {
       return OutOfMemory();
     }
     for (int lane = 0; lane < len; lane++) {

@@ -149,8 +149,8 @@ Status Search::Run(std::optional<Key> *out) {
       continue;
     }
     for (int lane = 0; lane < worker.batch().len;) {
-      const Outcome outcome = Deposit(worker.batch(), worker.verdicts, &lane,
-                                      &worker.counted);
+      const Outcome outcome =
+          Deposit(worker.batch(), worker.verdicts, &lane, &worker.counted);
       if (outcome == Outcome::kRestarted) {
         // Chance brings this about once in 2^41 keys, a kernel that rejects
         // everything every time.
@@ -219,9 +219,9 @@ Status Search::Finish(const Kernel &kernel, std::optional<Key> *out) {
 // Steps 4.6 and 5.7: B.3.1 with the rounds of Table B.1.
 Status Search::Verify(const Kernel &kernel, bool *accepted) {
   bool maybe_prime[2];
-  PAIRMINT_RETURN_IF_ERROR(MillerRabinInLanes(
-      kernel, prime_bits_, *found_, 2, MillerRabinRounds(prime_bits_), abort_,
-      maybe_prime));
+  PAIRMINT_RETURN_IF_ERROR(MillerRabinInLanes(kernel, prime_bits_, *found_, 2,
+                                              MillerRabinRounds(prime_bits_),
+                                              abort_, maybe_prime));
   *accepted = maybe_prime[0] && maybe_prime[1];
   if (*accepted) {
     return Status::Ok();
@@ -279,10 +279,9 @@ Status Search::Assemble(std::optional<Key> *out) {
       BN_set_word(e.get(), kPublicExponent) != 1) {
     return OutOfMemory();
   }
-  if (options_.det_keygen_rules &&
-      (!CoprimeToExponent(p.get(), e.get()) ||
-       !CoprimeToExponent(q.get(), e.get()) ||
-       !SmallCommonFactor(p.get(), q.get()))) {
+  if (options_.det_keygen_rules && (!CoprimeToExponent(p.get(), e.get()) ||
+                                    !CoprimeToExponent(q.get(), e.get()) ||
+                                    !SmallCommonFactor(p.get(), q.get()))) {
     StartAgain();
     return Status::Ok();
   }

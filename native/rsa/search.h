@@ -73,8 +73,8 @@ class Search {
   // Takes in what a worker found out about its candidates, from *lane on, and
   // moves *lane past what was taken. kFinish: there are two primes, and this
   // worker has to see to them; kRestarted: a candidate limit was exceeded.
-  Outcome Deposit(const Batch &batch, const mont::Verdicts &verdicts,
-                  int *lane, uint64_t *counted);
+  Outcome Deposit(const Batch &batch, const mont::Verdicts &verdicts, int *lane,
+                  uint64_t *counted);
   // The finisher's work on found_; *out stays empty when the search must go on.
   core::Status Finish(const mont::Kernel &kernel, std::optional<Key> *out);
   core::Status Verify(const mont::Kernel &kernel, bool *accepted);

@@ -38,14 +38,14 @@ void ThrowStatus(Napi::Env env, const Status &status) {
 
 BignumPtr ToBignum(const Napi::Value &value) {
   int sign = 0;
-  std::array<uint64_t, mont::kWords> words = {};
+  std::array<uint64_t, 2 *mont::kWords> words = {};
   size_t count = words.size();
   value.As<Napi::BigInt>().ToWords(&sign, &count, words.data());
-  return rsa::ToBignum(words.data());
+  return rsa::ToBignum(words);
 }
 
 Napi::Value FromBignum(Napi::Env env, const BIGNUM *number) {
-  std::array<uint64_t, 2 * mont::kWords> words = {};
+  std::array<uint64_t, 2 *mont::kWords> words = {};
   std::array<unsigned char, sizeof words> bytes;
   BN_bn2lebinpad(number, bytes.data(), bytes.size());
   for (size_t i = 0; i < bytes.size(); i++) {
@@ -133,7 +133,7 @@ Napi::Value ModExp(const Napi::CallbackInfo &info) {
   return out;
 }
 
-// A kernel with a fault. It computes with the best kernel there is.
+// A kernel with a fault.
 enum class Fault {
   kNone,
   kWrongLimb,    // a bit of every power is wrong
@@ -145,16 +145,22 @@ enum class Fault {
 Fault planted = Fault::kNone;
 int num_passed = 0;
 
-const Kernel &Sound() {
-  return mont::GetReport().kernels[0].capable && mont::Avx512IfmaKernel()
-             ? *mont::Avx512IfmaKernel()
-             : *mont::OpenSslKernel();
+// The kernel it computes with: the best one that can run.
+const Kernel *sound = nullptr;
+
+const Kernel *BestKernel() {
+  for (const mont::Report::Row &row : mont::GetReport().kernels) {
+    if (row.capable) {
+      return KernelByName(row.name);
+    }
+  }
+  return mont::OpenSslKernel();
 }
 
 bool PlantedFermat(int bits, int num_lanes, const Numbers &n,
                    uint8_t *workspace, Verdicts *out) {
   Verdicts right = {};
-  if (!Sound().fermat_base2(bits, num_lanes, n, workspace, &right)) {
+  if (!sound->fermat_base2(bits, num_lanes, n, workspace, &right)) {
     return false;
   }
   for (int i = 0; i < num_lanes; i++) {
@@ -176,8 +182,8 @@ bool PlantedFermat(int bits, int num_lanes, const Numbers &n,
 bool PlantedModExp(int bits, int num_lanes, const Numbers &n,
                    const Numbers &base, const Numbers &exponent,
                    int exponent_bits, uint8_t *workspace, Numbers *out) {
-  const bool ok = Sound().mod_exp(bits, num_lanes, n, base, exponent,
-                                  exponent_bits, workspace, out);
+  const bool ok = sound->mod_exp(bits, num_lanes, n, base, exponent,
+                                 exponent_bits, workspace, out);
   for (int i = 0; i < num_lanes && planted == Fault::kWrongLimb; i++) {
     out->words[i][5] ^= 1;
   }
@@ -191,7 +197,8 @@ void PlantFault(const Napi::CallbackInfo &info) {
       "none",        "wrong limb",   "wrong lane",
       "always true", "always false", "loses primes"};
   static Kernel kernel;
-  kernel = Sound();
+  sound = BestKernel();
+  kernel = *sound;
   kernel.name = "planted";
   kernel.batch_len = mont::kLanes;
   kernel.fermat_base2 = PlantedFermat;
@@ -209,10 +216,9 @@ void PlantFault(const Napi::CallbackInfo &info) {
 
 // chooseKernel(name): from now on this one; without a name as at the start.
 void ChooseKernel(const Napi::CallbackInfo &info) {
-  mont::ChooseForTest(info[0].IsString()
-                          ? KernelByName(info[0].As<Napi::String>())
-                          : nullptr,
-                      false);
+  mont::ChooseForTest(
+      info[0].IsString() ? KernelByName(info[0].As<Napi::String>()) : nullptr,
+      false);
 }
 
 // kernelReport() -> what capabilities() would say
@@ -238,8 +244,8 @@ Napi::Value KernelReport(const Napi::CallbackInfo &info) {
 
 // kernelFor(bits) -> name, after the comparison before first use
 Napi::Value KernelFor(const Napi::CallbackInfo &info) {
-  return Napi::String::New(
-      info.Env(), mont::KernelFor(info[0].As<Napi::Number>()).name);
+  return Napi::String::New(info.Env(),
+                           mont::KernelFor(info[0].As<Napi::Number>()).name);
 }
 
 }  // namespace

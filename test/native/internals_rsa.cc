@@ -49,12 +49,12 @@ Napi::Value KeyObject(Napi::Env env, const Key &key) {
   out.Set("qinv", FromBignum(env, key.qinv.get()));
   core::KeyPair pair;
   if (rsa::Encode(key, &pair).ok()) {
-    out.Set("publicKey", Napi::Buffer<uint8_t>::Copy(
-                             env, pair.public_key.data(),
-                             pair.public_key.size()));
-    out.Set("privateKey", Napi::Buffer<uint8_t>::Copy(
-                              env, pair.private_key.data(),
-                              pair.private_key.size()));
+    out.Set("publicKey",
+            Napi::Buffer<uint8_t>::Copy(env, pair.public_key.data(),
+                                        pair.public_key.size()));
+    out.Set("privateKey",
+            Napi::Buffer<uint8_t>::Copy(env, pair.private_key.data(),
+                                        pair.private_key.size()));
   }
   return out;
 }
@@ -64,8 +64,7 @@ Napi::Value GenerateRsa(const Napi::CallbackInfo &info) {
   Key key;
   const AbortFlag abort;
   const double begun = CpuMilliseconds();
-  const Status status =
-      rsa::Generate(info[0].As<Napi::Number>(), abort, &key);
+  const Status status = rsa::Generate(info[0].As<Napi::Number>(), abort, &key);
   const double spent = CpuMilliseconds() - begun;
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
@@ -84,6 +83,7 @@ class JsSource : public rsa::CandidateSource {
 
   Status Draw(core::MutableByteSpan out) override {
     for (size_t at = 0; at < out.size(); at += len_) {
+      const Napi::HandleScope scope(next_.Env());
       const Napi::Value candidate = next_.Call({});
       if (!candidate.IsBuffer()) {
         return Status(StatusCode::kEntropy, "the stream has ended");
@@ -103,8 +103,7 @@ class JsSource : public rsa::CandidateSource {
 Napi::Value SearchRsa(const Napi::CallbackInfo &info) {
   const int bits = info[0].As<Napi::Number>();
   const auto js = info[2].As<Napi::Object>();
-  JsSource source(info[1].As<Napi::Function>(),
-                  static_cast<size_t>(bits) / 16);
+  JsSource source(info[1].As<Napi::Function>(), static_cast<size_t>(bits) / 16);
   rsa::SearchOptions options;
   options.source = info[1].IsFunction() ? &source : nullptr;
   options.det_keygen_rules = js.Get("detKeygenRules").ToBoolean();
@@ -223,9 +222,8 @@ Napi::Value Survives(const Napi::CallbackInfo &info) {
 Napi::Value MillerRabin(const Napi::CallbackInfo &info) {
   const AbortFlag abort;
   bool out = false;
-  const Status status =
-      rsa::MillerRabin(ToBignum(info[0]).get(), info[1].As<Napi::Number>(),
-                       abort, &out);
+  const Status status = rsa::MillerRabin(
+      ToBignum(info[0]).get(), info[1].As<Napi::Number>(), abort, &out);
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
   }
@@ -235,8 +233,8 @@ Napi::Value MillerRabin(const Napi::CallbackInfo &info) {
 // millerRabinRound(w, b) -> boolean, by OpenSSL
 Napi::Value MillerRabinRound(const Napi::CallbackInfo &info) {
   bool out = false;
-  const Status status = rsa::MillerRabinRound(
-      ToBignum(info[0]).get(), ToBignum(info[1]).get(), &out);
+  const Status status = rsa::MillerRabinRound(ToBignum(info[0]).get(),
+                                              ToBignum(info[1]).get(), &out);
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
   }
@@ -274,8 +272,8 @@ Napi::Value Acceptable(const Napi::CallbackInfo &info) {
   const auto p = ToBignum(info[2]);
   const auto q = ToBignum(info[3]);
   Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("inRange", rsa::InRange(p.get(), bits) &&
-                         rsa::InRange(q.get(), bits));
+  out.Set("inRange",
+          rsa::InRange(p.get(), bits) && rsa::InRange(q.get(), bits));
   out.Set("coprime", rsa::CoprimeToExponent(p.get(), e.get()) &&
                          rsa::CoprimeToExponent(q.get(), e.get()));
   out.Set("farApart", rsa::FarApart(p.get(), q.get(), bits));
@@ -286,9 +284,9 @@ Napi::Value Acceptable(const Napi::CallbackInfo &info) {
 Napi::Value AssembleRsa(const Napi::CallbackInfo &info) {
   Key key;
   rsa::PairVerdict verdict;
-  Status status = rsa::AssembleKey(ToBignum(info[1]).get(),
-                                   ToBignum(info[2]).get(),
-                                   info[0].As<Napi::Number>(), &verdict, &key);
+  Status status =
+      rsa::AssembleKey(ToBignum(info[1]).get(), ToBignum(info[2]).get(),
+                       info[0].As<Napi::Number>(), &verdict, &key);
   if (status.ok() && verdict == rsa::PairVerdict::kRefusedQ) {
     return Napi::String::New(info.Env(), "refused q");
   }
