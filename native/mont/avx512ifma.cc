@@ -1,1 +1,625 @@
-namespace pairmint {}
+// Eight numbers at a time, one in each 64-bit lane, as limbs of 52 bits.
+//
+// A number of L = 10 * kBlocks limbs is treated in blocks of ten. Products are
+// summed by column ("product scanning"): ten columns stay in registers while
+// every pair of blocks that reaches them slides past, and only then a carry
+// moves on, so that no partial sum is ever stored. A column gets at most 4 * L
+// products below 2^52, which leaves four bits of a 64-bit lane unused.
+//
+// Montgomery's reduction with R = 2^(52 L) is never completed by a
+// subtraction: values stay below 4 n, and R > 2^8 n makes
+// (4 n)^2 / R + n < 2 n, with room for one doubling.
+//
+// Nothing here depends on the numbers: no branch, no address, no mask that
+// leaves the vector unit (test/native/disassembly.mjs looks at the machine
+// code).
+#include "mont/mont.h"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && \
+    defined(__AVX512IFMA__)
+#if defined(__GNUC__) && !defined(__clang__)
+// https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593: GCC 12 warns of the
+// undefined vectors inside its own intrinsics.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+namespace pairmint::mont {
+namespace {
+
+#define PAIRMINT_INLINE inline __attribute__((always_inline))
+
+using Vector = __m512i;
+
+constexpr int kBlock = 10;
+constexpr int kLimbBits = 52;
+constexpr uint64_t kLimbMask = (uint64_t{1} << kLimbBits) - 1;
+constexpr int kWindowBits = 5;
+constexpr int kTableLen = 1 << kWindowBits;
+
+// The exponents of Montgomery forms that set-up reaches by doubling; see
+// Setup.
+constexpr int kMaxBlocks = 4;
+constexpr int kMaxLimbs = kBlock * kMaxBlocks;
+
+PAIRMINT_INLINE Vector Broadcast(uint64_t value) {
+  return _mm512_set1_epi64(static_cast<long long>(value));
+}
+PAIRMINT_INLINE Vector Add(Vector a, Vector b) {
+  return _mm512_add_epi64(a, b);
+}
+PAIRMINT_INLINE Vector Low52(Vector a) {
+  return _mm512_and_si512(a, Broadcast(kLimbMask));
+}
+PAIRMINT_INLINE Vector Right(Vector a, int bits) {
+  return _mm512_srl_epi64(a, _mm_cvtsi32_si128(bits));
+}
+PAIRMINT_INLINE Vector Left(Vector a, int bits) {
+  return _mm512_sll_epi64(a, _mm_cvtsi32_si128(bits));
+}
+// sum + the low (high) 52 bits of a * b.
+PAIRMINT_INLINE Vector MulLow(Vector sum, Vector a, Vector b) {
+  return _mm512_madd52lo_epu64(sum, a, b);
+}
+PAIRMINT_INLINE Vector MulHigh(Vector sum, Vector a, Vector b) {
+  return _mm512_madd52hi_epu64(sum, a, b);
+}
+
+// Adds to ten columns what the limbs b[0..9] contribute with the limbs of a
+// that meet them there: a[0..9] (kLower) and a[-10..-1] (kUpper).
+template <bool kLower, bool kUpper>
+PAIRMINT_INLINE void Slide(const Vector *a, const Vector *b,
+                           Vector (&columns)[kBlock]) {
+#pragma GCC unroll 10
+  for (int j = 0; j < kBlock; j++) {
+    const Vector bj = b[j];
+#pragma GCC unroll 11
+    for (int c = -1; c < kBlock; c++) {
+      // a[c - j] * b[j] has its low half in column c and its high half in the
+      // next one.
+      const int i = c - j;
+      if (i >= 0 ? kLower : kUpper) {
+        const Vector ai = a[i];
+        if (c >= 0) {
+          columns[c] = MulLow(columns[c], ai, bj);
+        }
+        if (c + 1 < kBlock) {
+          columns[c + 1] = MulHigh(columns[c + 1], ai, bj);
+        }
+      }
+    }
+  }
+}
+
+// out[0..19] = the square of the ten limbs a, column by column.
+PAIRMINT_INLINE void SquareBlock(const Vector *a, Vector *out) {
+  Vector columns[2 * kBlock];
+#pragma GCC unroll 20
+  for (int i = 0; i < 2 * kBlock; i++) {
+    columns[i] = _mm512_setzero_si512();
+  }
+#pragma GCC unroll 10
+  for (int j = 0; j < kBlock; j++) {
+    const Vector aj = a[j];
+#pragma GCC unroll 10
+    for (int i = j + 1; i < kBlock; i++) {
+      columns[i + j] = MulLow(columns[i + j], a[i], aj);
+      columns[i + j + 1] = MulHigh(columns[i + j + 1], a[i], aj);
+    }
+  }
+#pragma GCC unroll 10
+  for (int i = 0; i < kBlock; i++) {
+    Vector &low = columns[2 * i];
+    Vector &high = columns[2 * i + 1];
+    out[2 * i] = MulLow(Add(low, low), a[i], a[i]);
+    out[2 * i + 1] = MulHigh(Add(high, high), a[i], a[i]);
+  }
+}
+
+// The columns of block t of a * b before reduction, for blocks t of the lower
+// and of the upper half.
+template <int kBlocks>
+PAIRMINT_INLINE void ProductColumns(const Vector *a, const Vector *b, int t,
+                                    Vector (&columns)[kBlock]) {
+  for (int j = t < kBlocks ? 0 : t - kBlocks + 1; j < kBlocks && j < t; j++) {
+    Slide<true, true>(a + kBlock * (t - j), b + kBlock * j, columns);
+  }
+  if (t < kBlocks) {
+    Slide<true, false>(a, b + kBlock * t, columns);
+  } else {
+    Slide<false, true>(a + kBlock * kBlocks, b + kBlock * (t - kBlocks),
+                       columns);
+  }
+}
+
+// The same for a * a: pairs of different blocks once, doubled, and the squares
+// of single blocks from `squares`.
+template <int kBlocks>
+PAIRMINT_INLINE void SquareColumns(const Vector *a, const Vector *squares,
+                                   int t, Vector (&columns)[kBlock]) {
+  for (int j = t < kBlocks ? 0 : t - kBlocks + 1; 2 * j < t - 1; j++) {
+    Slide<true, true>(a + kBlock * (t - j), a + kBlock * j, columns);
+  }
+  if (t < 2 * kBlocks - 1) {
+    if (t >= kBlocks) {
+      Slide<false, true>(a + kBlock * kBlocks, a + kBlock * (t - kBlocks),
+                         columns);
+    }
+    if (t % 2 == 1) {
+      Slide<true, false>(a + kBlock * ((t + 1) / 2), a + kBlock * ((t - 1) / 2),
+                         columns);
+    }
+  }
+#pragma GCC unroll 10
+  for (int i = 0; i < kBlock; i++) {
+    columns[i] = Add(Add(columns[i], columns[i]), squares[kBlock * t + i]);
+  }
+}
+
+// Makes ten columns vanish modulo R: finds their quotient digits q, adds
+// q * n within the block and returns the carry into the next one.
+//
+// A column c plus the low half of n[0] * q is a multiple of 2^52 by the choice
+// of q, so the carry is c / 2^52 rounded up, and the product need not be
+// waited for: one step of the chain costs a product, a product and a sum.
+PAIRMINT_INLINE Vector QuotientBlock(const Vector *n, Vector n_inverse,
+                                     Vector (&columns)[kBlock], Vector *q) {
+  const Vector zero = _mm512_setzero_si512();
+  const Vector mask = Broadcast(kLimbMask);
+  Vector carry = zero;
+#pragma GCC unroll 10
+  for (int i = 0; i < kBlock; i++) {
+    const Vector qi = MulLow(zero, columns[i], n_inverse);
+    q[i] = qi;
+    carry = _mm512_srli_epi64(Add(columns[i], mask), kLimbBits);
+    if (i + 1 < kBlock) {
+      carry = MulHigh(carry, n[0], qi);
+      columns[i + 1] = Add(MulLow(columns[i + 1], n[1], qi), carry);
+    }
+#pragma GCC unroll 10
+    for (int c = i + 2; c < kBlock; c++) {
+      columns[c] = MulHigh(columns[c], n[c - 1 - i], qi);
+      columns[c] = MulLow(columns[c], n[c - i], qi);
+    }
+  }
+  return carry;
+}
+
+// What stays the same while one modulus is worked with.
+struct Modulus {
+  const Vector *n;
+  Vector inverse;   // -n^-1 mod 2^52
+  Vector *squares;  // 2 L limbs of scratch
+  Vector *q;        // L limbs of scratch
+};
+
+// x = a * b / R mod n, doubled in the lanes where `twice` has a bit of `bit`.
+// x may be a or b. kSquare: a and b are the same.
+template <int kBlocks, bool kSquare>
+PAIRMINT_INLINE void Multiply(const Modulus &m, const Vector *a,
+                              const Vector *b, Vector twice, Vector bit,
+                              Vector *x) {
+  if (kSquare) {
+    for (int t = 0; t < kBlocks; t++) {
+      SquareBlock(a + kBlock * t, m.squares + 2 * kBlock * t);
+    }
+  }
+  Vector carry = _mm512_setzero_si512();
+  for (int t = 0; t < kBlocks; t++) {
+    Vector columns[kBlock] = {};
+    if (kSquare) {
+      SquareColumns<kBlocks>(a, m.squares, t, columns);
+    } else {
+      ProductColumns<kBlocks>(a, b, t, columns);
+    }
+    for (int j = 0; j < t; j++) {
+      Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
+    }
+    columns[0] = Add(columns[0], carry);
+    carry = QuotientBlock(m.n, m.inverse, columns, m.q + kBlock * t);
+    // The last digit's n[0] has its high half in the next block, where Slide
+    // adds it.
+  }
+  const __mmask8 doubled = _mm512_test_epi64_mask(twice, bit);
+  Vector above = _mm512_setzero_si512();
+  for (int t = kBlocks; t < 2 * kBlocks; t++) {
+    Vector columns[kBlock] = {};
+    if (kSquare) {
+      SquareColumns<kBlocks>(a, m.squares, t, columns);
+    } else {
+      ProductColumns<kBlocks>(a, b, t, columns);
+    }
+    for (int j = t - kBlocks + 1; j < kBlocks; j++) {
+      Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
+    }
+    Slide<false, true>(m.n + kBlock * kBlocks, m.q + kBlock * (t - kBlocks),
+                       columns);
+    columns[0] = Add(columns[0], carry);
+    carry = _mm512_setzero_si512();
+#pragma GCC unroll 10
+    for (int i = 0; i < kBlock; i++) {
+      Vector v = columns[i];
+      v = _mm512_mask_add_epi64(v, doubled, v, v);
+      v = Add(v, above);
+      above = _mm512_srli_epi64(v, kLimbBits);
+      x[kBlock * (t - kBlocks) + i] = Low52(v);
+    }
+  }
+}
+
+template <int kBlocks>
+__attribute__((noinline)) void Square(const Modulus &m, Vector twice,
+                                      Vector bit, Vector *x) {
+  Multiply<kBlocks, true>(m, x, x, twice, bit, x);
+}
+
+template <int kBlocks>
+__attribute__((noinline)) void Product(const Modulus &m, const Vector *a,
+                                       const Vector *b, Vector *x) {
+  const Vector zero = _mm512_setzero_si512();
+  Multiply<kBlocks, false>(m, a, b, zero, zero, x);
+}
+
+// out[0..num_limbs-1] = the limbs of eight numbers.
+void LoadLimbs(const Numbers &numbers, int num_limbs, Vector *out) {
+  const Vector lanes =
+      _mm512_setr_epi64(0, kWords, 2 * kWords, 3 * kWords, 4 * kWords,
+                        5 * kWords, 6 * kWords, 7 * kWords);
+  const uint64_t *words = numbers.words[0];
+  for (int i = 0; i < num_limbs; i++) {
+    const int at = kLimbBits * i;
+    const Vector low = _mm512_i64gather_epi64(lanes, words + at / 64, 8);
+    const Vector high = _mm512_i64gather_epi64(lanes, words + at / 64 + 1, 8);
+    // A shift by 64 gives zero.
+    out[i] =
+        Low52(_mm512_or_si512(Right(low, at % 64), Left(high, 64 - at % 64)));
+  }
+}
+
+// limbs[num_limbs] and limbs[num_limbs + 1] must be zero.
+void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
+  const Vector lanes =
+      _mm512_setr_epi64(0, kWords, 2 * kWords, 3 * kWords, 4 * kWords,
+                        5 * kWords, 6 * kWords, 7 * kWords);
+  for (int w = 0; w < kWords; w++) {
+    Vector word = _mm512_setzero_si512();
+    if (w < num_words) {
+      const int i = 64 * w / kLimbBits;
+      const int at = 64 * w % kLimbBits;
+      word = _mm512_or_si512(Right(limbs[i], at),
+                             Left(limbs[i + 1], kLimbBits - at));
+      word = _mm512_or_si512(word, Left(limbs[i + 2], 2 * kLimbBits - at));
+    }
+    _mm512_i64scatter_epi64(out->words[0] + w, lanes, word, 8);
+  }
+}
+
+// out = -x mod 2^(52 num_limbs).
+void Negate(const Vector *x, int num_limbs, Vector *out) {
+  Vector carry = Broadcast(1);
+  for (int i = 0; i < num_limbs; i++) {
+    const Vector v =
+        Add(_mm512_andnot_si512(x[i], Broadcast(kLimbMask)), carry);
+    out[i] = Low52(v);
+    carry = _mm512_srli_epi64(v, kLimbBits);
+  }
+}
+
+// -n^-1 mod 2^52 by Newton's iteration: n is its own inverse mod 8, and each
+// step doubles the number of right bits.
+Vector NegatedInverse(Vector n) {
+  const Vector zero = _mm512_setzero_si512();
+  Vector inverse = n;
+  for (int right_bits = 3; right_bits < kLimbBits; right_bits *= 2) {
+    const Vector error =
+        _mm512_sub_epi64(Broadcast(2), MulLow(zero, n, inverse));
+    inverse = MulLow(zero, inverse, error);
+  }
+  return _mm512_sub_epi64(zero, inverse);
+}
+
+// x = x - n when that is not negative. x < 2^(52 L + 1) may have a last limb
+// of 53 bits.
+void SubtractOnce(const Vector *n, int num_limbs, Vector *scratch, Vector *x) {
+  Vector borrow = _mm512_setzero_si512();
+  for (int i = 0; i < num_limbs; i++) {
+    const Vector v = Add(_mm512_sub_epi64(x[i], n[i]), borrow);
+    borrow = _mm512_srai_epi64(v, kLimbBits);
+    scratch[i] = v;
+  }
+  const __mmask8 negative = _mm512_movepi64_mask(borrow);
+  for (int i = 0; i < num_limbs; i++) {
+    x[i] = _mm512_mask_mov_epi64(Low52(scratch[i]), negative, x[i]);
+  }
+}
+
+// x = 2 x mod n.
+void DoubleOnce(const Vector *n, int num_limbs, Vector *scratch, Vector *x) {
+  Vector above = _mm512_setzero_si512();
+  for (int i = 0; i < num_limbs; i++) {
+    const Vector v = _mm512_or_si512(Add(x[i], x[i]), above);
+    x[i] = Low52(v);
+    above = _mm512_srli_epi64(v, kLimbBits);
+  }
+  SubtractOnce(n, num_limbs, scratch, x);
+}
+
+// The memory of one operation; lies in the caller's workspace.
+struct Workspace {
+  Vector n[kMaxLimbs];
+  Vector squares[2 * kMaxLimbs];
+  Vector q[kMaxLimbs];
+  Vector x[kMaxLimbs + 2];
+  Vector one[kMaxLimbs];
+  Vector exponent[kMaxLimbs + 1];
+  Vector square_of_r[kMaxLimbs];
+  Vector montgomery_one[kMaxLimbs];
+  Vector chosen[kMaxLimbs];
+  Vector table[kTableLen][kMaxLimbs];
+};
+
+template <int kBlocks>
+Modulus LoadModulus(const Numbers &n, Workspace *w) {
+  LoadLimbs(n, kBlock * kBlocks, w->n);
+  for (int i = 0; i < kBlock * kBlocks; i++) {
+    w->one[i] = _mm512_setzero_si512();
+  }
+  w->one[0] = Broadcast(1);
+  return {w->n, NegatedInverse(w->n[0]), w->squares, w->q};
+}
+
+// The test is done with 2^-(n-1), because a power 2^-c is a power of two
+// 2^(52 L - c) in Montgomery's form, so that the first bits of the exponent
+// cost nothing: n - 1 = c * 2^k - v with v < 2^k, and from 2^-c on, k squarings
+// double along the bits of v.
+template <int kBlocks>
+void FermatBase2(int bits, const Numbers &n, Workspace *w, Verdicts *out) {
+  constexpr int kLimbs = kBlock * kBlocks;
+  // c <= 2^kTop must be at most 52 L and should have as many bits as it can.
+  constexpr int kTop = kBlocks == 4 ? 11 : 10;
+  const Modulus m = LoadModulus<kBlocks>(n, w);
+  const int k = bits - kTop;
+
+  // -(n - 1) = -c * 2^k + v: n is odd, so n - 1 needs no borrow.
+  Vector *minus = w->exponent;
+  w->x[0] = _mm512_sub_epi64(w->n[0], Broadcast(1));
+  for (int i = 1; i < kLimbs; i++) {
+    w->x[i] = w->n[i];
+  }
+  Negate(w->x, kLimbs, minus);
+  minus[kLimbs] = _mm512_setzero_si512();
+  const int at = k % kLimbBits;
+  const Vector minus_c = _mm512_and_si512(
+      _mm512_or_si512(Right(minus[k / kLimbBits], at),
+                      Left(minus[k / kLimbBits + 1], kLimbBits - at)),
+      Broadcast((uint64_t{1} << kTop) - 1));
+  // minus_c is 2^kTop - c.
+  const Vector power = Add(
+      minus_c, Broadcast(uint64_t{kLimbBits * kLimbs} - (uint64_t{1} << kTop)));
+  for (int i = 0; i < kLimbs; i++) {
+    // Shift counts below 0 or above 63 give zero.
+    const Vector count =
+        _mm512_sub_epi64(power, Broadcast(uint64_t{kLimbBits} * i));
+    w->x[i] = Low52(_mm512_sllv_epi64(Broadcast(1), count));
+  }
+  for (int b = k - 1; b >= 0; b--) {
+    Square<kBlocks>(m, minus[b / kLimbBits],
+                    Broadcast(uint64_t{1} << (b % kLimbBits)), w->x);
+  }
+  // Out of Montgomery's form; the result is at most n, hence 1 or not.
+  Product<kBlocks>(m, w->x, w->one, w->x);
+  Vector difference = _mm512_setzero_si512();
+  for (int i = 0; i < kLimbs; i++) {
+    difference =
+        _mm512_or_si512(difference, _mm512_xor_si512(w->x[i], w->one[i]));
+  }
+  _mm512_storeu_si512(
+      out->lanes,
+      _mm512_maskz_mov_epi64(_mm512_testn_epi64_mask(difference, difference),
+                             Broadcast(1)));
+}
+
+// w->montgomery_one = R mod n and w->square_of_r = R^2 mod n.
+template <int kBlocks>
+void Setup(int bits, const Modulus &m, Workspace *w) {
+  constexpr int kLimbs = kBlock * kBlocks;
+  Vector *r = w->montgomery_one;
+  // 2^bits - n is 2^bits mod n, as n has its top bit set.
+  Negate(w->n, kLimbs, r);
+  const Vector top_mask = Broadcast((uint64_t{1} << (bits % kLimbBits)) - 1);
+  r[bits / kLimbBits] = _mm512_and_si512(r[bits / kLimbBits], top_mask);
+  for (int i = bits / kLimbBits + 1; i < kLimbs; i++) {
+    r[i] = _mm512_setzero_si512();
+  }
+  for (int i = bits; i < kLimbBits * kLimbs; i++) {
+    DoubleOnce(w->n, kLimbs, w->q, r);
+  }
+  // R is 2^(kDoublings * 2^kSquarings): 1040 = 65 * 2^4, 1560 = 195 * 2^3,
+  // 2080 = 65 * 2^5.
+  constexpr int kDoublings = kBlocks == 3 ? 195 : 65;
+  constexpr int kSquarings = kBlocks == 2 ? 4 : kBlocks == 3 ? 3 : 5;
+  static_assert(kDoublings << kSquarings == kLimbBits * kLimbs);
+  for (int i = 0; i < kLimbs; i++) {
+    w->square_of_r[i] = r[i];
+  }
+  for (int i = 0; i < kDoublings; i++) {
+    DoubleOnce(w->n, kLimbs, w->q, w->square_of_r);
+  }
+  const Vector zero = _mm512_setzero_si512();
+  for (int i = 0; i < kSquarings; i++) {
+    Square<kBlocks>(m, zero, zero, w->square_of_r);
+  }
+}
+
+// chosen = table[digit], reading all of it.
+void Choose(const Workspace &w, Vector digit, int num_limbs, Vector *chosen) {
+  for (int i = 0; i < num_limbs; i++) {
+    chosen[i] = w.table[0][i];
+  }
+  for (int k = 1; k < kTableLen; k++) {
+    const __mmask8 here = _mm512_cmpeq_epi64_mask(digit, Broadcast(k));
+    for (int i = 0; i < num_limbs; i++) {
+      chosen[i] = _mm512_mask_mov_epi64(chosen[i], here, w.table[k][i]);
+    }
+  }
+}
+
+// The digit of `exponent` whose lowest bit is `at`.
+Vector Digit(const Vector *exponent, int at) {
+  const int i = at / kLimbBits;
+  const int shift = at % kLimbBits;
+  return _mm512_and_si512(
+      _mm512_or_si512(Right(exponent[i], shift),
+                      Left(exponent[i + 1], kLimbBits - shift)),
+      Broadcast(kTableLen - 1));
+}
+
+template <int kBlocks>
+void ModExp(int bits, const Numbers &n, const Numbers &base,
+            const Numbers &exponent, int exponent_bits, Workspace *w,
+            Numbers *out) {
+  constexpr int kLimbs = kBlock * kBlocks;
+  const Modulus m = LoadModulus<kBlocks>(n, w);
+  Setup<kBlocks>(bits, m, w);
+  LoadLimbs(exponent, kLimbs, w->exponent);
+  w->exponent[kLimbs] = _mm512_setzero_si512();
+
+  LoadLimbs(base, kLimbs, w->x);
+  for (int i = 0; i < kLimbs; i++) {
+    w->table[0][i] = w->montgomery_one[i];
+  }
+  Product<kBlocks>(m, w->x, w->square_of_r, w->table[1]);
+  for (int k = 2; k < kTableLen; k++) {
+    Product<kBlocks>(m, w->table[k - 1], w->table[1], w->table[k]);
+  }
+
+  const Vector zero = _mm512_setzero_si512();
+  int at = (exponent_bits - 1) / kWindowBits * kWindowBits;
+  Choose(*w, Digit(w->exponent, at), kLimbs, w->x);
+  for (at -= kWindowBits; at >= 0; at -= kWindowBits) {
+    for (int i = 0; i < kWindowBits; i++) {
+      Square<kBlocks>(m, zero, zero, w->x);
+    }
+    Choose(*w, Digit(w->exponent, at), kLimbs, w->chosen);
+    Product<kBlocks>(m, w->x, w->chosen, w->x);
+  }
+  Product<kBlocks>(m, w->x, w->one, w->x);
+  SubtractOnce(w->n, kLimbs, w->q, w->x);
+  w->x[kLimbs] = zero;
+  w->x[kLimbs + 1] = zero;
+  StoreWords(w->x, (bits + 63) / 64, out);
+}
+
+// The residues of eight numbers modulo four products Q at once, so that eight
+// independent sums hide the latency of the multiplier. Two steps of
+// Montgomery's reduction bring a sum below 2^109 under Q + 2^6; the factor
+// 2^-104 that they leave does not change what divides it.
+PAIRMINT_INLINE __mmask8 DivideGroup(const DivisorGroup &group,
+                                     const Vector *limbs, int num_limbs,
+                                     __mmask8 alive) {
+  constexpr int kRows = DivisorGroup::kRows;
+  const Vector zero = _mm512_setzero_si512();
+  Vector low[kRows], high[kRows];
+  for (int r = 0; r < kRows; r++) {
+    low[r] = Broadcast(group.offset[r]);
+    high[r] = Broadcast(group.modulus[r]);
+  }
+  for (int i = 0; i < num_limbs; i++) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r++) {
+      const Vector power = Broadcast(group.powers[i][r]);
+      low[r] = MulLow(low[r], limbs[i], power);
+      high[r] = MulHigh(high[r], limbs[i], power);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; r++) {
+    const Vector modulus = Broadcast(group.modulus[r]);
+    const Vector inverse = Broadcast(group.inverse[r]);
+    // Subtracting the multiple of Q that has the same low limb leaves no
+    // carry. `high` began at Q, so that nothing becomes negative.
+    Vector quotient = MulLow(zero, low[r], inverse);
+    Vector v = Add(high[r], _mm512_srli_epi64(low[r], kLimbBits));
+    v = _mm512_sub_epi64(v, MulHigh(zero, quotient, modulus));
+    quotient = MulLow(zero, v, inverse);
+    v = Add(modulus, _mm512_srli_epi64(v, kLimbBits));
+    low[r] = _mm512_sub_epi64(v, MulHigh(zero, quotient, modulus));
+  }
+  for (size_t i = 0; i < group.num_primes; i++) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r++) {
+      // v < 2^52 is a multiple of an odd q exactly when v / q mod 2^52 is at
+      // most (2^52 - 1) / q.
+      const Vector v =
+          MulLow(zero, low[r], Broadcast(group.prime_inverses[i][r]));
+      alive =
+          _mm512_mask_cmpgt_epu64_mask(alive, v, Broadcast(group.limits[i][r]));
+    }
+  }
+  return alive;
+}
+
+bool FermatBase2Any(int bits, int, const Numbers &n, uint8_t *workspace,
+                    Verdicts *out) {
+  auto *w = reinterpret_cast<Workspace *>(workspace);
+  if (bits <= 1032) {
+    FermatBase2<2>(bits, n, w, out);
+  } else if (bits <= 1552) {
+    FermatBase2<3>(bits, n, w, out);
+  } else {
+    FermatBase2<4>(bits, n, w, out);
+  }
+  return true;
+}
+
+bool ModExpAny(int bits, int, const Numbers &n, const Numbers &base,
+               const Numbers &exponent, int exponent_bits, uint8_t *workspace,
+               Numbers *out) {
+  auto *w = reinterpret_cast<Workspace *>(workspace);
+  if (bits <= 1032) {
+    ModExp<2>(bits, n, base, exponent, exponent_bits, w, out);
+  } else if (bits <= 1552) {
+    ModExp<3>(bits, n, base, exponent, exponent_bits, w, out);
+  } else {
+    ModExp<4>(bits, n, base, exponent, exponent_bits, w, out);
+  }
+  return true;
+}
+
+bool Divide(int bits, const DivisorGroup *groups, size_t num_groups,
+            const Numbers &n, uint8_t *workspace, Verdicts *in_out) {
+  auto *w = reinterpret_cast<Workspace *>(workspace);
+  const int num_limbs = (bits + kLimbBits - 1) / kLimbBits;
+  LoadLimbs(n, num_limbs, w->x);
+  const Vector before = _mm512_loadu_si512(in_out->lanes);
+  __mmask8 alive = _mm512_test_epi64_mask(before, before);
+  for (size_t i = 0; i < num_groups; i++) {
+    alive = DivideGroup(groups[i], w->x, num_limbs, alive);
+  }
+  _mm512_storeu_si512(in_out->lanes, _mm512_maskz_mov_epi64(alive, before));
+  return true;
+}
+
+// R > 2^8 n holds for 52 L = 1040, 1560 and 2080 up to the bounds used above.
+// Below 1024 bits nothing is minted, and c would have too few bits.
+constexpr Kernel kKernel = {
+    "avx512ifma",      1024,           2072,      kLanes,
+    sizeof(Workspace), FermatBase2Any, ModExpAny, Divide,
+};
+
+}  // namespace
+
+const Kernel *Avx512IfmaKernel() { return &kKernel; }
+
+}  // namespace pairmint::mont
+
+#else
+
+namespace pairmint::mont {
+
+const Kernel *Avx512IfmaKernel() { return nullptr; }
+
+}  // namespace pairmint::mont
+
+#endif

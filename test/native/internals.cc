@@ -5,11 +5,15 @@
 
 #include "addon/exports.h"
 
+#include "internals_util.h"
+
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   pairmint::addon::ExportFunctions(env, exports);
   pairmint::internals::ExportEnvelope(env, exports);
+  pairmint::internals::ExportMont(env, exports);
+  pairmint::internals::ExportRsa(env, exports);
   return exports;
 }
 

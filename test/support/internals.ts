@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Native } from '../../lib/native.ts';
+import type { MathInternals } from './math-internals.ts';
+
+export type { Fault } from './math-internals.ts';
 
 export interface EncodedPair {
   spki: Uint8Array;
@@ -8,7 +11,7 @@ export interface EncodedPair {
 }
 
 /** test/native/internals_envelope.cc. Functions give undefined where the native status is an error. */
-export interface Internals extends Native {
+export interface Internals extends Native, MathInternals {
   counterKdf(key: Uint8Array, fixedData: Uint8Array, length: number): Uint8Array | undefined;
   deriveKey(
     key: Uint8Array,
@@ -67,3 +70,9 @@ const built = fileURLToPath(new URL('../native/build/Release/internals.node', im
 export const internals = createRequire(import.meta.url)(
   process.env.PAIRMINT_INTERNALS ?? built,
 ) as Internals;
+
+/** The kernels that this machine can run, best first. */
+export const kernels = internals
+  .kernelReport()
+  .kernels.filter(({ capable }) => capable)
+  .map(({ name }) => name);

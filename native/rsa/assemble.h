@@ -1,0 +1,41 @@
+#ifndef NATIVE_RSA_ASSEMBLE_H_
+#define NATIVE_RSA_ASSEMBLE_H_
+
+#include "core/status.h"
+#include "rsa/key.h"
+
+namespace pairmint::rsa {
+
+// The criteria of FIPS 186-5, A.1.1 for primes of a modulus of `modulus_bits`,
+// each with the step of A.1.3 that asks for it. Primality is not among them.
+
+// sqrt(2) * 2^(nlen/2 - 1) <= p < 2^(nlen/2); steps 4.4 and 5.5.
+bool InRange(const BIGNUM *p, int modulus_bits);
+// gcd(p - 1, e) = 1; steps 4.5 and 5.6.
+bool CoprimeToExponent(const BIGNUM *p, const BIGNUM *e);
+// abs(p - q) > 2^(nlen/2 - 100); step 5.4.
+bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits);
+
+// What became of two primes.
+enum class PairVerdict {
+  kAccepted,
+  // Too close: take another q.
+  kRefusedQ,
+  // d would be too small: take another p and q.
+  kRefusedBoth,
+};
+
+// Computes the key of two primes, p and q in either order, by SP 800-56B rev 2
+// (rsakpg1-crt): p > q, d = e^-1 mod lcm(p - 1, q - 1), e = 65537. *out is set
+// only when the verdict is kAccepted.
+core::Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
+                         PairVerdict *verdict, Key *out);
+
+// The pairwise consistency test of SP 800-56B rev 2, 6.4.1.1 step 4: a random
+// message comes back from the public operation and OpenSSL's private one by
+// the Chinese remainder theorem. kInternal when it does not.
+core::Status PairwiseTest(const Key &key);
+
+}  // namespace pairmint::rsa
+
+#endif  // NATIVE_RSA_ASSEMBLE_H_

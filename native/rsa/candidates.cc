@@ -1,0 +1,131 @@
+#include "rsa/candidates.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/random.h"
+
+namespace pairmint::rsa {
+namespace {
+
+using core::Status;
+using core::StatusCode;
+using mont::kLanes;
+
+// Candidates to a draw. Fewer would leave lanes empty in the last stages of
+// trial division and call the generator more often; more would be thrown away
+// unused at the end of a key, and kept from looking at the abort flag.
+constexpr size_t kDrawLen = 128;
+
+size_t ByteLen(int bits) { return static_cast<size_t>(bits) / 8; }
+
+// FIPS 186-5, A.1.3, steps 4.2 to 4.4 and 5.2 to 5.5 for a big-endian string:
+// the top two bits keep the number above sqrt(2) * 2^(bits - 1), the last
+// three make it odd and 7 mod 8 (a = b = 7).
+void Shape(uint8_t *candidate, size_t len) {
+  candidate[0] |= 0xc0;
+  candidate[len - 1] |= 0x07;
+}
+
+}  // namespace
+
+Candidates::Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
+                       CandidateSource *source)
+    : bits_(bits),
+      kernel_(kernel),
+      source_(source),
+      drawn_(kDrawLen * ByteLen(bits)),
+      workspace_(kernel.workspace_len) {
+  if (kernel.divide != nullptr) {
+    lane_divisors_ = &LaneDivisors::For(bits, rule);
+  } else {
+    portable_divisors_ = &PortableDivisors::For(bits, rule);
+  }
+  survivors_.reserve(kDrawLen);
+}
+
+Status Candidates::Next(int len, const core::AbortFlag &abort, Batch *out) {
+  for (int i = 0; i < len; i++) {
+    while (next_survivor_ == survivors_.size()) {
+      PAIRMINT_RETURN_IF_ERROR(Draw());
+      PAIRMINT_RETURN_IF_ERROR(portable_divisors_ != nullptr
+                                   ? DivideOneByOne(abort)
+                                   : DivideInLanes(abort));
+    }
+    const size_t index = survivors_[next_survivor_++];
+    Load(index, out->numbers.words[i]);
+    out->positions[i] = drawn_before_ - kDrawLen + index + 1;
+  }
+  out->len = len;
+  return Status::Ok();
+}
+
+Status Candidates::Draw() {
+  survivors_.clear();
+  next_survivor_ = 0;
+  PAIRMINT_RETURN_IF_ERROR(source_ != nullptr
+                               ? source_->Draw(drawn_.mutable_span())
+                               : core::FillRandom(drawn_.mutable_span()));
+  for (size_t i = 0; i < kDrawLen; i++) {
+    Shape(drawn_.data() + i * ByteLen(bits_), ByteLen(bits_));
+  }
+  drawn_before_ += kDrawLen;
+  return Status::Ok();
+}
+
+void Candidates::Load(size_t index, uint64_t *words) const {
+  const size_t len = ByteLen(bits_);
+  const uint8_t *last = drawn_.data() + (index + 1) * len - 1;
+  memset(words, 0, sizeof(uint64_t) * mont::kWords);
+  for (size_t i = 0; i < len; i++) {
+    words[i / 8] |= uint64_t{*(last - i)} << (i % 8 * 8);
+  }
+}
+
+// Which candidates are composite is no secret: they are thrown away, and they
+// tell nothing about the independent ones that follow.
+Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
+  std::vector<size_t> alive(kDrawLen);
+  for (size_t i = 0; i < kDrawLen; i++) {
+    alive[i] = i;
+  }
+  for (const LaneDivisors::Stage &stage : lane_divisors_->stages) {
+    size_t num_left = 0;
+    for (size_t at = 0; at < alive.size(); at += kLanes) {
+      if (abort.raised()) {
+        return Status(StatusCode::kAborted);
+      }
+      const size_t len = std::min<size_t>(kLanes, alive.size() - at);
+      mont::Verdicts verdicts = {};
+      for (size_t lane = 0; lane < len; lane++) {
+        Load(alive[at + lane], numbers_->words[lane]);
+        verdicts.lanes[lane] = 1;
+      }
+      kernel_.divide(bits_, &lane_divisors_->groups[stage.first_group],
+                     stage.num_groups, *numbers_, workspace_.data(), &verdicts);
+      for (size_t lane = 0; lane < len; lane++) {
+        if (verdicts.lanes[lane] != 0) {
+          alive[num_left++] = alive[at + lane];
+        }
+      }
+    }
+    alive.resize(num_left);
+  }
+  survivors_ = std::move(alive);
+  return Status::Ok();
+}
+
+Status Candidates::DivideOneByOne(const core::AbortFlag &abort) {
+  for (size_t i = 0; i < kDrawLen; i++) {
+    if (abort.raised()) {
+      return Status(StatusCode::kAborted);
+    }
+    Load(i, numbers_->words[0]);
+    if (portable_divisors_->Survives(numbers_->words[0])) {
+      survivors_.push_back(i);
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace pairmint::rsa

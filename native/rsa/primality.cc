@@ -1,0 +1,216 @@
+#include "rsa/primality.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/random.h"
+#include "core/secret_box.h"
+
+namespace pairmint::rsa {
+namespace {
+
+using core::BignumPtr;
+using core::BnCtxPtr;
+using core::SecretBox;
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+using mont::kLanes;
+using mont::kWords;
+using mont::Numbers;
+
+Status OutOfMemory() {
+  return Status(StatusCode::kInternal, "out of memory in a primality test");
+}
+
+// 1 if a < b, else 0, in time that depends on neither.
+uint64_t Less(const uint64_t *a, const uint64_t *b) {
+  uint64_t borrow = 0;
+  for (int i = 0; i < kWords; i++) {
+    const uint64_t difference = a[i] - b[i];
+    borrow = static_cast<uint64_t>(a[i] < b[i]) |
+             (static_cast<uint64_t>(difference == 0) & borrow);
+  }
+  return borrow;
+}
+
+// FIPS 186-5, B.3.1, steps 4.1 and 4.2: a random b of as many bits as w, drawn
+// again unless 1 < b < w - 1. Only the number of draws can be seen.
+Status RandomBase(int bits, const uint64_t *w, uint64_t *out) {
+  const size_t len = (static_cast<size_t>(bits) + 7) / 8;
+  SecretBytes bytes(len);
+  SecretBox<std::array<uint64_t, kWords>> limit;
+  std::copy(w, w + kWords, limit->begin());
+  (*limit)[0] -= 1;  // w is odd
+  std::array<uint64_t, kWords> two = {2};
+  do {
+    PAIRMINT_RETURN_IF_ERROR(core::FillRandom(bytes.mutable_span()));
+    bytes.data()[len - 1] &= static_cast<uint8_t>(0xff >> (len * 8 - bits));
+    std::fill(out, out + kWords, 0);
+    for (size_t i = 0; i < len; i++) {
+      out[i / 8] |= uint64_t{bytes.data()[i]} << (i % 8 * 8);
+    }
+  } while ((Less(out, limit->data()) & (1 - Less(out, two.data()))) == 0);
+  return Status::Ok();
+}
+
+// Whether z is 1 or w - 1 (B.3.1, step 4.4), for an odd w.
+bool IsPlusMinusOne(const uint64_t *z, const uint64_t *w) {
+  uint64_t from_one = z[0] ^ 1;
+  uint64_t from_minus_one = z[0] ^ (w[0] - 1);
+  for (int i = 1; i < kWords; i++) {
+    from_one |= z[i];
+    from_minus_one |= z[i] ^ w[i];
+  }
+  return from_one == 0 || from_minus_one == 0;
+}
+
+// (w - 1) / 2 for an odd w.
+void Half(const uint64_t *w, uint64_t *out) {
+  for (int i = 0; i < kWords; i++) {
+    out[i] = w[i] >> 1 | (i + 1 < kWords ? w[i + 1] << 63 : 0);
+  }
+}
+
+}  // namespace
+
+BignumPtr ToBignum(std::span<const uint64_t> words) {
+  SecretBytes bytes(words.size_bytes());
+  for (size_t i = 0; i < bytes.size(); i++) {
+    bytes.data()[i] = static_cast<uint8_t>(words[i / 8] >> (i % 8 * 8));
+  }
+  BignumPtr number(
+      BN_lebin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
+  if (number != nullptr) {
+    BN_set_flags(number.get(), BN_FLG_CONSTTIME);
+  }
+  return number;
+}
+
+bool ToWords(const BIGNUM *number, std::span<uint64_t> out) {
+  SecretBytes bytes(out.size_bytes());
+  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(bytes.size())) <
+      0) {
+    return false;
+  }
+  std::fill(out.begin(), out.end(), 0);
+  for (size_t i = 0; i < bytes.size(); i++) {
+    out[i / 8] |= uint64_t{bytes.data()[i]} << (i % 8 * 8);
+  }
+  return true;
+}
+
+Status MillerRabinRound(const BIGNUM *w, const BIGNUM *b, bool *out) {
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  const BignumPtr minus_one(BN_dup(w));
+  const BignumPtr m(BN_new());
+  const BignumPtr z(BN_new());
+  if (ctx == nullptr || minus_one == nullptr || m == nullptr || z == nullptr ||
+      BN_sub_word(minus_one.get(), 1) != 1) {
+    return OutOfMemory();
+  }
+  // Steps 1 and 2: w - 1 = 2^a * m with m odd.
+  int a = 1;
+  while (BN_is_bit_set(minus_one.get(), a) == 0) {
+    a++;
+  }
+  BN_set_flags(m.get(), BN_FLG_CONSTTIME);
+  // Step 4.3: z = b^m mod w.
+  if (BN_rshift(m.get(), minus_one.get(), a) != 1 ||
+      BN_mod_exp_mont_consttime(z.get(), b, m.get(), w, ctx.get(), nullptr) !=
+          1) {
+    return OutOfMemory();
+  }
+  // Step 4.4. For the primes that we mint a = 1, and this is all.
+  bool maybe_prime =
+      BN_is_one(z.get()) || BN_cmp(z.get(), minus_one.get()) == 0;
+  // Step 4.5.
+  for (int i = 1; i < a && !maybe_prime && !BN_is_one(z.get()); i++) {
+    if (BN_mod_sqr(z.get(), z.get(), w, ctx.get()) != 1) {
+      return OutOfMemory();
+    }
+    maybe_prime = BN_cmp(z.get(), minus_one.get()) == 0;
+  }
+  *out = maybe_prime;
+  return Status::Ok();
+}
+
+Status MillerRabin(const BIGNUM *w, int rounds, const core::AbortFlag &abort,
+                   bool *out) {
+  if (BN_is_word(w, 2) || BN_is_word(w, 3)) {
+    *out = true;
+    return Status::Ok();
+  }
+  if (BN_is_negative(w) || BN_is_zero(w) || BN_is_one(w) || !BN_is_odd(w)) {
+    *out = false;
+    return Status::Ok();
+  }
+  SecretBox<Numbers> numbers;
+  auto &words = numbers->words[0];
+  auto &base = numbers->words[1];
+  if (!ToWords(w, words)) {
+    return OutOfMemory();
+  }
+  bool maybe_prime = true;
+  for (int round = 0; round < rounds && maybe_prime; round++) {
+    if (abort.raised()) {
+      return Status(StatusCode::kAborted);
+    }
+    PAIRMINT_RETURN_IF_ERROR(RandomBase(BN_num_bits(w), words, base));
+    const BignumPtr b = ToBignum(base);
+    if (b == nullptr) {
+      return OutOfMemory();
+    }
+    PAIRMINT_RETURN_IF_ERROR(MillerRabinRound(w, b.get(), &maybe_prime));
+  }
+  *out = maybe_prime;
+  return Status::Ok();
+}
+
+Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
+                          const Numbers &w, int num_numbers, int rounds,
+                          const core::AbortFlag &abort, bool *out) {
+  SecretBox<Numbers> n, base, exponent, power;
+  SecretBytes workspace(kernel.workspace_len);
+  std::fill(out, out + num_numbers, true);
+  const int num_jobs = num_numbers * rounds;
+  for (int at = 0; at < num_jobs; at += kernel.batch_len) {
+    if (abort.raised()) {
+      return Status(StatusCode::kAborted);
+    }
+    const int len = std::min(kernel.batch_len, num_jobs - at);
+    for (int lane = 0; lane < len; lane++) {
+      const uint64_t *words = w.words[(at + lane) % num_numbers];
+      std::copy(words, words + kWords, n->words[lane]);
+      // w - 1 = 2 * m with m odd (steps 1 and 2).
+      Half(words, exponent->words[lane]);
+      PAIRMINT_RETURN_IF_ERROR(RandomBase(bits, words, base->words[lane]));
+    }
+    // Step 4.3; 4.5 has nothing to do.
+    if (!kernel.mod_exp(bits, len, *n, *base, *exponent, bits, workspace.data(),
+                        power.get())) {
+      return OutOfMemory();
+    }
+    for (int lane = 0; lane < len; lane++) {
+      out[(at + lane) % num_numbers] &=
+          IsPlusMinusOne(power->words[lane], n->words[lane]);
+    }
+  }
+  return Status::Ok();
+}
+
+Status FermatBase2(int bits, const uint64_t *words, bool *out) {
+  SecretBox<Numbers> n;
+  mont::Verdicts verdicts;
+  std::copy(words, words + kWords, n->words[0]);
+  if (!mont::OpenSslKernel()->fermat_base2(bits, 1, *n, nullptr, &verdicts)) {
+    return OutOfMemory();
+  }
+  *out = verdicts.lanes[0] != 0;
+  return Status::Ok();
+}
+
+}  // namespace pairmint::rsa

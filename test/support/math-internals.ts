@@ -1,0 +1,86 @@
+/** A kernel's row in the report. */
+export interface KernelRow {
+  name: string;
+  capable: boolean;
+  preferred: boolean;
+}
+
+export interface KernelReport {
+  kernels: KernelRow[];
+  chosen: string;
+  requested: string;
+  requestRefused: boolean;
+  switchedOff: string;
+  audits: number;
+}
+
+export interface RsaKey {
+  n: bigint;
+  e: bigint;
+  d: bigint;
+  p: bigint;
+  q: bigint;
+  dp: bigint;
+  dq: bigint;
+  qinv: bigint;
+  publicKey: Buffer;
+  privateKey: Buffer;
+  cpuMs: number;
+}
+
+export interface SearchOptions {
+  detKeygenRules?: boolean;
+  auditPeriod?: number;
+}
+
+export type Fault =
+  | 'none'
+  | 'wrong limb'
+  | 'wrong lane'
+  | 'always true'
+  | 'always false'
+  | 'loses primes';
+
+/** What test/native/internals_mont.cc and internals_rsa.cc export. */
+export interface MathInternals {
+  fermat(kernel: string, bits: number, numbers: bigint[]): boolean[];
+  modExp(
+    kernel: string,
+    bits: number,
+    moduli: bigint[],
+    bases: bigint[],
+    exponents: bigint[],
+    exponentBits: number,
+  ): bigint[];
+  plantFault(fault: Fault, compared?: boolean): void;
+  chooseKernel(name?: string): void;
+  kernelReport(): KernelReport;
+  kernelFor(bits: number): string;
+  generateRsa(bits: number): RsaKey;
+  searchRsa(
+    bits: number,
+    next: (() => Buffer | undefined) | undefined,
+    options: SearchOptions,
+  ): RsaKey;
+  searchRsaInThreads(
+    bits: number,
+    threads: number,
+    abortAfterMs?: number,
+  ): { keys: RsaKey[]; statuses: number[]; cpuMs: number; wallMs: number; stoppedMs: number };
+  survives(
+    bits: number,
+    numbers: bigint[],
+    options: { lanes: boolean; refuse: boolean },
+  ): boolean[];
+  millerRabin(w: bigint, rounds: number): boolean;
+  millerRabinRound(w: bigint, b: bigint): boolean;
+  millerRabinInLanes(bits: number, numbers: bigint[], rounds: number): boolean[];
+  acceptable(
+    bits: number,
+    e: bigint,
+    p: bigint,
+    q: bigint,
+  ): { inRange: boolean; coprime: boolean; farApart: boolean };
+  assembleRsa(bits: number, p: bigint, q: bigint): RsaKey | 'refused q' | 'refused both';
+  pairwiseTest(key: RsaKey): void;
+}
