@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from './configuration-error.ts';
+import { cpuShare } from './cpu-share.ts';
 import type { DataKeyPairSpec } from './model/types.ts';
 
 declare const handle: unique symbol;
@@ -31,6 +32,21 @@ export interface MintedPair {
   readonly privateKeyPlaintext?: Uint8Array;
 }
 
+export interface NativeCapabilities {
+  /** The kernel that searches RSA primes. */
+  readonly kernel: string;
+  /** All kernels that this processor can run, best first. */
+  readonly kernels: readonly string[];
+  /** What PAIRMINT_KERNEL names, where it names no kernel that can run here; otherwise empty. */
+  readonly kernelRefused: string;
+  /** Why a kernel was switched off, where one was caught miscalculating; otherwise empty. */
+  readonly kernelSwitchedOff: string;
+  /** The OpenSSL inside Node.js. */
+  readonly openssl: string;
+  /** Whether the system let every secret be locked in memory and kept out of core dumps. */
+  readonly lockedMemory: boolean;
+}
+
 /** What a failing native function throws or rejects with. */
 export interface NativeError extends Error {
   readonly code: NativeErrorCode;
@@ -48,16 +64,14 @@ export type NativeErrorCode =
   | 'INTERNAL';
 
 /**
- * The addon's functions, as native/addon/exports.cc lists them. Minting runs on a worker thread.
+ * The addon's functions, as native/addon/exports.cc lists them. Minting runs on threads of its own.
  * The others take microseconds, less than handing them to a thread and back, and run at once.
  * `context` is always a canonically encoded encryption context.
  */
 export interface Native {
-  capabilities(): {
-    readonly kernel: string;
-    readonly openssl: string;
-    readonly lockedMemory: boolean;
-  };
+  capabilities(): NativeCapabilities;
+  /** How many threads may mint; the first call counts. */
+  setNumThreads(threads: number): void;
 
   /** Opens a root key: a file's path, 32 bytes (copied), or undefined for a fresh random one. */
   openRootKey(source: string | Uint8Array | undefined): RootKey;
@@ -68,12 +82,16 @@ export interface Native {
   /** The 32-byte MAC of state that belongs to the key or store of the 16-byte `id`. */
   stateMac(rootKey: RootKey, id: Uint8Array, state: Uint8Array): Uint8Array;
 
-  generateDataKeyPair(args: {
-    material: KeyMaterial;
-    spec: DataKeyPairSpec;
-    context: Uint8Array;
-    plaintext: boolean;
-  }): Promise<MintedPair>;
+  /** `onStart` gets a function that abandons the minting: it rejects with ABORTED and wipes. */
+  generateDataKeyPair(
+    args: {
+      material: KeyMaterial;
+      spec: DataKeyPairSpec;
+      context: Uint8Array;
+      plaintext: boolean;
+    },
+    onStart?: (abort: () => void) => void,
+  ): Promise<MintedPair>;
   generateDataKey(args: {
     material: KeyMaterial;
     length: number;
@@ -100,7 +118,10 @@ let loaded: Native | undefined;
  * @throws ConfigurationError that says why it cannot be loaded and what to do
  */
 export function loadNative(): Native {
-  loaded ??= load();
+  if (loaded === undefined) {
+    loaded = load();
+    loaded.setNumThreads(cpuShare());
+  }
   return loaded;
 }
 

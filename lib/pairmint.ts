@@ -1,9 +1,10 @@
 import os from 'node:os';
 import { ConfigurationError } from './configuration-error.ts';
+import { cpuShare } from './cpu-share.ts';
 import { KmsError } from './model/errors.ts';
 import { type CheckedRequest, parseRequest } from './model/request.ts';
 import type { Requests, Responses } from './model/types.ts';
-import { loadNative, type Native } from './native.ts';
+import { isNativeError, loadNative, type Native, type NativeCapabilities } from './native.ts';
 import { isOffered, type OfferedOperation, operations } from './operations/index.ts';
 import type { Operation, Services } from './operations/operation.ts';
 import { KeyDirectory } from './store/key-directory.ts';
@@ -17,15 +18,17 @@ export interface OpenOptions extends StoreOptions {
 }
 
 /** What runs here. */
-export interface Capabilities {
-  /** The kernel that searches RSA primes. */
-  readonly kernel: string;
+export interface Capabilities extends NativeCapabilities {
   readonly cpu: string;
-  /** The OpenSSL inside Node.js. */
-  readonly openssl: string;
   readonly node: string;
-  /** Whether the system let every secret be locked in memory and kept out of core dumps. */
-  readonly lockedMemory: boolean;
+  /** How many threads mint at once. */
+  readonly threads: number;
+}
+
+/** How a single request is made. */
+export interface RequestOptions {
+  /** Abandons the request: it rejects with an AbortError, and minting stops within 10 ms. */
+  readonly abortSignal?: AbortSignal | undefined;
 }
 
 export interface StoreDescription {
@@ -37,7 +40,10 @@ export interface StoreDescription {
 }
 
 type Operations = {
-  [O in OfferedOperation as Uncapitalize<O>]: (request: Requests[O]) => Promise<Responses[O]>;
+  [O in OfferedOperation as Uncapitalize<O>]: (
+    request: Requests[O],
+    options?: RequestOptions,
+  ) => Promise<Responses[O]>;
 };
 
 /**
@@ -87,17 +93,21 @@ export class Pairmint {
    * Runs the operation called `name`; the doors that get names from outside come in here.
    *
    * @param request members as the operation's method takes them, unchecked
+   * @param options as the operation's method takes them
    * @throws KmsError, as every method does
    */
-  async call(name: string, request: unknown): Promise<object> {
+  async call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
+    const { abortSignal } = options;
     if (!isOffered(name)) throw new KmsError('UnknownOperationException');
     if (this.#closed) throw new KmsError('KMSInternalException', 'this Pairmint is closed');
     const operation = operations[name] as Operation<OfferedOperation>;
     const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
+    abortSignal?.throwIfAborted();
     try {
-      return await operation.run(this.#services, checked);
+      return await operation.run({ ...this.#services, abortSignal }, checked);
     } catch (error) {
       if (error instanceof KmsError) throw error;
+      if (isNativeError(error, 'ABORTED')) throw abortSignal?.reason ?? error;
       throw new KmsError('KMSInternalException', 'internal failure', { cause: error });
     }
   }
@@ -107,6 +117,7 @@ export class Pairmint {
       ...this.#services.native.capabilities(),
       cpu: os.cpus()[0]?.model ?? process.arch,
       node: process.versions.node,
+      threads: cpuShare(),
     };
   }
 
@@ -130,8 +141,8 @@ export class Pairmint {
 
 for (const name of Object.keys(operations) as OfferedOperation[]) {
   Object.defineProperty(Pairmint.prototype, methodOf(name), {
-    value(this: Pairmint, request: unknown) {
-      return this.call(name, request ?? {});
+    value(this: Pairmint, request: unknown, options?: RequestOptions) {
+      return this.call(name, request ?? {}, options);
     },
     writable: true,
     configurable: true,

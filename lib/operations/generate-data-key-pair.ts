@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
@@ -45,17 +46,15 @@ async function mint(
   });
   refuseRecipient(recipient);
   endDryRun(request.DryRun);
-  const pair = await services.native.generateDataKeyPair({
-    material,
-    spec: request.KeyPairSpec,
-    context,
-    plaintext,
-  });
+  const spec = request.KeyPairSpec;
+  const pair = await abortable(services.abortSignal, (onStart) =>
+    services.native.generateDataKeyPair({ material, spec, context, plaintext }, onStart),
+  );
   const response = {
     PrivateKeyCiphertextBlob: pair.privateKeyCiphertext,
     PublicKey: pair.publicKey,
     KeyId: key.arn,
-    KeyPairSpec: request.KeyPairSpec,
+    KeyPairSpec: spec,
     KeyMaterialId: key.record.currentMaterialId,
   };
   return { response, plaintext: pair.privateKeyPlaintext };

@@ -10,6 +10,8 @@ export interface Services {
   readonly keys: KeyDirectory;
   readonly region: string;
   readonly accountId: string;
+  /** The caller's, of the request that is served. */
+  readonly abortSignal?: AbortSignal | undefined;
   /** Milliseconds since the epoch. */
   now(): number;
 }

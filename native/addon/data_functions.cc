@@ -1,6 +1,10 @@
 // The operations on data: each is one job, entered once per request.
+#include <optional>
+#include <utility>
+
 #include "addon/functions.h"
 #include "addon/job.h"
+#include "addon/promised_task.h"
 #include "addon/values.h"
 #include "core/random.h"
 #include "envelope/blob.h"
@@ -16,26 +20,28 @@ using core::StatusCode;
 using envelope::Kind;
 using SharedMaterial = std::shared_ptr<const envelope::KeyMaterial>;
 
-class GenerateDataKeyPairJob final : public Job {
+class GenerateDataKeyPairTask final : public PromisedTask {
  public:
-  explicit GenerateDataKeyPairJob(const Napi::Object &args)
-      : material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
-        spec_(mint::FindSpec(args.Get("spec").As<Napi::String>().Utf8Value())),
+  GenerateDataKeyPairTask(Napi::Env env, const Napi::Object &args)
+      : PromisedTask(env),
+        material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
         context_(CopyOf(args.Get("context"))),
-        plaintext_(args.Get("plaintext").ToBoolean()) {}
+        plaintext_(args.Get("plaintext").ToBoolean()),
+        minting_(mint::Begin(args.Get("spec").As<Napi::String>().Utf8Value(),
+                             abort())) {}
 
-  Status Run() override {
-    if (spec_ == nullptr) {
+  [[nodiscard]] bool Shareable() const override {
+    return minting_ != nullptr && minting_->Shareable();
+  }
+
+ protected:
+  std::optional<Status> Share() override {
+    if (minting_ == nullptr) {
       return Status(StatusCode::kInvalidArgument, "unknown key pair spec");
     }
-    PAIRMINT_RETURN_IF_ERROR(spec_->mint(abort(), &pair_));
-    PAIRMINT_RETURN_IF_ERROR(envelope::Seal(*material_, Kind::kPrivateKey,
-                                            context_, pair_.private_key.span(),
-                                            &ciphertext_));
-    if (!plaintext_) {
-      pair_.private_key = SecretBytes();
-    }
-    return Status::Ok();
+    std::optional<core::KeyPair> pair;
+    PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
+    return pair ? std::optional(Seal(std::move(*pair))) : std::nullopt;
   }
 
   Napi::Value Result(Napi::Env env) override {
@@ -50,10 +56,21 @@ class GenerateDataKeyPairJob final : public Job {
   }
 
  private:
+  Status Seal(core::KeyPair pair) {
+    PAIRMINT_RETURN_IF_ERROR(envelope::Seal(*material_, Kind::kPrivateKey,
+                                            context_, pair.private_key.span(),
+                                            &ciphertext_));
+    if (!plaintext_) {
+      pair.private_key = SecretBytes();
+    }
+    pair_ = std::move(pair);
+    return Status::Ok();
+  }
+
   SharedMaterial material_;
-  const mint::Spec *spec_;
   Bytes context_;
   bool plaintext_;
+  std::unique_ptr<mint::Minting> minting_;
   core::KeyPair pair_;
   Bytes ciphertext_;
 };
@@ -188,8 +205,9 @@ Napi::Value Here(const Napi::CallbackInfo &info) {
 }  // namespace
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info) {
-  return RunOnWorker(info.Env(), std::make_unique<GenerateDataKeyPairJob>(
-                                     info[0].As<Napi::Object>()));
+  auto task = std::make_shared<GenerateDataKeyPairTask>(
+      info.Env(), info[0].As<Napi::Object>());
+  return Start(std::move(task), info[1]);
 }
 
 Napi::Value GenerateDataKey(const Napi::CallbackInfo &info) {

@@ -4,15 +4,32 @@
 
 #include "addon/functions.h"
 #include "core/secret_bytes.h"
+#include "crew/crew.h"
+#include "mont/dispatch.h"
 
 namespace pairmint::addon {
 
 Napi::Value Capabilities(const Napi::CallbackInfo &info) {
+  const mont::Report report = mont::GetReport();
   Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("kernel", "openssl");
+  out.Set("kernel", report.chosen);
+  out.Set("kernelRefused", report.request_refused ? report.requested : "");
+  out.Set("kernelSwitchedOff", report.switched_off);
+  Napi::Array kernels = Napi::Array::New(info.Env());
+  for (const mont::Report::Row &row : report.kernels) {
+    if (row.capable) {
+      kernels.Set(kernels.Length(), row.name);
+    }
+  }
+  out.Set("kernels", kernels);
   out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
   out.Set("lockedMemory", core::LockedMemory());
   return out;
+}
+
+Napi::Value SetNumThreads(const Napi::CallbackInfo &info) {
+  crew::SetNumThreads(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
 }
 
 namespace {
@@ -24,6 +41,7 @@ struct Export {
 
 constexpr Export kExports[] = {
     {"capabilities", Capabilities},
+    {"setNumThreads", SetNumThreads},
     {"openRootKey", OpenRootKey},
     {"createRootKey", CreateRootKey},
     {"createKeyMaterial", CreateKeyMaterial},

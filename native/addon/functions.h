@@ -9,6 +9,7 @@ namespace pairmint::addon {
 // and says what they take and give.
 
 Napi::Value Capabilities(const Napi::CallbackInfo &info);
+Napi::Value SetNumThreads(const Napi::CallbackInfo &info);
 
 Napi::Value OpenRootKey(const Napi::CallbackInfo &info);
 Napi::Value CreateRootKey(const Napi::CallbackInfo &info);

@@ -1,10 +1,12 @@
 #include "mint/mint.h"
 
 #include <array>
+#include <utility>
 
 #include "ec/curve.h"
 #include "ec/ed25519.h"
-#include "rsa/keygen.h"
+#include "rsa/key.h"
+#include "rsa/search.h"
 
 namespace pairmint::mint {
 namespace {
@@ -12,41 +14,99 @@ namespace {
 using core::AbortFlag;
 using core::KeyPair;
 using core::Status;
+using core::StatusCode;
+
+class RsaMinting final : public Minting {
+ public:
+  RsaMinting(int modulus_bits, const AbortFlag &abort)
+      : search_(modulus_bits, abort) {}
+
+  Status Work(std::optional<KeyPair> *out) override {
+    std::optional<rsa::Key> key;
+    PAIRMINT_RETURN_IF_ERROR(search_.Run(&key));
+    if (!key) {
+      return Status::Ok();
+    }
+    KeyPair pair;
+    PAIRMINT_RETURN_IF_ERROR(rsa::Encode(*key, &pair));
+    *out = std::move(pair);
+    return Status::Ok();
+  }
+
+  [[nodiscard]] bool Shareable() const override { return true; }
+
+ private:
+  rsa::Search search_;
+};
+
+// A pair on a curve takes two milliseconds at most: too short to share or to
+// look at the flag in between.
+class EcMinting final : public Minting {
+ public:
+  using Mint = Status (*)(KeyPair *out);
+
+  EcMinting(Mint mint, const AbortFlag &abort) : mint_(mint), abort_(abort) {}
+
+  Status Work(std::optional<KeyPair> *out) override {
+    if (abort_.raised()) {
+      return Status(StatusCode::kAborted);
+    }
+    KeyPair pair;
+    PAIRMINT_RETURN_IF_ERROR(mint_(&pair));
+    *out = std::move(pair);
+    return Status::Ok();
+  }
+
+  [[nodiscard]] bool Shareable() const override { return false; }
+
+ private:
+  Mint mint_;
+  const AbortFlag &abort_;
+};
+
+using Begun = std::unique_ptr<Minting>;
 
 template <int kModulusBits>
-Status MintRsa(const AbortFlag &abort, KeyPair *out) {
-  rsa::Key key;
-  PAIRMINT_RETURN_IF_ERROR(rsa::Generate(kModulusBits, abort, &key));
-  return rsa::Encode(key, out);
+Begun BeginRsa(const AbortFlag &abort) {
+  return std::make_unique<RsaMinting>(kModulusBits, abort);
 }
 
-// An EC pair takes two milliseconds at most: too short to look at the flag.
-Status MintEc(const char *curve, KeyPair *out) {
+template <EcMinting::Mint kMint>
+Begun BeginEc(const AbortFlag &abort) {
+  return std::make_unique<EcMinting>(kMint, abort);
+}
+
+Status MintOn(const char *curve, KeyPair *out) {
   return ec::Mint(*ec::FindCurve(curve), out);
 }
 
-using Abort = const AbortFlag &;
+struct Spec {
+  std::string_view name;
+  Begun (*begin)(const AbortFlag &abort);
+};
 
 constexpr std::array<Spec, 9> kSpecs = {{
-    {"RSA_2048", MintRsa<2048>},
-    {"RSA_3072", MintRsa<3072>},
-    {"RSA_4096", MintRsa<4096>},
-    {"ECC_NIST_P256", [](Abort, KeyPair *out) { return MintEc("P-256", out); }},
-    {"ECC_NIST_P384", [](Abort, KeyPair *out) { return MintEc("P-384", out); }},
-    {"ECC_NIST_P521", [](Abort, KeyPair *out) { return MintEc("P-521", out); }},
+    {"RSA_2048", BeginRsa<2048>},
+    {"RSA_3072", BeginRsa<3072>},
+    {"RSA_4096", BeginRsa<4096>},
+    {"ECC_NIST_P256",
+     BeginEc<[](KeyPair *out) { return MintOn("P-256", out); }>},
+    {"ECC_NIST_P384",
+     BeginEc<[](KeyPair *out) { return MintOn("P-384", out); }>},
+    {"ECC_NIST_P521",
+     BeginEc<[](KeyPair *out) { return MintOn("P-521", out); }>},
     {"ECC_SECG_P256K1",
-     [](Abort, KeyPair *out) { return MintEc("secp256k1", out); }},
-    {"SM2", [](Abort, KeyPair *out) { return MintEc("SM2", out); }},
-    {"ECC_NIST_EDWARDS25519",
-     [](Abort, KeyPair *out) { return ec::MintEd25519(out); }},
+     BeginEc<[](KeyPair *out) { return MintOn("secp256k1", out); }>},
+    {"SM2", BeginEc<[](KeyPair *out) { return MintOn("SM2", out); }>},
+    {"ECC_NIST_EDWARDS25519", BeginEc<ec::MintEd25519>},
 }};
 
 }  // namespace
 
-const Spec *FindSpec(std::string_view name) {
-  for (const Spec &spec : kSpecs) {
-    if (spec.name == name) {
-      return &spec;
+Begun Begin(std::string_view spec, const AbortFlag &abort) {
+  for (const Spec &row : kSpecs) {
+    if (row.name == spec) {
+      return row.begin(abort);
     }
   }
   return nullptr;

@@ -1,6 +1,8 @@
 #ifndef NATIVE_MINT_MINT_H_
 #define NATIVE_MINT_MINT_H_
 
+#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "core/abort_flag.h"
@@ -9,15 +11,26 @@
 
 namespace pairmint::mint {
 
-// Spec is one row of the table of data key pair specs.
-struct Spec {
-  // AWS's name for it: DataKeyPairSpec in the KMS API.
-  std::string_view name;
-  core::Status (*mint)(const core::AbortFlag &abort, core::KeyPair *out);
+// Minting is the making of one pair.
+class Minting {
+ public:
+  Minting() = default;
+  virtual ~Minting() = default;
+  Minting(const Minting &) = delete;
+  Minting &operator=(const Minting &) = delete;
+
+  // Works on the pair until there is nothing left to do for this thread.
+  // Exactly one call sets `out` or, after a failure, all calls fail.
+  virtual core::Status Work(std::optional<core::KeyPair> *out) = 0;
+  // Whether several threads may be in Work at the same time.
+  [[nodiscard]] virtual bool Shareable() const = 0;
 };
 
-// The spec that KMS calls `name`, or nullptr.
-const Spec *FindSpec(std::string_view name);
+// Begins a pair of the spec that KMS calls `spec` (DataKeyPairSpec); nullptr
+// where there is no such spec. `abort` must outlive the minting and makes Work
+// return kAborted within 10 ms.
+std::unique_ptr<Minting> Begin(std::string_view spec,
+                               const core::AbortFlag &abort);
 
 }  // namespace pairmint::mint
 

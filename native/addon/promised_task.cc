@@ -1,0 +1,127 @@
+#include "addon/promised_task.h"
+
+#include <utility>
+
+#include "addon/job.h"
+
+namespace pairmint::addon {
+
+using core::Status;
+
+// Courier brings completed tasks back to the JavaScript thread of their
+// environment, and takes tasks back from the crew when the environment ends.
+class Courier {
+ public:
+  explicit Courier(Napi::Env env)
+      : channel_(Channel::New(env, "pairmint", 0, 1)) {
+    channel_.Unref(env);
+  }
+
+  // The courier of an environment, made on first use.
+  static std::shared_ptr<Courier> Of(Napi::Env env) {
+    using Shared = std::shared_ptr<Courier>;
+    auto *shared = env.GetInstanceData<Shared>();
+    if (shared == nullptr) {
+      shared = new Shared(std::make_shared<Courier>(env));
+      env.SetInstanceData<Shared>(shared);
+      env.AddCleanupHook([courier = *shared] { courier->Close(); });
+    }
+    return *shared;
+  }
+
+  // The process stays alive while tasks are under way, and no longer.
+  void Expect(Napi::Env env) {
+    if (num_expected_++ == 0) {
+      channel_.Ref(env);
+    }
+  }
+
+  // From any thread.
+  void Bring(std::shared_ptr<PromisedTask> task) {
+    auto *parcel = new std::shared_ptr<PromisedTask>(std::move(task));
+    if (channel_.NonBlockingCall(parcel) != napi_ok) {
+      delete parcel;  // the environment has ended
+    }
+  }
+
+ private:
+  using Parcel = std::shared_ptr<PromisedTask>;
+
+  static void Receive(Napi::Env env, Napi::Function /*unused*/,
+                      std::nullptr_t * /*unused*/, Parcel *parcel) {
+    const Parcel task = std::move(*parcel);
+    delete parcel;
+    if (static_cast<napi_env>(env) == nullptr) {
+      return;  // the environment has ended
+    }
+    Of(env)->Received(env);
+    task->Settle(env);
+  }
+
+  void Received(Napi::Env env) {
+    if (--num_expected_ == 0) {
+      channel_.Unref(env);
+    }
+  }
+
+  void Close() {
+    crew::Abandon(this);
+    channel_.Abort();
+  }
+
+  using Channel =
+      Napi::TypedThreadSafeFunction<std::nullptr_t, Parcel, Receive>;
+
+  Channel channel_;
+  size_t num_expected_ = 0;  // on the JavaScript thread only
+};
+
+PromisedTask::PromisedTask(Napi::Env env)
+    : courier_(Courier::Of(env)),
+      deferred_(Napi::Promise::Deferred::New(env)) {}
+
+const void *PromisedTask::owner() const { return courier_.get(); }
+
+bool PromisedTask::Work() {
+  const CleanErrorQueue clean;
+  std::optional<Status> status = Share();
+  // A failure shows in every thread that shares the task; one reports it.
+  if (!status || completed_.exchange(true)) {
+    return false;
+  }
+  status_ = std::move(*status);
+  return true;
+}
+
+void PromisedTask::Deliver() { courier_->Bring(shared_from_this()); }
+
+void PromisedTask::Expect(Napi::Env env) { courier_->Expect(env); }
+
+void PromisedTask::Settle(Napi::Env env) {
+  const Napi::HandleScope scope(env);
+  if (status_.ok()) {
+    deferred_.Resolve(Result(env));
+  } else {
+    deferred_.Reject(ToError(env, status_).Value());
+  }
+}
+
+Napi::Value Start(std::shared_ptr<PromisedTask> task,
+                  const Napi::Value &on_start) {
+  const Napi::Env env = on_start.Env();
+  const Napi::Promise promise = task->promise();
+  if (on_start.IsFunction()) {
+    const auto abort = [weak = std::weak_ptr<PromisedTask>(task)](
+                           const Napi::CallbackInfo & /*info*/) {
+      if (const auto running = weak.lock()) {
+        running->Abort();
+      }
+    };
+    on_start.As<Napi::Function>().Call({Napi::Function::New(env, abort)});
+  }
+  task->Expect(env);
+  crew::Add(std::move(task));
+  return promise;
+}
+
+}  // namespace pairmint::addon

@@ -1,0 +1,61 @@
+#ifndef NATIVE_ADDON_PROMISED_TASK_H_
+#define NATIVE_ADDON_PROMISED_TASK_H_
+
+#include <napi.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "core/abort_flag.h"
+#include "core/status.h"
+#include "crew/crew.h"
+
+namespace pairmint::addon {
+
+class Courier;
+
+// PromisedTask is a crew's task that JavaScript holds a promise of. Arguments
+// are read in the constructor and Result is made on the JavaScript thread;
+// Share may be on any thread, and on several where the task is Shareable.
+class PromisedTask : public crew::Task,
+                     public std::enable_shared_from_this<PromisedTask> {
+ public:
+  explicit PromisedTask(Napi::Env env);
+
+  bool Work() final;
+  void Abort() final { abort_.Raise(); }
+  void Deliver() final;
+  [[nodiscard]] const void *owner() const final;
+
+  // Keeps the process alive until the task is settled.
+  void Expect(Napi::Env env);
+  // Resolves or rejects the promise; on the JavaScript thread.
+  void Settle(Napi::Env env);
+  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  // Does a share of the work. The status of the whole, where this call
+  // completed it or failed; nothing where it came out empty-handed.
+  virtual std::optional<core::Status> Share() = 0;
+  // Called once, after the work ended well.
+  virtual Napi::Value Result(Napi::Env env) = 0;
+
+  [[nodiscard]] const core::AbortFlag &abort() const { return abort_; }
+
+ private:
+  core::AbortFlag abort_;
+  std::shared_ptr<Courier> courier_;
+  Napi::Promise::Deferred deferred_;
+  std::atomic<bool> completed_{false};
+  core::Status status_;
+};
+
+// Gives the task to the crew and returns its promise. `on_start`, where it is a
+// function, gets a function that aborts the task.
+Napi::Value Start(std::shared_ptr<PromisedTask> task,
+                  const Napi::Value &on_start);
+
+}  // namespace pairmint::addon
+
+#endif  // NATIVE_ADDON_PROMISED_TASK_H_

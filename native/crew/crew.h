@@ -1,0 +1,50 @@
+#ifndef NATIVE_CREW_CREW_H_
+#define NATIVE_CREW_CREW_H_
+
+#include <memory>
+
+namespace pairmint::crew {
+
+// Task is work that takes too long for the JavaScript thread.
+class Task {
+ public:
+  Task() = default;
+  virtual ~Task() = default;
+  Task(const Task &) = delete;
+  Task &operator=(const Task &) = delete;
+
+  // Does the work or, where Shareable, a share of it. True in the one call
+  // that completes the task; the calls that come out empty-handed return
+  // false.
+  virtual bool Work() = 0;
+  // Whether several threads may be in Work at the same time.
+  [[nodiscard]] virtual bool Shareable() const { return false; }
+  // Makes every call of Work return within 10 ms.
+  virtual void Abort() = 0;
+  // Called once, by the thread that completed the task.
+  virtual void Deliver() = 0;
+  // Whose task it is, for Abandon.
+  [[nodiscard]] virtual const void *owner() const = 0;
+};
+
+// The crew is the process's threads for minting, one per core. They are our own
+// and not libuv's: minting would occupy that pool, which fs, dns and zlib
+// share, and its tasks can be neither joined by a second thread nor taken back
+// when their environment ends.
+//
+// Tasks start in the order in which they come. A thread that finds none waiting
+// joins one that can be shared, so that a lone request has every core.
+
+// How many threads there may be; those that are needed are started. The first
+// call counts.
+void SetNumThreads(int num_threads);
+
+void Add(std::shared_ptr<Task> task);
+
+// Takes back all tasks of `owner`: those that wait are dropped, those that run
+// are aborted. None of them is delivered and no thread is at one afterwards.
+void Abandon(const void *owner);
+
+}  // namespace pairmint::crew
+
+#endif  // NATIVE_CREW_CREW_H_
