@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
 /**
- * How many threads can run at once: as many as the system says, and no more than the container's
- * quota of CPU time allows, which Node.js 20 does not take into account.
+ * How many threads mint at once: as many as PAIRMINT_THREADS says, or as many as the system can run
+ * and the container's quota of CPU time allows, which Node.js 20 does not take into account.
  */
 export function cpuShare(readText = readSystemFile): number {
+  const wanted = Number(process.env.PAIRMINT_THREADS);
+  if (Number.isInteger(wanted) && wanted > 0) return wanted;
   const quota = quotaOf(readText);
   const available = os.availableParallelism();
   return quota === undefined ? available : Math.max(1, Math.min(available, Math.ceil(quota)));

@@ -1,0 +1,91 @@
+// One cell of the benchmark, in a process of its own: makes pairs in one way and sends what it took.
+// Argument: JSON { side, spec, threads, count }. Times are milliseconds.
+import crypto from 'node:crypto';
+import { promisify } from 'node:util';
+
+const { side, spec, threads, count } = JSON.parse(process.argv[2]);
+process.env.PAIRMINT_THREADS = String(threads);
+
+const sides = {
+  async pairmint() {
+    const { Pairmint } = await import('../../dist/index.js');
+    const kms = await Pairmint.open({ store: 'memory:' });
+    const request = { KeyId: 'alias/pairmint/default', KeyPairSpec: spec };
+    return () => kms.generateDataKeyPairWithoutPlaintext(request);
+  },
+  // The same job by hand: generate, encode, derive a key, seal.
+  async 'node:crypto'() {
+    const [type, options] = keyTypes[spec];
+    const encodings = {
+      publicKeyEncoding: { type: 'spki', format: 'der' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+    };
+    const material = crypto.randomBytes(32);
+    const generate = promisify(crypto.generateKeyPair);
+    const make =
+      threads === 1
+        ? async () => crypto.generateKeyPairSync(type, { ...options, ...encodings })
+        : async () => generate(type, { ...options, ...encodings });
+    return async () => {
+      const { publicKey, privateKey } = await make();
+      return { publicKey, blob: seal(material, privateKey) };
+    };
+  },
+};
+
+const keyTypes = {
+  RSA_2048: ['rsa', { modulusLength: 2048 }],
+  RSA_3072: ['rsa', { modulusLength: 3072 }],
+  RSA_4096: ['rsa', { modulusLength: 4096 }],
+  ECC_NIST_P256: ['ec', { namedCurve: 'P-256' }],
+  ECC_NIST_P384: ['ec', { namedCurve: 'P-384' }],
+  ECC_NIST_P521: ['ec', { namedCurve: 'P-521' }],
+  ECC_SECG_P256K1: ['ec', { namedCurve: 'secp256k1' }],
+  SM2: ['ec', { namedCurve: 'SM2' }],
+  ECC_NIST_EDWARDS25519: ['ed25519', {}],
+};
+
+function seal(material, privateKey) {
+  const nonce = crypto.randomBytes(32);
+  const iv = crypto.randomBytes(12);
+  const key = crypto.createHmac('sha256', material).update(nonce).digest();
+  const cipher = crypto.createCipheriv('aes-256-gcm', key, iv);
+  const body = Buffer.concat([cipher.update(privateKey), cipher.final()]);
+  return Buffer.concat([nonce, iv, body, cipher.getAuthTag()]);
+}
+
+function cpuNow() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** One after another; CPU time of each. */
+async function inSequence(make) {
+  const samples = [];
+  for (let i = 0; i < count; i++) {
+    const cpu = cpuNow();
+    await make();
+    samples.push(cpuNow() - cpu);
+  }
+  return samples;
+}
+
+/** Eight requests for each thread under way at any time. */
+async function atOnce(make) {
+  let left = count;
+  await Promise.all(
+    Array.from({ length: 8 * threads }, async () => {
+      while (left-- > 0) await make();
+    }),
+  );
+  return [];
+}
+
+const make = await sides[side]();
+for (let i = 0; i < Math.min(20, Math.ceil(count / 10)); i++) await make();
+const [wall, cpu] = [performance.now(), cpuNow()];
+const samples = await (threads === 1 ? inSequence(make) : atOnce(make));
+process.send(
+  { samples, wall: (performance.now() - wall) / count, cpu: (cpuNow() - cpu) / count, count },
+  () => process.exit(0),
+);

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cpuShare } from '../../lib/cpu-share.ts';
+import { Pairmint } from '../../lib/pairmint.ts';
+
+const script = fileURLToPath(new URL('../support/crew-process.mjs', import.meta.url));
+
+async function run(task: string, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [script, task], { env: { ...process.env, ...env } });
+  let output = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, output };
+}
+
+const ended = (output: string) => ({ code: 0, signal: null, output });
+
+describe('a process that mints', () => {
+  it('stays until the pair is there, and then ends by itself', async () => {
+    expect(await run('finish')).toEqual(ended('minted\n'));
+  });
+
+  it('may exit in the middle of it', async () => {
+    for (let i = 0; i < 5; i++) {
+      expect(await run('exitWhileMinting')).toEqual(ended('leaving\n'));
+    }
+  });
+
+  it('leaves every libuv thread to others, even if there is one', async () => {
+    const { code, output } = await run('readWhileMinting', { UV_THREADPOOL_SIZE: '1' });
+    expect(code).toBe(0);
+    const [, minted] = /^read 5 times while (\d+) of 12 were minted$/m.exec(output) ?? [];
+    expect(Number(minted)).toBeLessThan(12);
+  });
+
+  it('may terminate its workers while they mint, and no thread goes on for them', async () => {
+    expect(await run('terminateWorkers')).toEqual(ended('idle true\nminted\n'));
+  });
+
+  it('mints in several workers at once', async () => {
+    const { code, output } = await run('mintInWorkers');
+    expect(code).toBe(0);
+    expect(output).toContain('workers ended with 0,0,0');
+  });
+});
+
+describe('a request with an abort signal', () => {
+  const request = { KeyId: 'alias/pairmint/default', KeyPairSpec: 'RSA_4096' } as const;
+  let kms: Pairmint;
+  beforeAll(async () => {
+    kms = await Pairmint.open({ store: 'memory:' });
+  });
+  afterAll(() => kms.close());
+
+  it('rejects with an AbortError when it is aborted on the way', async () => {
+    for (let i = 0; i < 10; i++) {
+      const controller = new AbortController();
+      const minting = kms.generateDataKeyPair(request, { abortSignal: controller.signal });
+      setTimeout(() => controller.abort(), i);
+      await expect(minting).rejects.toMatchObject({ name: 'AbortError' });
+    }
+  });
+
+  it('rejects with the reason that was given', async () => {
+    const controller = new AbortController();
+    const minting = kms.generateDataKeyPair(request, { abortSignal: controller.signal });
+    setImmediate(() => controller.abort(new Error('changed my mind')));
+    await expect(minting).rejects.toThrow('changed my mind');
+  });
+
+  it('is not begun when it was aborted before', async () => {
+    const abortSignal = AbortSignal.abort();
+    await expect(kms.generateDataKeyPair(request, { abortSignal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+  });
+
+  it('is answered when nobody aborts it, and later aborts change nothing', async () => {
+    const controller = new AbortController();
+    const pair = await kms.generateDataKeyPair(
+      { ...request, KeyPairSpec: 'RSA_2048' },
+      { abortSignal: controller.signal },
+    );
+    controller.abort();
+    expect(pair.KeyPairSpec).toBe('RSA_2048');
+  });
+
+  it('leaves other requests alone', async () => {
+    const controller = new AbortController();
+    const others = [1, 2, 3].map(() => kms.generateDataKeyPair({ ...request, KeyPairSpec: 'RSA_2048' }));
+    const aborted = kms.generateDataKeyPair(request, { abortSignal: controller.signal });
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await Promise.all(others)).toHaveLength(3);
+  });
+});
+
+describe('the share of the CPU', () => {
+  const files = (entries: Record<string, string>) => (file: string) => entries[file];
+  const available = cpuShare(() => undefined);
+
+  it('is what the system says where there is no quota', () => {
+    expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': 'max 100000\n' }))).toBe(available);
+  });
+
+  it('is cut by the quota of either version of control groups, and never below one', () => {
+    expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': '50000 100000\n' }))).toBe(1);
+    const old = {
+      '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '10000\n',
+      '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
+    };
+    expect(cpuShare(files(old))).toBe(1);
+    expect(cpuShare(files({ ...old, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n' }))).toBe(available);
+    expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': '9900000 100000\n' }))).toBe(available);
+  });
+});

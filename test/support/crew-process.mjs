@@ -1,0 +1,59 @@
+// A process that mints and ends in a way that a test names.
+import { readFile } from 'node:fs/promises';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { Pairmint } from '../../dist/index.js';
+
+const kms = await Pairmint.open({ store: 'memory:' });
+const mint = (KeyPairSpec = 'RSA_4096') =>
+  kms.generateDataKeyPairWithoutPlaintext({ KeyId: 'alias/pairmint/default', KeyPairSpec });
+const say = (line) => process.stdout.write(`${line}\n`);
+
+const tasks = {
+  // The event loop has nothing else to wait for.
+  async finish() {
+    await mint();
+    say('minted');
+  },
+  async exitWhileMinting() {
+    for (let i = 0; i < 8; i++) mint();
+    await new Promise((done) => setTimeout(done, 30));
+    say('leaving');
+    process.exit(0);
+  },
+  async readWhileMinting() {
+    let minted = 0;
+    const all = Array.from({ length: 12 }, () => mint().then(() => minted++));
+    for (let i = 0; i < 5; i++) await readFile(fileURLToPath(import.meta.url));
+    say(`read 5 times while ${minted} of ${all.length} were minted`);
+    await Promise.all(all);
+  },
+  async terminateWorkers() {
+    for (let round = 0; round < 6; round++) {
+      const worker = new Worker(fileURLToPath(import.meta.url), { argv: ['mintUntilTerminated'] });
+      await new Promise((done) => worker.once('message', done));
+      await new Promise((done) => setTimeout(done, 10 * round));
+      await worker.terminate();
+    }
+    const before = process.cpuUsage();
+    await new Promise((done) => setTimeout(done, 400));
+    const { user, system } = process.cpuUsage(before);
+    say(`idle ${user + system < 200_000}`);
+    await mint('RSA_2048');
+    say('minted');
+  },
+  async mintInWorkers() {
+    const minted = Array.from({ length: 3 }, () => {
+      const worker = new Worker(fileURLToPath(import.meta.url), { argv: ['finish'] });
+      return new Promise((done) => worker.once('exit', done));
+    });
+    say(`workers ended with ${(await Promise.all(minted)).join()}`);
+  },
+  async mintUntilTerminated() {
+    parentPort.postMessage('minting');
+    for (;;) await Promise.all(Array.from({ length: 4 }, () => mint()));
+  },
+};
+
+await tasks[process.argv[2]]();
+if (isMainThread) await kms.close();
