@@ -107,7 +107,10 @@ export class Pairmint {
       return await operation.run({ ...this.#services, abortSignal }, checked);
     } catch (error) {
       if (error instanceof KmsError) throw error;
-      if (abortSignal?.aborted && (error === abortSignal.reason || isNativeError(error, 'ABORTED'))) {
+      if (
+        abortSignal?.aborted &&
+        (error === abortSignal.reason || isNativeError(error, 'ABORTED'))
+      ) {
         throw abortSignal.reason;
       }
       throw new KmsError('KMSInternalException', 'internal failure', { cause: error });

@@ -28,6 +28,10 @@ export async function run(args: readonly string[], respond = noResponse): Promis
     close: async () => {},
     capabilities: () => ({
       kernel: 'openssl',
+      kernels: ['openssl'],
+      kernelRefused: '',
+      kernelSwitchedOff: '',
+      threads: 2,
       cpu: 'a CPU',
       openssl: '3.0.0',
       node: '20.0.0',

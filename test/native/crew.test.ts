@@ -94,7 +94,9 @@ describe('a request with an abort signal', () => {
 
   it('leaves other requests alone', async () => {
     const controller = new AbortController();
-    const others = [1, 2, 3].map(() => kms.generateDataKeyPair({ ...request, KeyPairSpec: 'RSA_2048' }));
+    const others = [1, 2, 3].map(() =>
+      kms.generateDataKeyPair({ ...request, KeyPairSpec: 'RSA_2048' }),
+    );
     const aborted = kms.generateDataKeyPair(request, { abortSignal: controller.signal });
     controller.abort();
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
@@ -117,7 +119,9 @@ describe('the share of the CPU', () => {
       '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
     };
     expect(cpuShare(files(old))).toBe(1);
-    expect(cpuShare(files({ ...old, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n' }))).toBe(available);
+    expect(cpuShare(files({ ...old, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n' }))).toBe(
+      available,
+    );
     expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': '9900000 100000\n' }))).toBe(available);
   });
 });

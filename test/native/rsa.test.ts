@@ -5,8 +5,7 @@ import { type Fault, internals, kernels } from '../support/internals.ts';
 import { bytesOf, detKeygenStream, gcd, hex, numbersFrom } from '../support/numbers.ts';
 import { expectGoodKey } from '../support/rsa-key.ts';
 
-const read = (name: string) =>
-  readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8');
+const read = (name: string) => readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8');
 const load = (name: string) => JSON.parse(read(name));
 const bitLength = (number: bigint) => number.toString(2).length;
 
@@ -119,8 +118,7 @@ describe('the prime search', () => {
     const kept = (refuse: boolean) =>
       candidates.map(
         (candidate) =>
-          primes.every((prime) => candidate % prime) &&
-          (!refuse || candidate % 65537n !== 1n),
+          primes.every((prime) => candidate % prime) && (!refuse || candidate % 65537n !== 1n),
       );
     for (const refuse of [true, false]) {
       const expected = kept(refuse);

@@ -1,7 +1,7 @@
 // A process that mints and ends in a way that a test names.
 import { readFile } from 'node:fs/promises';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { Pairmint } from '../../dist/index.js';
 
 const kms = await Pairmint.open({ store: 'memory:' });

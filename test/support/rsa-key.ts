@@ -1,6 +1,6 @@
 import { checkPrimeSync } from 'node:crypto';
 import { expect } from 'vitest';
-import type { RsaKey } from './internals.ts';
+import type { RsaKey } from './math-internals.ts';
 import { bytesOf, gcd } from './numbers.ts';
 
 const bitLength = (number: bigint) => number.toString(2).length;

@@ -16,8 +16,8 @@ import {
   checkNode,
   checkRootKeyFile,
   checkStoreFolder,
+  describeMinting,
   type Finding,
-  findAdvice,
 } from './findings.ts';
 
 const COLUMN = 18;
@@ -42,17 +42,9 @@ async function inspectAddon(context: Context): Promise<Finding[]> {
 }
 
 function describeCapabilities(service: Service): Finding[] {
-  const { kernel, cpu, openssl, lockedMemory } = service.capabilities();
   return [
     { subject: 'native addon', text: `loaded, for ${process.platform}-${process.arch}` },
-    { subject: 'RSA kernel', text: kernel },
-    { subject: 'CPU', text: cpu },
-    { subject: 'OpenSSL', text: openssl },
-    {
-      subject: 'locked memory',
-      text: lockedMemory ? 'secrets are never swapped out' : 'the system refuses to lock secrets',
-    },
-    ...findAdvice({ lockedMemory }),
+    ...describeMinting(service.capabilities()),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import os from 'node:os';
+import type { Service } from '../context.ts';
 
 /** A line of `pairmint doctor`, a piece of advice, or both. */
 export interface Finding {
@@ -54,18 +54,52 @@ export function checkStoreFolder(folder: string): Finding[] {
   ];
 }
 
-/** What the process itself could be given. */
-export function findAdvice({ lockedMemory }: { lockedMemory: boolean }): Finding[] {
-  const cores = os.availableParallelism();
-  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
-  const advice: string[] = [];
-  if (threads < cores) {
-    advice.push(`batches can use all ${cores} cores with UV_THREADPOOL_SIZE=${cores}`);
-  }
-  if (!lockedMemory) {
-    advice.push('let the process lock memory: ulimit -l unlimited, or LimitMEMLOCK in systemd');
-  }
-  return advice.map((sentence) => ({ subject: 'process', advice: sentence }));
+/** What mints here, and what keeps it from being faster or safer. */
+export function describeMinting(capabilities: ReturnType<Service['capabilities']>): Finding[] {
+  const { cpu, openssl, threads, lockedMemory } = capabilities;
+  return [
+    ...describeKernel(capabilities),
+    { subject: 'CPU', text: `${cpu}, ${threads} minting at once` },
+    { subject: 'OpenSSL', text: openssl },
+    lockedMemory
+      ? { subject: 'locked memory', text: 'secrets are never swapped out' }
+      : {
+          subject: 'locked memory',
+          text: 'the system refuses to lock secrets',
+          advice: 'let the process lock memory: ulimit -l unlimited, or LimitMEMLOCK in systemd',
+        },
+  ];
+}
+
+function describeKernel({
+  kernel,
+  kernels,
+  kernelRefused,
+  kernelSwitchedOff,
+}: ReturnType<Service['capabilities']>): Finding[] {
+  const fastest = kernels[0];
+  return [
+    { subject: 'RSA kernel', text: kernel },
+    ...(kernelSwitchedOff === ''
+      ? []
+      : [{ subject: 'RSA kernel', text: `switched off: ${kernelSwitchedOff}`, isBroken: true }]),
+    ...(kernelRefused === ''
+      ? []
+      : [
+          {
+            subject: 'RSA kernel',
+            advice: `PAIRMINT_KERNEL=${kernelRefused} cannot run here; there are ${kernels.join(', ')}`,
+          },
+        ]),
+    ...(fastest === 'openssl'
+      ? [
+          {
+            subject: 'RSA kernel',
+            advice: 'a processor with AVX-512 IFMA mints RSA pairs several times as fast',
+          },
+        ]
+      : []),
+  ];
 }
 
 function separationAdvice(file: string, storeFolder: string): Finding[] {
