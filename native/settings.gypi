@@ -19,7 +19,10 @@
     "conditions": [
       # Without -z now a runtime that lacks OpenSSL's symbols (Bun, Deno, Electron) loads the addon
       # and dies at the first call; with it require() throws and lib/native.ts can explain.
-      ["OS=='linux'", { "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,--build-id=none"] }]
+      ["OS=='linux'", { "ldflags": [
+        "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--build-id=none",
+        "-Wl,--version-script=<(module_root_dir)/<(root)/native/exports.map"
+      ] }]
     ]
   },
   "targets": [

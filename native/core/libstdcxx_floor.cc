@@ -3,11 +3,25 @@
 // keeps the addon loadable on the systems that Node 20 itself supports
 // (GLIBCXX_3.4.21; Debian 11, Ubuntu 20.04, RHEL 8).
 #include <cstdlib>
+#include <memory>
 
 #if defined(__GLIBCXX__) && __GNUC__ >= 11
 namespace std {
-[[gnu::visibility("hidden")]] void __throw_bad_array_new_length() {
-  std::abort();
-}
+void __throw_bad_array_new_length() { std::abort(); }
 }  // namespace std
+#endif
+
+#if defined(__GLIBCXX__)
+#if !__cpp_rtti
+// std::make_shared compares a tag by address first and asks libstdc++
+// (GLIBCXX_3.4.26) only for objects of code that has RTTI. There is none here.
+bool std::_Sp_make_shared_tag::_S_eq(const type_info & /*ti*/) noexcept {
+  return false;
+}
+#endif
+// glibc 2.32 tells std::shared_ptr here whether a plain counter will do. Node
+// has threads from the start: always count atomically.
+extern "C" {
+[[gnu::visibility("hidden")]] char __libc_single_threaded = 0;
+}
 #endif

@@ -122,7 +122,7 @@ SecretBytes::SecretBytes(size_t size) : size_(size) {
 }
 
 SecretBytes::SecretBytes(ByteSpan copy_of) : SecretBytes(copy_of.size()) {
-  if (!copy_of.empty()) {
+  if (data_ != nullptr) {
     memcpy(data_, copy_of.data(), copy_of.size());
   }
 }
