@@ -194,6 +194,56 @@ struct Modulus {
   Vector *q;        // L limbs of scratch
 };
 
+template <int kBlocks, bool kSquare>
+PAIRMINT_INLINE void Columns(const Modulus &m, const Vector *a, const Vector *b,
+                             int t, Vector (&columns)[kBlock]) {
+  if (kSquare) {
+    SquareColumns<kBlocks>(a, m.squares, t, columns);
+  } else {
+    ProductColumns<kBlocks>(a, b, t, columns);
+  }
+}
+
+// Block t < kBlocks of the product, which vanishes.
+template <int kBlocks, bool kSquare>
+PAIRMINT_INLINE void LowBlock(const Modulus &m, const Vector *a,
+                              const Vector *b, int t, Vector *carry) {
+  Vector columns[kBlock] = {};
+  Columns<kBlocks, kSquare>(m, a, b, t, columns);
+  for (int j = 0; j < t; j++) {
+    Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
+  }
+  columns[0] = Add(columns[0], *carry);
+  // The high half of n[0] times the block's last digit belongs to the next
+  // block, where Slide adds it.
+  *carry = QuotientBlock(m.n, m.inverse, columns, m.q + kBlock * t);
+}
+
+// Block t >= kBlocks of the product, which is block t - kBlocks of the result.
+template <int kBlocks, bool kSquare>
+PAIRMINT_INLINE void HighBlock(const Modulus &m, const Vector *a,
+                               const Vector *b, int t, Vector twice,
+                               Vector carry, Vector *above, Vector *x) {
+  Vector columns[kBlock] = {};
+  Columns<kBlocks, kSquare>(m, a, b, t, columns);
+  for (int j = t - kBlocks + 1; j < kBlocks; j++) {
+    Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
+  }
+  Slide<false, true>(m.n + kBlock * kBlocks, m.q + kBlock * (t - kBlocks),
+                     columns);
+  columns[0] = Add(columns[0], carry);
+#pragma GCC unroll 10
+  for (int i = 0; i < kBlock; i++) {
+    Vector v = columns[i];
+    if (kSquare) {
+      v = _mm512_sllv_epi64(v, twice);
+    }
+    v = Add(v, *above);
+    *above = _mm512_srli_epi64(v, kLimbBits);
+    x[kBlock * (t - kBlocks) + i] = Low52(v);
+  }
+}
+
 // x = a * b / R mod n, times two in the lanes where `twice` is 1 and not 0.
 // x may be a or b. kSquare: a and b are the same.
 template <int kBlocks, bool kSquare>
@@ -204,46 +254,23 @@ PAIRMINT_INLINE void Multiply(const Modulus &m, const Vector *a,
       SquareBlock(a + kBlock * t, m.squares + 2 * kBlock * t);
     }
   }
-  Vector carry = _mm512_setzero_si512();
-  for (int t = 0; t < kBlocks; t++) {
-    Vector columns[kBlock] = {};
-    if (kSquare) {
-      SquareColumns<kBlocks>(a, m.squares, t, columns);
-    } else {
-      ProductColumns<kBlocks>(a, b, t, columns);
+  const Vector zero = _mm512_setzero_si512();
+  Vector carry = zero;
+  Vector above = zero;
+  if constexpr (kBlocks == 2) {
+    // Written out, 1024 bits are 5 % faster; more blocks would not fit into the
+    // processor's first cache.
+    LowBlock<2, kSquare>(m, a, b, 0, &carry);
+    LowBlock<2, kSquare>(m, a, b, 1, &carry);
+    HighBlock<2, kSquare>(m, a, b, 2, twice, carry, &above, x);
+    HighBlock<2, kSquare>(m, a, b, 3, twice, zero, &above, x);
+  } else {
+    for (int t = 0; t < kBlocks; t++) {
+      LowBlock<kBlocks, kSquare>(m, a, b, t, &carry);
     }
-    for (int j = 0; j < t; j++) {
-      Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
-    }
-    columns[0] = Add(columns[0], carry);
-    carry = QuotientBlock(m.n, m.inverse, columns, m.q + kBlock * t);
-    // The last digit's n[0] has its high half in the next block, where Slide
-    // adds it.
-  }
-  Vector above = _mm512_setzero_si512();
-  for (int t = kBlocks; t < 2 * kBlocks; t++) {
-    Vector columns[kBlock] = {};
-    if (kSquare) {
-      SquareColumns<kBlocks>(a, m.squares, t, columns);
-    } else {
-      ProductColumns<kBlocks>(a, b, t, columns);
-    }
-    for (int j = t - kBlocks + 1; j < kBlocks; j++) {
-      Slide<true, true>(m.n + kBlock * (t - j), m.q + kBlock * j, columns);
-    }
-    Slide<false, true>(m.n + kBlock * kBlocks, m.q + kBlock * (t - kBlocks),
-                       columns);
-    columns[0] = Add(columns[0], carry);
-    carry = _mm512_setzero_si512();
-#pragma GCC unroll 10
-    for (int i = 0; i < kBlock; i++) {
-      Vector v = columns[i];
-      if (kSquare) {
-        v = _mm512_sllv_epi64(v, twice);
-      }
-      v = Add(v, above);
-      above = _mm512_srli_epi64(v, kLimbBits);
-      x[kBlock * (t - kBlocks) + i] = Low52(v);
+    for (int t = kBlocks; t < 2 * kBlocks; t++) {
+      HighBlock<kBlocks, kSquare>(m, a, b, t, twice, carry, &above, x);
+      carry = zero;
     }
   }
 }
