@@ -202,6 +202,47 @@ Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
   return Status::Ok();
 }
 
+Status MillerRabinPair(int bits, const Numbers &w, int rounds,
+                       const core::AbortFlag &abort, bool *out) {
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  SecretBox<Numbers> numbers;
+  auto &base = numbers->words[0];
+  auto &exponent = numbers->words[1];
+  auto &power = numbers->words[2];
+  *out = true;
+  for (int round = 0; round < rounds && *out; round++) {
+    if (abort.raised()) {
+      return Status(StatusCode::kAborted);
+    }
+    std::array<BignumPtr, 2> n, b, e, z;
+    for (size_t i = 0; i < 2; i++) {
+      PAIRMINT_RETURN_IF_ERROR(RandomBase(bits, w.words[i], base));
+      Half(w.words[i], exponent);
+      n[i] = ToBignum(w.words[i]);
+      b[i] = ToBignum(base);
+      e[i] = ToBignum(exponent);
+      z[i].reset(BN_new());
+      if (n[i] == nullptr || b[i] == nullptr || e[i] == nullptr ||
+          z[i] == nullptr) {
+        return OutOfMemory();
+      }
+    }
+    if (ctx == nullptr ||
+        BN_mod_exp_mont_consttime_x2(
+            z[0].get(), b[0].get(), e[0].get(), n[0].get(), nullptr, z[1].get(),
+            b[1].get(), e[1].get(), n[1].get(), nullptr, ctx.get()) != 1) {
+      return OutOfMemory();
+    }
+    for (size_t i = 0; i < 2; i++) {
+      if (!ToWords(z[i].get(), power)) {
+        return OutOfMemory();
+      }
+      *out &= IsPlusMinusOne(power, w.words[i]);
+    }
+  }
+  return Status::Ok();
+}
+
 Status FermatBase2(int bits, const uint64_t *words, bool *out) {
   SecretBox<Numbers> n;
   mont::Verdicts verdicts;

@@ -37,6 +37,12 @@ core::Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
                                 int rounds, const core::AbortFlag &abort,
                                 bool *out);
 
+// The same for the two numbers w[0] and w[1] by OpenSSL, which does two
+// exponentiations at a time faster than one after the other where it can. out =
+// whether both may be prime.
+core::Status MillerRabinPair(int bits, const mont::Numbers &w, int rounds,
+                             const core::AbortFlag &abort, bool *out);
+
 // Fermat's test to base 2 by OpenSSL, to judge a kernel's.
 core::Status FermatBase2(int bits, const uint64_t *words, bool *out);
 

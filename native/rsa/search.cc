@@ -210,39 +210,41 @@ Search::Outcome Search::Deposit(const Batch &batch, const Verdicts &verdicts,
 Status Search::Finish(const Kernel &kernel, std::optional<Key> *out) {
   bool accepted = false;
   PAIRMINT_RETURN_IF_ERROR(Verify(kernel, &accepted));
-  if (accepted) {
-    PAIRMINT_RETURN_IF_ERROR(VerifyInOpenSsl(kernel, &accepted));
-  }
   return accepted ? Assemble(out) : Status::Ok();
 }
 
-// Steps 4.6 and 5.7: B.3.1 with the rounds of Table B.1.
+// Steps 4.6 and 5.7: B.3.1 with the rounds of Table B.1. As many as fit into
+// one call of a kernel of ours are done there. OpenSSL does the rest, and one
+// more, so that no verdict rests on our own arithmetic alone.
 Status Search::Verify(const Kernel &kernel, bool *accepted) {
-  bool maybe_prime[2];
-  PAIRMINT_RETURN_IF_ERROR(MillerRabinInLanes(kernel, prime_bits_, *found_, 2,
-                                              MillerRabinRounds(prime_bits_),
-                                              abort_, maybe_prime));
-  *accepted = maybe_prime[0] && maybe_prime[1];
-  if (*accepted) {
+  const int rounds = MillerRabinRounds(prime_bits_);
+  if (&kernel == mont::OpenSslKernel()) {
+    return VerifyInOpenSsl(kernel, rounds, accepted);
+  }
+  const int rounds_in_lanes = std::min(rounds, kernel.batch_len / 2);
+  PAIRMINT_RETURN_IF_ERROR(VerifyInLanes(kernel, rounds_in_lanes, accepted));
+  if (!*accepted) {
     return Status::Ok();
   }
-  return SettleDispute(kernel, maybe_prime[0] ? 1 : 0);
+  return VerifyInOpenSsl(kernel, rounds - rounds_in_lanes + 1, accepted);
 }
 
-// One more round of each prime by OpenSSL, so that no verdict rests on our own
-// arithmetic alone.
-Status Search::VerifyInOpenSsl(const Kernel &kernel, bool *accepted) {
-  for (int i = 0; i < 2 && &kernel != mont::OpenSslKernel(); i++) {
-    const BignumPtr prime = ToBignum(found_->words[i]);
-    if (prime == nullptr) {
-      return OutOfMemory();
-    }
-    PAIRMINT_RETURN_IF_ERROR(MillerRabin(prime.get(), 1, abort_, accepted));
-    if (!*accepted) {
-      mont::SwitchOff(kernel, "it accepted a number that fails in OpenSSL");
-      StartAgain();
-      return Status::Ok();
-    }
+Status Search::VerifyInLanes(const Kernel &kernel, int rounds, bool *accepted) {
+  bool maybe_prime[2];
+  PAIRMINT_RETURN_IF_ERROR(MillerRabinInLanes(kernel, prime_bits_, *found_, 2,
+                                              rounds, abort_, maybe_prime));
+  *accepted = maybe_prime[0] && maybe_prime[1];
+  return *accepted ? Status::Ok()
+                   : SettleDispute(kernel, maybe_prime[0] ? 1 : 0);
+}
+
+Status Search::VerifyInOpenSsl(const Kernel &kernel, int rounds,
+                               bool *accepted) {
+  PAIRMINT_RETURN_IF_ERROR(
+      MillerRabinPair(prime_bits_, *found_, rounds, abort_, accepted));
+  if (!*accepted) {
+    mont::SwitchOff(kernel, "it accepted a number that fails in OpenSSL");
+    StartAgain();
   }
   return abort_.raised() ? Status(StatusCode::kAborted) : Status::Ok();
 }

@@ -78,7 +78,10 @@ class Search {
   // The finisher's work on found_; *out stays empty when the search must go on.
   core::Status Finish(const mont::Kernel &kernel, std::optional<Key> *out);
   core::Status Verify(const mont::Kernel &kernel, bool *accepted);
-  core::Status VerifyInOpenSsl(const mont::Kernel &kernel, bool *accepted);
+  core::Status VerifyInLanes(const mont::Kernel &kernel, int rounds,
+                             bool *accepted);
+  core::Status VerifyInOpenSsl(const mont::Kernel &kernel, int rounds,
+                               bool *accepted);
   core::Status SettleDispute(const mont::Kernel &kernel, int which);
   core::Status Assemble(std::optional<Key> *out);
   // The finisher gives up the prime `which`, or the whole key, and the search
