@@ -51,10 +51,9 @@ type Operations = {
  * with a small first letter. Requests and responses have the members of `@aws-sdk/client-kms`
  * (blobs are Uint8Array, timestamps Date); failures reject with KmsError.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor's table defines them all
 export interface Pairmint extends Operations {}
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: as above
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the loop below defines every method
 export class Pairmint {
   readonly #services: Services;
   readonly #opened: OpenedStore;

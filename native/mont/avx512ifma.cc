@@ -79,6 +79,7 @@ PAIRMINT_INLINE void Slide(const Vector *a, const Vector *b,
       // a[c - j] * b[j] has its low half in column c and its high half in the
       // next one.
       const int i = c - j;
+      // NOLINTNEXTLINE(bugprone-branch-clone): constants of the template
       if (i >= 0 ? kLower : kUpper) {
         const Vector ai = a[i];
         if (c >= 0) {

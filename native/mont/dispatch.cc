@@ -254,7 +254,10 @@ class Dispatch {
     if (chosen_ == nullptr) {
       Choose();
     }
-    return switched_off_.load() == chosen_ ? *OpenSslKernel() : *chosen_;
+    const Kernel *chosen = chosen_;
+    return chosen == nullptr || switched_off_.load() == chosen
+               ? *OpenSslKernel()
+               : *chosen;
   }
 
   void Choose() {

@@ -221,8 +221,8 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
 }
 
 Status PairwiseTest(const Key &key) {
-  const Status failed(StatusCode::kInternal,
-                      "a new RSA key failed its pairwise test");
+  Status failed(StatusCode::kInternal,
+                "a new RSA key failed its pairwise test");
   const RsaPtr rsa(RSA_new());
   std::array<BignumPtr, 8> copies;
   const std::array<const BignumPtr *, 8> numbers = {

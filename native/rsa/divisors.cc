@@ -96,6 +96,8 @@ const T &Cached(int bits, ExponentRule rule, Make make) {
   }
   entries->push_back({bits, rule, make()});
   return *entries->back().table;
+  // Kept for ever, as a thread may still search while the process exits.
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks)
 }
 
 constexpr int kLimbBits = 52;

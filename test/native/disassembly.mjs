@@ -83,8 +83,10 @@ export function checkKernel(code) {
       continue;
     }
     if (/^nop/.test(mnemonic)) continue;
-    const overwrites = /^(mov|lea|pop)/.test(mnemonic) || (mnemonic === 'xor' && last === sources[0]);
-    const reads = overwrites && isGeneral.test(last) ? (mnemonic === 'xor' ? [] : sources) : operands;
+    const overwrites =
+      /^(mov|lea|pop)/.test(mnemonic) || (mnemonic === 'xor' && last === sources[0]);
+    const reads =
+      overwrites && isGeneral.test(last) ? (mnemonic === 'xor' ? [] : sources) : operands;
     if (!/^kmov/.test(mnemonic) && reads.flatMap(registersIn).some((each) => masks.has(each))) {
       complain('a mask is used in a general register');
     }

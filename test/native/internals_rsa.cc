@@ -14,7 +14,6 @@
 #include "mont/dispatch.h"
 #include "rsa/assemble.h"
 #include "rsa/divisors.h"
-#include "rsa/keygen.h"
 #include "rsa/primality.h"
 #include "rsa/search.h"
 
@@ -61,16 +60,17 @@ Napi::Value KeyObject(Napi::Env env, const Key &key) {
 
 // generateRsa(bits) -> key with cpuMs
 Napi::Value GenerateRsa(const Napi::CallbackInfo &info) {
-  Key key;
   const AbortFlag abort;
+  rsa::Search search(info[0].As<Napi::Number>(), abort);
+  std::optional<Key> key;
   const double begun = CpuMilliseconds();
-  const Status status = rsa::Generate(info[0].As<Napi::Number>(), abort, &key);
+  const Status status = search.Run(&key);
   const double spent = CpuMilliseconds() - begun;
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
     return info.Env().Undefined();
   }
-  Napi::Object out = KeyObject(info.Env(), key).As<Napi::Object>();
+  Napi::Object out = KeyObject(info.Env(), *key).As<Napi::Object>();
   out.Set("cpuMs", spent);
   return out;
 }

@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 const internals = createRequire(import.meta.url)('../native/build/Release/internals.node');
 const counts = { 2048: Number(process.argv[2] ?? 2000), 4096: Number(process.argv[3] ?? 200) };
 
-function gcd(a, b) {
+function gcd(first, second) {
+  let [a, b] = [first, second];
   while (b !== 0n) [a, b] = [b, a % b];
   return a;
 }

@@ -9,7 +9,8 @@ export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   return result;
 }
 
-export function gcd(a: bigint, b: bigint): bigint {
+export function gcd(first: bigint, second: bigint): bigint {
+  let [a, b] = [first, second];
   while (b !== 0n) [a, b] = [b, a % b];
   return a;
 }

@@ -1,0 +1,47 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/folders.ts';
+
+const script = fileURLToPath(new URL('disassembly.mjs', import.meta.url));
+const build = fileURLToPath(new URL('build/Release', import.meta.url));
+const kernel = path.join(build, 'native/mont/avx512ifma.o');
+
+const check = (folder: string) =>
+  spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
+
+/** A build whose kernel is ours and that has one more object, compiled from `source`. */
+function buildWith(name: string, source: string, flags: string[]): string {
+  const folder = temporaryFolder();
+  mkdirSync(`${folder}/mont`);
+  if (name !== 'mont/avx512ifma') copyFileSync(kernel, `${folder}/mont/avx512ifma.o`);
+  writeFileSync(`${folder}/source.cc`, source);
+  execFileSync('g++', ['-O2', '-c', ...flags, `${folder}/source.cc`, '-o', `${folder}/${name}.o`]);
+  return folder;
+}
+
+describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the machine code', () => {
+  it('has no jump and no address that depends on a lane, and 512 bits in one file only', () => {
+    expect(check(build)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('is not let pass with a 512-bit instruction elsewhere', () => {
+    const source = `#include <immintrin.h>
+      void f(long *p) { _mm512_storeu_si512(p, _mm512_set1_epi64(p[0])); }`;
+    const { status, stderr } = check(buildWith('other', source, ['-mavx512f']));
+    expect([status, stderr]).toEqual([1, expect.stringContaining('512 bits')]);
+  });
+
+  it('is not let pass with a branch on what a lane computed', () => {
+    const source = `#include <immintrin.h>
+      int f(__m512i a, __m512i b) {
+        a = _mm512_madd52lo_epu64(a, a, b);
+        return _mm512_cmpeq_epi64_mask(a, b) ? f(b, a) + 1 : 7;
+      }`;
+    const folder = buildWith('mont/avx512ifma', source, ['-mavx512f', '-mavx512ifma']);
+    const { status, stderr } = check(folder);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('avx512ifma.o')]);
+  });
+});
