@@ -58,8 +58,10 @@ export class LmdbStore implements KeyStore {
     return Array.from(range, ({ key, value }) => ({ path: key, value }));
   }
 
+  // In this thread, which waits for the disk: lmdb's other way waits in a libuv thread for a callback,
+  // and a process that exits meanwhile waits for that thread for ever. Changes of keys are rare.
   async commit(changes: readonly Change[]): Promise<boolean> {
-    return this.#db.transaction(() => {
+    return this.#db.transactionSync(() => {
       if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
         return false;
       }

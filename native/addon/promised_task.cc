@@ -12,9 +12,13 @@ using core::Status;
 // environment, and takes tasks back from the crew when the environment ends.
 class Courier {
  public:
-  explicit Courier(Napi::Env env)
-      : channel_(Channel::New(env, "pairmint", 0, 1)) {
-    channel_.Unref(env);
+  explicit Courier(Napi::Env env) {
+    NAPI_FATAL_IF_FAILED(
+        napi_create_threadsafe_function(
+            env, nullptr, nullptr, Napi::String::New(env, "pairmint"), 0, 1,
+            nullptr, nullptr, nullptr, Receive, &channel_),
+        "Courier", "no channel to the JavaScript thread");
+    napi_unref_threadsafe_function(env, channel_);
   }
 
   // The courier of an environment, made on first use.
@@ -32,14 +36,15 @@ class Courier {
   // The process stays alive while tasks are under way, and no longer.
   void Expect(Napi::Env env) {
     if (num_expected_++ == 0) {
-      channel_.Ref(env);
+      napi_ref_threadsafe_function(env, channel_);
     }
   }
 
   // From any thread.
   void Bring(std::shared_ptr<PromisedTask> task) {
-    auto *parcel = new std::shared_ptr<PromisedTask>(std::move(task));
-    if (channel_.NonBlockingCall(parcel) != napi_ok) {
+    auto *parcel = new Parcel(std::move(task));
+    if (napi_call_threadsafe_function(channel_, parcel,
+                                      napi_tsfn_nonblocking) != napi_ok) {
       delete parcel;  // the environment has ended
     }
   }
@@ -47,32 +52,29 @@ class Courier {
  private:
   using Parcel = std::shared_ptr<PromisedTask>;
 
-  static void Receive(Napi::Env env, Napi::Function /*unused*/,
-                      std::nullptr_t * /*unused*/, Parcel *parcel) {
+  static void Receive(napi_env env, napi_value /*unused*/, void * /*unused*/,
+                      void *data) {
+    auto *parcel = static_cast<Parcel *>(data);
     const Parcel task = std::move(*parcel);
     delete parcel;
-    if (static_cast<napi_env>(env) == nullptr) {
-      return;  // the environment has ended
+    if (env != nullptr) {  // otherwise the environment has ended
+      Of(env)->Received(env);
+      task->Settle(env);
     }
-    Of(env)->Received(env);
-    task->Settle(env);
   }
 
   void Received(Napi::Env env) {
     if (--num_expected_ == 0) {
-      channel_.Unref(env);
+      napi_unref_threadsafe_function(env, channel_);
     }
   }
 
   void Close() {
     crew::Abandon(this);
-    channel_.Abort();
+    napi_release_threadsafe_function(channel_, napi_tsfn_abort);
   }
 
-  using Channel =
-      Napi::TypedThreadSafeFunction<std::nullptr_t, Parcel, Receive>;
-
-  Channel channel_;
+  napi_threadsafe_function channel_ = nullptr;
   size_t num_expected_ = 0;  // on the JavaScript thread only
 };
 
