@@ -5,6 +5,7 @@ export {
   type Capabilities,
   type OpenOptions,
   Pairmint,
+  type RequestOptions,
   type StoreDescription,
 } from './pairmint.ts';
 export type { RootKeySource } from './store/open-store.ts';

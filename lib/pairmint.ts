@@ -57,7 +57,9 @@ export interface Pairmint extends Operations {}
 export class Pairmint {
   readonly #services: Services;
   readonly #opened: OpenedStore;
-  #closed = false;
+  /** The requests that were started and have not settled. */
+  readonly #underWay = new Set<Promise<object>>();
+  #closing: Promise<void> | undefined;
 
   private constructor(native: Native, opened: OpenedStore) {
     const { store, rootKey, identity } = opened;
@@ -93,17 +95,31 @@ export class Pairmint {
    *
    * @param request members as the operation's method takes them, unchecked
    * @param options as the operation's method takes them
-   * @throws KmsError, as every method does
+   * @throws KmsError, as every method does; TypeError where `options` are none
    */
   async call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
-    const { abortSignal } = options;
+    const abortSignal = signalOf(options);
     if (!isOffered(name)) throw new KmsError('UnknownOperationException');
-    if (this.#closed) throw new KmsError('KMSInternalException', 'this Pairmint is closed');
-    const operation = operations[name] as Operation<OfferedOperation>;
     const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
     abortSignal?.throwIfAborted();
+    if (this.#closing !== undefined)
+      throw new KmsError('KMSInternalException', 'this Pairmint is closed');
+    const work = this.#run(operations[name] as Operation<OfferedOperation>, checked, abortSignal);
+    this.#underWay.add(work);
     try {
-      return await operation.run({ ...this.#services, abortSignal }, checked);
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+
+  async #run(
+    operation: Operation<OfferedOperation>,
+    request: CheckedRequest<OfferedOperation>,
+    abortSignal: AbortSignal | undefined,
+  ): Promise<object> {
+    try {
+      return await operation.run({ ...this.#services, abortSignal }, request);
     } catch (error) {
       if (error instanceof KmsError) throw error;
       if (
@@ -131,11 +147,10 @@ export class Pairmint {
     return { url: store.url, rootKeyFile, region, accountId };
   }
 
-  /** Closes the store; requests that run meanwhile may fail. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#opened.store.close();
+  /** Refuses further requests, waits for those under way, and closes the store. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#opened.store.close());
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,6 +166,12 @@ for (const name of Object.keys(operations) as OfferedOperation[]) {
     writable: true,
     configurable: true,
   });
+}
+
+function signalOf(options: RequestOptions): AbortSignal | undefined {
+  const abortSignal = options === null ? null : options.abortSignal;
+  if (abortSignal === undefined || abortSignal instanceof AbortSignal) return abortSignal;
+  throw new TypeError('abortSignal must be an AbortSignal');
 }
 
 function methodOf(name: string): string {

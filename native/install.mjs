@@ -14,18 +14,26 @@ export function runsAsScript(url) {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
 }
 
-function hasPrebuild() {
+/** True when there is nothing to build. */
+function isInstalled() {
+  const built = existsSync(path.join(root, 'build/Release'));
+  // `npx pairmint` in a checkout of this repository links it as a package, and npm runs this again:
+  // a rebuild would take the addon away from whoever uses it, for a minute.
+  if (built && process.env.npm_command === 'exec') return loads();
   // node-gyp-build prefers build/Release to a prebuild, so an old one there would be what runs:
   // where somebody has built from source before, do it again.
-  if (existsSync(path.join(root, 'build/Release'))) return false;
-  if (!existsSync(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`))) {
-    return false;
-  }
+  if (built) return false;
+  return existsSync(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`)) && loads();
+}
+
+function loads() {
   try {
     createRequire(import.meta.url)('node-gyp-build')(root);
     return true;
   } catch (error) {
-    console.error(`pairmint: building from source, as the prebuilt addon fails: ${error.message}`);
+    console.error(
+      `pairmint: building from source, as the addon that is here fails: ${error.message}`,
+    );
     return false;
   }
 }
@@ -64,5 +72,5 @@ export function build(directory) {
 }
 
 if (runsAsScript(import.meta.url)) {
-  if (process.argv.includes('--from-source') || !hasPrebuild()) build(root);
+  if (process.argv.includes('--from-source') || !isInstalled()) build(root);
 }

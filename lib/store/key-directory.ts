@@ -289,8 +289,11 @@ export class KeyDirectory {
 
   async #readKey(path: string): Promise<ReadKey | undefined> {
     const bytes = await this.#get(path);
-    if (bytes === undefined) return undefined;
     const cached = this.#read.get(path);
+    if (bytes === undefined) {
+      this.#read.delete(path);
+      return undefined;
+    }
     const key =
       cached !== undefined && sameValue(cached.bytes, bytes) ? cached : this.#openKey(path, bytes);
     const { deletionDate } = key.record;
@@ -306,6 +309,8 @@ export class KeyDirectory {
     if (opened === undefined || record === undefined || keyPath(record) !== path) {
       throw damaged(path);
     }
+    // Every change counts up: a record that counts less than one read before was put back.
+    if (opened.sequence < (this.#read.get(path)?.sequence ?? 0n)) throw damaged(path);
     const key = {
       arn: keyArn(record),
       record,

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Database, open } from 'lmdb';
 import { ConfigurationError } from '../configuration-error.ts';
+import { checkFreeSpace } from './free-space.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
 import { faultOf } from './lmdb-file.ts';
 
@@ -11,18 +12,20 @@ const afterAll = '\uffff';
 /** Keys in a folder, shared by the processes of one machine: LMDB through the lmdb package. */
 export class LmdbStore implements KeyStore {
   readonly url: string;
+  readonly #folder: string;
   readonly #db: Database<Buffer, string>;
 
-  private constructor(url: string, db: Database<Buffer, string>) {
-    this.url = url;
+  private constructor(folder: string, db: Database<Buffer, string>) {
+    this.url = urlOf(folder);
+    this.#folder = folder;
     this.#db = db;
   }
 
   /** @throws ConfigurationError where the folder cannot be written or holds no store */
   static open(folder: string): LmdbStore {
-    const url = `lmdb:${folder}`;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+      checkFreeSpace(folder);
       const fault = faultOf(path.join(folder, 'data.mdb'));
       if (fault !== undefined) throw new Error(fault);
       const db = open<Buffer, string>({
@@ -32,12 +35,15 @@ export class LmdbStore implements KeyStore {
         // The default resolves a commit before it is on disk.
         overlappingSync: false,
       });
-      return new LmdbStore(url, db);
+      return new LmdbStore(folder, db);
     } catch (cause) {
-      throw new ConfigurationError(`the store ${url} cannot be opened: ${reasonOf(cause)}`, {
-        hint: 'name another folder with PAIRMINT_STORE=lmdb:FOLDER or --store, or restore this one',
-        cause,
-      });
+      throw new ConfigurationError(
+        `the store ${urlOf(folder)} cannot be opened: ${reasonOf(cause)}`,
+        {
+          hint: 'name another folder with PAIRMINT_STORE=lmdb:FOLDER or --store, or restore this one',
+          cause,
+        },
+      );
     }
   }
 
@@ -61,6 +67,7 @@ export class LmdbStore implements KeyStore {
   // In this thread, which waits for the disk: lmdb's other way waits in a libuv thread for a callback,
   // and a process that exits meanwhile waits for that thread for ever. Changes of keys are rare.
   async commit(changes: readonly Change[]): Promise<boolean> {
+    checkFreeSpace(this.#folder);
     return this.#db.transactionSync(() => {
       if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
         return false;
@@ -76,6 +83,10 @@ export class LmdbStore implements KeyStore {
   async close(): Promise<void> {
     await this.#db.close();
   }
+}
+
+function urlOf(folder: string): string {
+  return `lmdb:${folder}`;
 }
 
 function reasonOf(cause: unknown): string {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigurationError } from '../configuration-error.ts';
 import { isNativeError, type Native, type RootKey } from '../native.ts';
@@ -123,7 +123,7 @@ function openRootKeyFile(
   { store, folder, rootKeyFile }: Places,
   { made }: { made: boolean },
 ): RootKey {
-  if (folder !== undefined && !path.relative(folder, rootKeyFile).startsWith('..')) {
+  if (folder !== undefined && liesInside(folder, rootKeyFile)) {
     throw new ConfigurationError(`the root key file ${rootKeyFile} lies inside the store`, {
       hint: 'whoever copies the store would copy its key: keep them apart',
     });
@@ -136,6 +136,19 @@ function openRootKeyFile(
     () => native.openRootKey(rootKeyFile),
     made ? `the store ${store} was made with a root key and cannot be read without it` : undefined,
   );
+}
+
+function liesInside(folder: string, file: string): boolean {
+  const way = path.relative(realPathOf(folder), realPathOf(file));
+  // The first part, not the first characters: a name may begin with two dots.
+  return way.split(path.sep)[0] !== '..' && !path.isAbsolute(way);
+}
+
+/** Resolves the symbolic links of the part of a path that exists. */
+function realPathOf(file: string): string {
+  if (existsSync(file)) return realpathSync(file);
+  const parent = path.dirname(file);
+  return parent === file ? file : path.join(realPathOf(parent), path.basename(file));
 }
 
 function refusing<T>(open: () => T, hint?: string): T {

@@ -17,9 +17,10 @@ export function placesOf(
   given: { store?: string | undefined; rootKeyFile?: string | undefined },
   env: NodeJS.ProcessEnv = process.env,
 ): Places {
-  const home = env.PAIRMINT_HOME ?? path.join(os.homedir(), '.pairmint');
-  const store = given.store ?? env.PAIRMINT_STORE ?? `lmdb:${path.join(home, 'store')}`;
-  const file = given.rootKeyFile ?? env.PAIRMINT_ROOT_KEY_FILE ?? path.join(home, 'root.key');
+  // `||`: a variable that is set to nothing, as in `PAIRMINT_HOME= pairmint …`, says nothing.
+  const home = env.PAIRMINT_HOME || path.join(os.homedir(), '.pairmint');
+  const store = given.store ?? (env.PAIRMINT_STORE || `lmdb:${path.join(home, 'store')}`);
+  const file = given.rootKeyFile ?? (env.PAIRMINT_ROOT_KEY_FILE || path.join(home, 'root.key'));
   const folder = store.startsWith('lmdb:') ? path.resolve(store.slice('lmdb:'.length)) : undefined;
   return { store, folder, rootKeyFile: path.resolve(file) };
 }

@@ -17,10 +17,11 @@ export interface StoreIdentity {
 const formatPath = 'format';
 const identityPath = 'identity';
 const currentFormat = 1;
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Tells whether the store has been made; refuses one that a newer pairmint made. */
 export async function storeExists(store: KeyStore): Promise<boolean> {
-  const bytes = await store.get(formatPath);
+  const bytes = await read(store, formatPath);
   if (bytes === undefined) return false;
   const { format } = readFormat(store, bytes);
   if (format > currentFormat) {
@@ -44,10 +45,11 @@ export async function createIdentity(
   const identity: StoreIdentity = { storeId, ...place };
   const format = Buffer.from(JSON.stringify({ format: currentFormat, storeId }), 'utf8');
   const sealed = sealState(native, rootKey, keyIdBytes(storeId), { sequence: 0n, state: identity });
-  await store.commit([
+  const changes = [
     { path: formatPath, expected: undefined, next: format },
     { path: identityPath, expected: undefined, next: sealed },
-  ]);
+  ];
+  await store.commit(changes).catch((cause) => refuse(store, 'made', cause));
 }
 
 /** Reads what the store was made with. @throws ConfigurationError where the root key is another */
@@ -56,8 +58,8 @@ export async function readIdentity(
   native: Native,
   rootKey: RootKey,
 ): Promise<StoreIdentity> {
-  const format = await store.get(formatPath);
-  const sealed = await store.get(identityPath);
+  const format = await read(store, formatPath);
+  const sealed = await read(store, identityPath);
   if (format === undefined || sealed === undefined) throw damaged(store);
   const { storeId } = readFormat(store, format);
   const opened = openState(native, rootKey, keyIdBytes(storeId), sealed);
@@ -67,17 +69,32 @@ export async function readIdentity(
       { hint: 'name its root key file with PAIRMINT_ROOT_KEY_FILE or --root-key-file' },
     );
   }
-  return opened.state as StoreIdentity;
+  const identity = opened.state as StoreIdentity;
+  // A record of a key is authenticated as well, but names no store.
+  if (identity.storeId !== storeId) throw damaged(store);
+  return identity;
 }
 
 function readFormat(store: KeyStore, bytes: Uint8Array): { format: number; storeId: string } {
   try {
-    const read = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    if (Number.isInteger(read.format)) return read;
+    const { format, storeId } = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    // What else a newer format holds is for its own pairmint to say.
+    const newer = Number.isInteger(format) && format > currentFormat;
+    const ours = format === currentFormat && typeof storeId === 'string' && uuid.test(storeId);
+    if (newer || ours) return { format, storeId };
   } catch {
     // Not ours.
   }
   throw damaged(store);
+}
+
+async function read(store: KeyStore, path: string): Promise<Uint8Array | undefined> {
+  return store.get(path).catch((cause) => refuse(store, 'read', cause));
+}
+
+function refuse(store: KeyStore, what: 'read' | 'made', cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  throw new ConfigurationError(`the store ${store.url} cannot be ${what}: ${reason}`, { cause });
 }
 
 function damaged(store: KeyStore): ConfigurationError {

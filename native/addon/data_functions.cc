@@ -20,15 +20,18 @@ using core::StatusCode;
 using envelope::Kind;
 using SharedMaterial = std::shared_ptr<const envelope::KeyMaterial>;
 
+Status NotUnderstood() {
+  return Status(StatusCode::kInvalidArgument, "the arguments do not fit");
+}
+
 class GenerateDataKeyPairTask final : public PromisedTask {
  public:
-  GenerateDataKeyPairTask(Napi::Env env, const Napi::Object &args)
+  GenerateDataKeyPairTask(Napi::Env env, const Napi::Value &args)
       : PromisedTask(env),
-        material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
-        context_(CopyOf(args.Get("context"))),
-        plaintext_(args.Get("plaintext").ToBoolean()),
-        minting_(mint::Begin(args.Get("spec").As<Napi::String>().Utf8Value(),
-                             abort())) {}
+        material_(FromHandle<envelope::KeyMaterial>(Member(args, "material"))),
+        context_(CopyOf(Member(args, "context"))),
+        plaintext_(FlagOf(Member(args, "plaintext"))),
+        minting_(mint::Begin(NameOf(Member(args, "spec")), abort())) {}
 
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
@@ -36,8 +39,8 @@ class GenerateDataKeyPairTask final : public PromisedTask {
 
  protected:
   std::optional<Status> Share() override {
-    if (minting_ == nullptr) {
-      return Status(StatusCode::kInvalidArgument, "unknown key pair spec");
+    if (material_ == nullptr || minting_ == nullptr) {
+      return NotUnderstood();
     }
     std::optional<core::KeyPair> pair;
     PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
@@ -45,14 +48,16 @@ class GenerateDataKeyPairTask final : public PromisedTask {
   }
 
   Napi::Value Result(Napi::Env env) override {
-    Napi::Object out = Napi::Object::New(env);
-    out.Set("publicKey", ToUint8Array(env, pair_.public_key));
-    out.Set("privateKeyCiphertext", ToUint8Array(env, ciphertext_));
-    if (plaintext_) {
-      out.Set("privateKeyPlaintext",
-              ToUint8Array(env, pair_.private_key.span()));
+    const Napi::Value public_key = ToUint8Array(env, pair_.public_key);
+    const Napi::Value ciphertext = ToUint8Array(env, ciphertext_);
+    if (!plaintext_) {
+      return ToObject(env, {{"publicKey", public_key},
+                            {"privateKeyCiphertext", ciphertext}});
     }
-    return out;
+    const Napi::Value plaintext = ToUint8Array(env, pair_.private_key.span());
+    return ToObject(env, {{"publicKey", public_key},
+                          {"privateKeyCiphertext", ciphertext},
+                          {"privateKeyPlaintext", plaintext}});
   }
 
  private:
@@ -77,25 +82,28 @@ class GenerateDataKeyPairTask final : public PromisedTask {
 
 class GenerateDataKeyJob final : public Job {
  public:
-  explicit GenerateDataKeyJob(const Napi::Object &args)
-      : material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
-        key_(args.Get("length").As<Napi::Number>().Uint32Value()),
-        context_(CopyOf(args.Get("context"))),
-        plaintext_(args.Get("plaintext").ToBoolean()) {}
+  explicit GenerateDataKeyJob(const Napi::Value &args)
+      : material_(FromHandle<envelope::KeyMaterial>(Member(args, "material"))),
+        key_(NumberOf(Member(args, "length"))),
+        context_(CopyOf(Member(args, "context"))),
+        plaintext_(FlagOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
+    if (material_ == nullptr) {
+      return NotUnderstood();
+    }
     PAIRMINT_RETURN_IF_ERROR(core::FillRandom(key_.mutable_span()));
     return envelope::Seal(*material_, Kind::kDataKey, context_, key_.span(),
                           &ciphertext_);
   }
 
   Napi::Value Result(Napi::Env env) override {
-    Napi::Object out = Napi::Object::New(env);
-    out.Set("ciphertext", ToUint8Array(env, ciphertext_));
-    if (plaintext_) {
-      out.Set("plaintext", ToUint8Array(env, key_.span()));
+    const Napi::Value ciphertext = ToUint8Array(env, ciphertext_);
+    if (!plaintext_) {
+      return ToObject(env, {{"ciphertext", ciphertext}});
     }
-    return out;
+    return ToObject(env, {{"ciphertext", ciphertext},
+                          {"plaintext", ToUint8Array(env, key_.span())}});
   }
 
  private:
@@ -122,12 +130,15 @@ class GenerateRandomJob final : public Job {
 
 class EncryptJob final : public Job {
  public:
-  explicit EncryptJob(const Napi::Object &args)
-      : material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
-        context_(CopyOf(args.Get("context"))),
-        plaintext_(BytesOf(args.Get("plaintext"))) {}
+  explicit EncryptJob(const Napi::Value &args)
+      : material_(FromHandle<envelope::KeyMaterial>(Member(args, "material"))),
+        context_(CopyOf(Member(args, "context"))),
+        plaintext_(BytesOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
+    if (material_ == nullptr) {
+      return NotUnderstood();
+    }
     return envelope::Seal(*material_, Kind::kData, context_, plaintext_.span(),
                           &ciphertext_);
   }
@@ -145,12 +156,15 @@ class EncryptJob final : public Job {
 
 class DecryptJob final : public Job {
  public:
-  explicit DecryptJob(const Napi::Object &args)
-      : material_(FromHandle<envelope::KeyMaterial>(args.Get("material"))),
-        context_(CopyOf(args.Get("context"))),
-        ciphertext_(CopyOf(args.Get("ciphertext"))) {}
+  explicit DecryptJob(const Napi::Value &args)
+      : material_(FromHandle<envelope::KeyMaterial>(Member(args, "material"))),
+        context_(CopyOf(Member(args, "context"))),
+        ciphertext_(CopyOf(Member(args, "ciphertext"))) {}
 
   Status Run() override {
+    if (material_ == nullptr) {
+      return NotUnderstood();
+    }
     return envelope::Open(*material_, context_, ciphertext_, &plaintext_,
                           nullptr);
   }
@@ -168,15 +182,18 @@ class DecryptJob final : public Job {
 
 class ReEncryptJob final : public Job {
  public:
-  explicit ReEncryptJob(const Napi::Object &args)
-      : source_(FromHandle<envelope::KeyMaterial>(args.Get("source"))),
-        source_context_(CopyOf(args.Get("sourceContext"))),
-        ciphertext_(CopyOf(args.Get("ciphertext"))),
+  explicit ReEncryptJob(const Napi::Value &args)
+      : source_(FromHandle<envelope::KeyMaterial>(Member(args, "source"))),
+        source_context_(CopyOf(Member(args, "sourceContext"))),
+        ciphertext_(CopyOf(Member(args, "ciphertext"))),
         destination_(
-            FromHandle<envelope::KeyMaterial>(args.Get("destination"))),
-        destination_context_(CopyOf(args.Get("destinationContext"))) {}
+            FromHandle<envelope::KeyMaterial>(Member(args, "destination"))),
+        destination_context_(CopyOf(Member(args, "destinationContext"))) {}
 
   Status Run() override {
+    if (source_ == nullptr || destination_ == nullptr) {
+      return NotUnderstood();
+    }
     SecretBytes plaintext;
     Kind kind{};
     PAIRMINT_RETURN_IF_ERROR(envelope::Open(*source_, source_context_,
@@ -198,15 +215,14 @@ class ReEncryptJob final : public Job {
 
 template <typename T>
 Napi::Value Here(const Napi::CallbackInfo &info) {
-  T job(info[0].As<Napi::Object>());
+  T job(info[0]);
   return RunHere(info.Env(), job);
 }
 
 }  // namespace
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info) {
-  auto task = std::make_shared<GenerateDataKeyPairTask>(
-      info.Env(), info[0].As<Napi::Object>());
+  auto task = std::make_shared<GenerateDataKeyPairTask>(info.Env(), info[0]);
   return Start(std::move(task), info[1]);
 }
 
@@ -215,7 +231,7 @@ Napi::Value GenerateDataKey(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value GenerateRandom(const Napi::CallbackInfo &info) {
-  GenerateRandomJob job(info[0].As<Napi::Number>().Uint32Value());
+  GenerateRandomJob job(NumberOf(info[0]));
   return RunHere(info.Env(), job);
 }
 

@@ -2,8 +2,6 @@
 
 #include <openssl/err.h>
 
-#include <string>
-
 namespace pairmint::addon {
 namespace {
 
@@ -42,22 +40,33 @@ CleanErrorQueue::CleanErrorQueue() { ERR_set_mark(); }
 
 CleanErrorQueue::~CleanErrorQueue() { ERR_pop_to_mark(); }
 
-Napi::Error ToError(Napi::Env env, const Status &status) {
-  const char *code = CodeName(status.code());
-  Napi::Error error = Napi::Error::New(
-      env, status.message().empty() ? std::string(code) : status.message());
-  error.Set("code", code);
-  return error;
+Napi::Value ToError(Napi::Env env, const Status &status) {
+  napi_value code = nullptr;
+  napi_value message = nullptr;
+  napi_value error = nullptr;
+  const char *name = CodeName(status.code());
+  const char *text = status.message().empty() ? name : status.message().c_str();
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &code) != napi_ok ||
+      napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) !=
+          napi_ok ||
+      napi_create_error(env, code, message, &error) != napi_ok) {
+    return {};
+  }
+  return {env, error};
+}
+
+Napi::Value Throw(Napi::Env env, const Status &status) {
+  const Napi::Value error = ToError(env, status);
+  if (!error.IsEmpty()) {
+    napi_throw(env, error);
+  }
+  return {};
 }
 
 Napi::Value RunHere(Napi::Env env, Job &job) {
   const CleanErrorQueue clean;
   const Status status = job.Run();
-  if (!status.ok()) {
-    ToError(env, status).ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  return job.Result(env);
+  return status.ok() ? job.Result(env) : Throw(env, status);
 }
 
 }  // namespace pairmint::addon

@@ -25,8 +25,11 @@ class Job {
 Napi::Value RunHere(Napi::Env env, Job &job);
 
 // The error that `status` becomes in JavaScript: an Error whose `code` is the
-// status code's name.
-Napi::Error ToError(Napi::Env env, const core::Status &status);
+// status code's name. Empty while the environment is torn down.
+Napi::Value ToError(Napi::Env env, const core::Status &status);
+
+// Throws that error; returns what a function that throws returns.
+Napi::Value Throw(Napi::Env env, const core::Status &status);
 
 // Keeps OpenSSL's error queue of this thread as it was: Node reports whatever
 // it finds there as an error of its own.

@@ -7,6 +7,7 @@
 namespace pairmint::addon {
 
 using core::Status;
+using core::StatusCode;
 
 // Courier brings completed tasks back to the JavaScript thread of their
 // environment, and takes tasks back from the crew when the environment ends.
@@ -78,15 +79,16 @@ class Courier {
   size_t num_expected_ = 0;  // on the JavaScript thread only
 };
 
-PromisedTask::PromisedTask(Napi::Env env)
-    : courier_(Courier::Of(env)),
-      deferred_(Napi::Promise::Deferred::New(env)) {}
+PromisedTask::PromisedTask(Napi::Env env) : courier_(Courier::Of(env)) {
+  napi_create_promise(env, &deferred_, &promise_);
+}
 
 const void *PromisedTask::owner() const { return courier_.get(); }
 
 bool PromisedTask::Work() {
   const CleanErrorQueue clean;
-  std::optional<Status> status = Share();
+  std::optional<Status> status =
+      abort_.raised() ? Status(StatusCode::kAborted) : Share();
   // A failure shows in every thread that shares the task; one reports it.
   if (!status || completed_.exchange(true)) {
     return false;
@@ -100,23 +102,26 @@ void PromisedTask::Deliver() { courier_->Bring(shared_from_this()); }
 void PromisedTask::Expect(Napi::Env env) { courier_->Expect(env); }
 
 void PromisedTask::Settle(Napi::Env env) {
-  const Napi::HandleScope scope(env);
+  const Napi::Value value = status_.ok() ? Result(env) : ToError(env, status_);
+  if (value.IsEmpty()) {
+    return;  // the environment is being torn down
+  }
   if (status_.ok()) {
-    deferred_.Resolve(Result(env));
+    napi_resolve_deferred(env, deferred_, value);
   } else {
-    deferred_.Reject(ToError(env, status_).Value());
+    napi_reject_deferred(env, deferred_, value);
   }
 }
 
 Napi::Value Start(std::shared_ptr<PromisedTask> task,
                   const Napi::Value &on_start) {
   const Napi::Env env = on_start.Env();
-  const Napi::Promise promise = task->promise();
+  const Napi::Value promise(env, task->promise());
   if (on_start.IsFunction()) {
     const auto abort = [weak = std::weak_ptr<PromisedTask>(task)](
                            const Napi::CallbackInfo & /*info*/) {
-      if (const auto running = weak.lock()) {
-        running->Abort();
+      if (const auto started = weak.lock()) {
+        crew::Cancel(started);
       }
     };
     on_start.As<Napi::Function>().Call({Napi::Function::New(env, abort)});

@@ -32,7 +32,8 @@ class PromisedTask : public crew::Task,
   void Expect(Napi::Env env);
   // Resolves or rejects the promise; on the JavaScript thread.
   void Settle(Napi::Env env);
-  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
+  // Valid until the constructor's caller returns to JavaScript.
+  [[nodiscard]] napi_value promise() const { return promise_; }
 
  protected:
   // Does a share of the work. The status of the whole, where this call
@@ -46,7 +47,8 @@ class PromisedTask : public crew::Task,
  private:
   core::AbortFlag abort_;
   std::shared_ptr<Courier> courier_;
-  Napi::Promise::Deferred deferred_;
+  napi_deferred deferred_ = nullptr;
+  napi_value promise_ = nullptr;
   std::atomic<bool> completed_{false};
   core::Status status_;
 };

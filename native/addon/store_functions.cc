@@ -15,9 +15,8 @@ using core::Status;
 using core::StatusCode;
 using envelope::KeyMaterial;
 
-Napi::Value Throw(Napi::Env env, const Status &status) {
-  ToError(env, status).ThrowAsJavaScriptException();
-  return env.Undefined();
+Status NotAHandle() {
+  return Status(StatusCode::kInvalidArgument, "this is no root key");
 }
 
 }  // namespace
@@ -58,6 +57,9 @@ Napi::Value CreateRootKey(const Napi::CallbackInfo &info) {
 
 Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
   const auto root_key = FromHandle<SecretBytes>(info[0]);
+  if (root_key == nullptr) {
+    return Throw(info.Env(), NotAHandle());
+  }
   envelope::Record record;
   const Status status = envelope::CreateRecord(
       root_key->span(), ArrayOf<envelope::kKeyIdLen>(info[1]), BytesOf(info[2]),
@@ -65,14 +67,16 @@ Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
   if (!status.ok()) {
     return Throw(info.Env(), status);
   }
-  Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("header", ToUint8Array(info.Env(), record.header));
-  out.Set("wrapped", ToUint8Array(info.Env(), record.wrapped));
-  return out;
+  return ToObject(info.Env(),
+                  {{"header", ToUint8Array(info.Env(), record.header)},
+                   {"wrapped", ToUint8Array(info.Env(), record.wrapped)}});
 }
 
 Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
   const auto root_key = FromHandle<SecretBytes>(info[0]);
+  if (root_key == nullptr) {
+    return Throw(info.Env(), NotAHandle());
+  }
   auto material = std::make_shared<KeyMaterial>();
   const Status status = envelope::OpenRecord(root_key->span(), BytesOf(info[1]),
                                              BytesOf(info[2]), material.get());
@@ -84,6 +88,9 @@ Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
 
 Napi::Value StateMac(const Napi::CallbackInfo &info) {
   const auto root_key = FromHandle<SecretBytes>(info[0]);
+  if (root_key == nullptr) {
+    return Throw(info.Env(), NotAHandle());
+  }
   std::array<uint8_t, 32> mac;
   const Status status = envelope::StateMac(
       root_key->span(), ArrayOf<envelope::kKeyIdLen>(info[1]), BytesOf(info[2]),

@@ -5,23 +5,35 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/bytes.h"
 #include "core/secret_bytes.h"
 
 namespace pairmint::addon {
 
+// Plain Node-API where a request is read and answered. While an environment is
+// torn down, as by worker.terminate(), any call may fail at any moment, and
+// node-addon-api, built without exceptions, then ends the process. Here what
+// cannot be read is empty and what cannot be made is an empty value.
+
 // The bytes of a Uint8Array, valid until JavaScript runs again. lib/native.ts
 // is the only caller and its types are the check; anything that is not a
 // Uint8Array reads as no bytes, which every function refuses by length.
 inline core::ByteSpan BytesOf(const Napi::Value &value) {
-  if (!value.IsTypedArray()) {
+  napi_typedarray_type type;
+  size_t len = 0;
+  void *data = nullptr;
+  if (value.IsEmpty() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &len, &data, nullptr,
+                               nullptr) != napi_ok ||
+      type != napi_uint8_array) {
     return {};
   }
-  const auto array = value.As<Napi::Uint8Array>();
-  return {array.Data(), array.ByteLength()};
+  return {static_cast<const uint8_t *>(data), len};
 }
 
 inline core::Bytes CopyOf(const Napi::Value &value) {
@@ -37,10 +49,69 @@ std::array<uint8_t, kLen> ArrayOf(const Napi::Value &value) {
   return out;
 }
 
-inline Napi::Uint8Array ToUint8Array(Napi::Env env, core::ByteSpan bytes) {
-  Napi::Uint8Array array = Napi::Uint8Array::New(env, bytes.size());
-  std::copy(bytes.begin(), bytes.end(), array.Data());
-  return array;
+inline uint32_t NumberOf(const Napi::Value &value) {
+  uint32_t number = 0;
+  if (!value.IsEmpty()) {
+    napi_get_value_uint32(value.Env(), value, &number);
+  }
+  return number;
+}
+
+inline bool FlagOf(const Napi::Value &value) {
+  bool flag = false;
+  if (!value.IsEmpty()) {
+    napi_get_value_bool(value.Env(), value, &flag);
+  }
+  return flag;
+}
+
+// At most 63 bytes of text: the name of a spec.
+inline std::string NameOf(const Napi::Value &value) {
+  std::array<char, 64> text{};
+  size_t len = 0;
+  if (!value.IsEmpty()) {
+    napi_get_value_string_utf8(value.Env(), value, text.data(), text.size(),
+                               &len);
+  }
+  return {text.data(), len};
+}
+
+inline Napi::Value Member(const Napi::Value &object, const char *name) {
+  napi_value member = nullptr;
+  if (object.IsEmpty() ||
+      napi_get_named_property(object.Env(), object, name, &member) != napi_ok) {
+    return {};
+  }
+  return {object.Env(), member};
+}
+
+inline Napi::Value ToUint8Array(Napi::Env env, core::ByteSpan bytes) {
+  void *data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value array = nullptr;
+  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_uint8_array, bytes.size(), buffer, 0,
+                             &array) != napi_ok) {
+    return {};
+  }
+  std::copy(bytes.begin(), bytes.end(), static_cast<uint8_t *>(data));
+  return {env, array};
+}
+
+inline Napi::Value ToObject(
+    Napi::Env env,
+    std::initializer_list<std::pair<const char *, Napi::Value>> members) {
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok) {
+    return {};
+  }
+  for (const auto &[name, value] : members) {
+    if (value.IsEmpty() ||
+        napi_set_named_property(env, object, name, value) != napi_ok) {
+      return {};
+    }
+  }
+  return {env, object};
 }
 
 // A handle is a native object that JavaScript can hold and pass back but not
@@ -53,9 +124,15 @@ Napi::Value ToHandle(Napi::Env env, std::shared_ptr<const T> object) {
       [](Napi::Env, Shared *shared) { delete shared; });
 }
 
+// nullptr for what is no handle.
 template <typename T>
 std::shared_ptr<const T> FromHandle(const Napi::Value &value) {
-  return *value.As<Napi::External<std::shared_ptr<const T>>>().Data();
+  void *data = nullptr;
+  if (value.IsEmpty() ||
+      napi_get_value_external(value.Env(), value, &data) != napi_ok) {
+    return nullptr;
+  }
+  return *static_cast<std::shared_ptr<const T> *>(data);
 }
 
 }  // namespace pairmint::addon

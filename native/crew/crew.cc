@@ -78,6 +78,16 @@ class Crew {
     uv_mutex_unlock(&mutex_);
   }
 
+  void Cancel(const std::shared_ptr<Task> &task) {
+    uv_mutex_lock(&mutex_);
+    const bool waited = waiting_.remove(task) > 0;
+    uv_mutex_unlock(&mutex_);
+    task->Abort();
+    if (waited && task->Work()) {
+      task->Deliver();
+    }
+  }
+
   void Abandon(const void *owner) {
     uv_mutex_lock(&mutex_);
     waiting_.remove_if(
@@ -183,6 +193,8 @@ Crew &TheCrew() {
 void SetNumThreads(int num_threads) { TheCrew().SetNumThreads(num_threads); }
 
 void Add(std::shared_ptr<Task> task) { TheCrew().Add(std::move(task)); }
+
+void Cancel(const std::shared_ptr<Task> &task) { TheCrew().Cancel(task); }
 
 void Abandon(const void *owner) { TheCrew().Abandon(owner); }
 

@@ -41,6 +41,10 @@ void SetNumThreads(int num_threads);
 
 void Add(std::shared_ptr<Task> task);
 
+// Aborts a task. One that waits is delivered at once, by this thread, after a
+// Work that finds itself aborted.
+void Cancel(const std::shared_ptr<Task> &task);
+
 // Takes back all tasks of `owner`: those that wait are dropped, those that run
 // are aborted. None of them is delivered and no thread is at one afterwards.
 void Abandon(const void *owner);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -43,7 +44,9 @@ Status IoError(const std::string &what, const std::string &path) {
 Status CheckFile(const File &file, const std::string &path) {
   // libuv's, because glibc's own fstat would raise the floor to 2.33.
   uv_fs_t request;
-  if (uv_fs_fstat(nullptr, &request, file.descriptor(), nullptr) != 0) {
+  const int failed = uv_fs_fstat(nullptr, &request, file.descriptor(), nullptr);
+  if (failed != 0) {
+    errno = -failed;
     return IoError("cannot read the root key file", path);
   }
   const uv_stat_t &info = request.statbuf;
@@ -96,13 +99,20 @@ bool SyncDirectory(const std::string &path) {
   return directory.open() && fsync(directory.descriptor()) == 0;
 }
 
-Status WriteKey(const std::string &path) {
+// A name beside `path` that nobody else uses, whatever process and thread.
+Status DraftName(const std::string &path, std::string *out) {
+  std::array<uint8_t, 8> random;
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(random));
+  uint64_t number;
+  memcpy(&number, random.data(), sizeof(number));
+  *out = path + "." + std::to_string(number) + ".new";
+  return Status::Ok();
+}
+
+Status WriteKey(const File &file, const std::string &path) {
   SecretBytes key(kRootKeyLen);
   PAIRMINT_RETURN_IF_ERROR(core::FillRandom(key.mutable_span()));
-  const File file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.open() ||
-      !TransferAll(::write, file.descriptor(), key.data(), key.size()) ||
+  if (!TransferAll(::write, file.descriptor(), key.data(), key.size()) ||
       fsync(file.descriptor()) != 0) {
     return IoError("cannot write the root key file", path);
   }
@@ -132,8 +142,14 @@ Status ReadRootKey(const std::string &path, SecretBytes *out) {
 Status CreateRootKey(const std::string &path, bool *created) {
   // Written under another name and then linked, which fails where the name is
   // taken: of two processes one makes the key and neither sees half of it.
-  const std::string draft = path + "." + std::to_string(getpid()) + ".new";
-  Status written = WriteKey(draft);
+  std::string draft;
+  PAIRMINT_RETURN_IF_ERROR(DraftName(path, &draft));
+  const File file(
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.open()) {
+    return IoError("cannot write the root key file", path);
+  }
+  Status written = WriteKey(file, path);
   if (written.ok()) {
     *created = link(draft.c_str(), path.c_str()) == 0;
     if (!*created && errno != EEXIST) {

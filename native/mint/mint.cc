@@ -1,6 +1,7 @@
 #include "mint/mint.h"
 
 #include <array>
+#include <mutex>
 #include <utility>
 
 #include "ec/curve.h"
@@ -19,11 +20,16 @@ using core::StatusCode;
 class RsaMinting final : public Minting {
  public:
   RsaMinting(int modulus_bits, const AbortFlag &abort)
-      : search_(modulus_bits, abort) {}
+      : modulus_bits_(modulus_bits), abort_(abort) {}
 
   Status Work(std::optional<KeyPair> *out) override {
+    // A search holds locked memory, of which thousands of requests that wait
+    // would use up what the system grants.
+    std::call_once(begun_, [this] {
+      search_ = std::make_unique<rsa::Search>(modulus_bits_, abort_);
+    });
     std::optional<rsa::Key> key;
-    PAIRMINT_RETURN_IF_ERROR(search_.Run(&key));
+    PAIRMINT_RETURN_IF_ERROR(search_->Run(&key));
     if (!key) {
       return Status::Ok();
     }
@@ -36,7 +42,10 @@ class RsaMinting final : public Minting {
   [[nodiscard]] bool Shareable() const override { return true; }
 
  private:
-  rsa::Search search_;
+  const int modulus_bits_;
+  const AbortFlag &abort_;
+  std::once_flag begun_;
+  std::unique_ptr<rsa::Search> search_;
 };
 
 // A pair on a curve takes two milliseconds at most: too short to share or to

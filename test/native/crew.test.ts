@@ -44,6 +44,10 @@ describe('a process that mints', () => {
     expect(await run('terminateWorkers')).toEqual(ended('idle true\nminted\n'));
   });
 
+  it('survives workers that are terminated while answers are made', async () => {
+    expect(await run('terminateWhileAnswering')).toEqual(ended('survived\n'));
+  });
+
   it('mints in several workers at once', async () => {
     const { code, output } = await run('mintInWorkers');
     expect(code).toBe(0);
@@ -90,6 +94,19 @@ describe('a request with an abort signal', () => {
     );
     controller.abort();
     expect(pair.KeyPairSpec).toBe('RSA_2048');
+  });
+
+  it('rejects at once when it still waits for its turn', async () => {
+    let minted = 0;
+    const ahead = Array.from({ length: 20 }, () =>
+      kms.generateDataKeyPair(request).then(() => minted++),
+    );
+    const controller = new AbortController();
+    const waiting = kms.generateDataKeyPair(request, { abortSignal: controller.signal });
+    setImmediate(() => controller.abort());
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    expect(minted).toBeLessThan(ahead.length);
+    await Promise.all(ahead);
   });
 
   it('leaves other requests alone', async () => {

@@ -42,6 +42,29 @@ const tasks = {
     await mint('RSA_2048');
     say('minted');
   },
+  // The environment may end at any moment of reading a request and of making its answer.
+  async terminateWhileAnswering() {
+    for (let round = 0; round < 16; round++) {
+      const argv = [round % 2 === 0 ? 'answerFromThreads' : 'answerAtOnce'];
+      const worker = new Worker(fileURLToPath(import.meta.url), { argv });
+      await new Promise((done) => worker.once('message', done));
+      await new Promise((done) => setTimeout(done, round));
+      await worker.terminate();
+    }
+    say('survived');
+  },
+  async answerFromThreads() {
+    parentPort.postMessage('answering');
+    const lane = async () => {
+      for (;;) await mint('ECC_NIST_P256');
+    };
+    await Promise.all(Array.from({ length: 50 }, lane));
+  },
+  async answerAtOnce() {
+    parentPort.postMessage('answering');
+    const request = { KeyId: 'alias/pairmint/default', Plaintext: Buffer.alloc(4096) };
+    for (;;) await Promise.all(Array.from({ length: 50 }, () => kms.encrypt(request)));
+  },
   async mintInWorkers() {
     const minted = Array.from({ length: 3 }, () => {
       const worker = new Worker(fileURLToPath(import.meta.url), { argv: ['finish'] });
