@@ -102,8 +102,9 @@ export class Pairmint {
     if (!isOffered(name)) throw new KmsError('UnknownOperationException');
     const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
     abortSignal?.throwIfAborted();
-    if (this.#closing !== undefined)
+    if (this.#closing !== undefined) {
       throw new KmsError('KMSInternalException', 'this Pairmint is closed');
+    }
     const work = this.#run(operations[name] as Operation<OfferedOperation>, checked, abortSignal);
     this.#underWay.add(work);
     try {

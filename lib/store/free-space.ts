@@ -1,8 +1,9 @@
 import { statfsSync } from 'node:fs';
 
-// LMDB maps lock.mdb, a sparse file: on a full disk the first touch of a page of it ends the process
-// with SIGBUS. That file takes 12 KiB and a commit a few dozen; 1 MiB leaves room for other
-// processes that commit at the same moment, and is nothing to any disk that is not about to be full.
+// On a full disk lmdb ends the process: it maps lock.mdb, a sparse file, so that touching a page of
+// it gives SIGBUS, and after a write that the disk cut short it damages the heap (lmdb 3.5.6 on
+// tmpfs). That file takes 12 KiB and a commit a few dozen; 1 MiB leaves room for other processes that
+// commit at the same moment, and is nothing to a disk that is not about to be full.
 const margin = 2 ** 20;
 
 /** @throws Error of code ENOSPC where the disk that `folder` is on is too full to write to safely */

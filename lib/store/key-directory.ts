@@ -309,7 +309,7 @@ export class KeyDirectory {
     if (opened === undefined || record === undefined || keyPath(record) !== path) {
       throw damaged(path);
     }
-    // Every change counts up: a record that counts less than one read before was put back.
+    // Every change counts up: a record that counts less than the one remembered was put back.
     if (opened.sequence < (this.#read.get(path)?.sequence ?? 0n)) throw damaged(path);
     const key = {
       arn: keyArn(record),

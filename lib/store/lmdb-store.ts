@@ -48,14 +48,14 @@ export class LmdbStore implements KeyStore {
   }
 
   async get(path: string): Promise<Uint8Array | undefined> {
-    return this.#db.get(path);
+    return this.#current().get(path);
   }
 
   async list(
     prefix: string,
     { after, limit }: { after?: string | undefined; limit: number },
   ): Promise<Entry[]> {
-    const range = this.#db.getRange({
+    const range = this.#current().getRange({
       start: after ?? prefix,
       exclusiveStart: after !== undefined,
       end: prefix + afterAll,
@@ -82,6 +82,13 @@ export class LmdbStore implements KeyStore {
 
   async close(): Promise<void> {
     await this.#db.close();
+  }
+
+  // lmdb reads from one snapshot until the event loop turns; what another Pairmint or process has
+  // committed since then, and has answered, must be seen. Costs about a microsecond.
+  #current(): Database<Buffer, string> {
+    this.#db.resetReadTxn();
+    return this.#db;
   }
 }
 

@@ -40,6 +40,17 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
     expect(text(await store.get('a'))).toBe('3');
   });
 
+  it('shows what another one on the same place has committed, in the same turn', async () => {
+    const url = store.url.replace('lmdb:', '');
+    const other = store instanceof LmdbStore ? LmdbStore.open(url) : store;
+    expect(await other.get('a')).toBeUndefined();
+    await put('a', '1');
+    expect(text(await other.get('a'))).toBe('1');
+    await put('b', '2');
+    expect(await other.list('', { limit: 5 })).toHaveLength(2);
+    if (other !== store) await other.close();
+  });
+
   it('removes a value', async () => {
     await put('a', '1');
     expect(await store.commit([{ path: 'a', expected: bytes('1'), next: undefined }])).toBe(true);

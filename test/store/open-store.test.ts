@@ -1,9 +1,22 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../lib/configuration-error.ts';
+import { loadNative } from '../../lib/native.ts';
 import { type OpenOptions, Pairmint } from '../../lib/pairmint.ts';
+import type { Entry } from '../../lib/store/key-store.ts';
 import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { MemoryStore } from '../../lib/store/memory-store.ts';
+import { placesOf } from '../../lib/store/places.ts';
+import { readIdentity, storeExists } from '../../lib/store/store-identity.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const KeyId = 'alias/pairmint/default';
@@ -107,16 +120,55 @@ describe('a store', () => {
     expect(existsSync(`${folder}/root.key`)).toBe(false);
   });
 
-  it.each(['not json', '{}', '"format"'])(
-    'whose format says %s is refused as none',
-    async (text) => {
-      const folder = temporaryFolder();
-      const store = LmdbStore.open(`${folder}/store`);
-      await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
-      await store.close();
-      expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
-    },
-  );
+  it.each([
+    'not json',
+    '{}',
+    'null',
+    '"format"',
+    '{"format":1}',
+    '{"format":1,"storeId":5}',
+    '{"format":1,"storeId":"zz"}',
+    '{"format":0,"storeId":"11111111-1111-4111-8111-111111111111"}',
+    '{"format":1,"storeId":["11111111-1111-4111-8111-111111111111"]}',
+  ])('whose format says %s is refused as none', async (text) => {
+    const folder = temporaryFolder();
+    const store = LmdbStore.open(`${folder}/store`);
+    await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
+    await store.close();
+    expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
+  });
+
+  it('whose identity is the record of a key is refused as none', async () => {
+    const folder = temporaryFolder();
+    const kms = await Pairmint.open(placesIn(folder));
+    const { KeyMetadata } = await kms.createKey({});
+    await kms.close();
+    const storeId = KeyMetadata?.KeyId as string;
+    const store = LmdbStore.open(`${folder}/store`);
+    const [key] = (await store.list('us-', { limit: 1 })) as [Entry];
+    const format = Buffer.from(JSON.stringify({ format: 1, storeId }));
+    for (const [path, next] of [
+      ['format', format],
+      ['identity', key.value],
+    ] as const) {
+      expect(await store.commit([{ path, expected: await store.get(path), next }])).toBe(true);
+    }
+    await store.close();
+    expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
+  });
+
+  it('that fails to read is refused with the reason', async () => {
+    const cause = new Error('MDB_PAGE_NOTFOUND: Requested page not found');
+    const store = Object.assign(new MemoryStore(), { get: () => Promise.reject(cause) });
+    const native = loadNative();
+    const rootKey = native.openRootKey(undefined);
+    for (const read of [storeExists(store), readIdentity(store, native, rootKey)]) {
+      const error = await read.catch((reason) => reason);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toBe(`the store memory: cannot be read: ${cause.message}`);
+      expect(error.cause).toBe(cause);
+    }
+  });
 
   it('is refused where a file stands in its place', async () => {
     const folder = temporaryFolder();
@@ -196,12 +248,49 @@ describe('a root key file', () => {
     expect(message).toContain('lies inside the store');
   });
 
+  it.each(['..root.key', 'deeper/root.key'])('inside the store as %s is refused', async (name) => {
+    const folder = temporaryFolder();
+    const rootKey = { file: `${folder}/store/${name}` };
+    const { message } = await refusal({ store: `lmdb:${folder}/store`, rootKey });
+    expect(message).toContain('lies inside the store');
+    expect(existsSync(rootKey.file)).toBe(false);
+  });
+
+  it('inside the store by way of a symbolic link is refused', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(`${folder}/store/deeper`, { recursive: true });
+    symlinkSync(`${folder}/store/deeper`, `${folder}/keys`);
+    const rootKey = { file: `${folder}/keys/root.key` };
+    const { message } = await refusal({ store: `lmdb:${folder}/store`, rootKey });
+    expect(message).toContain('lies inside the store');
+  });
+
+  it.each(['store.key', '..key'])('beside the store as %s is used', async (name) => {
+    const folder = temporaryFolder();
+    const rootKey = { file: `${folder}/${name}` };
+    const kms = await Pairmint.open({ store: `lmdb:${folder}/store`, rootKey });
+    await kms.close();
+    expect(existsSync(rootKey.file)).toBe(true);
+  });
+
   it('that somebody made before the store is used, not replaced', async () => {
     const folder = temporaryFolder();
     const bytes = Buffer.alloc(32, 9);
     writeFileSync(`${folder}/root.key`, bytes, { mode: 0o600 });
     await makeStore(folder);
     expect(readFileSync(`${folder}/root.key`)).toEqual(bytes);
+  });
+});
+
+describe('a variable of the environment', () => {
+  it('that is empty counts as unset', () => {
+    const empty = { PAIRMINT_HOME: '', PAIRMINT_STORE: '', PAIRMINT_ROOT_KEY_FILE: '' };
+    expect(placesOf({}, empty)).toEqual(placesOf({}, {}));
+    expect(placesOf({}, { ...empty, PAIRMINT_HOME: '/home' })).toEqual({
+      store: 'lmdb:/home/store',
+      folder: '/home/store',
+      rootKeyFile: '/home/root.key',
+    });
   });
 });
 

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
@@ -31,6 +31,30 @@ function start(folder: string, task: string[], { limit = '', env = {} } = {}) {
     lines: output.split('\n').slice(0, -1),
   }));
   return { child, ended };
+}
+
+/** Mounts a disk of 3 MiB; only root may, so elsewhere the test is skipped, but never in CI's root. */
+function smallDisk(context: TestContext): string {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return context.skip();
+  const folder = `${temporaryFolder()}/disk`;
+  mkdirSync(folder);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', folder], { stdio: 'pipe' });
+  } catch (error) {
+    // Root of a container without the right to mount.
+    if (process.env.CI === 'true') throw error;
+    return context.skip();
+  }
+  onTestFinished(() => {
+    execFileSync('umount', ['-l', folder]);
+  });
+  return folder;
+}
+
+/** Takes all of a disk but `left` bytes. */
+function fill(disk: string, left: number): void {
+  const { bavail, bsize } = statfsSync(disk);
+  writeFileSync(`${disk}/filler`, Buffer.alloc(bavail * bsize - left));
 }
 
 function open(folder: string): Promise<Pairmint> {
@@ -119,6 +143,37 @@ describe('a store that cannot be written', () => {
     expect(answered.filter((id) => !ids.has(id))).toEqual([]);
     await kms.createKey({});
     await kms.close();
+  });
+
+  it('answers with an error on a disk that fills up, and goes on when there is room', async (context) => {
+    const disk = smallDisk(context);
+    const { code, signal, lines, trouble } = await start(disk, ['createKeys', '5000']).ended;
+    expect([code, signal, trouble]).toEqual([1, null, '']);
+    expect(lines.at(-2)).toBe(
+      'FAILED KMSInternalException: The key store could not complete the request.',
+    );
+    expect(lines.at(-1)).toMatch(
+      /^CAUSE ENOSPC: no space left on device, \d+ of \d+ bytes are free$/,
+    );
+    await expect(open(disk)).rejects.toThrow('cannot be opened: ENOSPC');
+    execFileSync('mount', ['-o', 'remount,size=6m', disk]);
+    const kms = await open(disk);
+    expect((await allKeyIds(kms)).sort()).toEqual(lines.slice(0, -2).sort());
+    fill(disk, 4096);
+    const before = lines.length - 2;
+    await expect(kms.createKey({})).rejects.toMatchObject({ cause: { code: 'ENOSPC' } });
+    rmSync(`${disk}/filler`);
+    await kms.createKey({});
+    expect(await allKeyIds(kms)).toHaveLength(before + 1);
+    await kms.close();
+  });
+
+  it('is refused, and not made, on a disk that is full', async (context) => {
+    const disk = smallDisk(context);
+    fill(disk, 8192);
+    const { code, signal, lines } = await start(disk, ['useDefaultKey']).ended;
+    expect([code, signal]).toEqual([1, null]);
+    expect(lines[0]).toMatch(/^FAILED ConfigurationError: the store .* cannot be opened: ENOSPC: /);
   });
 
   it('is refused with a sentence when its folder is read-only', async () => {

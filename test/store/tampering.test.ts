@@ -105,6 +105,34 @@ describe('a record that was changed behind the back', () => {
     await expect(useAll()).rejects.toMatchObject(refusal);
   });
 
+  it('is refused when an earlier one was put back, by whoever has read the later one', async () => {
+    const path = `${scope}key/${first}`;
+    const key = { kind: 'key', ...place, keyId: first } as const;
+    const earlier = Uint8Array.from((await store.get(path)) as Uint8Array);
+    const keys = directory();
+    await keys.change(key, ({ record }) => ({ ...record, enabled: false }));
+    expect((await keys.find(key)).record.enabled).toBe(false);
+    await replace(path, earlier);
+    await expect(keys.find(key)).rejects.toMatchObject(refusal);
+    await expect(keys.find(key), 'asked again').rejects.toMatchObject(refusal);
+    const alias = { kind: 'alias', ...place, name: 'alias/one' } as const;
+    await expect(keys.find(alias)).rejects.toMatchObject(refusal);
+    expect((await directory().find(key)).record.enabled, 'in a new process').toBe(true);
+  });
+
+  it('is read again when its key was gone in between', async () => {
+    const path = `${scope}key/${first}`;
+    const key = { kind: 'key', ...place, keyId: first } as const;
+    const earlier = Uint8Array.from((await store.get(path)) as Uint8Array);
+    const keys = directory();
+    await keys.change(key, ({ record }) => ({ ...record, enabled: false }));
+    await keys.find(key);
+    await replace(path, undefined);
+    await expect(keys.find(key)).rejects.toMatchObject({ name: 'NotFoundException' });
+    await replace(path, earlier);
+    expect((await keys.find(key)).record.enabled).toBe(true);
+  });
+
   it('is refused under another root key', async () => {
     rootKey = native.openRootKey(undefined);
     await expect(useAll()).rejects.toMatchObject(refusal);

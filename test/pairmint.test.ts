@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Pairmint, type RequestOptions } from '../lib/pairmint.ts';
+import { temporaryFolder } from './support/folders.ts';
+
+const KeyId = 'alias/pairmint/default';
+
+let kms: Pairmint;
+beforeEach(async () => {
+  const folder = temporaryFolder();
+  kms = await Pairmint.open({
+    store: `lmdb:${folder}/store`,
+    rootKey: { file: `${folder}/root.key` },
+  });
+});
+afterEach(() => kms.close());
+
+describe('closing', () => {
+  const requests = [
+    () => kms.createKey({}),
+    () => kms.describeKey({ KeyId }),
+    () => kms.listKeys({}),
+    () => kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'ECC_NIST_P256' }),
+    () => kms.encrypt({ KeyId, Plaintext: Buffer.from('x') }),
+  ];
+
+  it('waits for the requests under way, and leaves nothing behind that fails later', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => uncaught.push(error);
+    process.on('uncaughtException', note);
+    const started = Array.from({ length: 10 }, () => requests.map((start) => start())).flat();
+    let settled = 0;
+    for (const request of started) void request.then(() => settled++);
+    await kms.close();
+    expect(settled).toBe(50);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    process.off('uncaughtException', note);
+    expect(uncaught).toEqual([]);
+  });
+
+  it('waits for an aborted request too', async () => {
+    const request = { KeyId, KeyPairSpec: 'RSA_4096' } as const;
+    const controller = new AbortController();
+    const { signal: abortSignal } = controller;
+    let settled = false;
+    const minting = kms.generateDataKeyPair(request, { abortSignal }).finally(() => {
+      settled = true;
+    });
+    minting.catch(() => {});
+    setTimeout(() => controller.abort(), 5);
+    await kms.close();
+    expect(settled).toBe(true);
+  });
+
+  it('may be asked for twice, also at once', async () => {
+    await Promise.all([kms.close(), kms.close()]);
+    await kms.close();
+  });
+
+  it.each(requests.map((start, i) => [i, start] as const))(
+    'refuses request %i afterwards, and while it waits',
+    async (_i, start) => {
+      const closing = kms.close();
+      const refusal = { name: 'KMSInternalException', message: 'this Pairmint is closed' };
+      await expect(start()).rejects.toMatchObject(refusal);
+      await closing;
+      await expect(start()).rejects.toMatchObject(refusal);
+    },
+  );
+});
+
+describe('the options of a request', () => {
+  it.each([
+    ['null', null],
+    ['an abortSignal of null', { abortSignal: null }],
+    ['an object for a signal', { abortSignal: {} }],
+    ['a controller for a signal', { abortSignal: new AbortController() }],
+  ])('are refused where they are %s, before anything starts', async (_what, options) => {
+    const made = kms.createKey({}, options as unknown as RequestOptions);
+    await expect(made).rejects.toThrow(new TypeError('abortSignal must be an AbortSignal'));
+    expect((await kms.listKeys({})).Keys).toEqual([]);
+  });
+
+  it.each([undefined, {}, { abortSignal: undefined }])('may be %j', async (options) => {
+    await kms.createKey({}, options);
+  });
+});
+
+describe('two on one folder', () => {
+  it('see at once what the other one did, and outlive it', async () => {
+    const { url, rootKeyFile } = kms.describeStore();
+    const other = await Pairmint.open({ store: url, rootKey: { file: rootKeyFile as string } });
+    const { KeyMetadata } = await kms.createKey({});
+    const request = { KeyId: KeyMetadata?.KeyId as string };
+    await other.describeKey(request);
+    await kms.close();
+    await other.disableKey(request);
+    await other.close();
+  });
+});
