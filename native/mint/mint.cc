@@ -23,13 +23,8 @@ class RsaMinting final : public Minting {
       : modulus_bits_(modulus_bits), abort_(abort) {}
 
   Status Work(std::optional<KeyPair> *out) override {
-    // A search holds locked memory, of which thousands of requests that wait
-    // would use up what the system grants.
-    std::call_once(begun_, [this] {
-      search_ = std::make_unique<rsa::Search>(modulus_bits_, abort_);
-    });
     std::optional<rsa::Key> key;
-    PAIRMINT_RETURN_IF_ERROR(search_->Run(&key));
+    PAIRMINT_RETURN_IF_ERROR(TheSearch().Run(&key));
     if (!key) {
       return Status::Ok();
     }
@@ -42,9 +37,19 @@ class RsaMinting final : public Minting {
   [[nodiscard]] bool Shareable() const override { return true; }
 
  private:
+  // A search holds locked memory, of which thousands of requests that wait
+  // would use up what the system grants: it is made when the work begins.
+  rsa::Search &TheSearch() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (search_ == nullptr) {
+      search_ = std::make_unique<rsa::Search>(modulus_bits_, abort_);
+    }
+    return *search_;
+  }
+
   const int modulus_bits_;
   const AbortFlag &abort_;
-  std::once_flag begun_;
+  std::mutex mutex_;  // guards search_
   std::unique_ptr<rsa::Search> search_;
 };
 
