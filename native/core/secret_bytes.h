@@ -30,9 +30,6 @@ class SecretBytes {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] ByteSpan span() const { return {data_, size_}; }
   [[nodiscard]] MutableByteSpan mutable_span() { return {data_, size_}; }
-  [[nodiscard]] ByteSpan first(size_t count) const {
-    return span().first(count);
-  }
 
   // Makes the secret shorter and wipes what is cut off. For output whose exact
   // length is known only afterwards (DER).
