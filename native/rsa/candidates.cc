@@ -40,6 +40,8 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
     lane_divisors_ = &LaneDivisors::For(bits, rule);
   } else {
     portable_divisors_ = &PortableDivisors::For(bits, rule);
+    words_ = core::SecretBytes(kDrawLen * portable_divisors_->num_words() *
+                               sizeof(uint64_t));
   }
   survivors_.reserve(kDrawLen);
 }
@@ -49,7 +51,7 @@ Status Candidates::Next(int len, const core::AbortFlag &abort, Batch *out) {
     while (next_survivor_ == survivors_.size()) {
       PAIRMINT_RETURN_IF_ERROR(Draw());
       PAIRMINT_RETURN_IF_ERROR(portable_divisors_ != nullptr
-                                   ? DivideOneByOne(abort)
+                                   ? DivideByRows(abort)
                                    : DivideInLanes(abort));
     }
     const size_t index = survivors_[next_survivor_++];
@@ -115,17 +117,17 @@ Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
   return Status::Ok();
 }
 
-Status Candidates::DivideOneByOne(const core::AbortFlag &abort) {
+Status Candidates::DivideByRows(const core::AbortFlag &abort) {
+  const size_t num_words = portable_divisors_->num_words();
+  auto *words = reinterpret_cast<uint64_t *>(words_.data());
   for (size_t i = 0; i < kDrawLen; i++) {
-    if (abort.raised()) {
-      return Status(StatusCode::kAborted);
-    }
     Load(i, numbers_->words[0]);
-    if (portable_divisors_->Survives(numbers_->words[0])) {
-      survivors_.push_back(i);
-    }
+    std::copy_n(numbers_->words[0], num_words, words + i * num_words);
+    survivors_.push_back(i);
   }
-  return Status::Ok();
+  return portable_divisors_->Keep(words, abort, &survivors_)
+             ? Status::Ok()
+             : Status(StatusCode::kAborted);
 }
 
 }  // namespace pairmint::rsa

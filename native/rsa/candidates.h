@@ -43,7 +43,7 @@ class Candidates {
  private:
   core::Status Draw();
   core::Status DivideInLanes(const core::AbortFlag &abort);
-  core::Status DivideOneByOne(const core::AbortFlag &abort);
+  core::Status DivideByRows(const core::AbortFlag &abort);
   // Copies a candidate of the last draw into the words of a number.
   void Load(size_t index, uint64_t *words) const;
 
@@ -55,6 +55,7 @@ class Candidates {
   core::SecretBytes drawn_;
   core::SecretBytes workspace_;
   core::SecretBox<mont::Numbers> numbers_;
+  core::SecretBytes words_;  // of the last draw, for the portable divisors
   std::vector<size_t> survivors_;  // indices into the last draw
   size_t next_survivor_ = 0;
   uint64_t drawn_before_ = 0;  // candidates of earlier draws

@@ -1,7 +1,5 @@
 #include "rsa/divisors.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -230,15 +228,12 @@ class LaneBuilder {
 };
 
 #if defined(__SIZEOF_INT128__)
-// 56-bit digits and products of primes below 2^62: a sum of up to 74 products
-// stays below 2^125.
-constexpr int kDigitBits = 56;
-constexpr uint64_t kMaxModulus = uint64_t{1} << 62;
+// A sum of up to 64 products of a word and a residue stays below 2^127.
+constexpr uint64_t kMaxModulus = uint64_t{1} << 57;
 #else
-constexpr int kDigitBits = 32;
 constexpr uint64_t kMaxModulus = uint64_t{1} << 32;
 #endif
-constexpr size_t kMaxDigits = mont::kMaxBits / 32;
+constexpr int kWordBits = 64;
 
 }  // namespace
 
@@ -255,7 +250,8 @@ const PortableDivisors &PortableDivisors::For(int bits, ExponentRule rule) {
 }
 
 PortableDivisors::PortableDivisors(int bits, uint32_t bound, ExponentRule rule)
-    : num_digits_((static_cast<size_t>(bits) + kDigitBits - 1) / kDigitBits) {
+    : num_words_((static_cast<size_t>(bits) + 2 * kWordBits - 1) /
+                 (2 * kWordBits) * 2) {
   const std::vector<uint32_t> primes = OddPrimesBelow(bound);
   for (size_t at = 0; at < primes.size();) {
     const size_t count = NumFitting(primes, at, kMaxModulus);
@@ -281,22 +277,25 @@ void PortableDivisors::AddRow(uint64_t modulus, uint64_t offset,
   rows_.push_back({modulus, InverseMod2To64(modulus), offset,
                    primes_.size() - num_primes, num_primes});
   uint64_t power = 1;
-  for (size_t i = 0; i < num_digits_; i++) {
+  for (size_t i = 0; i < num_words_; i++) {
     powers_.push_back(power);
-    power = ShiftMod(power, kDigitBits, modulus);
+    power = ShiftMod(power, kWordBits, modulus);
   }
 }
 
 // A number that is zero modulo a prime of the row exactly when the candidate
 // (plus the row's offset) is.
 uint64_t PortableDivisors::Residue(const Row &row, const uint64_t *powers,
-                                   const uint64_t *digits) const {
+                                   const uint64_t *words) const {
 #if defined(__SIZEOF_INT128__)
   using Wide = unsigned __int128;
   Wide sum = row.offset;
-  for (size_t i = 0; i < num_digits_; i++) {
-    sum += Wide{digits[i]} * powers[i];
+  Wide odd_sum = 0;  // two chains of carries take less time than one
+  for (size_t i = 0; i < num_words_; i += 2) {
+    sum += Wide{words[i]} * powers[i];
+    odd_sum += Wide{words[i + 1]} * powers[i + 1];
   }
+  sum += odd_sum;
   // One step of Montgomery's reduction, kept positive by adding the modulus.
   const uint64_t quotient = static_cast<uint64_t>(sum) * row.inverse;
   const auto multiple =
@@ -305,37 +304,33 @@ uint64_t PortableDivisors::Residue(const Row &row, const uint64_t *powers,
 #else
   static_cast<void>(powers);
   uint64_t residue = 0;
-  for (size_t i = num_digits_; i-- > 0;) {
-    residue = (residue << kDigitBits | digits[i]) % row.modulus;
+  for (size_t i = num_words_; i-- > 0;) {
+    residue = (residue << 32 | words[i] >> 32) % row.modulus;
+    residue = (residue << 32 | (words[i] & 0xffffffff)) % row.modulus;
   }
   return residue + row.offset;
 #endif
 }
 
-bool PortableDivisors::Survives(const uint64_t *words) const {
-  std::array<uint64_t, kMaxDigits + 1> digits;
-  for (size_t i = 0; i < num_digits_; i++) {
-    const size_t at = kDigitBits * i;
-    const uint64_t high =
-        at % 64 == 0 ? 0 : words[at / 64 + 1] << (64 - at % 64);
-    digits[i] = (words[at / 64] >> (at % 64) | high) &
-                ((uint64_t{1} << kDigitBits) - 1);
-  }
-  bool survives = true;
+bool PortableDivisors::Keep(const uint64_t *words, const core::AbortFlag &abort,
+                            std::vector<size_t> *indices) const {
   const uint64_t *powers = powers_.data();
   for (const Row &row : rows_) {
-    const uint64_t residue = Residue(row, powers, digits.data());
-    powers += num_digits_;
-    for (size_t i = 0; i < row.num_primes; i++) {
-      const Prime &prime = primes_[row.first_prime + i];
-      survives &= residue * prime.inverse > prime.limit;
+    if (abort.raised()) {
+      return false;
     }
-    if (!survives) {
-      break;
-    }
+    std::erase_if(*indices, [&](size_t index) {
+      const uint64_t residue = Residue(row, powers, words + index * num_words_);
+      bool survives = true;
+      for (size_t i = 0; i < row.num_primes; i++) {
+        const Prime &prime = primes_[row.first_prime + i];
+        survives &= residue * prime.inverse > prime.limit;
+      }
+      return !survives;
+    });
+    powers += num_words_;
   }
-  OPENSSL_cleanse(digits.data(), sizeof digits);
-  return survives;
+  return true;
 }
 
 }  // namespace pairmint::rsa

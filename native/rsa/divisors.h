@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/abort_flag.h"
 #include "mont/mont.h"
 
 namespace pairmint::rsa {
@@ -34,7 +35,9 @@ struct LaneDivisors {
   static const LaneDivisors &For(int bits, ExponentRule rule);
 };
 
-// Trial division of one candidate after the other on every processor.
+// Trial division on every processor: one product of primes after the other,
+// each for all candidates that are left, as the tables are larger than the
+// caches.
 class PortableDivisors {
  public:
   // The tables for candidates of `bits` bits: made at the first call, kept.
@@ -42,9 +45,14 @@ class PortableDivisors {
 
   PortableDivisors(int bits, uint32_t bound, ExponentRule rule);
 
-  // Whether no prime below the bound divides the number. Time depends on the
-  // number only when one does: then the candidate is thrown away.
-  [[nodiscard]] bool Survives(const uint64_t *words) const;
+  // Words of a number, an even count.
+  [[nodiscard]] size_t num_words() const { return num_words_; }
+
+  // Removes the indices of all numbers that a prime below the bound divides;
+  // number i is at words[i * num_words()]. False soon after `abort` was raised.
+  // Time depends on a number only when it is removed and thrown away.
+  [[nodiscard]] bool Keep(const uint64_t *words, const core::AbortFlag &abort,
+                          std::vector<size_t> *indices) const;
 
  private:
   struct Row {
@@ -60,12 +68,12 @@ class PortableDivisors {
   };
   void AddRow(uint64_t modulus, uint64_t offset, size_t num_primes);
   [[nodiscard]] uint64_t Residue(const Row &row, const uint64_t *powers,
-                                 const uint64_t *digits) const;
+                                 const uint64_t *words) const;
 
-  size_t num_digits_;
+  size_t num_words_;
   std::vector<Row> rows_;
   std::vector<Prime> primes_;
-  std::vector<uint64_t> powers_;  // num_digits_ a row
+  std::vector<uint64_t> powers_;  // 2^(64 i) mod a row's modulus
 };
 
 }  // namespace pairmint::rsa

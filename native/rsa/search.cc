@@ -127,11 +127,21 @@ Status Search::Run(std::optional<Key> *out) {
   }
   Worker worker(*this);
   while (true) {
+    bool finishing = false;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (phase_ != Phase::kSearching) {
+      finishing = phase_ == Phase::kFinishing;
+      if (phase_ == Phase::kDone ||
+          (finishing && building_ != Building::kNotBegun)) {
         return status_;
       }
+    }
+    if (finishing) {
+      const Status built = Build(out);
+      if (!built.ok() || out->has_value()) {
+        return built;
+      }
+      continue;
     }
     if (abort_.raised()) {
       return Fail(Status(StatusCode::kAborted));
@@ -200,6 +210,9 @@ Search::Outcome Search::Deposit(const Batch &batch, const Verdicts &verdicts,
     num_found_++;
     if (num_found_ == 2) {
       phase_ = Phase::kFinishing;
+      finding_++;
+      verified_ = false;
+      building_ = Building::kNotBegun;
       return Outcome::kFinish;
     }
     num_candidates_ = 0;
@@ -210,7 +223,64 @@ Search::Outcome Search::Deposit(const Batch &batch, const Verdicts &verdicts,
 Status Search::Finish(const Kernel &kernel, std::optional<Key> *out) {
   bool accepted = false;
   PAIRMINT_RETURN_IF_ERROR(Verify(kernel, &accepted));
-  return accepted ? Assemble(out) : Status::Ok();
+  if (!accepted) {
+    return Status::Ok();
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    verified_ = true;
+    if (building_ != Building::kNotBegun) {
+      return Conclude(out);
+    }
+  }
+  return Build(out);
+}
+
+Status Search::Build(std::optional<Key> *out) {
+  BignumPtr p, q;
+  uint64_t finding = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (phase_ != Phase::kFinishing || building_ != Building::kNotBegun) {
+      return Status::Ok();
+    }
+    building_ = Building::kUnderWay;
+    finding = finding_;
+    p = ToBignum(found_->words[0]);
+    q = ToBignum(found_->words[1]);
+  }
+  Draft draft;
+  draft.status = Assemble(p.get(), q.get(), &draft.verdict, &draft.key);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (phase_ != Phase::kFinishing || finding != finding_) {
+    return Status::Ok();
+  }
+  building_ = Building::kEnded;
+  draft_ = std::move(draft);
+  return Conclude(out);
+}
+
+Status Search::Conclude(std::optional<Key> *out) {
+  if (phase_ != Phase::kFinishing || !verified_ ||
+      building_ != Building::kEnded) {
+    return Status::Ok();
+  }
+  if (!draft_.status.ok()) {
+    return FailLocked(draft_.status);
+  }
+  switch (draft_.verdict) {
+    case PairVerdict::kAccepted:
+      phase_ = Phase::kDone;
+      *out = std::move(draft_.key);
+      break;
+    case PairVerdict::kRefusedQ:
+      DropLocked(1);
+      break;
+    case PairVerdict::kRefusedBoth:
+      StartAgainLocked();
+      break;
+  }
+  return Status::Ok();
 }
 
 // Steps 4.6 and 5.7: B.3.1 with the rounds of Table B.1. As many as fit into
@@ -273,44 +343,32 @@ Status Search::SettleDispute(const Kernel &kernel, int which) {
   return Status::Ok();
 }
 
-Status Search::Assemble(std::optional<Key> *out) {
-  const BignumPtr p = ToBignum(found_->words[0]);
-  const BignumPtr q = ToBignum(found_->words[1]);
+Status Search::Assemble(const BIGNUM *p, const BIGNUM *q, PairVerdict *verdict,
+                        Key *out) const {
   const BignumPtr e(BN_new());
   if (p == nullptr || q == nullptr || e == nullptr ||
       BN_set_word(e.get(), kPublicExponent) != 1) {
     return OutOfMemory();
   }
-  if (options_.det_keygen_rules && (!CoprimeToExponent(p.get(), e.get()) ||
-                                    !CoprimeToExponent(q.get(), e.get()) ||
-                                    !SmallCommonFactor(p.get(), q.get()))) {
-    StartAgain();
+  if (options_.det_keygen_rules &&
+      (!CoprimeToExponent(p, e.get()) || !CoprimeToExponent(q, e.get()) ||
+       !SmallCommonFactor(p, q))) {
+    *verdict = PairVerdict::kRefusedBoth;
     return Status::Ok();
   }
-  Key key;
-  PairVerdict verdict;
-  PAIRMINT_RETURN_IF_ERROR(
-      AssembleKey(p.get(), q.get(), modulus_bits_, &verdict, &key));
-  if (verdict == PairVerdict::kRefusedQ) {
-    Drop(1);
+  PAIRMINT_RETURN_IF_ERROR(AssembleKey(p, q, modulus_bits_, verdict, out));
+  if (*verdict != PairVerdict::kAccepted) {
     return Status::Ok();
   }
-  if (verdict == PairVerdict::kRefusedBoth) {
-    StartAgain();
-    return Status::Ok();
-  }
-  if (abort_.raised()) {
-    return Status(StatusCode::kAborted);
-  }
-  PAIRMINT_RETURN_IF_ERROR(PairwiseTest(key));
-  const std::lock_guard<std::mutex> lock(mutex_);
-  phase_ = Phase::kDone;
-  *out = std::move(key);
-  return Status::Ok();
+  return abort_.raised() ? Status(StatusCode::kAborted) : PairwiseTest(*out);
 }
 
 void Search::Drop(int which) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  DropLocked(which);
+}
+
+void Search::DropLocked(int which) {
   if (which == 0) {
     std::copy_n(found_->words[1], mont::kWords, found_->words[0]);
     // q takes p's place, and the count for the next q begins after it.
@@ -335,6 +393,10 @@ void Search::StartAgainLocked() {
 
 Status Search::Fail(const Status &status) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  return FailLocked(status);
+}
+
+Status Search::FailLocked(const Status &status) {
   if (phase_ != Phase::kDone) {
     phase_ = Phase::kDone;
     status_ = status;

@@ -9,6 +9,7 @@
 #include "core/secret_box.h"
 #include "core/status.h"
 #include "mont/mont.h"
+#include "rsa/assemble.h"
 #include "rsa/candidates.h"
 #include "rsa/key.h"
 
@@ -75,21 +76,36 @@ class Search {
   // worker has to see to them; kRestarted: a candidate limit was exceeded.
   Outcome Deposit(const Batch &batch, const mont::Verdicts &verdicts, int *lane,
                   uint64_t *counted);
-  // The finisher's work on found_; *out stays empty when the search must go on.
+  // What Build made of found_.
+  struct Draft {
+    core::Status status;
+    PairVerdict verdict = PairVerdict::kRefusedBoth;
+    Key key;
+  };
+  enum class Building { kNotBegun, kUnderWay, kEnded };
+
+  // The work on found_, of which one thread verifies the primes, while another
+  // one builds and tests the key, or the same one afterwards. *out stays empty
+  // when the search must go on, and when the other thread has more to do.
   core::Status Finish(const mont::Kernel &kernel, std::optional<Key> *out);
+  core::Status Build(std::optional<Key> *out);
+  // With the lock: gives the key, if the primes are verified and it is built.
+  core::Status Conclude(std::optional<Key> *out);
   core::Status Verify(const mont::Kernel &kernel, bool *accepted);
   core::Status VerifyInLanes(const mont::Kernel &kernel, int rounds,
                              bool *accepted);
   core::Status VerifyInOpenSsl(const mont::Kernel &kernel, int rounds,
                                bool *accepted);
   core::Status SettleDispute(const mont::Kernel &kernel, int which);
-  core::Status Assemble(std::optional<Key> *out);
-  // The finisher gives up the prime `which`, or the whole key, and the search
-  // goes on.
+  core::Status Assemble(const BIGNUM *p, const BIGNUM *q, PairVerdict *verdict,
+                        Key *out) const;
+  // Gives up the prime `which`, or the whole key, and the search goes on.
   void Drop(int which);
+  void DropLocked(int which);
   void StartAgain();
   void StartAgainLocked();
   core::Status Fail(const core::Status &status);
+  core::Status FailLocked(const core::Status &status);
 
   const int modulus_bits_;
   const int prime_bits_;
@@ -102,9 +118,15 @@ class Search {
   int num_found_ = 0;
   // Candidates since the key was begun (p) or since p was found (q).
   uint64_t num_candidates_ = 0;
-  // The first num_found_ lanes: what passed the filter. Written by the finisher
-  // without the lock, because nobody else touches it then.
+  // The first num_found_ lanes: what passed the filter. Who verifies it reads
+  // it without the lock, because nobody writes to it then.
   core::SecretBox<mont::Numbers> found_;
+  // Counts the times that two primes were found: what is built of primes that
+  // were refused in the meantime is thrown away.
+  uint64_t finding_ = 0;
+  bool verified_ = false;
+  Building building_ = Building::kNotBegun;
+  Draft draft_;
 };
 
 }  // namespace pairmint::rsa

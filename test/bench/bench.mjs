@@ -1,6 +1,6 @@
 // `npm run bench`: pairmint beside node:crypto doing the same job, in one run on one machine.
 //
-//   npm run bench                      a table, some minutes
+//   npm run bench                      a table, about twelve minutes
 //   npm run bench -- --quick           a tenth of the pairs: for a look, not for a claim
 //   npm run bench -- --json FILE       all figures for machines
 //   npm run bench -- --svg FILE        the chart of the README
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Pairmint } from '../../dist/index.js';
 import { chart, milliseconds } from './chart.mjs';
-import { standardError } from './statistics.mjs';
+import { mean, ratioOf, standardError, sum } from './statistics.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -23,67 +23,136 @@ const { values: options } = parseArgs({
   },
 });
 
-// Pairs by us and by node:crypto. RSA times vary like a geometric distribution: the error of a mean
-// of n is about 0.7 / sqrt(n) of it.
-const counts = {
-  RSA_4096: [400, 40],
-  RSA_3072: [600, 80],
-  RSA_2048: [1500, 200],
-  ECC_NIST_P256: [4000, 2000],
-  ECC_NIST_P384: [1500, 1000],
-  ECC_NIST_P521: [800, 500],
-  ECC_SECG_P256K1: [2000, 1500],
-  SM2: [2000, 1500],
-  ECC_NIST_EDWARDS25519: [4000, 2000],
+// Every side of a spec makes a block of pairs in each round, one side after the other, so that
+// whatever else the machine does, or its host, meets all of them alike.
+const rounds = options.quick ? 4 : 30;
+// The sides with all cores take part in every fifth round only, with larger blocks, because a block
+// ends with idle cores.
+const isWide = (round) => round % (options.quick ? 2 : 5) === 0;
+
+// Pairs of a block. RSA times vary like a geometric distribution: the error of a mean of n is about
+// 0.6 / sqrt(n) of it.
+const blocks = {
+  RSA_4096: { pairmint: 13, openssl: 4, 'node:crypto': 3 },
+  RSA_3072: { pairmint: 20, openssl: 6, 'node:crypto': 3 },
+  RSA_2048: { pairmint: 40, openssl: 8, 'node:crypto': 5 },
+  ECC_NIST_P256: { pairmint: 600, 'node:crypto': 150 },
+  ECC_NIST_P384: { pairmint: 40, 'node:crypto': 40 },
+  ECC_NIST_P521: { pairmint: 30, 'node:crypto': 30 },
+  ECC_SECG_P256K1: { pairmint: 50, 'node:crypto': 50 },
+  SM2: { pairmint: 50, 'node:crypto': 50 },
+  ECC_NIST_EDWARDS25519: { pairmint: 400, 'node:crypto': 150 },
 };
 
-const wanted = options.only?.split(',') ?? Object.keys(counts);
-const scaled = (count) => Math.max(5, Math.round(count / (options.quick ? 10 : 1)));
+const wanted = options.only?.split(',') ?? Object.keys(blocks);
 
-function child(script, argument, env = {}) {
+function start(script, argument, env = {}) {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  const started = fork(file, [argument], { env: { ...process.env, ...env } });
+  return fork(file, [argument], { env: { ...process.env, ...env } });
+}
+
+function answerOf(child) {
   return new Promise((done, failed) => {
-    started.once('message', done);
-    started.once('exit', (code) => code !== 0 && failed(new Error(`${script} ended with ${code}`)));
+    const ended = (code) => failed(new Error(`a process of the benchmark ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (message) => {
+      child.off('exit', ended);
+      done(message);
+    });
   });
 }
 
-async function cell(side, spec, threads, count, env) {
-  const { samples, ...means } = await child(
-    './cell.mjs',
-    JSON.stringify({ side, spec, threads, count: scaled(count) }),
-    env,
+async function openSide(side, spec, threads) {
+  const [makers, env] = side === 'openssl' ? ['pairmint', { PAIRMINT_KERNEL: 'openssl' }] : [side];
+  const argument = JSON.stringify({ side: makers, spec, threads });
+  const child = start('./cell.mjs', argument, env);
+  await answerOf(child);
+  return { side, threads, child, turns: new Map() };
+}
+
+async function takeTurn({ child, turns }, round, pairs) {
+  child.send(pairs);
+  const { cpu, wall } = await answerOf(child);
+  turns.set(round, { pairs, cpu: cpu / pairs, wall: wall / pairs });
+}
+
+/** What a side's pairs took: means, the standard error of the CPU time, and all of its turns. */
+function summary({ turns }) {
+  const all = [...turns.values()];
+  const cpu = all.map((turn) => turn.cpu);
+  return {
+    count: sum(all.map(({ pairs }) => pairs)),
+    cpu: mean(cpu),
+    error: standardError(cpu),
+    wall: mean(all.map(({ wall }) => wall)),
+    turns: all,
+  };
+}
+
+/** How many times `measure` of `above` is that of `below`, in the rounds in which both took part. */
+function compare(above, below, measure) {
+  const shared = [...above.turns.keys()].filter((round) => below.turns.has(round));
+  return ratioOf(
+    ...[above, below].map(({ turns }) => shared.map((round) => turns.get(round)[measure])),
   );
-  return { ...means, error: samples.length > 1 ? standardError(samples) : undefined };
 }
 
-async function row(spec, threads, env = {}) {
-  const [ourCount, theirCount] = counts[spec];
-  const ours = await cell('pairmint', spec, threads, ourCount, env);
-  const theirs = await cell('node:crypto', spec, threads, theirCount);
-  return { spec, threads, ours, theirs, ratio: theirs.cpu / ours.cpu };
+/** All sides of a spec against each other: the rows of the table, and what all cores gain. */
+async function contest(spec, threads) {
+  const names = Object.keys(blocks[spec]).filter((side) => side !== kernel);
+  const narrow = await Promise.all(names.map((side) => openSide(side, spec, 1)));
+  const wide =
+    threads > 1
+      ? await Promise.all(
+          names.filter((side) => side !== 'openssl').map((side) => openSide(side, spec, threads)),
+        )
+      : [];
+  for (let round = 0; round < rounds; round++) {
+    for (const side of narrow) await takeTurn(side, round, blocks[spec][side.side]);
+    for (const side of isWide(round) ? wide : []) {
+      await takeTurn(side, round, blocks[spec][side.side] * threads);
+    }
+  }
+  const sides = [...narrow, ...wide];
+  for (const { child } of sides) child.kill();
+  const rows = sides
+    .filter(({ side }) => side !== 'node:crypto')
+    .map((ours) => {
+      const theirs = sides.find(
+        ({ side, threads: others }) => side === 'node:crypto' && others === ours.threads,
+      );
+      return {
+        spec,
+        side: ours.side,
+        threads: ours.threads,
+        ours: summary(ours),
+        theirs: summary(theirs),
+        ...compare(theirs, ours, 'cpu'),
+      };
+    });
+  return { spec, rows, gain: wide.length > 0 ? compare(narrow[0], wide[0], 'wall') : undefined };
 }
 
-const withError = ({ cpu, error }) =>
-  error === undefined ? milliseconds(cpu) : `${milliseconds(cpu)} ± ${milliseconds(error)}`;
+const withError = ({ cpu, error }) => `${milliseconds(cpu)} ± ${milliseconds(error)}`;
+const times = ({ ratio, error }) => `${ratio.toFixed(2)}x ± ${error.toFixed(2)}`;
 
 function print(cells) {
-  const widths = [24, 22, 10, 7, 22, 10, 7];
-  const line = cells.map((text, i) => (i === 0 ? text.padEnd(24) : text.padStart(widths[i] ?? 8)));
+  const widths = [33, 20, 9, 7, 20, 9, 7, 16];
+  const line = cells.map((text, i) => (i === 0 ? text.padEnd(33) : text.padStart(widths[i])));
   process.stdout.write(`${line.join('')}\n`);
 }
 
-function printRow(label, { ours, theirs, ratio }) {
+function printRow({ spec, side, threads, ours, theirs, ...ratio }) {
+  const how = side === 'openssl' ? 'kernel openssl' : `${threads} thread${threads > 1 ? 's' : ''}`;
   print([
-    label,
+    `${spec}, ${how}`,
     withError(ours),
     milliseconds(ours.wall),
     String(ours.count),
     withError(theirs),
     milliseconds(theirs.wall),
     String(theirs.count),
-    `${ratio.toFixed(1)}x`,
+    times(ratio),
   ]);
 }
 
@@ -91,40 +160,28 @@ const kms = await Pairmint.open({ store: 'memory:' });
 const { kernel, openssl, node, cpu, threads } = kms.capabilities();
 await kms.close();
 const machine = `${cpu}, ${threads} cores, kernel ${kernel}, Node ${node}, OpenSSL ${openssl}, ${os.type()} ${os.release()}`;
-process.stdout.write(`${machine}\n\nCPU and wall time per sealed pair, mean ± standard error\n`);
-print(['', 'pairmint CPU', 'wall', 'pairs', 'node:crypto CPU', 'wall', 'pairs', 'CPU']);
+process.stdout.write(
+  `${machine}\n\nCPU and wall time per sealed pair, eight requests a thread under way; mean ± standard error\n`,
+);
+print(['', 'pairmint CPU', 'wall', 'pairs', 'node:crypto CPU', 'wall', 'pairs', 'CPU ratio']);
 
-const oneThread = [];
+const contests = [];
 for (const spec of wanted) {
-  oneThread.push(await row(spec, 1));
-  printRow(`${spec}, 1 thread`, oneThread.at(-1));
+  contests.push(await contest(spec, threads));
+  for (const row of contests.at(-1).rows) printRow(row);
 }
-const fallback = [];
-for (const spec of wanted.filter((name) => name.startsWith('RSA') && kernel !== 'openssl')) {
-  const ours = await cell('pairmint', spec, 1, counts[spec][0] / 4, { PAIRMINT_KERNEL: 'openssl' });
-  const { theirs } = oneThread.find((other) => other.spec === spec);
-  fallback.push({ spec, ours, theirs, ratio: theirs.cpu / ours.cpu });
-  printRow(`${spec}, openssl`, fallback.at(-1));
-}
-const allCores = [];
-for (const spec of wanted.filter(() => threads > 1)) {
-  allCores.push(await row(spec, threads));
-  printRow(`${spec}, ${threads} threads`, allCores.at(-1));
-}
-
-const gains = allCores.map(({ spec, ours }) => {
-  const one = oneThread.find((other) => other.spec === spec);
-  return `${spec} ${(one.ours.wall / ours.wall).toFixed(2)}x`;
-});
+const gains = contests
+  .filter(({ gain }) => gain !== undefined)
+  .map(({ spec, gain }) => `${spec} ${times(gain)}`);
 process.stdout.write(`\nAll cores against one thread, pairs in a time: ${gains.join(', ')}\n`);
 
-const fixed = await child('./fixed-candidates.mjs', String(scaled(60)));
-for (const { bits, cpu: time, error, rounds } of fixed) {
+const fixed = await answerOf(start('./fixed-candidates.mjs', options.quick ? '6' : '60'));
+for (const { bits, cpu: time, error, rounds: runs } of fixed) {
   process.stdout.write(
-    `RSA_${bits} from a fixed list of candidates, 1 thread: ${milliseconds(time)} ± ${milliseconds(error)} CPU, ${rounds} runs\n`,
+    `RSA_${bits} from a fixed list of candidates, 1 thread: ${milliseconds(time)} ± ${milliseconds(error)} CPU, ${runs} runs\n`,
   );
 }
-const feel = await child('./responsiveness.mjs');
+const feel = await answerOf(start('./responsiveness.mjs'));
 process.stdout.write(
   `One RSA_4096 request on all cores: median ${milliseconds(feel.loneMedian)}, p90 ${milliseconds(feel.loneP90)} of ${feel.loneCount}; first of the process ${milliseconds(feel.firstRequest)}\n` +
     `While RSA_4096 pairs are minted on all cores: event loop delay p99 ${milliseconds(feel.loopDelayP99)}, readFile p99 ${milliseconds(feel.readFileP99)} of ${feel.readCount}\n` +
@@ -132,7 +189,10 @@ process.stdout.write(
 );
 
 if (options.json !== undefined) {
-  const all = { machine, quick: options.quick, oneThread, fallback, allCores, fixed, feel };
+  const all = { machine, quick: options.quick, contests, fixed, feel };
   writeFileSync(options.json, `${JSON.stringify(all, undefined, 2)}\n`);
 }
-if (options.svg !== undefined) writeFileSync(options.svg, chart(oneThread, machine));
+if (options.svg !== undefined) {
+  const oneThread = contests.map(({ rows }) => rows[0]);
+  writeFileSync(options.svg, chart(oneThread, machine));
+}

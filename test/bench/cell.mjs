@@ -1,9 +1,10 @@
-// One cell of the benchmark, in a process of its own: makes pairs in one way and sends what it took.
-// Argument: JSON { side, spec, threads, count }. Times are milliseconds.
+// One side of the benchmark, in a process of its own, so that its threads, its garbage collector and
+// its kernel are its own: makes a block of pairs whenever it is asked to, and tells what that took.
+// Argument: JSON { side, spec, threads }. Times are milliseconds.
 import crypto from 'node:crypto';
 import { promisify } from 'node:util';
 
-const { side, spec, threads, count } = JSON.parse(process.argv[2]);
+const { side, spec, threads } = JSON.parse(process.argv[2]);
 process.env.PAIRMINT_THREADS = String(threads);
 
 const sides = {
@@ -59,35 +60,24 @@ function cpuNow() {
   return (user + system) / 1000;
 }
 
-/** One after another; CPU time of each. */
-async function inSequence(make) {
-  const samples = [];
-  for (let i = 0; i < count; i++) {
-    const cpu = cpuNow();
-    await make();
-    samples.push(cpuNow() - cpu);
-  }
-  return samples;
-}
-
 /** Eight requests for each thread under way at any time. */
-async function atOnce(make) {
-  let left = count;
+async function makeBlock(make, pairs) {
+  let left = pairs;
   await Promise.all(
     Array.from({ length: 8 * threads }, async () => {
       while (left-- > 0) await make();
     }),
   );
-  return [];
 }
 
 const make = await sides[side]();
-// Pairs on curves are so quick that an optimised request path shows.
-const warmUp = spec.startsWith('RSA') ? 3 : Math.min(1000, count);
-for (let i = 0; i < warmUp; i++) await make();
-const [wall, cpu] = [performance.now(), cpuNow()];
-const samples = await (threads === 1 ? inSequence(make) : atOnce(make));
-process.send(
-  { samples, wall: (performance.now() - wall) / count, cpu: (cpuNow() - cpu) / count, count },
-  () => process.exit(0),
-);
+// Pairs on curves are so quick that an optimised request path shows: two seconds of them first.
+const warm = performance.now() + 2000;
+do await make();
+while (performance.now() < warm);
+process.on('message', async (pairs) => {
+  const [wall, cpu] = [performance.now(), cpuNow()];
+  await makeBlock(make, pairs);
+  process.send({ wall: performance.now() - wall, cpu: cpuNow() - cpu });
+});
+process.send('ready');

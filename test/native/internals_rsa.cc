@@ -210,8 +210,10 @@ Napi::Value Survives(const Napi::CallbackInfo &info) {
       }
       survives = verdicts.lanes[lane] != 0;
     } else {
-      survives =
-          rsa::PortableDivisors::For(bits, rule).Survives(n->words[lane]);
+      std::vector<size_t> alive = {0};
+      survives = rsa::PortableDivisors::For(bits, rule)
+                     .Keep(n->words[lane], AbortFlag(), &alive) &&
+                 !alive.empty();
     }
     out[i] = Napi::Boolean::New(info.Env(), survives);
   }
