@@ -5,6 +5,7 @@
 #include "addon/functions.h"
 #include "core/secret_bytes.h"
 #include "crew/crew.h"
+#include "keys/newer.h"
 #include "mont/dispatch.h"
 
 namespace pairmint::addon {
@@ -24,6 +25,8 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
   out.Set("kernels", kernels);
   out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
   out.Set("lockedMemory", core::LockedMemory());
+  out.Set("mlDsa", keys::HasMlDsa());
+  out.Set("ed25519ph", keys::FindEd25519Ph() != nullptr);
   return out;
 }
 
@@ -48,11 +51,25 @@ constexpr Export kExports[] = {
     {"openKeyMaterial", OpenKeyMaterial},
     {"stateMac", StateMac},
     {"generateDataKeyPair", GenerateDataKeyPair},
+    {"generateDataKeyPairs", GenerateDataKeyPairs},
     {"generateDataKey", GenerateDataKey},
     {"generateRandom", GenerateRandom},
     {"encrypt", Encrypt},
     {"decrypt", Decrypt},
     {"reEncrypt", ReEncrypt},
+    {"createPrivateKeyMaterial", CreatePrivateKeyMaterial},
+    {"sign", Sign},
+    {"verify", Verify},
+    {"generateMac", GenerateMac},
+    {"verifyMac", VerifyMac},
+    {"deriveSharedSecret", DeriveSharedSecret},
+    {"encryptWithPublicKey", EncryptWithPublicKey},
+    {"decryptWithPrivateKey", DecryptWithPrivateKey},
+    {"reEncryptAcross", ReEncryptAcross},
+    {"createImportToken", CreateImportToken},
+    {"openImportToken", OpenImportToken},
+    {"importKeyMaterial", ImportKeyMaterial},
+    {"importPlainKeyMaterial", ImportPlainKeyMaterial},
 };
 
 }  // namespace

@@ -18,11 +18,27 @@ Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info);
 Napi::Value StateMac(const Napi::CallbackInfo &info);
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info);
+Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info);
 Napi::Value GenerateDataKey(const Napi::CallbackInfo &info);
 Napi::Value GenerateRandom(const Napi::CallbackInfo &info);
 Napi::Value Encrypt(const Napi::CallbackInfo &info);
 Napi::Value Decrypt(const Napi::CallbackInfo &info);
 Napi::Value ReEncrypt(const Napi::CallbackInfo &info);
+
+Napi::Value CreatePrivateKeyMaterial(const Napi::CallbackInfo &info);
+Napi::Value Sign(const Napi::CallbackInfo &info);
+Napi::Value Verify(const Napi::CallbackInfo &info);
+Napi::Value GenerateMac(const Napi::CallbackInfo &info);
+Napi::Value VerifyMac(const Napi::CallbackInfo &info);
+Napi::Value DeriveSharedSecret(const Napi::CallbackInfo &info);
+Napi::Value EncryptWithPublicKey(const Napi::CallbackInfo &info);
+Napi::Value DecryptWithPrivateKey(const Napi::CallbackInfo &info);
+Napi::Value ReEncryptAcross(const Napi::CallbackInfo &info);
+
+Napi::Value CreateImportToken(const Napi::CallbackInfo &info);
+Napi::Value OpenImportToken(const Napi::CallbackInfo &info);
+Napi::Value ImportKeyMaterial(const Napi::CallbackInfo &info);
+Napi::Value ImportPlainKeyMaterial(const Napi::CallbackInfo &info);
 
 }  // namespace pairmint::addon
 

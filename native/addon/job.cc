@@ -18,6 +18,10 @@ const char *CodeName(StatusCode code) {
       return "INVALID_CIPHERTEXT";
     case StatusCode::kInvalidRecord:
       return "INVALID_RECORD";
+    case StatusCode::kInvalidToken:
+      return "INVALID_TOKEN";
+    case StatusCode::kInvalidKeyMaterial:
+      return "INVALID_KEY_MATERIAL";
     case StatusCode::kRootKeyMissing:
       return "ROOT_KEY_MISSING";
     case StatusCode::kRootKeyRefused:
@@ -26,6 +30,8 @@ const char *CodeName(StatusCode code) {
       return "IO";
     case StatusCode::kEntropy:
       return "ENTROPY";
+    case StatusCode::kUnsupported:
+      return "UNSUPPORTED";
     case StatusCode::kAborted:
       return "ABORTED";
     case StatusCode::kInternal:

@@ -24,6 +24,13 @@ class Job {
 // Runs the job; throws a JavaScript error on failure.
 Napi::Value RunHere(Napi::Env env, Job &job);
 
+// The same for a function of (args) that is a job of type T.
+template <typename T>
+Napi::Value Here(const Napi::CallbackInfo &info) {
+  T job(info[0]);
+  return RunHere(info.Env(), job);
+}
+
 // The error that `status` becomes in JavaScript: an Error whose `code` is the
 // status code's name. Empty while the environment is torn down.
 Napi::Value ToError(Napi::Env env, const core::Status &status);

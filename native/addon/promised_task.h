@@ -58,6 +58,12 @@ class PromisedTask : public crew::Task,
 Napi::Value Start(std::shared_ptr<PromisedTask> task,
                   const Napi::Value &on_start);
 
+// The same for a function of (args, onStart) that is a task of type T.
+template <typename T>
+Napi::Value ByCrew(const Napi::CallbackInfo &info) {
+  return Start(std::make_shared<T>(info.Env(), info[0]), info[1]);
+}
+
 }  // namespace pairmint::addon
 
 #endif  // NATIVE_ADDON_PROMISED_TASK_H_

@@ -2,10 +2,12 @@
 // JavaScript holds a handle.
 #include "addon/functions.h"
 #include "addon/job.h"
+#include "addon/materials.h"
 #include "addon/values.h"
 #include "core/random.h"
 #include "envelope/record.h"
 #include "envelope/root_key.h"
+#include "keys/spec.h"
 
 namespace pairmint::addon {
 namespace {
@@ -17,6 +19,20 @@ using envelope::KeyMaterial;
 
 Status NotAHandle() {
   return Status(StatusCode::kInvalidArgument, "this is no root key");
+}
+
+// Draws a secret of `len` bytes, as some spec has it, and makes its record.
+Status DrawMaterial(const SecretBytes &root_key, const envelope::KeyId &key_id,
+                    core::ByteSpan attributes, size_t len,
+                    envelope::Record *out) {
+  if (!keys::IsSecretLength(len)) {
+    return Status(StatusCode::kInvalidArgument,
+                  "no KMS key has a secret of this length");
+  }
+  SecretBytes secret(len);
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(secret.mutable_span()));
+  return envelope::CreateRecord(root_key.span(), envelope::SecretKind::kBytes,
+                                key_id, attributes, secret.span(), out);
 }
 
 }  // namespace
@@ -61,15 +77,13 @@ Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
     return Throw(info.Env(), NotAHandle());
   }
   envelope::Record record;
-  const Status status = envelope::CreateRecord(
-      root_key->span(), ArrayOf<envelope::kKeyIdLen>(info[1]), BytesOf(info[2]),
-      &record);
+  const Status status =
+      DrawMaterial(*root_key, ArrayOf<envelope::kKeyIdLen>(info[1]),
+                   BytesOf(info[2]), NumberOf(info[3]), &record);
   if (!status.ok()) {
     return Throw(info.Env(), status);
   }
-  return ToObject(info.Env(),
-                  {{"header", ToUint8Array(info.Env(), record.header)},
-                   {"wrapped", ToUint8Array(info.Env(), record.wrapped)}});
+  return ToMaterialRecord(info.Env(), record);
 }
 
 Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
@@ -82,6 +96,9 @@ Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
                                              BytesOf(info[2]), material.get());
   if (!status.ok()) {
     return Throw(info.Env(), status);
+  }
+  if (material->kind == envelope::SecretKind::kWrappingKey) {
+    return Throw(info.Env(), Status(StatusCode::kInvalidRecord));
   }
   return ToHandle<KeyMaterial>(info.Env(), std::move(material));
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/bytes.h"
 #include "core/secret_bytes.h"
@@ -85,6 +86,14 @@ inline Napi::Value Member(const Napi::Value &object, const char *name) {
   return {object.Env(), member};
 }
 
+inline Napi::Value ToBoolean(Napi::Env env, bool flag) {
+  napi_value boolean = nullptr;
+  if (napi_get_boolean(env, flag, &boolean) != napi_ok) {
+    return {};
+  }
+  return {env, boolean};
+}
+
 inline Napi::Value ToUint8Array(Napi::Env env, core::ByteSpan bytes) {
   void *data = nullptr;
   napi_value buffer = nullptr;
@@ -112,6 +121,21 @@ inline Napi::Value ToObject(
     }
   }
   return {env, object};
+}
+
+inline Napi::Value ToArray(Napi::Env env,
+                           const std::vector<Napi::Value> &elements) {
+  napi_value array = nullptr;
+  if (napi_create_array_with_length(env, elements.size(), &array) != napi_ok) {
+    return {};
+  }
+  for (uint32_t i = 0; i < elements.size(); i++) {
+    if (elements[i].IsEmpty() ||
+        napi_set_element(env, array, i, elements[i]) != napi_ok) {
+      return {};
+    }
+  }
+  return {env, array};
 }
 
 // A handle is a native object that JavaScript can hold and pass back but not

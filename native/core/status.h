@@ -14,11 +14,17 @@ enum class StatusCode {
   kInvalidCiphertext,
   // A wrapped record that does not unwrap under this root key.
   kInvalidRecord,
+  // An import token that is not one of ours for this key.
+  kInvalidToken,
+  // What was brought for import is no key of the kind that the KMS key needs.
+  kInvalidKeyMaterial,
   kRootKeyMissing,
   kRootKeyRefused,
   kIo,
   // The random number generator failed; nothing was produced.
   kEntropy,
+  // The OpenSSL inside this Node lacks the algorithm.
+  kUnsupported,
   // The request was abandoned by its caller.
   kAborted,
   kInternal,

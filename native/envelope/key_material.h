@@ -11,16 +11,25 @@ namespace pairmint::envelope {
 
 constexpr size_t kKeyIdLen = 16;
 constexpr size_t kMaterialIdLen = 32;
+// Bytes of a secret that seals.
 constexpr size_t kMaterialLen = 32;
 
 using KeyId = std::array<uint8_t, kKeyIdLen>;
 using MaterialId = std::array<uint8_t, kMaterialIdLen>;
+
+// What a secret is. The values are the letters that records have for them.
+enum class SecretKind : uint8_t {
+  kBytes = 'S',        // of AES-256 and HMAC
+  kPrivateKey = 'A',   // of an asymmetric KMS key: PrivateKeyInfo, DER
+  kWrappingKey = 'I',  // of an import token: PrivateKeyInfo, DER
+};
 
 // KeyMaterial is the secret of a KMS key at one point of its rotation, and the
 // names it goes by in blobs and records.
 struct KeyMaterial {
   KeyId key_id;
   MaterialId id;
+  SecretKind kind = SecretKind::kBytes;
   core::SecretBytes secret;
 };
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "core/random.h"
 #include "envelope/aes.h"
 #include "envelope/kdf.h"
 
@@ -18,7 +17,23 @@ using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
 
-constexpr std::array<uint8_t, 4> kMagicVersion = {'D', 'K', 'S', 1};
+using MagicVersion = std::array<uint8_t, 4>;
+
+constexpr MagicVersion MagicVersionOf(SecretKind kind) {
+  return {'D', 'K', static_cast<uint8_t>(kind), 1};
+}
+
+bool KindOf(ByteSpan header, SecretKind *out) {
+  for (const SecretKind kind : {SecretKind::kBytes, SecretKind::kPrivateKey,
+                                SecretKind::kWrappingKey}) {
+    const MagicVersion expected = MagicVersionOf(kind);
+    if (std::equal(expected.begin(), expected.end(), header.begin())) {
+      *out = kind;
+      return true;
+    }
+  }
+  return false;
+}
 
 Status DeriveWrappingKey(ByteSpan root_key, ByteSpan header, SecretBytes *out) {
   std::array<uint8_t, 32> digest;
@@ -42,33 +57,32 @@ Status WrapMaterial(ByteSpan root_key, ByteSpan header, ByteSpan material,
   return KwpWrap(kek.span(), material, out);
 }
 
-Status CreateRecord(ByteSpan root_key, const KeyId &key_id, ByteSpan attributes,
-                    Record *out) {
-  SecretBytes material(kMaterialLen);
-  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(material.mutable_span()));
+Status CreateRecord(ByteSpan root_key, SecretKind kind, const KeyId &key_id,
+                    ByteSpan attributes, ByteSpan secret, Record *out) {
   MaterialId id;
-  PAIRMINT_RETURN_IF_ERROR(DeriveMaterialId(material.span(), key_id, &id));
+  PAIRMINT_RETURN_IF_ERROR(DeriveMaterialId(secret, key_id, &id));
+  const MagicVersion magic_version = MagicVersionOf(kind);
   Record record;
   for (const ByteSpan part :
-       {ByteSpan(kMagicVersion), ByteSpan(key_id), ByteSpan(id), attributes}) {
+       {ByteSpan(magic_version), ByteSpan(key_id), ByteSpan(id), attributes}) {
     record.header.insert(record.header.end(), part.begin(), part.end());
   }
   PAIRMINT_RETURN_IF_ERROR(
-      WrapMaterial(root_key, record.header, material.span(), &record.wrapped));
+      WrapMaterial(root_key, record.header, secret, &record.wrapped));
   *out = std::move(record);
   return Status::Ok();
 }
 
 Status OpenRecord(ByteSpan root_key, ByteSpan header, ByteSpan wrapped,
                   KeyMaterial *out) {
-  if (header.size() < kRecordPrefixLen ||
-      !std::equal(kMagicVersion.begin(), kMagicVersion.end(), header.begin())) {
+  KeyMaterial material;
+  if (header.size() < kRecordPrefixLen || !KindOf(header, &material.kind)) {
     return Status(StatusCode::kInvalidRecord);
   }
-  KeyMaterial material;
-  const ByteSpan key_id = header.subspan(kMagicVersion.size(), kKeyIdLen);
-  const ByteSpan id =
-      header.subspan(kMagicVersion.size() + kKeyIdLen, kMaterialIdLen);
+  const ByteSpan prefix =
+      header.first(kRecordPrefixLen).subspan(sizeof(MagicVersion));
+  const ByteSpan key_id = prefix.first(kKeyIdLen);
+  const ByteSpan id = prefix.last(kMaterialIdLen);
   std::copy(key_id.begin(), key_id.end(), material.key_id.begin());
   SecretBytes kek;
   PAIRMINT_RETURN_IF_ERROR(DeriveWrappingKey(root_key, header, &kek));

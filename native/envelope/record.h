@@ -13,7 +13,8 @@ namespace pairmint::envelope {
 // that header.
 
 constexpr size_t kRootKeyLen = 32;
-// "DKS", version 1, key id, material id; attributes follow.
+// "DK", the letter of the kind, version 1, key id, material id; attributes
+// follow.
 constexpr size_t kRecordPrefixLen = 4 + kKeyIdLen + kMaterialIdLen;
 
 struct Record {
@@ -21,13 +22,14 @@ struct Record {
   core::Bytes wrapped;
 };
 
-// Makes fresh material for the key `key_id` and its record. `attributes` are
-// the bytes of the header behind the material id.
-core::Status CreateRecord(core::ByteSpan root_key, const KeyId &key_id,
-                          core::ByteSpan attributes, Record *out);
+// Makes the record of `secret` as material of the key `key_id`. `attributes`
+// are the bytes of the header behind the material id.
+core::Status CreateRecord(core::ByteSpan root_key, SecretKind kind,
+                          const KeyId &key_id, core::ByteSpan attributes,
+                          core::ByteSpan secret, Record *out);
 
-// Opens a record; kInvalidRecord where any byte of it is not as it was made, or
-// the root key is another one.
+// Opens a record of any kind; kInvalidRecord where any byte of it is not as it
+// was made, or the root key is another one.
 core::Status OpenRecord(core::ByteSpan root_key, core::ByteSpan header,
                         core::ByteSpan wrapped, KeyMaterial *out);
 

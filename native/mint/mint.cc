@@ -6,6 +6,7 @@
 
 #include "ec/curve.h"
 #include "ec/ed25519.h"
+#include "keys/ml_dsa.h"
 #include "rsa/key.h"
 #include "rsa/search.h"
 
@@ -53,13 +54,14 @@ class RsaMinting final : public Minting {
   std::unique_ptr<rsa::Search> search_;
 };
 
-// A pair on a curve takes two milliseconds at most: too short to share or to
-// look at the flag in between.
-class EcMinting final : public Minting {
+// A pair on a curve or of ML-DSA takes two milliseconds at most: too short to
+// share or to look at the flag in between.
+class QuickMinting final : public Minting {
  public:
   using Mint = Status (*)(KeyPair *out);
 
-  EcMinting(Mint mint, const AbortFlag &abort) : mint_(mint), abort_(abort) {}
+  QuickMinting(Mint mint, const AbortFlag &abort)
+      : mint_(mint), abort_(abort) {}
 
   Status Work(std::optional<KeyPair> *out) override {
     if (abort_.raised()) {
@@ -85,9 +87,9 @@ Begun BeginRsa(const AbortFlag &abort) {
   return std::make_unique<RsaMinting>(kModulusBits, abort);
 }
 
-template <EcMinting::Mint kMint>
-Begun BeginEc(const AbortFlag &abort) {
-  return std::make_unique<EcMinting>(kMint, abort);
+template <QuickMinting::Mint kMint>
+Begun BeginQuick(const AbortFlag &abort) {
+  return std::make_unique<QuickMinting>(kMint, abort);
 }
 
 Status MintOn(const char *curve, KeyPair *out) {
@@ -99,20 +101,29 @@ struct Spec {
   Begun (*begin)(const AbortFlag &abort);
 };
 
-constexpr std::array<Spec, 9> kSpecs = {{
+constexpr std::array<Spec, 12> kSpecs = {{
     {"RSA_2048", BeginRsa<2048>},
     {"RSA_3072", BeginRsa<3072>},
     {"RSA_4096", BeginRsa<4096>},
     {"ECC_NIST_P256",
-     BeginEc<[](KeyPair *out) { return MintOn("P-256", out); }>},
+     BeginQuick<[](KeyPair *out) { return MintOn("P-256", out); }>},
     {"ECC_NIST_P384",
-     BeginEc<[](KeyPair *out) { return MintOn("P-384", out); }>},
+     BeginQuick<[](KeyPair *out) { return MintOn("P-384", out); }>},
     {"ECC_NIST_P521",
-     BeginEc<[](KeyPair *out) { return MintOn("P-521", out); }>},
+     BeginQuick<[](KeyPair *out) { return MintOn("P-521", out); }>},
     {"ECC_SECG_P256K1",
-     BeginEc<[](KeyPair *out) { return MintOn("secp256k1", out); }>},
-    {"SM2", BeginEc<[](KeyPair *out) { return MintOn("SM2", out); }>},
-    {"ECC_NIST_EDWARDS25519", BeginEc<ec::MintEd25519>},
+     BeginQuick<[](KeyPair *out) { return MintOn("secp256k1", out); }>},
+    {"SM2", BeginQuick<[](KeyPair *out) { return MintOn("SM2", out); }>},
+    {"ECC_NIST_EDWARDS25519", BeginQuick<ec::MintEd25519>},
+    {"ML_DSA_44", BeginQuick<[](KeyPair *out) {
+       return keys::MintMlDsa("ML-DSA-44", out);
+     }>},
+    {"ML_DSA_65", BeginQuick<[](KeyPair *out) {
+       return keys::MintMlDsa("ML-DSA-65", out);
+     }>},
+    {"ML_DSA_87", BeginQuick<[](KeyPair *out) {
+       return keys::MintMlDsa("ML-DSA-87", out);
+     }>},
 }};
 
 }  // namespace

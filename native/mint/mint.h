@@ -26,9 +26,9 @@ class Minting {
   [[nodiscard]] virtual bool Shareable() const = 0;
 };
 
-// Begins a pair of the spec that KMS calls `spec` (DataKeyPairSpec); nullptr
-// where there is no such spec. `abort` must outlive the minting and makes Work
-// return kAborted within 10 ms.
+// Begins a pair of the spec that KMS calls `spec` (DataKeyPairSpec, or ML_DSA_*
+// of KeySpec); nullptr where there is no such spec. `abort` must outlive the
+// minting and makes Work return kAborted within 10 ms.
 std::unique_ptr<Minting> Begin(std::string_view spec,
                                const core::AbortFlag &abort);
 

@@ -5,7 +5,12 @@ import { internals } from '../support/internals.ts';
 
 const context = Buffer.alloc(4);
 const rootKey = internals.openRootKey(Buffer.alloc(32, 7));
-const { header, wrapped } = internals.createKeyMaterial(rootKey, Buffer.alloc(16), Buffer.alloc(0));
+const { header, wrapped } = internals.createKeyMaterial(
+  rootKey,
+  Buffer.alloc(16),
+  Buffer.alloc(0),
+  32,
+);
 const material = internals.openKeyMaterial(rootKey, header, wrapped);
 
 afterEach(() => internals.failRandomAfter(-1));
@@ -29,7 +34,7 @@ describe('when the random generator fails', () => {
       encrypt: () => internals.encrypt({ material, context, plaintext: Buffer.from('x') }),
       generateRandom: () => internals.generateRandom(32),
       createKeyMaterial: () =>
-        internals.createKeyMaterial(rootKey, Buffer.alloc(16), Buffer.alloc(0)),
+        internals.createKeyMaterial(rootKey, Buffer.alloc(16), Buffer.alloc(0), 32),
       openRootKey: () => internals.openRootKey(undefined),
     };
     for (const [name, call] of Object.entries(calls)) {

@@ -167,7 +167,7 @@ describe('key material at rest', () => {
     const rootKey = internals.openRootKey(crypto.randomBytes(32));
     const keyId = crypto.randomBytes(16);
     const [a, b] = [1, 2].map(() =>
-      internals.createKeyMaterial(rootKey, keyId, Buffer.from('more')),
+      internals.createKeyMaterial(rootKey, keyId, Buffer.from('more'), 32),
     );
     expect(a).not.toEqual(b);
     expect(Buffer.from(a?.header ?? []).subarray(0, 20)).toEqual(

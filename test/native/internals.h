@@ -19,6 +19,7 @@ inline void Export(
 }
 
 void ExportEnvelope(Napi::Env env, Napi::Object exports);
+void ExportKeys(Napi::Env env, Napi::Object exports);
 
 }  // namespace pairmint::internals
 

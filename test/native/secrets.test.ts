@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import crypto from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -7,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { countInMemory } from '../support/process-memory.ts';
+import { countInMemory, needlesOf } from '../support/process-memory.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-secrets-'));
 const store = `lmdb:${folder}/store`;
@@ -22,16 +21,6 @@ async function mintInChild(operation: string, spec: string): Promise<Buffer> {
   const [{ blob }] = await once(child, 'message');
   const opened = await kms.decrypt({ CiphertextBlob: Buffer.from(blob, 'base64') });
   return Buffer.from(opened.Plaintext as Uint8Array);
-}
-
-/** Sixteen bytes of every secret number of a key, as encoded and as OpenSSL's limbs lie in memory. */
-function needlesOf(pkcs8: Buffer): Buffer[] {
-  const key = crypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  const jwk = key.export({ format: 'jwk' });
-  return (['d', 'p', 'q', 'dp', 'dq', 'qi'] as const)
-    .flatMap((name) => jwk[name] ?? [])
-    .map((text) => Buffer.from(text, 'base64url').subarray(8, 24))
-    .flatMap((bytes) => [bytes, Buffer.from(bytes).reverse()]);
 }
 
 beforeAll(async () => {

@@ -49,6 +49,15 @@ export function open(blob: Buffer, { material, context }: Pick<Message, 'materia
   return Buffer.concat([decipher.update(blob.subarray(132, -16)), decipher.final()]);
 }
 
+/** What a material record holds (section 6). */
+export function unwrap(rootKey: Buffer, header: Buffer, wrapped: Buffer): Buffer {
+  const digest = crypto.createHash('sha256').update(header).digest();
+  const kek = deriveKey(rootKey, 'DKP1 store wrap', digest, 32);
+  const initial = Buffer.from('a65959a6', 'hex'); // RFC 5649, section 3
+  const decipher = crypto.createDecipheriv('id-aes256-wrap-pad', kek, initial);
+  return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+}
+
 function messageKeys(material: Buffer, header: Buffer, context: Buffer) {
   const aad = Buffer.concat([header, context]);
   const digest = crypto.createHash('sha256').update(aad).digest();

@@ -62,14 +62,17 @@ export interface Internals extends Native, MathInternals {
   ): EncodedPair | undefined;
   /** Makes the random generator fail after so many more calls; negative mends it. */
   failRandomAfter(calls: number): void;
+  /** Spoils every signature before it is verified. */
+  spoilSignatures(spoil: boolean): void;
 }
 
 const built = fileURLToPath(new URL('../native/build/Release/internals.node', import.meta.url));
 
-/** The tests' addon; PAIRMINT_INTERNALS names another build of it, such as a sanitized one. */
-export const internals = createRequire(import.meta.url)(
-  process.env.PAIRMINT_INTERNALS ?? built,
-) as Internals;
+/** PAIRMINT_INTERNALS names another build of the tests' addon, such as a sanitized one. */
+export const internalsFile = process.env.PAIRMINT_INTERNALS ?? built;
+
+/** The tests' addon. */
+export const internals = createRequire(import.meta.url)(internalsFile) as Internals;
 
 /** The kernels that this machine can run, best first. */
 export const kernels = internals

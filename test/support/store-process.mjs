@@ -28,6 +28,14 @@ const tasks = {
       if (won) await say(`${AliasName} ${KeyMetadata.KeyId}`);
     }
   },
+  /** As if it were `now`. */
+  async listRotations(kms, KeyId, now) {
+    Date.now = () => Number(now);
+    const { Rotations } = await kms.listKeyRotations({ KeyId });
+    for (const { RotationDate, KeyMaterialId } of Rotations) {
+      await say(`${RotationDate.toISOString()} ${KeyMaterialId}`);
+    }
+  },
   async useDefaultKey(kms) {
     const { KeyMetadata } = await kms.describeKey({ KeyId: 'alias/pairmint/default' });
     await say(KeyMetadata.KeyId);

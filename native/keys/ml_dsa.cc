@@ -1,0 +1,106 @@
+#include "keys/ml_dsa.h"
+
+#include <openssl/core_names.h>
+
+#include <array>
+
+#include "core/der.h"
+#include "core/random.h"
+#include "keys/der_reader.h"
+#include "keys/key_parts.h"
+#include "keys/newer.h"
+
+namespace pairmint::keys {
+namespace {
+
+using core::ByteSpan;
+using core::DerWriter;
+using core::KeyPair;
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+
+constexpr size_t kSeedLen = 32;
+// A PrivateKeyInfo with a seed has 54 bytes, a public key of ML-DSA-87 2,592.
+constexpr size_t kMaxPrivateLen = 64;
+constexpr size_t kMaxPublicLen = 2650;
+constexpr std::array<uint8_t, 3> kVersion0 = {kInteger, 1, 0};
+
+const Spec *FindType(const char *type) {
+  for (const Spec &spec : Specs()) {
+    if (spec.type != nullptr && std::string_view(spec.type) == type) {
+      return &spec;
+    }
+  }
+  return nullptr;
+}
+
+Status Failed() {
+  return Status(StatusCode::kInternal, "ML-DSA key generation failed");
+}
+
+void WriteAlgorithm(const Spec &spec, DerWriter *der) {
+  const size_t end = der->position();
+  der->Bytes(spec.oid);
+  der->Header(kSequence, end);
+}
+
+void WritePublic(const Spec &spec, ByteSpan public_key, DerWriter *der) {
+  const size_t end = der->position();
+  der->Bytes(public_key);
+  der->Byte(0);  // unused bits of the BIT STRING
+  der->Header(kBitString, end);
+  WriteAlgorithm(spec, der);
+  der->Header(kSequence, end);
+}
+
+void WritePrivate(const Spec &spec, ByteSpan seed, DerWriter *der) {
+  const size_t end = der->position();
+  der->Bytes(seed);
+  der->Header(kContext0, end);
+  der->Header(kOctetString, end);
+  WriteAlgorithm(spec, der);
+  der->Bytes(kVersion0);
+  der->Header(kSequence, end);
+}
+
+}  // namespace
+
+Status EncodeMlDsa(const char *type, ByteSpan seed, KeyPair *out) {
+  if (!HasMlDsa()) {
+    return Status(StatusCode::kUnsupported,
+                  "ML-DSA needs Node.js with OpenSSL 3.5 or later");
+  }
+  KeyParts parts;
+  parts.spec = FindType(type);
+  parts.secret = seed;
+  const core::PkeyPtr pkey = ToPkey(parts);
+  std::array<uint8_t, kMaxPublicLen> public_key;
+  size_t len = 0;
+  if (pkey == nullptr || EVP_PKEY_get_octet_string_param(
+                             pkey.get(), OSSL_PKEY_PARAM_PUB_KEY,
+                             public_key.data(), public_key.size(), &len) != 1) {
+    return Failed();
+  }
+  std::array<uint8_t, kMaxPublicLen> public_buffer;
+  SecretBytes private_buffer(kMaxPrivateLen);
+  DerWriter public_der(public_buffer);
+  DerWriter private_der(private_buffer.mutable_span());
+  WritePublic(*parts.spec, ByteSpan(public_key).first(len), &public_der);
+  WritePrivate(*parts.spec, seed, &private_der);
+  if (!public_der.ok() || !private_der.ok()) {
+    return Failed();
+  }
+  const ByteSpan spki = public_der.written();
+  out->public_key.assign(spki.begin(), spki.end());
+  out->private_key = SecretBytes(private_der.written());
+  return Status::Ok();
+}
+
+Status MintMlDsa(const char *type, KeyPair *out) {
+  SecretBytes seed(kSeedLen);
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(seed.mutable_span()));
+  return EncodeMlDsa(type, seed.span(), out);
+}
+
+}  // namespace pairmint::keys
