@@ -1,0 +1,105 @@
+export const anything = Symbol('*');
+export const anyCharacter = Symbol('?');
+
+/** Text that stands for itself, or a wildcard. */
+export type GlobToken = string | typeof anything | typeof anyCharacter;
+
+/** Compiles text with wildcards; a character is a UTF-16 unit. */
+export function compileGlob(tokens: readonly GlobToken[]): (text: string) => boolean {
+  const glob = globOf(tokens);
+  return (text) => matchesGlob(glob, text);
+}
+
+/** What stands between asterisks: UTF-16 units, or -1 for any one. */
+type Segment = readonly number[];
+
+interface Glob {
+  readonly first: Segment;
+  /** Finds the first place of each segment that stands between two asterisks. */
+  readonly middle: readonly Search[];
+  /** Undefined if there is no asterisk. */
+  readonly last: Segment | undefined;
+}
+
+/** Returns the end of the first place of a segment at or after `start`, or -1. */
+type Search = (text: string, start: number) => number;
+
+function globOf(tokens: readonly GlobToken[]): Glob {
+  let last: number[] = [];
+  const segments = [last];
+  for (const token of tokens) {
+    if (token === anything) {
+      last = [];
+      segments.push(last);
+    } else if (token === anyCharacter) last.push(-1);
+    else for (let index = 0; index < token.length; index++) last.push(token.charCodeAt(index));
+  }
+  return {
+    first: segments[0] as Segment,
+    middle: segments
+      .slice(1, -1)
+      .filter(({ length }) => length > 0)
+      .map(searchFor),
+    last: segments.length > 1 ? last : undefined,
+  };
+}
+
+// Taking each segment where it first occurs is enough: a later place leaves less for the others.
+function matchesGlob({ first, middle, last }: Glob, text: string): boolean {
+  if (!isAt(first, text, 0)) return false;
+  if (last === undefined) return text.length === first.length;
+  let position = first.length;
+  for (const search of middle) {
+    position = search(text, position);
+    if (position === -1) return false;
+  }
+  const end = text.length - last.length;
+  return position <= end && isAt(last, text, end);
+}
+
+function isAt(segment: Segment, text: string, start: number): boolean {
+  if (start + segment.length > text.length) return false;
+  for (let index = 0; index < segment.length; index++) {
+    const unit = segment[index];
+    if (unit !== -1 && unit !== text.charCodeAt(start + index)) return false;
+  }
+  return true;
+}
+
+// Shift-And: bit i of the state says that the segment's first i + 1 units end here. A wildcard costs
+// nothing, and the worst of patterns takes a 32nd of the text's length times its own.
+function searchFor(segment: Segment): Search {
+  const words = Math.ceil(segment.length / 32);
+  const masks = masksOf(segment, words);
+  const others = masks.get(-1) as Uint32Array;
+  const lastBit = 1 << (segment.length - 1);
+  return (text, start) => {
+    const state = new Uint32Array(words);
+    for (let index = start; index < text.length; index++) {
+      advance(state, masks.get(text.charCodeAt(index)) ?? others);
+      if (((state[words - 1] as number) & lastBit) !== 0) return index + 1;
+    }
+    return -1;
+  };
+}
+
+function advance(state: Uint32Array, mask: Uint32Array): void {
+  let carry = 1;
+  for (let word = 0; word < state.length; word++) {
+    const bits = state[word] as number;
+    state[word] = ((bits << 1) | carry) & (mask[word] as number);
+    carry = bits >>> 31;
+  }
+}
+
+/** For each unit of the segment, and for all others under -1, the bits of the places it fits. */
+function masksOf(segment: Segment, words: number): ReadonlyMap<number, Uint32Array> {
+  const masks = new Map([-1, ...segment].map((unit) => [unit, new Uint32Array(words)]));
+  for (const [unit, mask] of masks) {
+    for (const [place, wanted] of segment.entries()) {
+      if (wanted !== -1 && wanted !== unit) continue;
+      mask[place >>> 5] = (mask[place >>> 5] as number) | (1 << place);
+    }
+  }
+  return masks;
+}

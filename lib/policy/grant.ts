@@ -1,0 +1,95 @@
+import { type Principal, principalName, reachOf } from './principal.ts';
+
+type Pairs = Readonly<Record<string, string>>;
+
+export interface GrantConstraints {
+  readonly EncryptionContextEquals?: Pairs | undefined;
+  readonly EncryptionContextSubset?: Pairs | undefined;
+  readonly SourceArn?: string | undefined;
+}
+
+/** What a grant lets its grantee do, and what a grant made through it may. */
+export interface ChildTerms {
+  readonly operations: readonly string[];
+  readonly constraints?: GrantConstraints | undefined;
+}
+
+export interface GrantTerms extends ChildTerms {
+  readonly granteePrincipal: string;
+}
+
+export interface GrantRequest {
+  readonly caller: Principal;
+  /** As grants name it: `ReEncryptFrom`. */
+  readonly operation: string;
+  readonly encryptionContext: Pairs | undefined;
+  /** The grant that CreateGrant is to make. */
+  readonly child?: ChildTerms | undefined;
+  /** Whether the caller's identity policy allows it too; a grant to a whole account needs it. */
+  readonly identityAllows?: boolean | undefined;
+}
+
+const unconstrained: ReadonlySet<string> = new Set(['DescribeKey', 'RetireGrant']);
+
+/** Tells whether a grant allows its grantee the request. */
+export function grantCovers(terms: GrantTerms, request: GrantRequest): boolean {
+  if (!terms.operations.includes(request.operation)) return false;
+  if (!reaches(terms.granteePrincipal, request)) return false;
+  if (unconstrained.has(request.operation)) return true;
+  if (request.operation === 'CreateGrant') {
+    return request.child !== undefined && atLeastAsStrict(request.child, terms);
+  }
+  return fulfils(request.encryptionContext ?? {}, terms.constraints);
+}
+
+/**
+ * Tells whether a grant may be made through another: no operation more, and the same constraint or
+ * a stricter one. Equals stays as it is; Subset may get more pairs or become Equals.
+ */
+export function atLeastAsStrict(child: ChildTerms, parent: ChildTerms): boolean {
+  if (!child.operations.every((operation) => parent.operations.includes(operation))) return false;
+  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn } = parent.constraints ?? {};
+  const own = child.constraints ?? {};
+  if (SourceArn !== undefined && own.SourceArn !== SourceArn) return false;
+  if (EncryptionContextEquals !== undefined) {
+    return (
+      own.EncryptionContextEquals !== undefined &&
+      equal(own.EncryptionContextEquals, EncryptionContextEquals)
+    );
+  }
+  if (EncryptionContextSubset === undefined) return true;
+  const ownPairs = own.EncryptionContextEquals ?? own.EncryptionContextSubset ?? {};
+  return includes(ownPairs, EncryptionContextSubset);
+}
+
+function reaches(grantee: string, { caller, identityAllows }: GrantRequest): boolean {
+  const name = principalName(grantee);
+  const reach = name === undefined ? undefined : reachOf(name, caller);
+  return reach === 'named' || (reach === 'delegated' && identityAllows === true);
+}
+
+// Nothing is called on behalf of a resource here, so a SourceArn is never fulfilled.
+function fulfils(context: Pairs, constraints: GrantConstraints = {}): boolean {
+  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn } = constraints;
+  if (SourceArn !== undefined) return false;
+  if (EncryptionContextEquals !== undefined && !equal(context, EncryptionContextEquals)) {
+    return false;
+  }
+  return EncryptionContextSubset === undefined || includes(context, EncryptionContextSubset);
+}
+
+function equal(some: Pairs, others: Pairs): boolean {
+  return (
+    Object.keys(some).length === Object.keys(others).length &&
+    includes(some, others) &&
+    includes(others, some)
+  );
+}
+
+// KMS API Reference, GrantConstraints: the case of a key does not matter, that of a value does.
+function includes(whole: Pairs, part: Pairs): boolean {
+  const folded = Object.entries(whole).map(([key, value]) => [key.toLowerCase(), value] as const);
+  return Object.entries(part).every(([key, value]) =>
+    folded.some(([other, otherValue]) => other === key.toLowerCase() && otherValue === value),
+  );
+}

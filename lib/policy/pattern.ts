@@ -1,0 +1,144 @@
+import { anyCharacter, anything, compileGlob, type GlobToken } from './glob.ts';
+
+/** Values of a condition key, by its lower-case name; undefined where the request has none. */
+export type Lookup = (key: string) => readonly string[] | undefined;
+
+/** Tells whether a text fits; the lookup resolves policy variables. */
+export type Matcher = (text: string, lookup: Lookup) => boolean;
+
+interface Variable {
+  readonly key: string;
+  readonly fallback: string | undefined;
+}
+
+type Token = GlobToken | Variable;
+
+interface Syntax {
+  /** Whether `*` and `?` stand for text. */
+  readonly wildcards: boolean;
+  /** Whether `${…}` is replaced; policies of the version of 2008 know no variables. */
+  readonly variables: boolean;
+  readonly ignoreCase?: boolean;
+}
+
+const ARN_PARTS = 6;
+const variablePattern = /^\s*([^\s,']+)\s*(?:,\s*'([^']*)'\s*)?$/;
+
+/** Compiles a text with wildcards and policy variables, each if the syntax has them. */
+export function textPattern(source: string, syntax: Syntax): Matcher {
+  const ignoreCase = syntax.ignoreCase === true;
+  const matches = compile(tokensOf(ignoreCase ? source.toLowerCase() : source, syntax), ignoreCase);
+  return ignoreCase ? (text, lookup) => matches(text.toLowerCase(), lookup) : matches;
+}
+
+/**
+ * Compiles an ARN whose six parts are compared one by one, so that no wildcard reaches over a colon
+ * except in the last part. `*` alone is every ARN.
+ *
+ * @returns undefined if the pattern has fewer parts or another beginning than an ARN
+ */
+export function arnPattern(source: string, { variables }: { variables: boolean }) {
+  if (source === '*') return isArn;
+  const parts = splitTokens(tokensOf(source, { wildcards: true, variables }));
+  if (parts === undefined || !source.startsWith('arn:')) return undefined;
+  const matchers = parts.map((tokens) => compile(tokens, false));
+  return (text: string, lookup: Lookup) => {
+    let start = 0;
+    for (const [index, matches] of matchers.entries()) {
+      const colon = index === ARN_PARTS - 1 ? text.length : text.indexOf(':', start);
+      if (colon === -1 || !matches(text.slice(start, colon), lookup)) return false;
+      start = colon + 1;
+    }
+    return true;
+  };
+}
+
+function isArn(text: string): boolean {
+  return text.startsWith('arn:') && text.split(':', ARN_PARTS).length === ARN_PARTS;
+}
+
+function splitTokens(tokens: readonly Token[]): Token[][] | undefined {
+  const parts: Token[][] = [[]];
+  for (const token of tokens) {
+    const texts: Token[] =
+      typeof token === 'string' ? splitAtMost(token, ARN_PARTS - parts.length) : [token];
+    for (const [index, text] of texts.entries()) {
+      if (index > 0) parts.push([]);
+      parts.at(-1)?.push(text);
+    }
+  }
+  return parts.length === ARN_PARTS ? parts : undefined;
+}
+
+function splitAtMost(text: string, colons: number): string[] {
+  const parts = text.split(':');
+  return parts.length <= colons
+    ? parts
+    : [...parts.slice(0, colons), parts.slice(colons).join(':')];
+}
+
+function tokensOf(source: string, { wildcards, variables }: Syntax): Token[] {
+  const tokens: Token[] = [];
+  // Looked for once: a text of nothing but openings would be searched to its end for each.
+  const lastClose = variables ? source.lastIndexOf('}') : -1;
+  let start = 0;
+  let end = 0;
+  const take = (token: Token, length: number) => {
+    if (end > start) tokens.push(source.slice(start, end));
+    tokens.push(token);
+    end += length;
+    start = end;
+  };
+  while (end < source.length) {
+    const character = source.charAt(end);
+    const close = end < lastClose && source.startsWith('${', end) ? source.indexOf('}', end) : -1;
+    if (close !== -1) take(variableOf(source.slice(end + 2, close)), close + 1 - end);
+    else if (wildcards && character === '*') take(anything, 1);
+    else if (wildcards && character === '?') take(anyCharacter, 1);
+    else end++;
+  }
+  if (end > start) tokens.push(source.slice(start));
+  return tokens;
+}
+
+// ${*}, ${?} and ${$} are those characters themselves.
+function variableOf(body: string): Token {
+  if (body === '*' || body === '?' || body === '$') return body;
+  const [, key, fallback] = variablePattern.exec(body) ?? [];
+  return { key: (key ?? body).toLowerCase(), fallback };
+}
+
+function compile(tokens: readonly Token[], ignoreCase: boolean): Matcher {
+  if (tokens.some((token) => typeof token === 'object')) {
+    return (text, lookup) => {
+      const resolved = resolve(tokens, lookup, ignoreCase);
+      return resolved !== undefined && compileGlob(resolved)(text);
+    };
+  }
+  if (tokens.length === 1 && tokens[0] === anything) return () => true;
+  const fixed = tokens as readonly GlobToken[];
+  if (fixed.every((token) => typeof token === 'string')) {
+    const literal = fixed.join('');
+    return (text) => text === literal;
+  }
+  return compileGlob(fixed);
+}
+
+// A variable without exactly one value matches nothing. A wildcard in its value is a character.
+function resolve(
+  tokens: readonly Token[],
+  lookup: Lookup,
+  ignoreCase: boolean,
+): GlobToken[] | undefined {
+  const resolved: GlobToken[] = [];
+  for (const token of tokens) {
+    if (typeof token !== 'object') resolved.push(token);
+    else {
+      const values = lookup(token.key);
+      const text = values?.length === 1 ? values[0] : token.fallback;
+      if (text === undefined) return undefined;
+      resolved.push(ignoreCase ? text.toLowerCase() : text);
+    }
+  }
+  return resolved;
+}

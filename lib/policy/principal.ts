@@ -1,0 +1,82 @@
+/** Who makes a request, or whom a policy or a grant names. */
+export interface Principal {
+  readonly kind: 'root' | 'user' | 'role' | 'assumed-role' | 'federated-user' | 'service';
+  /** As it was given; a service's is its name, `ec2.amazonaws.com`. */
+  readonly arn: string;
+  /** Empty for services, which belong to no account. */
+  readonly accountId: string;
+  readonly isRoot: boolean;
+  /** Without its path. A session's is its role's; the root's is empty. */
+  readonly name: string;
+  /** The name of a session of a role. */
+  readonly session: string | undefined;
+  /** The ARN, without path, of the role that this is or that this is a session of. */
+  readonly role: string | undefined;
+  /** The ARN of the account's root, which stands for the account. */
+  readonly account: string | undefined;
+}
+
+/** Whether a name means the caller itself, or the account that the caller belongs to. */
+export type Reach = 'named' | 'delegated';
+
+// IAM's limit for ARNs and a bound for the expressions below.
+const MAX_LENGTH = 2048;
+
+const forms: readonly { kind: Principal['kind']; pattern: RegExp }[] = [
+  { kind: 'root', pattern: /^arn:aws:iam::(\d{12}):root$/ },
+  { kind: 'user', pattern: /^arn:aws:iam::(\d{12}):user\/(?:[\w+=,.@-]+\/)*([\w+=,.@-]+)$/ },
+  { kind: 'role', pattern: /^arn:aws:iam::(\d{12}):role\/(?:[\w+=,.@-]+\/)*([\w+=,.@-]+)$/ },
+  {
+    kind: 'assumed-role',
+    pattern: /^arn:aws:sts::(\d{12}):assumed-role\/([\w+=,.@-]+)\/([\w+=,.@-]+)$/,
+  },
+  { kind: 'federated-user', pattern: /^arn:aws:sts::(\d{12}):federated-user\/([\w+=,.@-]+)$/ },
+  { kind: 'service', pattern: /^()([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.amazonaws\.com$/ },
+];
+
+/** Reads the ARN of a principal or the name of an AWS service; undefined if it is neither. */
+export function parsePrincipal(arn: string): Principal | undefined {
+  if (arn.length > MAX_LENGTH) return undefined;
+  for (const { kind, pattern } of forms) {
+    const match = pattern.exec(arn);
+    if (match === null) continue;
+    const [, accountId = '', name = '', session] = match;
+    return {
+      kind,
+      arn,
+      accountId,
+      isRoot: kind === 'root',
+      name,
+      session,
+      role: kind === 'role' || kind === 'assumed-role' ? roleArn(accountId, name) : undefined,
+      account: kind === 'service' ? undefined : rootArn(accountId),
+    };
+  }
+  return undefined;
+}
+
+export function rootArn(accountId: string): string {
+  return `arn:aws:iam::${accountId}:root`;
+}
+
+/**
+ * The one spelling of a principal that `reachOf` compares: an account id becomes its root, a role
+ * loses its path, since sessions do not tell it and an account has no two roles of one name.
+ *
+ * @returns undefined if the text names no principal
+ */
+export function principalName(text: string): string | undefined {
+  if (/^\d{12}$/.test(text)) return rootArn(text);
+  const principal = parsePrincipal(text);
+  return principal?.kind === 'role' ? principal.role : principal?.arn;
+}
+
+/** How a principal's name (of `principalName`) reaches the caller; undefined if it does not. */
+export function reachOf(name: string, caller: Principal): Reach | undefined {
+  if (name === caller.arn || name === caller.role) return 'named';
+  return name === caller.account ? 'delegated' : undefined;
+}
+
+function roleArn(accountId: string, name: string): string {
+  return `arn:aws:iam::${accountId}:role/${name}`;
+}

@@ -1,0 +1,270 @@
+import { describe, expect, test } from 'vitest';
+import { conditionsOf, type RequestFacts } from '../../lib/policy/condition-keys.ts';
+import { decide } from '../../lib/policy/evaluate.ts';
+import { policy, principal, request, rootName, statement, userName } from './documents.ts';
+
+const key = {
+  spec: 'SYMMETRIC_DEFAULT',
+  usage: 'ENCRYPT_DECRYPT',
+  origin: 'AWS_KMS',
+  multiRegion: true,
+  multiRegionKeyType: 'REPLICA',
+  primaryRegion: 'eu-west-1',
+  region: 'us-east-1',
+  aliases: ['alias/a', 'alias/b'],
+  tags: [
+    { TagKey: 'Team', TagValue: 'x' },
+    { TagKey: '__proto__', TagValue: 'y' },
+  ],
+};
+
+function values(
+  name: string,
+  operation: string,
+  members: Record<string, unknown> = {},
+  facts: Partial<RequestFacts> = {},
+) {
+  const caller = principal(userName);
+  const now = Date.UTC(2026, 10, 22, 3, 4, 5, 678);
+  return conditionsOf({ operation, request: members, key, caller, now, ...facts })(
+    name.toLowerCase(),
+  );
+}
+
+const pairs = { EncryptionContext: { AppName: 'x', Dept: 'y' } };
+const grant = {
+  GranteePrincipal: rootName,
+  RetiringPrincipal: userName,
+  Operations: ['Decrypt', 'Encrypt'],
+  Constraints: { EncryptionContextSubset: { AppName: 'x' } },
+};
+
+/** Key, an operation it applies to, the request, its values, an operation it does not apply to. */
+test.each<[string, string, Record<string, unknown>, string[] | undefined, string]>([
+  [
+    'kms:BypassPolicyLockoutSafetyCheck',
+    'PutKeyPolicy',
+    { BypassPolicyLockoutSafetyCheck: true },
+    ['true'],
+    'Decrypt',
+  ],
+  ['kms:BypassPolicyLockoutSafetyCheck', 'CreateKey', {}, undefined, 'Decrypt'],
+  [
+    'kms:DataKeyPairSpec',
+    'GenerateDataKeyPairWithoutPlaintext',
+    { KeyPairSpec: 'SM2' },
+    ['SM2'],
+    'GenerateDataKey',
+  ],
+  ['kms:EncryptionAlgorithm', 'GenerateDataKeyPair', {}, ['SYMMETRIC_DEFAULT'], 'Sign'],
+  ['kms:EncryptionAlgorithm', 'Encrypt', { EncryptionAlgorithm: 'SM2PKE' }, ['SM2PKE'], 'Sign'],
+  [
+    'kms:EncryptionAlgorithm',
+    'ReEncryptFrom',
+    { SourceEncryptionAlgorithm: 'SM2PKE' },
+    ['SM2PKE'],
+    'Sign',
+  ],
+  [
+    'kms:EncryptionAlgorithm',
+    'ReEncryptTo',
+    { SourceEncryptionAlgorithm: 'SM2PKE' },
+    ['SYMMETRIC_DEFAULT'],
+    'Sign',
+  ],
+  ['kms:EncryptionContext:appname', 'Decrypt', pairs, ['x'], 'DescribeKey'],
+  ['kms:EncryptionContext:APPNAME', 'GenerateDataKeyPair', pairs, ['x'], 'Sign'],
+  ['kms:EncryptionContext:other', 'Decrypt', pairs, undefined, 'Sign'],
+  [
+    'kms:EncryptionContext:a',
+    'ReEncryptFrom',
+    { SourceEncryptionContext: { a: '1' } },
+    ['1'],
+    'Encrypt',
+  ],
+  [
+    'kms:EncryptionContext:a',
+    'ReEncryptTo',
+    { DestinationEncryptionContext: { a: '2' } },
+    ['2'],
+    'Encrypt',
+  ],
+  ['kms:EncryptionContext:AppName', 'CreateGrant', grant, ['x'], 'RevokeGrant'],
+  ['kms:EncryptionContextKeys', 'Encrypt', pairs, ['AppName', 'Dept'], 'Sign'],
+  ['kms:EncryptionContextKeys', 'Encrypt', { EncryptionContext: {} }, undefined, 'Sign'],
+  ['kms:EncryptionContextKeys', 'CreateGrant', grant, ['AppName'], 'ListGrants'],
+  ['kms:ExpirationModel', 'ImportKeyMaterial', { ExpirationModel: 'X' }, ['X'], 'CreateKey'],
+  ['kms:GrantConstraintType', 'CreateGrant', grant, ['EncryptionContextSubset'], 'ListGrants'],
+  ['kms:GrantIsForAWSResource', 'RevokeGrant', {}, ['false'], 'RetireGrant'],
+  ['kms:GrantOperations', 'CreateGrant', grant, ['Decrypt', 'Encrypt'], 'ListGrants'],
+  ['kms:GranteePrincipal', 'CreateGrant', grant, [rootName], 'ListGrants'],
+  ['kms:RetiringPrincipal', 'CreateGrant', grant, [userName], 'ListRetirableGrants'],
+  [
+    'kms:KeyAgreementAlgorithm',
+    'DeriveSharedSecret',
+    { KeyAgreementAlgorithm: 'ECDH' },
+    ['ECDH'],
+    'Sign',
+  ],
+  ['kms:MacAlgorithm', 'VerifyMac', { MacAlgorithm: 'HMAC_SHA_256' }, ['HMAC_SHA_256'], 'Verify'],
+  ['kms:MessageType', 'Sign', {}, ['RAW'], 'GenerateMac'],
+  [
+    'kms:PrimaryRegion',
+    'UpdatePrimaryRegion',
+    { PrimaryRegion: 'eu-west-1' },
+    ['eu-west-1'],
+    'DescribeKey',
+  ],
+  [
+    'kms:ReplicaRegion',
+    'ReplicateKey',
+    { ReplicaRegion: 'eu-west-1' },
+    ['eu-west-1'],
+    'DescribeKey',
+  ],
+  [
+    'kms:RotationPeriodInDays',
+    'EnableKeyRotation',
+    { RotationPeriodInDays: 90 },
+    ['90'],
+    'RotateKeyOnDemand',
+  ],
+  [
+    'kms:ScheduleKeyDeletionPendingWindowInDays',
+    'ScheduleKeyDeletion',
+    {},
+    ['30'],
+    'CancelKeyDeletion',
+  ],
+  ['kms:SigningAlgorithm', 'Verify', { SigningAlgorithm: 'SM2DSA' }, ['SM2DSA'], 'GenerateMac'],
+  [
+    'kms:ValidTo',
+    'ImportKeyMaterial',
+    { ValidTo: new Date(0) },
+    ['1970-01-01T00:00:00Z'],
+    'CreateKey',
+  ],
+  [
+    'kms:WrappingAlgorithm',
+    'GetParametersForImport',
+    { WrappingAlgorithm: 'X' },
+    ['X'],
+    'ImportKeyMaterial',
+  ],
+  [
+    'kms:WrappingKeySpec',
+    'GetParametersForImport',
+    { WrappingKeySpec: 'X' },
+    ['X'],
+    'ImportKeyMaterial',
+  ],
+])('%s of %s with %j is %j, and absent from %s', (name, operation, members, expected, other) => {
+  expect(values(name, operation, members)).toEqual(expected);
+  expect(values(name, other, members, { key: undefined })).toBeUndefined();
+});
+
+describe('properties of keys', () => {
+  test.each([
+    ['kms:CallerAccount', ['111122223333']],
+    ['kms:KeySpec', ['SYMMETRIC_DEFAULT']],
+    ['kms:CustomerMasterKeySpec', ['SYMMETRIC_DEFAULT']],
+    ['kms:KeyUsage', ['ENCRYPT_DECRYPT']],
+    ['kms:CustomerMasterKeyUsage', ['ENCRYPT_DECRYPT']],
+    ['kms:KeyOrigin', ['AWS_KMS']],
+    ['kms:MultiRegion', ['true']],
+    ['kms:MultiRegionKeyType', ['REPLICA']],
+    ['kms:ResourceAliases', ['alias/a', 'alias/b']],
+    ['aws:ResourceTag/team', ['x']],
+    ['aws:ResourceTag/__proto__', ['y']],
+    ['aws:ResourceTag/other', undefined],
+    ['aws:RequestedRegion', ['us-east-1']],
+  ])('%s is there for operations on a key only', (name, expected) => {
+    expect(values(name, 'DescribeKey')).toEqual(expected);
+    expect(values(name, 'ListKeys', {}, { key: undefined })).toBeUndefined();
+  });
+
+  test('CreateKey has those of the key it is to make, defaults too [DG conditions-kms]', () => {
+    const made = (name: string, members = {}) =>
+      values(name, 'CreateKey', members, { key: undefined });
+    expect(made('kms:KeySpec')).toEqual(['SYMMETRIC_DEFAULT']);
+    expect(made('kms:KeySpec', { CustomerMasterKeySpec: 'RSA_2048' })).toEqual(['RSA_2048']);
+    expect(made('kms:KeyUsage', { KeyUsage: 'SIGN_VERIFY' })).toEqual(['SIGN_VERIFY']);
+    expect(made('kms:KeyOrigin')).toEqual(['AWS_KMS']);
+    expect(made('kms:MultiRegion')).toEqual(['false']);
+    expect(made('kms:MultiRegionKeyType')).toBeUndefined();
+    expect(made('kms:MultiRegionKeyType', { MultiRegion: true })).toEqual(['PRIMARY']);
+  });
+
+  test('the alias of the request is there for uses of the key that named it', () => {
+    const requestAlias = 'alias/a';
+    expect(values('kms:RequestAlias', 'GetPublicKey', {}, { requestAlias })).toEqual(['alias/a']);
+    expect(values('kms:RequestAlias', 'ReEncryptTo')).toBeUndefined();
+    expect(values('kms:RequestAlias', 'DisableKey', {}, { requestAlias })).toBeUndefined();
+  });
+
+  test('whether re-encryption stays with its key is told', () => {
+    const facts = { reEncryptOnSameKey: true };
+    expect(values('kms:ReEncryptOnSameKey', 'ReEncryptFrom', {}, facts)).toEqual(['true']);
+    expect(values('kms:ReEncryptOnSameKey', 'Decrypt', {}, facts)).toBeUndefined();
+  });
+});
+
+describe('global keys', () => {
+  const session = principal('arn:aws:sts::111122223333:assumed-role/R/S');
+  const role = principal('arn:aws:iam::111122223333:role/p/R');
+  const federated = principal('arn:aws:sts::111122223333:federated-user/f');
+
+  test.each([
+    ['aws:CurrentTime', {}, ['2026-11-22T03:04:05Z']],
+    ['aws:EpochTime', {}, ['1795316645']],
+    ['aws:PrincipalArn', {}, [userName]],
+    ['aws:PrincipalArn', { caller: session }, ['arn:aws:iam::111122223333:role/R']],
+    ['aws:PrincipalArn', { caller: role }, ['arn:aws:iam::111122223333:role/p/R']],
+    ['aws:PrincipalAccount', {}, ['111122223333']],
+    ['aws:PrincipalAccount', { caller: principal('ec2.amazonaws.com') }, undefined],
+    ['aws:PrincipalType', {}, ['User']],
+    ['aws:PrincipalType', { caller: principal(rootName) }, ['Account']],
+    ['aws:PrincipalType', { caller: session }, ['AssumedRole']],
+    ['aws:PrincipalType', { caller: federated }, ['FederatedUser']],
+    ['aws:username', {}, ['bob']],
+    ['aws:username', { caller: session }, undefined],
+    ['aws:userid', { caller: principal(rootName) }, ['111122223333']],
+    ['aws:userid', { caller: federated }, ['111122223333:f']],
+    ['aws:userid', {}, undefined],
+    ['aws:SecureTransport', {}, undefined],
+    ['aws:SecureTransport', { secureTransport: false }, ['false']],
+    ['aws:ViaAWSService', {}, ['false']],
+    ['kms:ViaService', {}, undefined],
+    ['aws:SourceIp', {}, undefined],
+  ])('%s of %j is %j', (name, facts, expected) => {
+    expect(values(name, 'Decrypt', {}, facts)).toEqual(expected);
+  });
+
+  test('tags of the request', () => {
+    const Tags = [{ TagKey: 'Team', TagValue: 'x' }];
+    expect(values('aws:RequestTag/team', 'TagResource', { Tags })).toEqual(['x']);
+    expect(values('aws:TagKeys', 'CreateKey', { Tags })).toEqual(['Team']);
+    expect(values('aws:TagKeys', 'UntagResource', { TagKeys: ['a', 'b'] })).toEqual(['a', 'b']);
+    expect(values('aws:TagKeys', 'CreateKey')).toBeUndefined();
+  });
+});
+
+test('a second spelling of a context key opens nothing and closes nothing', () => {
+  const condition = conditionsOf({
+    operation: 'Encrypt',
+    request: { EncryptionContext: { Stage: 'Restricted', stage: 'Test' } },
+    caller: principal(userName),
+    now: 0,
+  });
+  const decisionWith = (changes: object) =>
+    decide(request({ condition }), {
+      key: { policy: policy([statement(), statement({ ...changes })]), accountId: '111122223333' },
+      identity: undefined,
+      grantAllows: () => false,
+    });
+  const restricted = { 'kms:EncryptionContext:Stage': 'Restricted' };
+  const denied = { Effect: 'Deny', Condition: { StringEquals: restricted } };
+  expect(decisionWith(denied)).toBe('explicit-deny-in-key-policy');
+  const unless = { Effect: 'Deny', Condition: { StringNotEquals: restricted } };
+  expect(decisionWith(unless)).toBe('explicit-deny-in-key-policy');
+});
