@@ -1,6 +1,6 @@
 /**
- * What `Pairmint.open` rejects with when the store, its root key or the native addon cannot be
- * used. `message` says what is wrong, `hint` what mends it, where we can tell.
+ * What `Pairmint.open` rejects with when the store, its root key, a seed or the native addon cannot
+ * be used. `message` says what is wrong, `hint` what mends it, where we can tell.
  */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';

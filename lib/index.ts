@@ -1,11 +1,21 @@
+export type { AuditEvent, AuditSink } from './audit.ts';
 export { ConfigurationError } from './configuration-error.ts';
 export { KmsError, type KmsErrorName } from './model/errors.ts';
 export type * from './model/types.ts';
 export {
+  type BatchOptions,
+  type CallerOptions,
   type Capabilities,
   type OpenOptions,
   Pairmint,
   type RequestOptions,
   type StoreDescription,
 } from './pairmint.ts';
+export type {
+  FillOptions,
+  FillProgress,
+  PoolDescription,
+  PoolId,
+  PoolSettings,
+} from './pool/pool-api.ts';
 export type { RootKeySource } from './store/open-store.ts';

@@ -1,19 +1,60 @@
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
+import { type AuditEvent, AuditRecorder, type AuditSink, auditEvent, auditFile } from './audit.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { cpuShare } from './cpu-share.ts';
+import { inParallel } from './in-parallel.ts';
 import { KmsError } from './model/errors.ts';
+import { keyArn } from './model/key-id.ts';
 import { type CheckedRequest, parseRequest } from './model/request.ts';
 import type { Requests, Responses } from './model/types.ts';
 import { isNativeError, loadNative, type Native, type NativeCapabilities } from './native.ts';
+import { generateSeveral, pairsToACrossing } from './operations/generate-data-key-pair.ts';
 import { isOffered, type OfferedOperation, operations } from './operations/index.ts';
-import type { Operation, Services } from './operations/operation.ts';
+import type { Call, Caller, Operation, Services } from './operations/operation.ts';
+import { defaultIdentityPolicy, parsePolicy } from './policy/document.ts';
+import { parsePrincipal, rootArn } from './policy/principal.ts';
+import { Filler } from './pool/filler.ts';
+import { PoolApi } from './pool/pool-api.ts';
+import { PoolDirectory } from './pool/pool-directory.ts';
+import { Pools } from './pool/pools.ts';
+import { Refill } from './pool/refill.ts';
+import type { Seed } from './seed/seed.ts';
+import { CredentialDirectory, type NewCredential } from './store/credential-directory.ts';
+import { GrantDirectory } from './store/grant-directory.ts';
 import { KeyDirectory } from './store/key-directory.ts';
 import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
+import { unavailable } from './store/store-errors.ts';
 
 export { ConfigurationError };
 
-export interface OpenOptions extends StoreOptions {
-  /** Told, in a sentence for people, that a store was made. */
+/** Who requests are made as. */
+export interface CallerOptions {
+  /**
+   * What an IAM policy of the caller would allow, as its JSON text. By default `kms:*` on everything
+   * in the caller's account. An account's root has none: it may do what key policies let it.
+   */
+  readonly identityPolicy?: string | undefined;
+}
+
+export interface OpenOptions extends StoreOptions, CallerOptions {
+  /** The ARN of who requests are made as; the root of the store's account by default. */
+  readonly caller?: string | undefined;
+  /**
+   * Told of every request; by default a file that PAIRMINT_AUDIT_FILE names. While it fails,
+   * requests that change anything are refused with KMSInternalException.
+   */
+  readonly audit?: AuditSink | undefined;
+  /** What a request does that finds its pool empty: mint, or fail with LimitExceededException. */
+  readonly onDryPool?: 'mint' | 'fail' | undefined;
+  /** Whether pools that requests have drawn low are filled in the background; by default they are. */
+  readonly refillPools?: boolean | undefined;
+  /**
+   * Keys that shall be there: a seed file, YAML or JSON, or an object of the same form
+   * (docs/seeding.md). What is there already stays as it is, and must be as the seed has it.
+   */
+  readonly seed?: string | object | undefined;
+  /** Told, in a sentence for people, that a store, or what a seed has, was made. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 
@@ -25,10 +66,24 @@ export interface Capabilities extends NativeCapabilities {
   readonly threads: number;
 }
 
+/** How many pairs are minted, and how. */
+export interface BatchOptions {
+  readonly count: number;
+  /** Whether the responses have PrivateKeyPlaintext; without it they are those of
+   * GenerateDataKeyPairWithoutPlaintext. */
+  readonly plaintext?: boolean | undefined;
+  /** How many may be under way or wait to be taken at a time; by default as many as keep every
+   * thread busy. */
+  readonly concurrency?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How a single request is made. */
 export interface RequestOptions {
   /** Abandons the request: it rejects with an AbortError, and minting stops within 10 ms. */
   readonly abortSignal?: AbortSignal | undefined;
+  /** The id that the audit knows the request by; a fresh UUID by default. */
+  readonly requestId?: string | undefined;
 }
 
 export interface StoreDescription {
@@ -53,41 +108,87 @@ type Operations = {
  */
 export interface Pairmint extends Operations {}
 
+/** What a service has in common with those that act for other callers. */
+interface Core {
+  readonly native: Native;
+  readonly opened: OpenedStore;
+  readonly keys: KeyDirectory;
+  readonly grants: GrantDirectory;
+  readonly credentials: CredentialDirectory;
+  readonly poolDirectory: PoolDirectory;
+  readonly filler: Filler;
+  readonly pools: Pools;
+  readonly audit: AuditSink | undefined;
+  /** The requests that were started and have not settled. */
+  readonly underWay: Set<Promise<object>>;
+  closing: Promise<void> | undefined;
+  now(): number;
+}
+
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the loop below defines every method
 export class Pairmint {
-  readonly #services: Services;
-  readonly #opened: OpenedStore;
-  /** The requests that were started and have not settled. */
-  readonly #underWay = new Set<Promise<object>>();
-  #closing: Promise<void> | undefined;
+  readonly #core: Core;
+  readonly #caller: Caller;
 
-  private constructor(native: Native, opened: OpenedStore) {
-    const { store, rootKey, identity } = opened;
-    const now = () => Date.now();
-    this.#opened = opened;
-    this.#services = {
-      native,
-      keys: new KeyDirectory({ store, native, rootKey, now }),
-      region: identity.region,
-      accountId: identity.accountId,
-      now,
-    };
+  private constructor(core: Core, caller: Caller) {
+    this.#core = core;
+    this.#caller = caller;
   }
 
   /**
    * Opens a store, and makes it with its root key where there is none.
    *
-   * @throws ConfigurationError where the store, the root key or the native addon cannot be used
+   * @throws ConfigurationError where the store, the root key, the caller, the seed or the native
+   *   addon cannot be used
    */
   static async open(options: OpenOptions = {}): Promise<Pairmint> {
     const native = loadNative();
+    const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
+    // Before there is a store: a seed that is not valid makes none.
+    const seed = options.seed === undefined ? undefined : await loadSeed(options.seed, native);
     const opened = await openStore(native, options);
     if (opened.created && opened.rootKeyFile !== undefined) {
       options.onNotice?.(
         `made a new store at ${opened.store.url}, its root key in ${opened.rootKeyFile}`,
       );
     }
-    return new Pairmint(native, opened);
+    const { store, rootKey, identity } = opened;
+    const now = () => Date.now();
+    const keys = new KeyDirectory({ store, native, rootKey, now });
+    const poolDirectory = new PoolDirectory({ store, native, rootKey });
+    const filler = new Filler({ directory: poolDirectory, native });
+    const { onDryPool = 'mint', refillPools = true } = options;
+    const refill = refillPools ? new Refill({ directory: poolDirectory, keys, filler }) : undefined;
+    const core: Core = {
+      native,
+      opened,
+      keys,
+      poolDirectory,
+      filler,
+      pools: new Pools({ directory: poolDirectory, keys, native, onDryPool, refill }),
+      grants: new GrantDirectory({ store, native, rootKey }),
+      credentials: new CredentialDirectory({ store, native, rootKey, now, check: checkCaller }),
+      audit: options.audit ?? auditOfEnvironment(),
+      underWay: new Set(),
+      closing: undefined,
+      now,
+    };
+    const service = new Pairmint(core, given ?? callerOf(rootArn(identity.accountId), {}));
+    if (seed !== undefined) await service.#seed(seed, options);
+    return service;
+  }
+
+  /**
+   * The same service acting for another principal, of this account or another. Closing it is not
+   * needed and closes nothing: it ends with the service that it was made from.
+   *
+   * @param caller the ARN of a user, a role, a session of one, or an account's root
+   * @throws ConfigurationError where that is none, or the identity policy is malformed
+   */
+  as(caller: string, options: CallerOptions = {}): Pairmint {
+    const view = new Pairmint(this.#core, callerOf(caller, options));
+    Object.defineProperty(view, 'close', { value: async () => {} });
+    return view;
   }
 
   /**
@@ -99,28 +200,111 @@ export class Pairmint {
    */
   async call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
     const abortSignal = signalOf(options);
-    if (!isOffered(name)) throw new KmsError('UnknownOperationException');
-    const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
-    abortSignal?.throwIfAborted();
-    if (this.#closing !== undefined) {
-      throw new KmsError('KMSInternalException', 'this Pairmint is closed');
-    }
-    const work = this.#run(operations[name] as Operation<OfferedOperation>, checked, abortSignal);
-    this.#underWay.add(work);
+    return this.#started(name, request, { ...options, abortSignal });
+  }
+
+  async #started(
+    name: string,
+    request: unknown,
+    options: RequestOptions,
+    run?: Run,
+  ): Promise<object> {
+    const work = this.#audited(name, request, options, run);
+    this.#core.underWay.add(work);
     try {
       return await work;
     } finally {
-      this.#underWay.delete(work);
+      this.#core.underWay.delete(work);
     }
   }
 
-  async #run(
-    operation: Operation<OfferedOperation>,
-    request: CheckedRequest<OfferedOperation>,
-    abortSignal: AbortSignal | undefined,
-  ): Promise<object> {
+  /** Makes what a seed has; whoever opens the store may, whatever policies say. */
+  async #seed(seed: Seed, { onNotice }: OpenOptions): Promise<void> {
+    const { applySeed, describeSummary } = await import('./seed/apply-seed.ts');
+    const { keys, grants, opened, audit, now } = this.#core;
+    const { region, accountId } = opened.identity;
     try {
-      return await operation.run({ ...this.#services, abortSignal }, request);
+      const summary = await applySeed(seed, {
+        keys,
+        grants,
+        region,
+        accountId,
+        now,
+        record: async (operation, request, key) => {
+          if (audit === undefined) return;
+          const keyArns = new Set([keyArn(key)]);
+          const call = { operation, request, requestId: randomUUID(), keyArns };
+          await new AuditRecorder(audit, (error) => this.#event(call, error)).beforeCommit();
+        },
+      });
+      const made = describeSummary(summary);
+      if (made !== undefined) onNotice?.(made);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Runs a request and has it recorded: what changes anything before it is committed. */
+  async #audited(
+    name: string,
+    request: unknown,
+    options: RequestOptions,
+    run: Run | undefined,
+  ): Promise<object> {
+    const { audit } = this.#core;
+    const call: UncheckedCall = {
+      operation: name,
+      request: undefined,
+      requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
+      abortSignal: options.abortSignal,
+      keyArns: new Set(),
+    };
+    if (audit === undefined) return this.#checked(request, call, { run });
+    const recorder = new AuditRecorder(audit, (error) => this.#event(call, error));
+    try {
+      const answer = await this.#checked(request, call, {
+        run,
+        beforeCommit: () => recorder.beforeCommit(),
+      });
+      await recorder.succeeded({ mayFail: isReadOnly(name) });
+      return answer;
+    } catch (error) {
+      await recorder.failed(error as Error);
+      throw error;
+    }
+  }
+
+  #event(call: UncheckedCall, error: Error | undefined): AuditEvent {
+    const { identity } = this.#core.opened;
+    const { principal } = this.#caller;
+    return auditEvent({
+      ...call,
+      region: identity.region,
+      accountId: principal.accountId,
+      caller: principal,
+      readOnly: isReadOnly(call.operation),
+      now: this.#core.now(),
+      error,
+    });
+  }
+
+  async #checked(
+    request: unknown,
+    call: UncheckedCall,
+    { run, beforeCommit }: { run: Run | undefined; beforeCommit?: () => Promise<void> },
+  ): Promise<object> {
+    const { operation: name, abortSignal } = call;
+    if (!isOffered(name)) throw new KmsError('UnknownOperationException');
+    const checked = parseRequest(name, request) as CheckedRequest<OfferedOperation>;
+    call.request = checked;
+    abortSignal?.throwIfAborted();
+    if (this.#core.closing !== undefined) throw closed();
+    const operation = operations[name] as Operation<OfferedOperation>;
+    // For those that read, too: the first to name the default alias makes its key.
+    const services = this.#services(call as Call, beforeCommit);
+    try {
+      return await (run ?? operation.run)(services, checked);
     } catch (error) {
       if (error instanceof KmsError) throw error;
       if (
@@ -133,25 +317,116 @@ export class Pairmint {
     }
   }
 
+  #services(call: Call, beforeCommit: (() => Promise<void>) | undefined): Services {
+    const { native, keys, grants, pools, opened, now } = this.#core;
+    return {
+      native,
+      keys: beforeCommit === undefined ? keys : keys.beforeCommit(beforeCommit),
+      grants,
+      pools,
+      region: opened.identity.region,
+      accountId: this.#caller.principal.accountId,
+      caller: this.#caller,
+      call,
+      now,
+    };
+  }
+
   capabilities(): Capabilities {
     return {
-      ...this.#services.native.capabilities(),
+      ...this.#core.native.capabilities(),
       cpu: os.cpus()[0]?.model ?? process.arch,
       node: process.versions.node,
       threads: cpuShare(),
     };
   }
 
+  /** The access keys that requests through the HTTP door are signed with. */
+  get credentials(): CredentialDirectory {
+    return this.#core.credentials;
+  }
+
+  /** Reads from the store. @throws KmsError where it cannot serve requests */
+  async checkStore(): Promise<void> {
+    if (this.#core.closing !== undefined) throw closed();
+    await this.#core.opened.store.get('format').catch(unavailable);
+  }
+
   describeStore(): StoreDescription {
-    const { store, rootKeyFile, identity } = this.#opened;
+    const { store, rootKeyFile, identity } = this.#core.opened;
     const { region, accountId } = identity;
     return { url: store.url, rootKeyFile, region, accountId };
   }
 
+  /** The pools of waiting pairs of this caller's account, in this region. */
+  get pools(): PoolApi {
+    const { poolDirectory: directory, pools, filler, opened } = this.#core;
+    const { accountId } = this.#caller.principal;
+    const operation = 'GenerateDataKeyPairWithoutPlaintext';
+    return new PoolApi({
+      services: ({ KeyId, KeyPairSpec }) => {
+        const request = parseRequest(operation, { KeyId, KeyPairSpec });
+        const call = { operation, request, requestId: '', keyArns: new Set<string>() } as const;
+        return this.#services(call, undefined);
+      },
+      place: { region: opened.identity.region, accountId },
+      directory,
+      pools,
+      filler,
+    });
+  }
+
+  /**
+   * Mints many pairs, keeping every core busy, and yields the responses in any order. Whoever takes
+   * them slowly slows the minting down; memory does not grow with `count`.
+   *
+   * @param request as GenerateDataKeyPairWithoutPlaintext takes it
+   * @throws KmsError, as the operation does; the signal's reason, within 50 ms of its abort
+   */
+  mintDataKeyPairs(
+    request: Requests['GenerateDataKeyPairWithoutPlaintext'],
+    options: BatchOptions,
+  ): AsyncGenerator<Responses['GenerateDataKeyPair'], void, undefined> {
+    for (const name of ['count', 'concurrency'] as const) {
+      const value = options[name];
+      if (name === 'concurrency' && value === undefined) continue;
+      if (!Number.isSafeInteger(value) || (value as number) < 1) {
+        throw new TypeError(`${name} must be a whole number from 1`);
+      }
+    }
+    return this.#mintSeveral(request, options);
+  }
+
+  async *#mintSeveral(
+    request: Requests['GenerateDataKeyPairWithoutPlaintext'],
+    { count, plaintext = false, concurrency, signal }: BatchOptions,
+  ): AsyncGenerator<Responses['GenerateDataKeyPair'], void, undefined> {
+    const name = plaintext ? 'GenerateDataKeyPair' : 'GenerateDataKeyPairWithoutPlaintext';
+    const best = pairsToACrossing(parseRequest(name, request).KeyPairSpec);
+    const most = concurrency ?? 4 * cpuShare() * best;
+    // Two crossings for each thread keep it busy.
+    const size = Math.max(1, Math.min(best, Math.floor(most / (2 * cpuShare()))));
+    let left = count;
+    const mint = (abortSignal: AbortSignal) => {
+      const several = Math.min(size, left);
+      left -= several;
+      return this.#started(name, request, { abortSignal }, (services, checked) =>
+        generateSeveral(services, checked as CheckedRequest<typeof name>, {
+          plaintext,
+          count: several,
+        }),
+      );
+    };
+    const crossings = { count: Math.ceil(count / size), concurrency: Math.floor(most / size) };
+    for await (const pairs of inParallel(mint, { ...crossings, signal })) {
+      yield* pairs as Responses['GenerateDataKeyPair'][];
+    }
+  }
+
   /** Refuses further requests, waits for those under way, and closes the store. */
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#opened.store.close());
-    return this.#closing;
+    this.#core.closing ??= end(this.#core);
+    return this.#core.closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,6 +442,78 @@ for (const name of Object.keys(operations) as OfferedOperation[]) {
     writable: true,
     configurable: true,
   });
+}
+
+/** What is done with a request that was checked, where it is not what its operation does. */
+type Run = (services: Services, request: CheckedRequest<OfferedOperation>) => Promise<object>;
+
+/** A call whose operation may be none, and whose request is known once it was checked. */
+type UncheckedCall = Omit<Call, 'operation' | 'request'> & {
+  readonly operation: string;
+  request: object | undefined;
+};
+
+async function end({ underWay, pools, opened }: Core): Promise<void> {
+  await Promise.allSettled(underWay);
+  try {
+    await pools.close();
+  } finally {
+    await opened.store.close();
+  }
+}
+
+function isReadOnly(name: string): boolean {
+  return isOffered(name) && 'readOnly' in operations[name];
+}
+
+async function loadSeed(source: string | object, native: Native): Promise<Seed> {
+  const { readSeed } = await import('./seed/seed.ts');
+  return readSeed(source, native);
+}
+
+function auditOfEnvironment(): AuditSink | undefined {
+  const { PAIRMINT_AUDIT_FILE: file } = process.env;
+  return file ? auditFile(file) : undefined;
+}
+
+function closed(): KmsError {
+  return new KmsError('KMSInternalException', 'this Pairmint is closed');
+}
+
+/** @throws ConfigurationError where nobody can act as this, or the policy would do nothing */
+function checkCaller({ principal, identityPolicy }: NewCredential): void {
+  const caller = callerOf(principal, { identityPolicy });
+  if (caller.principal.isRoot && identityPolicy !== undefined) {
+    throw new ConfigurationError(`${principal} is a root, which identity policies do not bind`);
+  }
+}
+
+function callerOf(arn: string, { identityPolicy }: CallerOptions): Caller {
+  const principal = parsePrincipal(arn);
+  if (principal === undefined || principal.kind === 'service') {
+    throw new ConfigurationError(`'${arn}' is not the ARN of a caller`, {
+      hint: 'name a user, role, session or root, as in arn:aws:iam::000000000000:user/alice',
+    });
+  }
+  if (principal.isRoot) return { principal, identityPolicy: undefined };
+  return {
+    principal,
+    identityPolicy:
+      identityPolicy === undefined
+        ? defaultIdentityPolicy(principal.accountId)
+        : parseIdentityPolicy(arn, identityPolicy),
+  };
+}
+
+function parseIdentityPolicy(arn: string, text: string) {
+  try {
+    return parsePolicy(text, 'identity');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(`the identity policy of ${arn} cannot be used: ${reason}`, {
+      cause,
+    });
+  }
 }
 
 function signalOf(options: RequestOptions): AbortSignal | undefined {

@@ -2,10 +2,25 @@ import type { OpenOptions, Pairmint } from '../pairmint.ts';
 
 export interface TextSink {
   write(text: string): void;
+  /** Whether people look at it. */
+  readonly isTerminal?: boolean;
+  /** Waits until everything is out; false where that failed, or nobody reads any more. */
+  drained?(): Promise<boolean>;
 }
 
 /** What the command line needs of class Pairmint. */
-export type Service = Pick<Pairmint, 'call' | 'close' | 'capabilities' | 'describeStore'>;
+export type Service = Pick<
+  Pairmint,
+  | 'as'
+  | 'call'
+  | 'capabilities'
+  | 'checkStore'
+  | 'close'
+  | 'credentials'
+  | 'describeStore'
+  | 'mintDataKeyPairs'
+  | 'pools'
+>;
 
 /** The world outside, as the program is given it. */
 export interface Context {
@@ -41,4 +56,9 @@ export function openOptions({ store, rootKeyFile }: OwnOptions): OpenOptions {
     ...(store !== undefined && { store }),
     ...(rootKeyFile !== undefined && { rootKey: { file: rootKeyFile } }),
   };
+}
+
+/** The same for a command that is over in a moment: it leaves filling pools to others. */
+export function oneShot(own: OwnOptions): OpenOptions {
+  return { ...openOptions(own), refillPools: false };
 }

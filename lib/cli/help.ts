@@ -66,9 +66,9 @@ export function operationHelp(operation: OperationName): string {
 
 /** `pairmint help <command>`. */
 export function commandHelp(name: string): string {
-  const { summary = '', description = '', options = [] } = ownCommands[name] ?? {};
+  const { summary = '', description = '', options = [], operands = [] } = ownCommands[name] ?? {};
   return document([
-    title(name, summary),
+    title([name, ...operands].join(' '), summary),
     wrap(description, 2),
     section('Options', [...options, ...sharedOptions].map(optionRow)),
   ]);
@@ -94,7 +94,7 @@ function section(title: string, rows: readonly (readonly [string, string])[]): s
 }
 
 function optionRow({ name, value, explanation }: OwnOption): [string, string] {
-  return [`${name} ${value}`, explanation];
+  return [value === undefined ? name : `${name} ${value}`, explanation];
 }
 
 function synopsis({ option, shape, isRequired }: RequestOption): string {

@@ -87,14 +87,17 @@ async function runOwnCommand(
     return showHelp([name], context);
   }
   const options = command.options.map((option) => {
-    return { name: option.name, key: option.name, takes: 'one' } as const;
+    const takes = option.value === undefined ? 'nothing' : 'one';
+    return { name: option.name, key: option.name, takes } as const;
   });
   const { given, rest } = parseKnown({ options, abbreviations: true }, line.rest);
-  if (rest.length > 0) {
-    throw new UnknownOptionsError(rest);
+  const { operands = [] } = command;
+  const unknown = rest.filter((word, i) => i >= operands.length || word.startsWith('-'));
+  if (unknown.length > 0) {
+    throw new UnknownOptionsError(unknown);
   }
   const { run } = await command.load();
-  return run(given as ReadonlyMap<string, string>, ownOptions(line.given), context);
+  return run(given as ReadonlyMap<string, string>, ownOptions(line.given), context, rest);
 }
 
 /** Shows help on the first word that is not an option; on everything if there is none. */

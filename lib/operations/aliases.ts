@@ -1,7 +1,8 @@
 import { KmsError } from '../model/errors.ts';
 import type { Key } from '../store/key-directory.ts';
+import { authorize, authorizeAlias } from './access.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
-import { keyReference, ownAlias } from './key-lookup.ts';
+import { findOwnKey, ownAlias } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
 
 // AWS's quota: aliases per KMS key.
@@ -11,8 +12,9 @@ const maxAliases = 50;
 export const createAlias: Operation<'CreateAlias'> = {
   name: 'CreateAlias',
   async run(services, { AliasName, TargetKeyId }) {
-    checkName(AliasName);
-    const target = keyReference(services, 'CreateAlias', TargetKeyId);
+    checkAliasName(AliasName);
+    authorizeAlias(services, AliasName);
+    const { record: target } = await findOwnKey(services, TargetKeyId);
     await services.keys.createAlias(ownAlias(services, AliasName), target, (key) => {
       requireNotPendingDeletion(key);
       requireRoom(key);
@@ -25,8 +27,10 @@ export const createAlias: Operation<'CreateAlias'> = {
 export const updateAlias: Operation<'UpdateAlias'> = {
   name: 'UpdateAlias',
   async run(services, { AliasName, TargetKeyId }) {
-    checkName(AliasName);
-    const target = keyReference(services, 'UpdateAlias', TargetKeyId);
+    checkAliasName(AliasName);
+    authorizeAlias(services, AliasName);
+    await authorize(services, await services.keys.find(ownAlias(services, AliasName)));
+    const { record: target } = await findOwnKey(services, TargetKeyId);
     await services.keys.updateAlias(ownAlias(services, AliasName), target, (key, current) => {
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
@@ -40,13 +44,16 @@ export const updateAlias: Operation<'UpdateAlias'> = {
 export const deleteAlias: Operation<'DeleteAlias'> = {
   name: 'DeleteAlias',
   async run(services, { AliasName }) {
-    checkName(AliasName);
+    checkAliasName(AliasName);
+    authorizeAlias(services, AliasName);
+    await authorize(services, await services.keys.find(ownAlias(services, AliasName)));
     await services.keys.deleteAlias(ownAlias(services, AliasName));
     return {};
   },
 };
 
-function checkName(name: string): void {
+/** @throws KmsError where no alias of a user can have this name */
+export function checkAliasName(name: string): void {
   if (!name.startsWith('alias/') || name === 'alias/') {
     throw new KmsError(
       'ValidationException',
@@ -57,7 +64,8 @@ function checkName(name: string): void {
   if (name.startsWith('alias/aws/')) throw new KmsError('NotAuthorizedException');
 }
 
-function requireRoom({ arn, record }: Key): void {
+/** @throws KmsError LimitExceededException where the key cannot have another alias */
+export function requireRoom({ arn, record }: Key): void {
   if (record.aliases.length < maxAliases) return;
   throw new KmsError(
     'LimitExceededException',

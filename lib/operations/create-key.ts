@@ -1,37 +1,61 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
 import { keySpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
-import type { KeySpec, KeyUsageType, Tag } from '../model/types.ts';
+import type { KeySpec, KeyUsageType } from '../model/types.ts';
+import type { KeyTag } from '../store/key-record.ts';
+import { authorizeIdentity, authorizeNewTags } from './access.ts';
+import { customKeyStoresNotOffered } from './custom-key-stores.ts';
 import { newKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
-import type { Operation } from './operation.ts';
+import { checkPolicy } from './key-policies.ts';
+import type { Operation, Services } from './operation.ts';
+import { checkTags } from './tags.ts';
 
 type Request = CheckedRequest<'CreateKey'>;
 
-/** KMS API Reference, CreateKey: symmetric encryption keys with material of our own. */
+/** KMS API Reference, CreateKey. */
 export const createKey: Operation<'CreateKey'> = {
   name: 'CreateKey',
   async run(services, request) {
+    authorizeIdentity(services);
     const { keySpec, keyUsage } = kindOf(request);
-    refuseWhatIsNotOffered(request, keySpec);
-    const tags = checkTags((request.Tags ?? []) as Tag[]);
+    refuseWhatIsNotOffered(services, request, keySpec);
     const multiRegion = request.MultiRegion === true;
-    const key = await services.keys.create({
+    const record = {
       ...newKey(services),
-      ...(multiRegion && { keyId: `mrk-${randomUUID().replaceAll('-', '')}` }),
+      ...(multiRegion && {
+        keyId: `mrk-${randomUUID().replaceAll('-', '')}`,
+        regions: { primary: services.region, replicas: [] },
+      }),
       keySpec,
       keyUsage,
+      origin: request.Origin ?? 'AWS_KMS',
       multiRegion,
       description: request.Description ?? '',
-      tags,
-    });
+      tags: checkTags((request.Tags ?? []) as readonly KeyTag[]),
+    };
+    const arn = keyArn(record);
+    if (record.tags.length > 0) authorizeNewTags(services, arn);
+    const bypass = request.BypassPolicyLockoutSafetyCheck === true;
+    const policy =
+      request.Policy === undefined
+        ? {}
+        : { policy: checkPolicy(services, record, { text: request.Policy, bypass }) };
+    const { keys, call } = services;
+    // The audit records the request before the key is there.
+    call.keyArns.add(arn);
+    const material =
+      record.origin === 'EXTERNAL' ? undefined : await keys.vault.make(record, call.abortSignal);
+    const key = await keys.create({ ...record, ...policy }, material);
     if (key === undefined) throw new KmsError('KMSInternalException', 'A key id came up twice.');
     return { KeyMetadata: keyMetadata(key) };
   },
 };
 
-function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
+/** What kind of key is asked for. @throws KmsError ValidationException where there is none such */
+export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
   if (KeySpec && CustomerMasterKeySpec && KeySpec !== CustomerMasterKeySpec) {
     throw new KmsError(
@@ -56,30 +80,21 @@ function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } 
   return { keySpec, keyUsage };
 }
 
-function refuseWhatIsNotOffered(request: Request, keySpec: KeySpec): void {
-  const refused = [
-    keySpec !== 'SYMMETRIC_DEFAULT' && `KeySpec ${keySpec} is`,
-    request.Origin !== undefined && request.Origin !== 'AWS_KMS' && `Origin ${request.Origin} is`,
-    request.Policy !== undefined && 'Key policies are',
-    request.CustomKeyStoreId !== undefined && 'Custom key stores are',
-    request.XksKeyId !== undefined && 'External key stores are',
-  ].find((what) => what !== false);
-  if (refused === undefined) return;
-  throw new KmsError(
-    'UnsupportedOperationException',
-    `${refused} not supported by this version of pairmint.`,
-  );
-}
-
-const maxTags = 50;
-
-function checkTags(tags: readonly Tag[]): readonly Tag[] {
-  if (tags.some(({ TagKey }) => TagKey?.toLowerCase().startsWith('aws:'))) {
-    throw new KmsError('TagException', 'Tags beginning with aws: are reserved');
+/** @throws KmsError UnsupportedOperationException where pairmint, or this OpenSSL, makes no such key */
+export function refuseWhatIsNotOffered(
+  { native }: Pick<Services, 'native'>,
+  request: Request,
+  keySpec: KeySpec,
+): void {
+  const { Origin, CustomKeyStoreId, XksKeyId } = request;
+  const external = Origin === 'AWS_CLOUDHSM' || Origin === 'EXTERNAL_KEY_STORE';
+  if (external || CustomKeyStoreId !== undefined || XksKeyId !== undefined) {
+    throw customKeyStoresNotOffered();
   }
-  if (new Set(tags.map(({ TagKey }) => TagKey)).size < tags.length) {
-    throw new KmsError('TagException', 'Duplicate tag keys');
+  if (keySpec.startsWith('ML_DSA') && !native.capabilities().mlDsa) {
+    throw new KmsError(
+      'UnsupportedOperationException',
+      `KeySpec ${keySpec} needs OpenSSL 3.5, which the Node.js of this process does not have.`,
+    );
   }
-  if (tags.length > maxTags) throw new KmsError('TagException', 'Too many tags');
-  return tags;
 }

@@ -1,26 +1,39 @@
-import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { endDryRun, refuseRecipient } from './key-checks.ts';
-import type { Operation } from './operation.ts';
-import { ciphertextOf, openableBlob, opening } from './sealing.ts';
+import type { Operation, Services } from './operation.ts';
+import { ciphertextOf, type OpenableBlob, openableBlob, opening } from './sealing.ts';
 
 /** KMS API Reference, Decrypt. */
 export const decrypt: Operation<'Decrypt'> = {
   name: 'Decrypt',
+  readOnly: true,
   async run(services, request) {
-    const { KeyId: keyId, EncryptionAlgorithm: algorithm, GrantTokens: grantTokens } = request;
+    const { KeyId: keyId, EncryptionAlgorithm: algorithm } = request;
     const sent = ciphertextOf(request, { name: 'KeyId', keyId, algorithm });
-    const context = encodeEncryptionContext(request.EncryptionContext);
-    const blob = await openableBlob(services, 'Decrypt', sent, { keyId, grantTokens, algorithm });
+    const blob = await openableBlob(services, sent, {
+      action: 'Decrypt',
+      keyId,
+      grantTokens: request.GrantTokens,
+      algorithm,
+      context: request.EncryptionContext,
+    });
     refuseRecipient(request.Recipient);
-    const { material, ciphertext } = blob;
-    const plaintext =
-      ciphertext && opening(() => services.native.decrypt({ material, context, ciphertext }));
+    const plaintext = await open(services, blob);
     endDryRun(request.DryRun);
     return {
       KeyId: blob.key.arn,
       Plaintext: plaintext,
-      EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-      KeyMaterialId: blob.materialId,
+      EncryptionAlgorithm: blob.algorithm,
+      ...(blob.materialId !== undefined && { KeyMaterialId: blob.materialId }),
     };
   },
 };
+
+async function open({ native }: Services, blob: OpenableBlob): Promise<Uint8Array | undefined> {
+  const { ciphertext, material, context, algorithm } = blob;
+  if (ciphertext === undefined) return undefined;
+  return opening(() =>
+    algorithm === 'SYMMETRIC_DEFAULT'
+      ? native.decrypt({ material, context, ciphertext })
+      : native.decryptWithPrivateKey({ material, algorithm, ciphertext }),
+  );
+}

@@ -1,4 +1,4 @@
-import { requireGrantTokens } from './key-checks.ts';
+import { requireGrantTokens } from './access.ts';
 import { findKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import type { Operation } from './operation.ts';
@@ -6,9 +6,10 @@ import type { Operation } from './operation.ts';
 /** KMS API Reference, DescribeKey. */
 export const describeKey: Operation<'DescribeKey'> = {
   name: 'DescribeKey',
+  readOnly: true,
   async run(services, { KeyId, GrantTokens }) {
-    const key = await findKey(services, 'DescribeKey', KeyId);
-    requireGrantTokens(GrantTokens);
+    const key = await findKey(services, KeyId);
+    await requireGrantTokens(services, GrantTokens);
     return { KeyMetadata: keyMetadata(key) };
   },
 };

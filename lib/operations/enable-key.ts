@@ -1,12 +1,13 @@
-import { requireNotPendingDeletion } from './key-checks.ts';
-import { keyReference } from './key-lookup.ts';
+import { withRotationResumed } from '../store/settlement.ts';
+import { requireState } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 
 /** KMS API Reference, EnableKey. */
 export const enableKey: Operation<'EnableKey'> = {
   name: 'EnableKey',
   async run(services, { KeyId }) {
-    await setEnabled(services, 'EnableKey', KeyId, { enabled: true });
+    await setEnabled(services, KeyId, { enabled: true });
     return {};
   },
 };
@@ -15,19 +16,21 @@ export const enableKey: Operation<'EnableKey'> = {
 export const disableKey: Operation<'DisableKey'> = {
   name: 'DisableKey',
   async run(services, { KeyId }) {
-    await setEnabled(services, 'DisableKey', KeyId, { enabled: false });
+    await setEnabled(services, KeyId, { enabled: false });
     return {};
   },
 };
 
 async function setEnabled(
   services: Services,
-  operation: 'EnableKey' | 'DisableKey',
   keyId: string,
   { enabled }: { enabled: boolean },
 ): Promise<void> {
-  await services.keys.change(keyReference(services, operation, keyId), (key) => {
-    requireNotPendingDeletion(key);
-    return key.record.enabled === enabled ? key.record : { ...key.record, enabled };
+  const { record } = await findOwnKey(services, keyId);
+  await services.keys.change(record, (key) => {
+    requireState(key, 'Disabled');
+    if (key.record.enabled === enabled) return key.record;
+    const record = { ...key.record, enabled };
+    return enabled ? withRotationResumed(record, services.now()) : record;
   });
 }

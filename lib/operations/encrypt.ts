@@ -1,25 +1,31 @@
-import { encodeEncryptionContext } from '../model/encryption-context.ts';
-import { endDryRun, requireAlgorithm } from './key-checks.ts';
+import { endDryRun } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
-import { sealingKey } from './sealing.ts';
+import { encryptingKey, requireRoom } from './sealing.ts';
 
 /** KMS API Reference, Encrypt. */
 export const encrypt: Operation<'Encrypt'> = {
   name: 'Encrypt',
+  readOnly: true,
   async run(services, request) {
-    const context = encodeEncryptionContext(request.EncryptionContext);
-    const key = await findKey(services, 'Encrypt', request.KeyId);
-    const { material } = await sealingKey(services, 'Encrypt', key, {
-      grantTokens: request.GrantTokens,
-      requireSpec: (found) => requireAlgorithm(found, request.EncryptionAlgorithm),
-    });
-    endDryRun(request.DryRun);
+    const { native } = services;
     const plaintext = request.Plaintext;
+    const key = await findKey(services, request.KeyId);
+    const encrypting = await encryptingKey(services, key, {
+      operation: 'Encrypt',
+      grantTokens: request.GrantTokens,
+      algorithm: request.EncryptionAlgorithm,
+      context: request.EncryptionContext,
+    });
+    requireRoom(key, encrypting.algorithm, plaintext);
+    endDryRun(request.DryRun);
     return {
-      CiphertextBlob: services.native.encrypt({ material, context, plaintext }),
+      CiphertextBlob:
+        'material' in encrypting
+          ? native.encrypt({ ...encrypting, plaintext })
+          : await native.encryptWithPublicKey({ ...encrypting, plaintext }),
       KeyId: key.arn,
-      EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+      EncryptionAlgorithm: encrypting.algorithm,
     };
   },
 };

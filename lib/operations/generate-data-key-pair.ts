@@ -1,61 +1,103 @@
 import { abortable } from '../abortable.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
+import { dataKeyPairSpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
+import type { DataKeyPairSpec, Responses } from '../model/types.ts';
+import type { KeyMaterial, MintedPair } from '../native.ts';
+import type { Key } from '../store/key-directory.ts';
 import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { sealingKey } from './sealing.ts';
 
-type Twin = 'GenerateDataKeyPair' | 'GenerateDataKeyPairWithoutPlaintext';
+type Request = CheckedRequest<'GenerateDataKeyPair'>;
+type Response = Responses['GenerateDataKeyPair'];
 
 /** KMS API Reference, GenerateDataKeyPair. */
 export const generateDataKeyPair: Operation<'GenerateDataKeyPair'> = {
   name: 'GenerateDataKeyPair',
-  async run(services, request) {
-    const { response, plaintext } = await mint(services, 'GenerateDataKeyPair', request, {
-      recipient: request.Recipient,
-      plaintext: true,
-    });
-    return { ...response, PrivateKeyPlaintext: plaintext };
-  },
+  readOnly: true,
+  run: (services, request) => generate(services, request, { plaintext: true }),
 };
 
 /** KMS API Reference, GenerateDataKeyPairWithoutPlaintext. */
 export const generateDataKeyPairWithoutPlaintext: Operation<'GenerateDataKeyPairWithoutPlaintext'> =
   {
     name: 'GenerateDataKeyPairWithoutPlaintext',
-    async run(services, request) {
-      const { response } = await mint(services, 'GenerateDataKeyPairWithoutPlaintext', request, {
-        plaintext: false,
-      });
-      return response;
-    },
+    readOnly: true,
+    run: (services, request) => generate(services, request, { plaintext: false }),
   };
 
-async function mint(
+/** How many pairs of a spec are best minted in one crossing into native code. */
+export function pairsToACrossing(spec: DataKeyPairSpec): number {
+  return dataKeyPairSpecs[spec].kind === 'rsa' ? 1 : 16;
+}
+
+/** Mints several pairs for one request, whose checks are made once. */
+export async function generateSeveral(
   services: Services,
-  operation: Twin,
-  request: CheckedRequest<'GenerateDataKeyPairWithoutPlaintext'>,
-  { plaintext, recipient }: { plaintext: boolean; recipient?: object | undefined },
-) {
+  request: Request,
+  { plaintext, count }: { plaintext: boolean; count: number },
+): Promise<Response[]> {
+  const sealing = await prepare(services, request, { plaintext });
+  const pairs = await services.pools.mint(() =>
+    abortable(services.call.abortSignal, (onStart) =>
+      services.native.generateDataKeyPairs({ ...sealing, count }, onStart),
+    ),
+  );
+  return pairs.map((pair) => responseOf(sealing, pair));
+}
+
+async function generate(
+  services: Services,
+  request: Request,
+  options: { plaintext: boolean },
+): Promise<Response> {
+  const sealing = await prepare(services, request, options);
+  const pair =
+    (await services.pools.take(sealing)) ??
+    (await services.pools.mint(() =>
+      abortable(services.call.abortSignal, (onStart) =>
+        services.native.generateDataKeyPair(sealing, onStart),
+      ),
+    ));
+  return responseOf(sealing, pair);
+}
+
+/** What a pair is minted and sealed with. */
+interface Sealing {
+  readonly key: Key;
+  readonly material: KeyMaterial;
+  readonly materialId: string;
+  readonly spec: DataKeyPairSpec;
+  readonly context: Uint8Array;
+  readonly plaintext: boolean;
+}
+
+async function prepare(
+  services: Services,
+  request: Request,
+  { plaintext }: { plaintext: boolean },
+): Promise<Sealing> {
   const context = encodeEncryptionContext(request.EncryptionContext);
-  const key = await findKey(services, operation, request.KeyId);
-  const { material } = await sealingKey(services, operation, key, {
+  const found = await findKey(services, request.KeyId);
+  const sealing = await sealingKey(services, found, {
+    operation: services.call.operation,
     grantTokens: request.GrantTokens,
     requireSpec: requireSymmetric,
   });
-  refuseRecipient(recipient);
+  refuseRecipient(request.Recipient);
   endDryRun(request.DryRun);
-  const spec = request.KeyPairSpec;
-  const pair = await abortable(services.abortSignal, (onStart) =>
-    services.native.generateDataKeyPair({ material, spec, context, plaintext }, onStart),
-  );
-  const response = {
+  return { ...sealing, spec: request.KeyPairSpec, context, plaintext };
+}
+
+function responseOf({ key, spec, materialId }: Sealing, pair: MintedPair): Response {
+  return {
     PrivateKeyCiphertextBlob: pair.privateKeyCiphertext,
+    ...(pair.privateKeyPlaintext && { PrivateKeyPlaintext: pair.privateKeyPlaintext }),
     PublicKey: pair.publicKey,
     KeyId: key.arn,
     KeyPairSpec: spec,
-    KeyMaterialId: key.record.currentMaterialId,
+    KeyMaterialId: materialId,
   };
-  return { response, plaintext: pair.privateKeyPlaintext };
 }

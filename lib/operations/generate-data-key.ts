@@ -11,6 +11,7 @@ type Twin = 'GenerateDataKey' | 'GenerateDataKeyWithoutPlaintext';
 /** KMS API Reference, GenerateDataKey. */
 export const generateDataKey: Operation<'GenerateDataKey'> = {
   name: 'GenerateDataKey',
+  readOnly: true,
   async run(services, request) {
     const { response, plaintext } = await generate(services, 'GenerateDataKey', request, {
       recipient: request.Recipient,
@@ -23,6 +24,7 @@ export const generateDataKey: Operation<'GenerateDataKey'> = {
 /** KMS API Reference, GenerateDataKeyWithoutPlaintext. */
 export const generateDataKeyWithoutPlaintext: Operation<'GenerateDataKeyWithoutPlaintext'> = {
   name: 'GenerateDataKeyWithoutPlaintext',
+  readOnly: true,
   async run(services, request) {
     const { response } = await generate(services, 'GenerateDataKeyWithoutPlaintext', request, {
       plaintext: false,
@@ -40,9 +42,10 @@ async function generate(
   { plaintext, recipient }: { plaintext: boolean; recipient?: object | undefined },
 ) {
   const context = encodeEncryptionContext(request.EncryptionContext);
-  const key = await findKey(services, operation, request.KeyId);
+  const key = await findKey(services, request.KeyId);
   const length = keyLength(request);
-  const { material } = await sealingKey(services, operation, key, {
+  const { material, materialId } = await sealingKey(services, key, {
+    operation,
     grantTokens: request.GrantTokens,
     requireSpec: requireSymmetric,
   });
@@ -52,7 +55,7 @@ async function generate(
   const response = {
     CiphertextBlob: made.ciphertext,
     KeyId: key.arn,
-    KeyMaterialId: key.record.currentMaterialId,
+    KeyMaterialId: materialId,
   };
   return { response, plaintext: made.plaintext };
 }

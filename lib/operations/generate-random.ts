@@ -1,18 +1,22 @@
 import { KmsError } from '../model/errors.ts';
+import { authorizeIdentity } from './access.ts';
+import { customKeyStoresNotOffered } from './custom-key-stores.ts';
 import { refuseRecipient } from './key-checks.ts';
 import type { Operation } from './operation.ts';
 
 /** KMS API Reference, GenerateRandom. */
 export const generateRandom: Operation<'GenerateRandom'> = {
   name: 'GenerateRandom',
-  async run({ native }, { NumberOfBytes, CustomKeyStoreId, Recipient }) {
+  readOnly: true,
+  async run(services, { NumberOfBytes, CustomKeyStoreId, Recipient }) {
+    authorizeIdentity(services);
     if (NumberOfBytes === undefined) {
       throw new KmsError('ValidationException', 'NumberOfBytes is required.');
     }
     if (CustomKeyStoreId !== undefined) {
-      throw new KmsError('UnsupportedOperationException', 'Custom key stores are not supported.');
+      throw customKeyStoresNotOffered();
     }
     refuseRecipient(Recipient);
-    return { Plaintext: native.generateRandom(NumberOfBytes) };
+    return { Plaintext: services.native.generateRandom(NumberOfBytes) };
   },
 };

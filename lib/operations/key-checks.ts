@@ -1,55 +1,75 @@
 import { KmsError } from '../model/errors.ts';
-import type { EncryptionAlgorithmSpec } from '../model/types.ts';
+import { keySpecs } from '../model/key-specs.ts';
+import type { KeyUsageType } from '../model/types.ts';
 import type { Key } from '../store/key-directory.ts';
-import { stateOf } from '../store/key-record.ts';
+import { type KeyState, stateOf } from '../store/key-record.ts';
 
 // The order of these checks is AWS's: grant tokens, usage, state, spec and algorithm, dry run.
 
-/** There are no grants yet, so no token can be one of theirs. */
-export function requireGrantTokens(tokens: readonly string[] | undefined): void {
-  if (tokens === undefined || tokens.length === 0) return;
-  throw new KmsError('InvalidGrantTokenException', 'A grant token in the request is not valid.');
-}
-
-/** @throws KmsError InvalidKeyUsageException unless the key encrypts and decrypts */
-export function requireEncryptionUsage({ arn, record }: Key, operation: string): void {
-  if (record.keyUsage === 'ENCRYPT_DECRYPT') return;
+/** @throws KmsError InvalidKeyUsageException unless the key is for this */
+export function requireUsage({ arn, record }: Key, usage: KeyUsageType, operation: string): void {
+  if (record.keyUsage === usage) return;
   throw new KmsError(
     'InvalidKeyUsageException',
     `${arn} key usage is ${record.keyUsage} which is not valid for ${operation}.`,
   );
 }
 
-/** @throws KmsError DisabledException or KMSInvalidStateException unless the key is enabled */
-export function requireEnabled(key: Key): void {
-  requireNotPendingDeletion(key);
-  if (stateOf(key.record) === 'Disabled') {
-    throw new KmsError('DisabledException', `${key.arn} is disabled.`);
-  }
-}
+const stateTexts: Readonly<Record<Exclude<KeyState, 'Enabled'>, string>> = {
+  Disabled: 'is disabled',
+  PendingImport: 'is pending import',
+  PendingDeletion: 'is pending deletion',
+  PendingReplicaDeletion: 'is pending replica deletion',
+};
 
-export function requireNotPendingDeletion({ arn, record }: Key): void {
-  if (stateOf(record) !== 'PendingDeletion') return;
-  throw new KmsError('KMSInvalidStateException', `${arn} is pending deletion.`);
-}
-
-export function requireAlgorithm(
-  { record }: Key,
-  algorithm: EncryptionAlgorithmSpec = 'SYMMETRIC_DEFAULT',
-): void {
-  if (algorithm === record.keySpec) return;
+/**
+ * @throws KmsError DisabledException or KMSInvalidStateException where the key is in a state other
+ *   than Enabled and those that the operation takes beside it
+ */
+export function requireState({ arn, record }: Key, ...others: readonly KeyState[]): void {
+  const state = stateOf(record);
+  if (state === 'Enabled' || others.includes(state)) return;
   throw new KmsError(
-    'InvalidKeyUsageException',
-    `Algorithm ${algorithm} is incompatible with key spec ${record.keySpec}.`,
+    state === 'Disabled' ? 'DisabledException' : 'KMSInvalidStateException',
+    `${arn} ${stateTexts[state]}.`,
   );
 }
 
+/** @throws KmsError KMSInvalidStateException where the key is pending deletion */
+export function requireNotPendingDeletion(key: Key): void {
+  requireState(key, 'Disabled', 'PendingImport');
+}
+
+/** @throws KmsError InvalidKeyUsageException unless the algorithm is one of the key's */
+export function requireAlgorithm({ record }: Key, algorithm: string): void {
+  const { keySpec, keyUsage } = record;
+  const [algorithms = []] = Object.values(keySpecs[keySpec][keyUsage] ?? {}) as string[][];
+  if (algorithms.includes(algorithm)) return;
+  throw new KmsError(
+    'InvalidKeyUsageException',
+    `Algorithm ${algorithm} is incompatible with key spec ${keySpec}.`,
+  );
+}
+
+export function isSymmetric({ record }: Key): boolean {
+  return record.keySpec === 'SYMMETRIC_DEFAULT';
+}
+
 /** @throws KmsError InvalidKeyUsageException where an asymmetric key is to make a data key or pair */
-export function requireSymmetric({ record }: Key): void {
-  if (record.keySpec === 'SYMMETRIC_DEFAULT') return;
+export function requireSymmetric(key: Key): void {
+  if (isSymmetric(key)) return;
   throw new KmsError(
     'InvalidKeyUsageException',
     'You cannot generate a data key with an asymmetric CMK',
+  );
+}
+
+/** @throws KmsError UnsupportedOperationException unless the material came from there */
+export function requireOrigin({ arn, record }: Key, origin: 'AWS_KMS' | 'EXTERNAL'): void {
+  if (record.origin === origin) return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `${arn} origin is ${record.origin} which is not valid for this operation.`,
   );
 }
 

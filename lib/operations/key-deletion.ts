@@ -1,9 +1,10 @@
 import { KmsError } from '../model/errors.ts';
+import { isPrimary, type KeyRecord, stateOf } from '../store/key-record.ts';
+import { dayInMilliseconds } from '../store/settlement.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
-import { keyReference } from './key-lookup.ts';
+import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
 
-const dayInMilliseconds = 86_400_000;
 const shortestWindow = 7;
 const longestWindow = 30;
 
@@ -11,17 +12,17 @@ const longestWindow = 30;
 export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
   name: 'ScheduleKeyDeletion',
   async run(services, { KeyId, PendingWindowInDays = longestWindow }) {
-    const reference = keyReference(services, 'ScheduleKeyDeletion', KeyId);
-    const deletionDate = services.now() + PendingWindowInDays * dayInMilliseconds;
-    const key = await services.keys.change(reference, (found) => {
+    const { record } = await findOwnKey(services, KeyId);
+    const key = await services.keys.change(record, (found) => {
       requireWindow(PendingWindowInDays);
       requireNotPendingDeletion(found);
-      return { ...found.record, deletionDate };
+      return scheduled(found.record, PendingWindowInDays, services.now());
     });
+    const { deletionDate } = key.record;
     return {
       KeyId: key.arn,
-      DeletionDate: new Date(deletionDate),
-      KeyState: 'PendingDeletion',
+      ...(deletionDate !== undefined && { DeletionDate: new Date(deletionDate) }),
+      KeyState: stateOf(key.record),
       PendingWindowInDays,
     };
   },
@@ -31,10 +32,10 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
 export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
   name: 'CancelKeyDeletion',
   async run(services, { KeyId }) {
-    const reference = keyReference(services, 'CancelKeyDeletion', KeyId);
-    const key = await services.keys.change(reference, ({ arn, record }) => {
-      const { deletionDate, ...kept } = record;
-      if (deletionDate === undefined) {
+    const { record } = await findOwnKey(services, KeyId);
+    const key = await services.keys.change(record, ({ arn, record: found }) => {
+      const { deletionDate, deletionWindowInDays, overdueSince, ...kept } = found;
+      if (deletionDate === undefined && deletionWindowInDays === undefined) {
         throw new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);
       }
       return { ...kept, enabled: false };
@@ -42,6 +43,16 @@ export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
     return { KeyId: key.arn };
   },
 };
+
+// A primary key is deleted after its replicas: until then its days do not count.
+function scheduled(record: KeyRecord, days: number, now: number): KeyRecord {
+  if (isPrimary(record) && (record.regions?.replicas.length ?? 0) > 0) {
+    return { ...record, deletionWindowInDays: days };
+  }
+  // A clock that is behind the time at which the key was made would bring the date too near.
+  const from = Math.max(now, record.creationDate);
+  return { ...record, deletionDate: from + days * dayInMilliseconds };
+}
 
 // AWS's model says 1 to 365, its reference 7 to 30.
 function requireWindow(days: number): void {

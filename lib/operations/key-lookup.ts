@@ -1,44 +1,54 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
-import { type AliasReference, type KeyReference, parseKeyId } from '../model/key-id.ts';
-import type { OperationName } from '../model/shapes.ts';
+import { type AliasReference, type KeyReference, keyArn, parseKeyId } from '../model/key-id.ts';
 import type { Key } from '../store/key-directory.ts';
+import type { NewKeyRecord } from '../store/key-record.ts';
+import { type AccessOptions, authorize, refuseForeign } from './access.ts';
 import type { Services } from './operation.ts';
 
 /** The alias whose key pairmint makes when it is first asked for, as AWS does with alias/aws/…. */
 export const defaultAlias = 'alias/pairmint/default';
 
-/** Who requests are made as: the account's root. */
-export function callerOf({ accountId }: Services): string {
-  return `arn:aws:iam::${accountId}:root`;
-}
-
-/** Finds the key that a KeyId in any of its four forms names. */
+/** Finds the key that a KeyId in any of its four forms names, for a caller who may use it. */
 export async function findKey(
   services: Services,
-  operation: OperationName | 'ReEncryptTo' | 'ReEncryptFrom',
   keyId: string,
+  options: AccessOptions = {},
 ): Promise<Key> {
-  const reference = parseKeyId(keyId, { ...services, aliases: 'allowed' });
-  requireOwnAccount(services, operation, reference);
-  try {
-    return await services.keys.find(reference);
-  } catch (error) {
-    if (!isDefaultAlias(reference) || !(error instanceof KmsError)) throw error;
-    if (error.name !== 'NotFoundException') throw error;
-    return createDefaultKey(services, reference);
-  }
+  const { key, requestAlias } = await lookUp(services, keyId, options);
+  await authorize(services, key, { ...options, requestAlias });
+  return key;
 }
 
-/** Reads the KeyId of an operation that takes no alias. */
-export function keyReference(
+/** The same without asking who may use it: that is left to do. */
+export async function lookUp(
   services: Services,
-  operation: OperationName,
   keyId: string,
-): KeyReference {
-  const reference = parseKeyId(keyId, { ...services, aliases: 'refused' });
-  requireOwnAccount(services, operation, reference);
-  return reference as KeyReference;
+  options: AccessOptions = {},
+): Promise<{ key: Key; requestAlias: string | undefined }> {
+  const reference = parseKeyId(keyId, { ...services, aliases: 'allowed' });
+  const key = await find(services, reference, options);
+  return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
+}
+
+/** Finds the key of an operation that takes no alias, for a caller who may use it. */
+export async function findOwnKey(services: Services, keyId: string): Promise<Key> {
+  const key = await lookUpOwn(services, keyId);
+  await authorize(services, key);
+  return key;
+}
+
+/** The same without asking who may use it. */
+export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
+  return find(services, parseKeyId(keyId, { ...services, aliases: 'refused' }));
+}
+
+/** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */
+export async function arnOf(services: Services, keyId: string): Promise<string | undefined> {
+  return lookUp(services, keyId).then(
+    ({ key }) => key.arn,
+    () => undefined,
+  );
 }
 
 /** An alias of the caller's own account and region. */
@@ -46,40 +56,49 @@ export function ownAlias({ region, accountId }: Services, name: string): AliasRe
   return { kind: 'alias', name, region, accountId };
 }
 
-// Whether the other account has such a key is not for the caller to know.
-function requireOwnAccount(
+async function find(
   services: Services,
-  operation: string,
-  { accountId }: KeyReference | AliasReference,
-): void {
-  if (accountId === services.accountId) return;
-  throw new KmsError(
-    'AccessDeniedException',
-    `User: ${callerOf(services)} is not authorized to perform: kms:${operation} on this resource ` +
-      'because the resource does not exist in this Region, no resource-based policies allow ' +
-      'access, or a resource-based policy explicitly denies access',
-  );
+  reference: KeyReference | AliasReference,
+  options?: AccessOptions,
+): Promise<Key> {
+  try {
+    return await services.keys.find(reference);
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.name !== 'NotFoundException') throw error;
+    // Whether the other account has such a key is not for the caller to know.
+    if (reference.accountId !== services.accountId) refuseForeign(services, options);
+    if (!isDefaultAlias(reference)) throw error;
+    return createDefaultKey(services, reference, options);
+  }
 }
 
 function isDefaultAlias(reference: KeyReference | AliasReference): reference is AliasReference {
   return reference.kind === 'alias' && reference.name === defaultAlias;
 }
 
-async function createDefaultKey(services: Services, reference: AliasReference): Promise<Key> {
+async function createDefaultKey(
+  services: Services,
+  reference: AliasReference,
+  options: AccessOptions = {},
+): Promise<Key> {
   const now = services.now();
-  const created = await services.keys.create({
+  const record = {
     ...newKey(services),
     description: "pairmint's default key, made when it was first used",
     aliases: [{ name: reference.name, creationDate: now, lastUpdatedDate: now }],
-  });
+  };
+  // Nobody has it made who may not use it.
+  const made = { arn: keyArn(record), record: { ...record, materials: [] } };
+  await authorize(services, made, { ...options, requestAlias: reference.name });
+  const created = await services.keys.create(record, services.keys.vault.makeSymmetric(record));
   // Another process may have made it meanwhile.
   return created ?? services.keys.find(reference);
 }
 
 /** The record of a symmetric key that is made now; the caller fills in what is asked for. */
-export function newKey({ region, accountId, now }: Services) {
+export function newKey({ region, accountId, now }: Services): NewKeyRecord {
   return {
-    keyId: randomUUID() as string,
+    keyId: randomUUID(),
     region,
     accountId,
     keySpec: 'SYMMETRIC_DEFAULT',
@@ -91,5 +110,5 @@ export function newKey({ region, accountId, now }: Services) {
     enabled: true,
     aliases: [],
     tags: [],
-  } as const;
+  };
 }

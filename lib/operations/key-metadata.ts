@@ -1,11 +1,13 @@
+import { keyArn } from '../model/key-id.ts';
 import { keySpecs } from '../model/key-specs.ts';
 import type { KeyMetadata } from '../model/types.ts';
 import type { Key } from '../store/key-directory.ts';
-import { stateOf } from '../store/key-record.ts';
+import { isInUse, isPrimary, type KeyRecord, stateOf } from '../store/key-record.ts';
 
 /** What CreateKey and DescribeKey show of a key (KMS API Reference, KeyMetadata). */
 export function keyMetadata({ arn, record }: Key): KeyMetadata {
   const state = stateOf(record);
+  const { deletionDate, deletionWindowInDays } = record;
   return {
     AWSAccountId: record.accountId,
     KeyId: record.keyId,
@@ -15,25 +17,46 @@ export function keyMetadata({ arn, record }: Key): KeyMetadata {
     Description: record.description,
     KeyUsage: record.keyUsage,
     KeyState: state,
-    ...(record.deletionDate !== undefined && { DeletionDate: new Date(record.deletionDate) }),
+    ...(deletionDate !== undefined && { DeletionDate: new Date(deletionDate) }),
+    ...expiry(record),
     Origin: record.origin,
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: record.keySpec as NonNullable<KeyMetadata['CustomerMasterKeySpec']>,
     KeySpec: record.keySpec,
     ...algorithms(record),
     MultiRegion: record.multiRegion,
-    ...(record.multiRegion && {
-      MultiRegionConfiguration: {
-        MultiRegionKeyType: 'PRIMARY',
-        PrimaryKey: { Arn: arn, Region: record.region },
-        ReplicaKeys: [],
-      },
+    ...(record.multiRegion && { MultiRegionConfiguration: multiRegionConfiguration(record) }),
+    ...(deletionWindowInDays !== undefined && {
+      PendingDeletionWindowInDays: deletionWindowInDays,
     }),
-    CurrentKeyMaterialId: record.currentMaterialId,
+    ...(record.keySpec === 'SYMMETRIC_DEFAULT' &&
+      record.currentMaterialId !== undefined && {
+        CurrentKeyMaterialId: record.currentMaterialId,
+      }),
   };
 }
 
 // Copied, since the response is the caller's to change.
-function algorithms({ keySpec, keyUsage }: Key['record']): Partial<KeyMetadata> {
-  return structuredClone(keySpecs[keySpec][keyUsage] ?? {}) as Partial<KeyMetadata>;
+function algorithms({ keySpec, keyUsage }: KeyRecord): Partial<KeyMetadata> {
+  const lists = Object.entries(keySpecs[keySpec][keyUsage] ?? {});
+  return Object.fromEntries(lists.map(([name, list]) => [name, [...list]]));
+}
+
+/** When imported material expires: that in use which expires first, as then the key is of no use. */
+function expiry(record: KeyRecord): Partial<KeyMetadata> {
+  if (record.origin !== 'EXTERNAL' || stateOf(record) === 'PendingImport') return {};
+  const inUse = record.materials.filter(({ state }) => isInUse(state));
+  const dates = inUse.flatMap(({ validTo }) => validTo ?? []);
+  if (dates.length === 0) return { ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' };
+  return { ValidTo: new Date(Math.min(...dates)), ExpirationModel: 'KEY_MATERIAL_EXPIRES' };
+}
+
+function multiRegionConfiguration(record: KeyRecord) {
+  const { primary, replicas } = record.regions ?? { primary: record.region, replicas: [] };
+  const keyIn = (region: string) => ({ Arn: keyArn({ ...record, region }), Region: region });
+  return {
+    MultiRegionKeyType: isPrimary(record) ? ('PRIMARY' as const) : ('REPLICA' as const),
+    PrimaryKey: keyIn(primary),
+    ReplicaKeys: replicas.map(keyIn),
+  };
 }

@@ -1,13 +1,16 @@
 import type { CheckedRequest } from '../model/request.ts';
 import type { Alias } from '../store/key-directory.ts';
-import { keyReference } from './key-lookup.ts';
+import { authorizeIdentity } from './access.ts';
+import { lookUpOwn } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { type PageRequest, page } from './pages.ts';
 
 /** KMS API Reference, ListAliases. */
 export const listAliases: Operation<'ListAliases'> = {
   name: 'ListAliases',
+  readOnly: true,
   async run(services, request) {
+    authorizeIdentity(services);
     const { items, ...more } = await page(
       request,
       { usual: 50, most: 100 },
@@ -32,7 +35,7 @@ async function sourceOf(
   { KeyId }: CheckedRequest<'ListAliases'>,
 ): Promise<(wanted: PageRequest) => Promise<Alias[]>> {
   if (KeyId === undefined) return (wanted) => services.keys.listAliases(services, wanted);
-  const key = await services.keys.find(keyReference(services, 'ListAliases', KeyId));
+  const key = await lookUpOwn(services, KeyId);
   return async ({ after, limit }) =>
     services.keys
       .aliasesOf(key)

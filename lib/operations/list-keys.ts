@@ -1,10 +1,13 @@
+import { authorizeIdentity } from './access.ts';
 import type { Operation } from './operation.ts';
 import { page } from './pages.ts';
 
 /** KMS API Reference, ListKeys. */
 export const listKeys: Operation<'ListKeys'> = {
   name: 'ListKeys',
+  readOnly: true,
   async run(services, request) {
+    authorizeIdentity(services);
     const { items, ...more } = await page(
       request,
       { usual: 100, most: 1000 },

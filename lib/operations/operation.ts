@@ -2,16 +2,40 @@ import type { CheckedRequest } from '../model/request.ts';
 import type { OperationName } from '../model/shapes.ts';
 import type { Responses } from '../model/types.ts';
 import type { Native } from '../native.ts';
+import type { Policy } from '../policy/document.ts';
+import type { Principal } from '../policy/principal.ts';
+import type { Pools } from '../pool/pools.ts';
+import type { GrantDirectory } from '../store/grant-directory.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
+
+/** Who requests are made as. */
+export interface Caller {
+  readonly principal: Principal;
+  /** Undefined for an account's root, which may do all that key policies let it. */
+  readonly identityPolicy: Policy | undefined;
+}
+
+/** The request that is served. */
+export interface Call {
+  readonly operation: OperationName;
+  readonly request: object;
+  readonly requestId: string;
+  readonly abortSignal?: AbortSignal | undefined;
+  /** The ARNs of the keys that it is about, as they are found; the audit reads them. */
+  readonly keyArns: Set<string>;
+}
 
 /** What an operation may touch. */
 export interface Services {
   readonly native: Native;
   readonly keys: KeyDirectory;
+  readonly grants: GrantDirectory;
+  readonly pools: Pools;
   readonly region: string;
+  /** The caller's. */
   readonly accountId: string;
-  /** The caller's, of the request that is served. */
-  readonly abortSignal?: AbortSignal | undefined;
+  readonly caller: Caller;
+  readonly call: Call;
   /** Milliseconds since the epoch. */
   now(): number;
 }
@@ -22,5 +46,7 @@ export interface Services {
  */
 export interface Operation<O extends OperationName> {
   readonly name: O;
+  /** Whether it changes nothing but what it answers, as CloudTrail's events say. */
+  readonly readOnly?: true;
   run(services: Services, request: CheckedRequest<O>): Promise<Responses[O]>;
 }

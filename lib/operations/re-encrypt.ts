@@ -1,55 +1,83 @@
-import { encodeEncryptionContext } from '../model/encryption-context.ts';
-import { endDryRun, requireAlgorithm } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
-import { ciphertextOf, openableBlob, opening, sealingKey } from './sealing.ts';
+import { isNativeError } from '../native.ts';
+import { authorize } from './access.ts';
+import { endDryRun } from './key-checks.ts';
+import { arnOf, lookUp } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import {
+  ciphertextOf,
+  type EncryptingKey,
+  encryptingKey,
+  type OpenableBlob,
+  openableBlob,
+  opening,
+  tooLarge,
+} from './sealing.ts';
 
 /** KMS API Reference, ReEncrypt. */
 export const reEncrypt: Operation<'ReEncrypt'> = {
   name: 'ReEncrypt',
+  readOnly: true,
   async run(services, request) {
     const { SourceKeyId: keyId, GrantTokens: grantTokens } = request;
     const algorithm = request.SourceEncryptionAlgorithm;
     const sent = ciphertextOf(request, { name: 'SourceKeyId', keyId, algorithm });
-    const sourceContext = encodeEncryptionContext(
-      request.SourceEncryptionContext,
-      'SourceEncryptionContext',
-    );
-    const destinationContext = encodeEncryptionContext(
-      request.DestinationEncryptionContext,
-      'DestinationEncryptionContext',
-    );
-    const source = await openableBlob(services, 'ReEncryptFrom', sent, {
+    const source = await openableBlob(services, sent, {
+      action: 'ReEncryptFrom',
       keyId,
       grantTokens,
       algorithm,
+      context: request.SourceEncryptionContext,
+      contextMember: 'SourceEncryptionContext',
+      destinationArn: await arnOf(services, request.DestinationKeyId),
     });
-    const destinationKey = await findKey(services, 'ReEncryptTo', request.DestinationKeyId);
-    const destination = await sealingKey(services, 'ReEncrypt', destinationKey, {
+    const action = 'ReEncryptTo';
+    const { key, requestAlias } = await lookUp(services, request.DestinationKeyId, { action });
+    const reEncryptOnSameKey = key.arn === source.key.arn;
+    await authorize(services, key, { action, requestAlias, reEncryptOnSameKey });
+    const destination = await encryptingKey(services, key, {
+      operation: 'ReEncrypt',
       grantTokens,
-      requireSpec: (key) => requireAlgorithm(key, request.DestinationEncryptionAlgorithm),
+      algorithm: request.DestinationEncryptionAlgorithm,
+      context: request.DestinationEncryptionContext,
+      contextMember: 'DestinationEncryptionContext',
     });
-    const { ciphertext } = source;
-    const sealed =
-      ciphertext &&
-      opening(() =>
-        services.native.reEncrypt({
-          source: source.material,
-          sourceContext,
-          ciphertext,
-          destination: destination.material,
-          destinationContext,
-        }),
-      );
+    const sealed = await across(services, source, destination);
     endDryRun(request.DryRun);
     return {
       CiphertextBlob: sealed,
       SourceKeyId: source.key.arn,
-      KeyId: destination.key.arn,
-      SourceEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-      DestinationEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-      SourceKeyMaterialId: source.materialId,
-      DestinationKeyMaterialId: destination.key.record.currentMaterialId,
+      KeyId: key.arn,
+      SourceEncryptionAlgorithm: source.algorithm,
+      DestinationEncryptionAlgorithm: destination.algorithm,
+      ...(source.materialId !== undefined && { SourceKeyMaterialId: source.materialId }),
+      ...(destination.materialId !== undefined && {
+        DestinationKeyMaterialId: destination.materialId,
+      }),
     };
   },
 };
+
+/** One crossing into native code, so that the plaintext meets no JavaScript. */
+async function across(
+  { native }: Services,
+  source: OpenableBlob,
+  destination: EncryptingKey,
+): Promise<Uint8Array | undefined> {
+  const { ciphertext } = source;
+  if (ciphertext === undefined) return undefined;
+  return opening(() =>
+    source.algorithm === 'SYMMETRIC_DEFAULT' && 'material' in destination
+      ? native.reEncrypt({
+          source: source.material,
+          sourceContext: source.context,
+          ciphertext,
+          destination: destination.material,
+          destinationContext: destination.context,
+        })
+      : native.reEncryptAcross({ source, ciphertext, destination }).catch((error) => {
+          // Only native code has seen how long the plaintext is.
+          const isTooLong = 'publicKey' in destination && isNativeError(error, 'INVALID_ARGUMENT');
+          throw isTooLong ? tooLarge(destination.key, destination.algorithm) : error;
+        }),
+  );
+}

@@ -1,51 +1,127 @@
 import { missingMemberError } from '../model/constraints.ts';
+import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { KmsError } from '../model/errors.ts';
+import { dataKeyPairSpecs } from '../model/key-specs.ts';
+import type { DataKeyPairSpec, EncryptionAlgorithmSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial } from '../native.ts';
 import type { Key } from '../store/key-directory.ts';
 import { keyIdsOf } from '../store/key-record.ts';
-import {
-  requireAlgorithm,
-  requireEnabled,
-  requireEncryptionUsage,
-  requireGrantTokens,
-} from './key-checks.ts';
-import { callerOf, findKey } from './key-lookup.ts';
+import { damaged } from '../store/store-errors.ts';
+import { type AccessOptions, authorize, refuseForeign, requireGrantTokens } from './access.ts';
+import { isSymmetric, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
+import { lookUp } from './key-lookup.ts';
 import type { Services } from './operation.ts';
+
+type Context = Readonly<Record<string, string>> | undefined;
 
 /** A key that may seal: checked, and with its current material opened. */
 export interface SealingKey {
   readonly key: Key;
   readonly material: KeyMaterial;
-}
-
-/** A ciphertext and the key that may open it. */
-export interface OpenableBlob extends SealingKey {
-  /** Absent in a dry run that leaves the ciphertext out. */
-  readonly ciphertext: Uint8Array | undefined;
   readonly materialId: string;
 }
 
-type EncryptionAlgorithm = Parameters<typeof requireAlgorithm>[1];
+/** A ciphertext and the key that may open it. */
+export interface OpenableBlob {
+  readonly key: Key;
+  readonly algorithm: EncryptionAlgorithmSpec;
+  readonly material: KeyMaterial;
+  /** Undefined where the key is asymmetric. */
+  readonly materialId: string | undefined;
+  /** Absent in a dry run that leaves the ciphertext out. */
+  readonly ciphertext: Uint8Array | undefined;
+  readonly context: Uint8Array;
+}
 
 /** Checks that `key` may seal for `operation`, in AWS's order, and opens its current material. */
 export async function sealingKey(
-  { keys }: Services,
-  operation: string,
+  services: Services,
   key: Key,
-  options: { grantTokens: readonly string[] | undefined; requireSpec: (key: Key) => void },
+  options: {
+    operation: string;
+    grantTokens: readonly string[] | undefined;
+    requireSpec: (key: Key) => void;
+  },
 ): Promise<SealingKey> {
-  requireGrantTokens(options.grantTokens);
-  requireEncryptionUsage(key, operation);
-  requireEnabled(key);
+  await requireUsableToEncrypt(services, key, options);
   options.requireSpec(key);
-  const material = await keys.material(key.record);
-  if (material === undefined) {
-    throw new KmsError(
-      'KMSInternalException',
-      `The key store is damaged: the key material of ${key.arn} is missing.`,
-    );
+  return { key, ...(await currentMaterial(services, key)) };
+}
+
+/** What may encrypt with an algorithm: material of a symmetric key, or a public key. */
+export type EncryptingKey = {
+  readonly key: Key;
+  readonly algorithm: EncryptionAlgorithmSpec;
+  /** The current one; undefined where the key is asymmetric. */
+  readonly materialId?: string;
+} & (
+  | { readonly material: KeyMaterial; readonly context: Uint8Array }
+  | { readonly publicKey: Uint8Array }
+);
+
+/** Checks that `key` may encrypt for `operation`, in AWS's order. */
+export async function encryptingKey(
+  services: Services,
+  key: Key,
+  request: {
+    operation: string;
+    grantTokens: readonly string[] | undefined;
+    algorithm: EncryptionAlgorithmSpec | undefined;
+    context: Context;
+    contextMember?: string;
+  },
+): Promise<EncryptingKey> {
+  const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
+  const context = encodeEncryptionContext(request.context, contextMember);
+  await requireUsableToEncrypt(services, key, request);
+  requireAlgorithm(key, algorithm);
+  if (isSymmetric(key)) {
+    return { key, algorithm, context, ...(await currentMaterial(services, key)) };
   }
-  return { key, material };
+  refuseContext(request.context, 'encrypting');
+  return { key, algorithm, publicKey: publicKeyOf(key) };
+}
+
+/** The public half of an asymmetric key, SubjectPublicKeyInfo in DER. */
+export function publicKeyOf({ arn, record }: Key): Uint8Array {
+  if (record.publicKey === undefined) throw damaged(arn);
+  // Buffers made of texts share memory with others; this goes into answers.
+  return Uint8Array.from(Buffer.from(record.publicKey, 'base64'));
+}
+
+/** A key's current material. */
+export async function currentMaterial(
+  { keys }: Services,
+  { arn, record }: Key,
+): Promise<{ material: KeyMaterial; materialId: string }> {
+  const material = await keys.material(record);
+  if (material === undefined) throw damaged(`of the key material of ${arn}`);
+  return { material, materialId: record.currentMaterialId as string };
+}
+
+/** @throws KmsError ValidationException where an asymmetric algorithm cannot take so much */
+export function requireRoom(key: Key, algorithm: string, plaintext: Uint8Array): void {
+  if (plaintext.byteLength > capacityOf(key.record.keySpec, algorithm)) {
+    throw tooLarge(key, algorithm);
+  }
+}
+
+/** What AWS says of data that an asymmetric algorithm cannot take. */
+export function tooLarge({ record }: Key, algorithm: string): KmsError {
+  const most = capacityOf(record.keySpec, algorithm);
+  return new KmsError(
+    'ValidationException',
+    `Algorithm ${algorithm} and key spec ${record.keySpec} cannot encrypt data larger than ` +
+      `${most} bytes.`,
+  );
+}
+
+// RFC 8017 section 7.1.1: two hashes and two bytes of the modulus are OAEP's own. SM2's limit is
+// that of AWS's table of algorithms.
+function capacityOf(keySpec: string, algorithm: string): number {
+  const pair = dataKeyPairSpecs[keySpec as DataKeyPairSpec];
+  if (pair?.kind === 'rsa') return pair.bits / 8 - 2 * (algorithm.endsWith('SHA_1') ? 20 : 32) - 2;
+  return algorithm === 'SM2PKE' ? 1024 : Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -57,26 +133,39 @@ export async function sealingKey(
  */
 export async function openableBlob(
   services: Services,
-  operation: 'Decrypt' | 'ReEncryptFrom',
   ciphertext: Uint8Array | undefined,
-  options: {
+  request: {
+    action: 'Decrypt' | 'ReEncryptFrom';
     keyId: string | undefined;
     grantTokens: readonly string[] | undefined;
-    algorithm: EncryptionAlgorithm;
+    algorithm: EncryptionAlgorithmSpec | undefined;
+    context: Context;
+    contextMember?: string;
+    destinationArn?: string | undefined;
   },
 ): Promise<OpenableBlob> {
+  const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
+  const context = encodeEncryptionContext(request.context, contextMember);
   // Only a symmetric ciphertext says whose it is; any other is refused with its algorithm.
-  const symmetric = (options.algorithm ?? 'SYMMETRIC_DEFAULT') === 'SYMMETRIC_DEFAULT';
+  const symmetric = algorithm === 'SYMMETRIC_DEFAULT';
   const header = symmetric && ciphertext ? readHeader(ciphertext) : undefined;
-  const key = await openingKey(services, operation, header?.keyIds, options.keyId);
-  requireGrantTokens(options.grantTokens);
-  requireEncryptionUsage(key, operation === 'Decrypt' ? 'Decrypt' : 'ReEncrypt');
-  requireEnabled(key);
-  requireAlgorithm(key, options.algorithm);
-  const materialId = header?.materialId ?? key.record.currentMaterialId;
+  const key = await openingKey(services, header?.keyIds, request);
+  await requireGrantTokens(services, request.grantTokens);
+  requireUsage(key, 'ENCRYPT_DECRYPT', request.action === 'Decrypt' ? 'Decrypt' : 'ReEncrypt');
+  requireState(key);
+  requireAlgorithm(key, algorithm);
+  if (!symmetric) refuseContext(request.context, 'decrypting');
+  const materialId = header?.materialId ?? (key.record.currentMaterialId as string);
   const material = await services.keys.material(key.record, materialId);
   if (material === undefined) throw invalidCiphertext();
-  return { key, material, ciphertext, materialId };
+  return {
+    key,
+    algorithm,
+    material,
+    materialId: symmetric ? materialId : undefined,
+    ciphertext,
+    context,
+  };
 }
 
 /**
@@ -90,7 +179,11 @@ export function ciphertextOf(
     DryRun?: boolean | undefined;
     DryRunModifiers?: readonly string[] | undefined;
   },
-  keyMember: { name: string; keyId: string | undefined; algorithm: EncryptionAlgorithm },
+  keyMember: {
+    name: string;
+    keyId: string | undefined;
+    algorithm: EncryptionAlgorithmSpec | undefined;
+  },
 ): Uint8Array | undefined {
   const { CiphertextBlob, DryRun, DryRunModifiers } = request;
   const ignored = DryRun === true && DryRunModifiers?.includes('IGNORE_CIPHERTEXT');
@@ -105,9 +198,9 @@ export function ciphertextOf(
 }
 
 /** Runs a native function that opens a ciphertext. */
-export function opening<T>(open: () => T): T {
+export async function opening<T>(open: () => T | Promise<T>): Promise<T> {
   try {
-    return open();
+    return await open();
   } catch (error) {
     throw isNativeError(error, 'INVALID_CIPHERTEXT') ? invalidCiphertext() : error;
   }
@@ -115,6 +208,24 @@ export function opening<T>(open: () => T): T {
 
 function invalidCiphertext(): KmsError {
   return new KmsError('InvalidCiphertextException');
+}
+
+async function requireUsableToEncrypt(
+  services: Services,
+  key: Key,
+  { operation, grantTokens }: { operation: string; grantTokens: readonly string[] | undefined },
+): Promise<void> {
+  await requireGrantTokens(services, grantTokens);
+  requireUsage(key, 'ENCRYPT_DECRYPT', operation);
+  requireState(key);
+}
+
+function refuseContext(context: Context, doing: 'encrypting' | 'decrypting'): void {
+  if (context === undefined || Object.keys(context).length === 0) return;
+  throw new KmsError(
+    'ValidationException',
+    `EncryptionContext is not supported when ${doing} with asymmetric CMKs.`,
+  );
 }
 
 // The places of the envelope's header (docs/envelope.md section 2) that say whose material opens it;
@@ -134,12 +245,21 @@ function readHeader(blob: Uint8Array): { keyIds: readonly string[]; materialId: 
 
 async function openingKey(
   services: Services,
-  operation: 'Decrypt' | 'ReEncryptFrom',
   blobKeyIds: readonly string[] | undefined,
-  keyId: string | undefined,
+  request: {
+    action: 'Decrypt' | 'ReEncryptFrom';
+    keyId: string | undefined;
+    destinationArn?: string | undefined;
+  },
 ): Promise<Key> {
+  const { action, keyId, destinationArn } = request;
+  const optionsOf = ({ arn }: Key): AccessOptions => ({
+    action,
+    ...(destinationArn !== undefined && { reEncryptOnSameKey: arn === destinationArn }),
+  });
   if (keyId !== undefined) {
-    const key = await findKey(services, operation, keyId);
+    const { key, requestAlias } = await lookUp(services, keyId, { action });
+    await authorize(services, key, { ...optionsOf(key), requestAlias });
     if (blobKeyIds === undefined || blobKeyIds.includes(key.record.keyId)) return key;
     throw new KmsError(
       'IncorrectKeyException',
@@ -147,13 +267,11 @@ async function openingKey(
     );
   }
   for (const id of blobKeyIds ?? []) {
-    const key = await services.keys.findById({ ...services, keyId: id });
-    if (key !== undefined) return key;
+    // A ciphertext does not tell whose account its key is in.
+    const key = await services.keys.findInRegion({ ...services, keyId: id });
+    if (key === undefined) continue;
+    await authorize(services, key, { ...optionsOf(key), ciphertext: true });
+    return key;
   }
-  throw new KmsError(
-    'AccessDeniedException',
-    `User: ${callerOf(services)} is not authorized to perform: kms:${operation} on the resource ` +
-      'associated with this ciphertext because the resource does not exist in this Region, no ' +
-      'resource-based policies allow access, or a resource-based policy explicitly denies access',
-  );
+  return refuseForeign(services, { action, ciphertext: true });
 }

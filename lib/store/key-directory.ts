@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { KmsError } from '../model/errors.ts';
 import {
   type AliasReference,
@@ -6,17 +7,31 @@ import {
   keyArn,
   notFound,
 } from '../model/key-id.ts';
-import { isNativeError, type KeyMaterial, type Native, type RootKey } from '../native.ts';
+import type { KeyMaterial, Native, RootKey } from '../native.ts';
 import {
   type AliasRecord,
+  isPrimary,
   type KeyRecord,
   keyIdBytes,
-  materialAttributes,
-  materialIdOf,
-  namesMaterial,
+  type NewKeyRecord,
+  regionsOf,
+  withCurrentMaterial,
+  withImportsCounted,
+  withoutImport,
 } from './key-record.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
+import { MaterialVault, type NewMaterial } from './material-vault.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { openState, sealState } from './sealed-state.ts';
+import {
+  dayInMilliseconds,
+  hasTerms,
+  isCertain,
+  isGone,
+  type Settlement,
+  settle,
+} from './settlement.ts';
+import { damaged, unavailable } from './store-errors.ts';
 
 /** A key as it was when it was read. */
 export interface Key {
@@ -42,38 +57,60 @@ export interface Place {
   readonly accountId: string;
 }
 
+export type KeyPlace = Place & { readonly keyId: string };
+
+/** What a change makes of a key: its record, and other changes that go with it. */
+export interface KeyChange {
+  readonly record: KeyRecord;
+  readonly others?: readonly Change[];
+  /** Told of the same key in every other region that changes with it; may throw. */
+  readonly checkOther?: (other: Key) => void;
+}
+
+interface Options {
+  readonly store: KeyStore;
+  readonly native: Native;
+  readonly rootKey: RootKey;
+  readonly now: () => number;
+}
+
 // A commit that fails found that another one came between; that many in a row do not happen.
 const maxTries = 1000;
-// Enough for the keys that one process uses all the time; a record takes about a kilobyte.
-const maxCached = 4096;
-
-const headerLength = 72;
+// As many as a commit removes without holding up the event loop.
+const removedAtOnce = 500;
 
 /**
  * The keys and aliases of a store: finds, makes and changes them, and opens their material.
  *
  * Everything read is authenticated first; a record that was changed behind pairmint's back gives
- * KMSInternalException and is never used. A key whose deletion date has passed is gone: it is
- * removed, with its material and aliases, by whoever comes across it.
+ * KMSInternalException and is never used. Whoever comes across a key does what fell due since it was
+ * last looked at: rotates it, expires what was imported. A key whose deletion date has passed is
+ * gone, and is destroyed, with its material, aliases and grants, when that is certain.
  */
 export class KeyDirectory {
+  readonly #options: Options;
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
   readonly #now: () => number;
-  readonly #read = new Map<string, ReadKey>();
-  readonly #materials = new Map<string, { bytes: Uint8Array; material: KeyMaterial }>();
+  readonly #read: RecentlyUsed<ReadKey>;
+  readonly #beforeCommit: (() => Promise<void>) | undefined;
+  readonly vault: MaterialVault;
 
-  constructor(options: {
-    store: KeyStore;
-    native: Native;
-    rootKey: RootKey;
-    now: () => number;
-  }) {
+  constructor(options: Options, shared?: KeyDirectory, beforeCommit?: () => Promise<void>) {
+    this.#options = options;
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
     this.#now = options.now;
+    this.#read = shared === undefined ? new RecentlyUsed() : shared.#read;
+    this.vault = shared?.vault ?? new MaterialVault(options);
+    this.#beforeCommit = beforeCommit;
+  }
+
+  /** The same directory; what is asked of it is committed only after `hook`, which may refuse. */
+  beforeCommit(hook: () => Promise<void>): KeyDirectory {
+    return new KeyDirectory(this.#options, this, hook);
   }
 
   /** Finds the key that a KeyId names. @throws KmsError NotFoundException */
@@ -87,50 +124,112 @@ export class KeyDirectory {
   }
 
   /** The key of an id, or undefined. */
-  async findById(key: Place & { keyId: string }): Promise<Key | undefined> {
+  async findById(key: KeyPlace): Promise<Key | undefined> {
     return this.#readKey(keyPath(key));
   }
 
+  /** The key of an id, whichever account's it is; that of the place's account first. */
+  async findInRegion(place: KeyPlace): Promise<Key | undefined> {
+    const own = await this.findById(place);
+    if (own !== undefined) return own;
+    const prefix = `${place.region}:`;
+    for (let after: string | undefined; ; ) {
+      const [entry] = await this.#store.list(prefix, { after, limit: 1 }).catch(unavailable);
+      if (entry === undefined) return undefined;
+      const [, accountId = ''] = entry.path.split(':');
+      const key = await this.findById({ ...place, accountId });
+      if (key !== undefined) return key;
+      // The next account's paths: a semicolon sorts right after the colon.
+      after = `${prefix}${accountId};`;
+    }
+  }
+
   /**
-   * Makes a key with fresh material and the aliases of its record; on return it is durable.
+   * Makes a key, with its material and the aliases of its record; on return it is durable.
    * Undefined where the key or one of the aliases is there already.
    */
-  async create(record: Omit<KeyRecord, 'currentMaterialId'>): Promise<Key | undefined> {
-    const made = this.#newKey(record);
-    const aliasChanges = record.aliases.map(({ name }) => ({
-      path: aliasPath({ ...record, name }),
-      expected: undefined,
-      next: Buffer.from(record.keyId, 'latin1'),
-    }));
-    const committed = await this.#commit([...made.changes, ...aliasChanges]);
-    return committed ? { arn: keyArn(record), record: made.record } : undefined;
+  async create(record: NewKeyRecord, material?: NewMaterial): Promise<Key | undefined> {
+    const full = withMaterial({ ...record, materials: [] }, material);
+    const committed = await this.commit(await this.creation(full, material ? [material] : []));
+    return committed ? { arn: keyArn(full), record: full } : undefined;
+  }
+
+  /** The changes that make a key, with its materials and the aliases of its record. */
+  async creation(record: KeyRecord, materials: readonly NewMaterial[]): Promise<Change[]> {
+    for (const { name } of record.aliases)
+      await this.#freeAlias({ ...record, kind: 'alias', name });
+    return [
+      { path: keyPath(record), expected: undefined, next: this.#seal(record, 0n) },
+      ...materials.map(({ change }) => change),
+      ...record.aliases.map(({ name }) =>
+        aliasChange({ ...record, name }, undefined, record.keyId),
+      ),
+    ];
   }
 
   /**
    * Changes a key: `change` gets it as it is and returns what it shall be, or throws. It may be
-   * called again where another process changed the key meanwhile.
+   * called again where another process changed the key meanwhile. What the regions of a
+   * multi-Region key share is changed in all of them.
    */
-  async change(reference: KeyReference, change: (key: Key) => KeyRecord): Promise<Key> {
+  async change(
+    reference: KeyPlace,
+    change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
+  ): Promise<Key> {
     return this.#retry(async () => {
       const key = await this.#readKey(keyPath(reference));
-      if (key === undefined) throw notFound(reference);
-      const record = change(key);
-      if (record === key.record) return key;
-      return (await this.#commit([this.#recordChange(key, record)]))
-        ? { ...key, record }
-        : undefined;
+      if (key === undefined) throw notFound({ kind: 'key', ...reference });
+      const returned = await change(key);
+      const changed: KeyChange = 'record' in returned ? returned : { record: returned };
+      const { record, others = [], checkOther } = changed;
+      if (record === key.record && others.length === 0) return key;
+      const changes = [...(await this.#recordChanges(key, record, { checkOther })), ...others];
+      return (await this.commit(changes)) ? { ...key, record } : undefined;
+    });
+  }
+
+  /** The change of nothing that makes a commit fail where the key is not as it was read. */
+  unchanged(key: Key): Change {
+    const { bytes } = key as ReadKey;
+    return { path: keyPath(key.record), expected: bytes, next: bytes };
+  }
+
+  /**
+   * Makes the copy of a multi-Region key in another region. `copy` gets the primary key and returns
+   * the replica, or throws; it may be called again, as in `change`.
+   */
+  async replicate(
+    primary: KeyPlace,
+    region: string,
+    copy: (primary: Key) => KeyRecord,
+  ): Promise<Key> {
+    return this.#retry(async () => {
+      await this.#freePlace({ ...primary, region });
+      const key = await this.#readKey(keyPath(primary));
+      if (key === undefined) throw notFound({ kind: 'key', ...primary });
+      const replica = copy(key);
+      const committed = await this.commit([
+        // Later than any replica that was here before and is destroyed.
+        {
+          path: keyPath(replica),
+          expected: undefined,
+          next: this.#seal(replica, BigInt(replica.creationDate)),
+        },
+        ...(await this.#recordChanges(key, sharing(replica)(key.record), { except: region })),
+      ]);
+      return committed ? { arn: keyArn(replica), record: replica } : undefined;
     });
   }
 
   /** Makes an alias of a key. `check` may refuse; @throws KmsError AlreadyExistsException */
   async createAlias(
     alias: AliasReference,
-    target: KeyReference,
+    target: KeyPlace,
     check: (target: Key) => void,
   ): Promise<void> {
     await this.#retry(async () => {
       const key = await this.#readKey(keyPath(target));
-      if (key === undefined) throw notFound(target);
+      if (key === undefined) throw notFound({ kind: 'key', ...target });
       // Not the index alone: an alias whose key's deletion date has passed is gone with it.
       if ((await this.#readAliasTarget(alias)) !== undefined) {
         throw new KmsError(
@@ -139,10 +238,11 @@ export class KeyDirectory {
         );
       }
       check(key);
+      await this.#freeAlias(alias);
       const now = this.#now();
       const record = { name: alias.name, creationDate: now, lastUpdatedDate: now };
-      return this.#commit([
-        this.#aliasChange(alias, undefined, key.record.keyId),
+      return this.commit([
+        aliasChange(alias, undefined, key.record.keyId),
         this.#recordChange(key, withAlias(key.record, record)),
       ]);
     });
@@ -151,23 +251,23 @@ export class KeyDirectory {
   /** Points an alias to another key. `check` gets the new target, then the old one. */
   async updateAlias(
     alias: AliasReference,
-    target: KeyReference,
+    target: KeyPlace,
     check: (target: Key, current: Key) => void,
   ): Promise<void> {
     await this.#retry(async () => {
       const current = await this.#readAliasTarget(alias);
       if (current === undefined) throw notFound(alias);
       const key = await this.#readKey(keyPath(target));
-      if (key === undefined) throw notFound(target);
+      if (key === undefined) throw notFound({ kind: 'key', ...target });
       check(key, current);
       const record = { ...findAlias(current.record, alias.name), lastUpdatedDate: this.#now() };
       if (key.path === current.path) {
         // `current` had the alias when it was read; `key`, read later, may have lost it since.
         const next = withAlias(withoutAlias(current.record, alias.name), record);
-        return this.#commit([this.#recordChange(current, next)]);
+        return this.commit([this.#recordChange(current, next)]);
       }
-      return this.#commit([
-        this.#aliasChange(alias, current.record.keyId, key.record.keyId),
+      return this.commit([
+        aliasChange(alias, current.record.keyId, key.record.keyId),
         this.#recordChange(current, withoutAlias(current.record, alias.name)),
         this.#recordChange(key, withAlias(key.record, record)),
       ]);
@@ -178,8 +278,8 @@ export class KeyDirectory {
     await this.#retry(async () => {
       const key = await this.#readAliasTarget(alias);
       if (key === undefined) throw notFound(alias);
-      return this.#commit([
-        this.#aliasChange(alias, key.record.keyId, undefined),
+      return this.commit([
+        aliasChange(alias, key.record.keyId, undefined),
         this.#recordChange(key, withoutAlias(key.record, alias.name)),
       ]);
     });
@@ -218,54 +318,12 @@ export class KeyDirectory {
       .map((record) => aliasOf(key, record));
   }
 
-  /** Opens the material of a key; undefined where the key never had material of that id. */
+  /** Opens material of a key; undefined where the key has none of that id. */
   async material(
     record: KeyRecord,
     materialId = record.currentMaterialId,
   ): Promise<KeyMaterial | undefined> {
-    const path = materialPath(record.keyId, materialId);
-    const bytes = await this.#get(path);
-    if (bytes === undefined) return undefined;
-    const cached = this.#materials.get(path);
-    if (cached !== undefined && sameValue(cached.bytes, bytes)) return cached.material;
-    const material = this.#openMaterial(record.keyId, materialId, bytes);
-    remember(this.#materials, path, { bytes: Uint8Array.from(bytes), material });
-    return material;
-  }
-
-  #openMaterial(keyId: string, materialId: string, bytes: Uint8Array): KeyMaterial {
-    const header = bytes.subarray(0, headerLength);
-    // A record is bound to the names in its header; they must also be the ones asked for.
-    if (!namesMaterial(header, keyId, materialId)) throw damaged(materialPath(keyId, materialId));
-    try {
-      return this.#native.openKeyMaterial(this.#rootKey, header, bytes.subarray(headerLength));
-    } catch (cause) {
-      if (!isNativeError(cause, 'INVALID_RECORD')) throw cause;
-      throw damaged(materialPath(keyId, materialId));
-    }
-  }
-
-  #newKey(record: Omit<KeyRecord, 'currentMaterialId'>): { record: KeyRecord; changes: Change[] } {
-    const id = keyIdBytes(record.keyId);
-    const { header, wrapped } = this.#native.createKeyMaterial(
-      this.#rootKey,
-      id,
-      materialAttributes(record),
-    );
-    const currentMaterialId = materialIdOf(header);
-    const full = { ...record, currentMaterialId };
-    const state = sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: full });
-    return {
-      record: full,
-      changes: [
-        { path: keyPath(record), expected: undefined, next: state },
-        {
-          path: materialPath(record.keyId, currentMaterialId),
-          expected: undefined,
-          next: Buffer.concat([header, wrapped]),
-        },
-      ],
-    };
+    return materialId === undefined ? undefined : this.vault.open(record, materialId);
   }
 
   async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
@@ -288,27 +346,86 @@ export class KeyDirectory {
   }
 
   async #readKey(path: string): Promise<ReadKey | undefined> {
+    const key = await this.#readRecord(path);
+    return key !== undefined && hasTerms(key.record) ? this.#settled(key) : key;
+  }
+
+  async #readRecord(path: string): Promise<ReadKey | undefined> {
     const bytes = await this.#get(path);
-    const cached = this.#read.get(path);
     if (bytes === undefined) {
       this.#read.delete(path);
       return undefined;
     }
-    const key =
-      cached !== undefined && sameValue(cached.bytes, bytes) ? cached : this.#openKey(path, bytes);
-    const { deletionDate } = key.record;
-    if (deletionDate === undefined || deletionDate > this.#now()) return key;
-    await this.#purge(key);
-    return undefined;
+    const known = this.#read.get(path);
+    return known !== undefined && sameValue(known.bytes, bytes)
+      ? known
+      : this.#openKey(path, bytes);
+  }
+
+  /** The key after what fell due; undefined where it is gone. */
+  async #settled(first: ReadKey): Promise<ReadKey | undefined> {
+    if (isPrimary(first.record)) await this.#buryReplicas(first.record);
+    else await this.#settlePrimary(first.record);
+    return this.#retry(async () => {
+      const key = await this.#readRecord(first.path);
+      if (key === undefined) return { key };
+      const now = this.#now();
+      if (isGone(key.record, now)) {
+        await this.#bury(key, now);
+        return { key: undefined };
+      }
+      const settlement = settle(key.record, now);
+      if (settlement === undefined) return { key };
+      await this.#commitSettlement(key, settlement);
+      return undefined;
+    }).then(({ key }) => key);
+  }
+
+  // Rotation is the primary key's, and is written to its replicas with it.
+  async #settlePrimary({ regions, ...replica }: KeyRecord): Promise<void> {
+    if (regions !== undefined)
+      await this.#readKey(keyPath({ ...replica, region: regions.primary }));
+  }
+
+  // The days of a primary key begin to count when its last replica is destroyed.
+  async #buryReplicas({ regions, deletionWindowInDays, ...primary }: KeyRecord): Promise<void> {
+    if (regions === undefined || deletionWindowInDays === undefined) return;
+    const now = this.#now();
+    for (const region of regions.replicas) {
+      const replica = await this.#readRecord(keyPath({ ...primary, region }));
+      if (replica !== undefined && isGone(replica.record, now)) await this.#bury(replica, now);
+    }
+  }
+
+  async #commitSettlement(key: ReadKey, settlement: Settlement): Promise<void> {
+    let { record } = settlement;
+    const others = await this.vault.removal(record, settlement.destroyed);
+    for (const rotationDate of settlement.rotationDates) {
+      const { id, change } = this.vault.makeSymmetric(record);
+      record = withCurrentMaterial(record, { id, rotationDate, rotationType: 'AUTOMATIC' });
+      others.push(change);
+    }
+    // Another process may have done the same meanwhile: the next look shows.
+    await this.#store
+      .commit([...(await this.#recordChanges(key, record)), ...others])
+      .catch(unavailable);
+  }
+
+  /** Destroys a key that is gone, or takes down when it was first found to be. */
+  async #bury(key: ReadKey, now: number): Promise<void> {
+    const { overdueSince } = key.record;
+    if (isCertain(overdueSince, now)) return this.#purge(key, now);
+    if (overdueSince !== undefined && overdueSince <= now) return;
+    const change = this.#recordChange(key, { ...key.record, overdueSince: now });
+    await this.#store.commit([change]).catch(unavailable);
   }
 
   #openKey(path: string, bytes: Uint8Array): ReadKey {
     const keyId = path.slice(path.indexOf('key/') + 'key/'.length);
     const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes);
-    const record = opened?.state as KeyRecord | undefined;
-    if (opened === undefined || record === undefined || keyPath(record) !== path) {
-      throw damaged(path);
-    }
+    const state = opened?.state as KeyRecord | undefined;
+    if (opened === undefined || state === undefined || keyPath(state) !== path) throw damaged(path);
+    const record = withMaterials(state);
     // Every change counts up: a record that counts less than the one remembered was put back.
     if (opened.sequence < (this.#read.get(path)?.sequence ?? 0n)) throw damaged(path);
     const key = {
@@ -318,20 +435,65 @@ export class KeyDirectory {
       sequence: opened.sequence,
       bytes: Uint8Array.from(bytes),
     };
-    remember(this.#read, path, key);
+    this.#read.set(path, key);
     return key;
   }
 
-  async #purge(key: ReadKey): Promise<void> {
+  async #purge(key: ReadKey, now: number): Promise<void> {
     const { record } = key;
-    const materials = await this.#store.list(materialPath(record.keyId, ''), { limit: 10_000 });
-    await this.#commit([
+    await this.#removeAll(grantsPrefix(record));
+    await this.#removeAll(grantNamesPrefix(record));
+    for (const prefix of poolPrefixes(record)) await this.#removeAll(prefix);
+    const others = await this.#otherRegions(record);
+    const left = others.map((other) => withoutRegion(other.record, record.region, now));
+    // The others of a multi-Region key go on with the material that they share.
+    const shared = record.regions !== undefined && record.origin !== 'EXTERNAL';
+    const materialIds = record.materials.map(({ id }) => id);
+    const changes = [
       { path: key.path, expected: key.bytes, next: undefined },
-      ...materials.map(({ path, value }) => ({ path, expected: value, next: undefined })),
+      ...(shared && !isPrimary(record) ? [] : await this.vault.removal(record, materialIds)),
       ...record.aliases.map(({ name }) =>
-        this.#aliasChange({ kind: 'alias', ...record, name }, record.keyId, undefined),
+        aliasChange({ ...record, name }, record.keyId, undefined),
       ),
-    ]);
+      ...others.map((other, i) =>
+        this.#recordChange(other, withImportsCounted(left[i] as KeyRecord, left)),
+      ),
+    ];
+    await this.#store.commit(changes).catch(unavailable);
+  }
+
+  /** Destroys a key that is gone, so that another can be made in its place. */
+  async #freePlace(place: KeyPlace): Promise<void> {
+    const now = this.#now();
+    const key = await this.#readRecord(keyPath(place));
+    if (key !== undefined && isGone(key.record, now)) await this.#purge(key, now);
+  }
+
+  async #removeAll(prefix: string): Promise<void> {
+    for (;;) {
+      const entries = await this.#store.list(prefix, { limit: removedAtOnce }).catch(unavailable);
+      if (entries.length === 0) return;
+      const changes = entries.map(({ path, value }) => ({
+        path,
+        expected: Uint8Array.from(value),
+        next: undefined,
+      }));
+      await this.#store.commit(changes).catch(unavailable);
+    }
+  }
+
+  /** Takes an alias from a key that is gone, so that it can be given to another. */
+  async #freeAlias(alias: AliasReference): Promise<void> {
+    const target = await this.#get(aliasPath(alias));
+    if (target === undefined) return;
+    const keyId = Buffer.from(target).toString('latin1');
+    const key = await this.#readRecord(keyPath({ ...alias, keyId }));
+    if (key === undefined || !isGone(key.record, this.#now())) return;
+    const changes = [
+      aliasChange(alias, keyId, undefined),
+      this.#recordChange(key, withoutAlias(key.record, alias.name)),
+    ];
+    await this.#store.commit(changes).catch(unavailable);
   }
 
   async #listLiving<T>(
@@ -355,17 +517,42 @@ export class KeyDirectory {
   }
 
   #recordChange(key: ReadKey, record: KeyRecord): Change {
-    const next = sealState(this.#native, this.#rootKey, keyIdBytes(record.keyId), {
-      sequence: key.sequence + 1n,
-      state: record,
-    });
-    return { path: key.path, expected: key.bytes, next };
+    return { path: key.path, expected: key.bytes, next: this.#seal(record, key.sequence + 1n) };
   }
 
-  #aliasChange(alias: AliasReference, from: string | undefined, to: string | undefined): Change {
-    const bytes = (keyId: string | undefined) =>
-      keyId === undefined ? undefined : Buffer.from(keyId, 'latin1');
-    return { path: aliasPath(alias), expected: bytes(from), next: bytes(to) };
+  /** The change of a key, and of the others where it is one of a multi-Region key. */
+  async #recordChanges(
+    key: ReadKey,
+    record: KeyRecord,
+    { except, checkOther }: { except?: string; checkOther?: KeyChange['checkOther'] } = {},
+  ): Promise<Change[]> {
+    const change = this.#recordChange(key, record);
+    if (record.regions === undefined) return [change];
+    if (isDeepStrictEqual(sharedOf(record), sharedOf(key.record))) return [change];
+    const others = await this.#otherRegions(record, except);
+    others.forEach((other) => {
+      checkOther?.(other);
+    });
+    const share = sharing(record);
+    return [change, ...others.map((other) => this.#recordChange(other, share(other.record)))];
+  }
+
+  async #otherRegions(record: KeyRecord, except?: string): Promise<ReadKey[]> {
+    const { primary, replicas } = regionsOf(record);
+    const others: ReadKey[] = [];
+    for (const region of [primary, ...replicas]) {
+      if (region === record.region || region === except) continue;
+      const path = keyPath({ ...record, region });
+      const other = await this.#readRecord(path);
+      if (other === undefined) throw damaged(path);
+      others.push(other);
+    }
+    return others;
+  }
+
+  #seal(record: KeyRecord, sequence: bigint): Buffer {
+    const id = keyIdBytes(record.keyId);
+    return sealState(this.#native, this.#rootKey, id, { sequence, state: record });
   }
 
   /** Repeats an attempt until it returns something other than undefined or false. */
@@ -381,16 +568,19 @@ export class KeyDirectory {
     return this.#store.get(path).catch(unavailable);
   }
 
-  async #commit(changes: Change[]): Promise<boolean> {
+  /** Applies the changes of a request, all or none; false where something is not as expected. */
+  async commit(changes: readonly Change[]): Promise<boolean> {
+    await this.#beforeCommit?.();
     return this.#store.commit(changes).catch(unavailable);
   }
 }
 
-function scope({ region, accountId }: Place): string {
+/** What the paths of everything in an account and region begin with. */
+export function scope({ region, accountId }: Place): string {
   return `${region}:${accountId}:`;
 }
 
-function keyPath(key: Place & { keyId: string }): string {
+function keyPath(key: KeyPlace): string {
   return `${scope(key)}key/${key.keyId}`;
 }
 
@@ -398,9 +588,78 @@ function aliasPath(alias: Place & { name: string }): string {
   return `${scope(alias)}${alias.name}`;
 }
 
-// Without a region: a multi-Region key's replicas share its material.
-function materialPath(keyId: string, materialId: string): string {
-  return `material/${keyId}/${materialId}`;
+/** What the paths of a key's grants begin with. */
+export function grantsPrefix(key: KeyPlace): string {
+  return `${scope(key)}grant/${key.keyId}/`;
+}
+
+/** What the paths of a key's pools and of the pairs in them begin with. */
+export function poolPrefixes(key: KeyPlace): [records: string, pairs: string] {
+  return [`${scope(key)}pool-record/${key.keyId}/`, `${scope(key)}pool/${key.keyId}/`];
+}
+
+/** What the paths of what a key's grants are noted under begin with. */
+export function grantNamesPrefix(key: KeyPlace): string {
+  return `${scope(key)}grant-name/${key.keyId}/`;
+}
+
+function aliasChange(
+  alias: Place & { name: string },
+  from: string | undefined,
+  to: string | undefined,
+): Change {
+  const bytes = (keyId: string | undefined) =>
+    keyId === undefined ? undefined : Buffer.from(keyId, 'latin1');
+  return { path: aliasPath(alias), expected: bytes(from), next: bytes(to) };
+}
+
+// Until keys could rotate, a record had nothing but its current material's id.
+function withMaterials(state: KeyRecord): KeyRecord {
+  const { currentMaterialId: id, materials } = state as Partial<KeyRecord>;
+  if (materials !== undefined || id === undefined) return state;
+  return { ...state, materials: [{ id, state: 'CURRENT' }] };
+}
+
+function withMaterial(
+  record: Omit<KeyRecord, 'currentMaterialId'>,
+  material: NewMaterial | undefined,
+): KeyRecord {
+  if (material === undefined) return record;
+  const { id, publicKey } = material;
+  return { ...withCurrentMaterial(record, { id }), ...(publicKey !== undefined && { publicKey }) };
+}
+
+/** What the regions of a multi-Region key have in common. */
+function sharedOf({ regions, rotation, currentMaterialId, materials }: KeyRecord) {
+  return { regions, rotation, currentMaterialId, materials: materials.map(withoutImport) };
+}
+
+/** Gives to another region's record what it has in common with this one. */
+function sharing(record: KeyRecord): (other: KeyRecord) => KeyRecord {
+  const { regions, rotation, currentMaterialId, materials } = sharedOf(record);
+  return (other) => {
+    const { rotation: _, currentMaterialId: __, ...own } = other;
+    const imports = new Map(other.materials.map((entry) => [entry.id, entry]));
+    const blank = record.origin === 'EXTERNAL' ? { importState: 'PENDING_IMPORT' as const } : {};
+    return {
+      ...own,
+      ...(regions && { regions }),
+      ...(rotation && { rotation }),
+      ...(currentMaterialId !== undefined && { currentMaterialId }),
+      materials: materials.map((entry) => ({ ...(imports.get(entry.id) ?? blank), ...entry })),
+    };
+  };
+}
+
+/** The record of a multi-Region key when that in another region is destroyed. */
+function withoutRegion(record: KeyRecord, gone: string, now: number): KeyRecord {
+  const { deletionWindowInDays, ...kept } = record;
+  const { primary, replicas } = regionsOf(record);
+  const regions = { primary, replicas: replicas.filter((replica) => replica !== gone) };
+  if (regions.replicas.length > 0 || deletionWindowInDays === undefined) {
+    return { ...record, regions };
+  }
+  return { ...kept, regions, deletionDate: now + deletionWindowInDays * dayInMilliseconds };
 }
 
 function findAlias(record: KeyRecord, name: string): AliasRecord {
@@ -419,23 +678,4 @@ function withAlias(record: KeyRecord, alias: AliasRecord): KeyRecord {
 
 function withoutAlias(record: KeyRecord, name: string): KeyRecord {
   return { ...record, aliases: record.aliases.filter((alias) => alias.name !== name) };
-}
-
-function remember<T>(cache: Map<string, T>, path: string, value: T): void {
-  cache.delete(path);
-  cache.set(path, value);
-  if (cache.size > maxCached) cache.delete(cache.keys().next().value as string);
-}
-
-function damaged(what: string): KmsError {
-  return new KmsError(
-    'KMSInternalException',
-    `The key store is damaged: the record ${what} is not as pairmint wrote it.`,
-  );
-}
-
-function unavailable(cause: unknown): never {
-  throw new KmsError('KMSInternalException', 'The key store could not complete the request.', {
-    cause,
-  });
 }

@@ -25,6 +25,9 @@ export interface KeyStore {
   /** The entries whose paths begin with `prefix` and come after `after`, ascending, at most `limit`. */
   list(prefix: string, options: { after?: string | undefined; limit: number }): Promise<Entry[]>;
 
+  /** How many entries have paths that begin with `prefix`, counted up to `most`. */
+  count(prefix: string, most: number): Promise<number>;
+
   /**
    * Applies all changes or none. Resolves to false when a value is not as expected; when it
    * resolves to true the changes are durable and every process sees them.

@@ -1,10 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Database, open } from 'lmdb';
 import { ConfigurationError } from '../configuration-error.ts';
 import { checkFreeSpace } from './free-space.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
-import { faultOf } from './lmdb-file.ts';
+import { faultOf, makeRoom } from './lmdb-file.ts';
+
+// So that others have a turn of the event loop.
+const countedAtOnce = 2000;
+
+// What a commit may take at most: the pages on the way to each value, its own, and some for LMDB.
+const pageSize = 4096;
+const pagesToAChange = 4;
+const pagesToACommit = 16;
 
 // Sorts after every character that a path may have.
 const afterAll = '\uffff';
@@ -64,6 +73,19 @@ export class LmdbStore implements KeyStore {
     return Array.from(range, ({ key, value }) => ({ path: key, value }));
   }
 
+  async count(prefix: string, most: number): Promise<number> {
+    let count = 0;
+    for (let last = prefix; count < most; await turn()) {
+      const limit = Math.min(countedAtOnce, most - count);
+      const options = { start: last, exclusiveStart: true, end: prefix + afterAll, limit };
+      const paths = Array.from(this.#current().getKeys(options));
+      count += paths.length;
+      if (paths.length < limit) break;
+      last = paths.at(-1) as string;
+    }
+    return count;
+  }
+
   // In this thread, which waits for the disk: lmdb's other way waits in a libuv thread for a callback,
   // and a process that exits meanwhile waits for that thread for ever. Changes of keys are rare.
   async commit(changes: readonly Change[]): Promise<boolean> {
@@ -72,6 +94,7 @@ export class LmdbStore implements KeyStore {
       if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
         return false;
       }
+      makeRoom(path.join(this.#folder, 'data.mdb'), pagesFor(changes));
       for (const { path, next } of changes) {
         if (next === undefined) this.#db.removeSync(path);
         else this.#db.putSync(path, Buffer.from(next));
@@ -90,6 +113,11 @@ export class LmdbStore implements KeyStore {
     this.#db.resetReadTxn();
     return this.#db;
   }
+}
+
+function pagesFor(changes: readonly Change[]): number {
+  const bytes = changes.reduce((sum, { next }) => sum + (next?.byteLength ?? 0), 0);
+  return pagesToACommit + pagesToAChange * changes.length + Math.ceil(bytes / pageSize);
 }
 
 function urlOf(folder: string): string {

@@ -21,6 +21,15 @@ export class MemoryStore implements KeyStore {
       .map((path) => ({ path, value: this.#values.get(path) as Uint8Array }));
   }
 
+  async count(prefix: string, most: number): Promise<number> {
+    let count = 0;
+    for (const path of this.#values.keys()) {
+      if (count === most) break;
+      if (path.startsWith(prefix)) count++;
+    }
+    return count;
+  }
+
   async commit(changes: readonly Change[]): Promise<boolean> {
     if (!changes.every(({ path, expected }) => sameValue(this.#values.get(path), expected))) {
       return false;

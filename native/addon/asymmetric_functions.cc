@@ -29,6 +29,8 @@ class StepTask : public PromisedTask {
  public:
   using PromisedTask::PromisedTask;
 
+  [[nodiscard]] bool Short() const final { return true; }
+
  protected:
   virtual Status Step() = 0;
 

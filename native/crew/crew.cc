@@ -20,6 +20,8 @@ struct Running {
   bool closed = false;
 };
 
+constexpr int kMaxShortInARow = 64;
+
 // uv_mutex_t and uv_cond_t instead of the standard library's: those of a recent
 // libstdc++ would raise the glibc floor.
 class Crew {
@@ -37,6 +39,7 @@ class Crew {
     uv_mutex_lock(&mutex_);
     stopping_ = true;
     waiting_.clear();
+    short_.clear();
     for (Running &running : running_) {
       running.task->Abort();
       running.completed = true;
@@ -65,10 +68,11 @@ class Crew {
   void Add(std::shared_ptr<Task> task) {
     uv_mutex_lock(&mutex_);
     const bool shareable = task->Shareable();
-    waiting_.push_back(std::move(task));
+    (task->Short() ? short_ : waiting_).push_back(std::move(task));
     // A task that can be shared is worth every thread there may be.
     const size_t wanted =
-        shareable ? SIZE_MAX : waiting_.size() + running_.size();
+        shareable ? SIZE_MAX
+                  : short_.size() + waiting_.size() + running_.size();
     StartThreads(wanted);
     if (shareable) {
       uv_cond_broadcast(&work_);
@@ -80,7 +84,7 @@ class Crew {
 
   void Cancel(const std::shared_ptr<Task> &task) {
     uv_mutex_lock(&mutex_);
-    const bool waited = waiting_.remove(task) > 0;
+    const bool waited = waiting_.remove(task) + short_.remove(task) > 0;
     uv_mutex_unlock(&mutex_);
     task->Abort();
     if (waited && task->Work()) {
@@ -90,8 +94,10 @@ class Crew {
 
   void Abandon(const void *owner) {
     uv_mutex_lock(&mutex_);
-    waiting_.remove_if(
-        [owner](const auto &task) { return task->owner() == owner; });
+    for (std::list<std::shared_ptr<Task>> *tasks : {&waiting_, &short_}) {
+      tasks->remove_if(
+          [owner](const auto &task) { return task->owner() == owner; });
+    }
     for (Running &running : running_) {
       if (running.task->owner() == owner) {
         running.task->Abort();
@@ -144,9 +150,14 @@ class Crew {
   // The oldest task that waits, or else the running one that fewest threads
   // share; running_.end() when there is nothing to do.
   RunningPosition Choose() {
-    if (!waiting_.empty()) {
-      running_.push_back({std::move(waiting_.front())});
-      waiting_.pop_front();
+    const bool take_short =
+        !short_.empty() &&
+        (waiting_.empty() || num_short_in_a_row_ < kMaxShortInARow);
+    num_short_in_a_row_ = take_short ? num_short_in_a_row_ + 1 : 0;
+    std::list<std::shared_ptr<Task>> &tasks = take_short ? short_ : waiting_;
+    if (!tasks.empty()) {
+      running_.push_back({std::move(tasks.front())});
+      tasks.pop_front();
       return std::prev(running_.end());
     }
     RunningPosition chosen = running_.end();
@@ -179,6 +190,8 @@ class Crew {
   int max_threads_ = 0;
   bool stopping_ = false;
   std::list<std::shared_ptr<Task>> waiting_;
+  std::list<std::shared_ptr<Task>> short_;
+  int num_short_in_a_row_ = 0;
   std::list<Running> running_;
   std::vector<uv_thread_t> threads_;
 };

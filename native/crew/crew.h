@@ -19,6 +19,8 @@ class Task {
   virtual bool Work() = 0;
   // Whether several threads may be in Work at the same time.
   [[nodiscard]] virtual bool Shareable() const { return false; }
+  // Whether it takes a millisecond or so, and is not to wait behind minting.
+  [[nodiscard]] virtual bool Short() const { return false; }
   // Makes every call of Work return within 10 ms.
   virtual void Abort() = 0;
   // Called once, by the thread that completed the task.
@@ -32,8 +34,10 @@ class Task {
 // share, and its tasks can be neither joined by a second thread nor taken back
 // when their environment ends.
 //
-// Tasks start in the order in which they come. A thread that finds none waiting
-// joins one that can be shared, so that a lone request has every core.
+// Tasks start in the order in which they come, short ones before the others; but
+// after some of them in a row one of the others, so that nothing waits for ever.
+// A thread that finds none waiting joins one that can be shared, so that a lone
+// request has every core.
 
 // How many threads there may be; those that are needed are started. The first
 // call counts.

@@ -7,6 +7,7 @@
 
 #include "core/openssl.h"
 #include "envelope/aes.h"
+#include "keys/der_reader.h"
 #include "keys/key_parts.h"
 #include "keys/params.h"
 
@@ -77,6 +78,22 @@ Params ParamsOf(const Algorithm &algorithm) {
   return params;
 }
 
+// RFC 8017, 7.1.2, step 1b, and GM/T 0009, 7.2. OpenSSL takes an RSA ciphertext
+// that has lost leading zeros, and an SM2 one with something behind it.
+bool WellFormed(const Algorithm &algorithm, size_t key_len,
+                ByteSpan ciphertext) {
+  if (algorithm.family == Family::kRsa) {
+    return ciphertext.size() == key_len;
+  }
+  DerReader der(ciphertext);
+  DerReader cipher = der.Inside(kSequence);
+  cipher.Natural();
+  cipher.Natural();
+  cipher.Value(kOctetString);
+  cipher.Value(kOctetString);
+  return cipher.done() && der.done();
+}
+
 Status Decrypt(const OpenedKey &key, const Algorithm &algorithm,
                ByteSpan ciphertext, SecretBytes *out) {
   const PkeyCtxPtr ctx(
@@ -87,8 +104,7 @@ Status Decrypt(const OpenedKey &key, const Algorithm &algorithm,
     return Failed();
   }
   const auto key_len = static_cast<size_t>(EVP_PKEY_get_size(key.pkey.get()));
-  // RFC 8017, 7.1.2, step 1b. OpenSSL takes one that has lost leading zeros.
-  if (algorithm.family == Family::kRsa && ciphertext.size() != key_len) {
+  if (!WellFormed(algorithm, key_len, ciphertext)) {
     return Status(StatusCode::kInvalidCiphertext);
   }
   // No plaintext is longer than its ciphertext.

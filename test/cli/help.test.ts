@@ -40,7 +40,10 @@ describe.each(operationNames)('help on %s', (operation) => {
 
   it('has an example that the program accepts', async () => {
     const example = operationDescriptions[operation]?.example ?? '';
-    const words = example.replace(/fileb:\/\/\S+/g, 'AQID').match(/"[^"]*"|\S+/g) ?? [];
+    // There is nothing to show of what is not offered.
+    if (operation.includes('CustomKeyStore')) return expect(example).toBe('');
+    const inPlace = example.replace(/fileb:\/\/\S+/g, 'AQID').replace(/file:\/\/\S+/g, '{}');
+    const words = inPlace.match(/"[^"]*"|\S+/g) ?? [];
     const { exitCode, stderr } = await run([
       name,
       ...words.map((word) => word.replaceAll('"', '')),

@@ -34,7 +34,8 @@ describe('the command word', () => {
     expect(exitCode).toBe(252);
     expect(stderr).toContain(
       '<program>: error: argument operation: Invalid choice, valid choices are:\n\n' +
-        'cancel-key-deletion                      | create-alias                            \n',
+        'cancel-key-deletion                      | connect-custom-key-store                \n' +
+        'create-alias                             | create-custom-key-store                 \n',
     );
     expect(stderr).toMatch(
       /\n\n\nInvalid choice: 'descrbe-key', maybe you meant:\n\n {2}\* describe-key\n\n$/,
@@ -59,13 +60,18 @@ describe('our own options', () => {
     const { exitCode, opened } = await run(args);
     expect(exitCode).toBe(0);
     expect(opened).toEqual([
-      { store: 'memory:', rootKey: { file: 'k' }, onNotice: expect.any(Function) },
+      {
+        store: 'memory:',
+        rootKey: { file: 'k' },
+        onNotice: expect.any(Function),
+        refillPools: false,
+      },
     ]);
   });
 
   it('leave the choice to the defaults when they are absent', async () => {
     const { opened } = await run(describeKey);
-    expect(opened).toEqual([{ onNotice: expect.any(Function) }]);
+    expect(opened).toEqual([{ onNotice: expect.any(Function), refillPools: false }]);
   });
 
   it('need their value', async () => {

@@ -14,13 +14,26 @@ export interface Outcome {
 export type Respond = (operation: string, request: object) => Promise<object>;
 
 // The lists are there for the operations that must return them; others drop what they do not know.
-const noResponse: Respond = async () => ({ Keys: [], Aliases: [] });
+const noResponse: Respond = async () => ({
+  Aliases: [],
+  CustomKeyStores: [],
+  Grants: [],
+  Keys: [],
+  PolicyNames: [],
+  Rotations: [],
+  Tags: [],
+});
 
 /** Runs a command in this process on a service that answers with `respond`. */
 export async function run(args: readonly string[], respond = noResponse): Promise<Outcome> {
   const calls: { operation: string; request: object }[] = [];
   const opened: object[] = [];
   const service: Service = {
+    as: notAsked,
+    checkStore: notAsked,
+    get credentials() {
+      return notAsked();
+    },
     call: (operation, request) => {
       calls.push({ operation, request: request as object });
       return respond(operation, request as object);
@@ -36,6 +49,8 @@ export async function run(args: readonly string[], respond = noResponse): Promis
       openssl: '3.0.0',
       node: '20.0.0',
       lockedMemory: true,
+      mlDsa: false,
+      ed25519ph: false,
     }),
     describeStore: () => ({
       url: 'memory:',
@@ -52,6 +67,10 @@ export async function run(args: readonly string[], respond = noResponse): Promis
     },
     { calls, opened },
   );
+}
+
+function notAsked(): never {
+  throw new Error('no command here asks for this');
 }
 
 /** As `run`, where opening the service fails. */

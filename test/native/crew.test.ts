@@ -142,3 +142,27 @@ describe('the share of the CPU', () => {
     expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': '9900000 100000\n' }))).toBe(available);
   });
 });
+
+describe('a signature', () => {
+  it('does not wait for the pairs that were asked for before it', async () => {
+    await using kms = await Pairmint.open({ store: 'memory:' });
+    const { KeyMetadata } = await kms.createKey({
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+    });
+    let minted = 0;
+    const pairs = Array.from({ length: 12 }, async () => {
+      const request = { KeyId: 'alias/pairmint/default', KeyPairSpec: 'RSA_4096' } as const;
+      await kms.generateDataKeyPairWithoutPlaintext(request);
+      minted++;
+    });
+    await kms.sign({
+      KeyId: KeyMetadata?.KeyId as string,
+      Message: Buffer.from('a message'),
+      SigningAlgorithm: 'ECDSA_SHA_256',
+    });
+    // Those that were already at it, one a thread, come first.
+    expect(minted).toBeLessThanOrEqual(cpuShare() + 1);
+    await Promise.all(pairs);
+  });
+});

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Pairmint } from '../../lib/pairmint.ts';
+import { keyKinds } from './calls.ts';
 import {
   absentKeyId,
   aliasArn,
@@ -12,6 +13,7 @@ import {
   members,
   newKey,
   openKms,
+  outcomeOf,
   validation,
 } from './support.ts';
 
@@ -228,6 +230,26 @@ describe('UpdateAlias', () => {
   });
 });
 
+describe('the kind of the target', () => {
+  // KMS API Reference, UpdateAlias: the same type and the same usage; the text is (unverified).
+  test.each([
+    ['symmetric', 'symmetric', true],
+    ['symmetric', 'encryption', false],
+    ['symmetric', 'mac', false],
+    ['signing', 'signing', true],
+    ['signing', 'agreement', false],
+    ['signing', 'encryption', false],
+    ['mac', 'symmetric', false],
+  ] as const)('an alias of a %s key moves to a %s key: %s', async (from, to, moves) => {
+    const AliasName = 'alias/a';
+    const [source, target] = [await newKey(kms, keyKinds[from]), await newKey(kms, keyKinds[to])];
+    await create(AliasName, source.KeyId);
+    const outcome = await outcomeOf(kms.updateAlias({ AliasName, TargetKeyId: target.KeyId }));
+    expect(outcome).toMatch(moves ? /^ok$/ : /^ValidationException: ./);
+    expect(await targetOf(AliasName)).toBe(moves ? target.KeyId : source.KeyId);
+  });
+});
+
 describe('DeleteAlias', () => {
   test.each(['Enabled', 'Disabled', 'PendingDeletion'])(
     'works while its key is %s, and touches the alias alone',
@@ -342,6 +364,17 @@ describe('alias/pairmint/default', () => {
     expect(await targetOf(KeyId)).toBe(other.KeyId);
     await kms.deleteAlias({ AliasName: KeyId });
     expect(await targetOf(KeyId)).not.toBe(other.KeyId);
+  });
+
+  test('it is made anew when its key is gone', async () => {
+    const first = (await targetOf(KeyId)) as string;
+    await kms.scheduleKeyDeletion({ KeyId: first, PendingWindowInDays: 7 });
+    expect(await targetOf(KeyId)).toBe(first);
+    vi.setSystemTime(Date.now() + 7 * 86_400_000);
+    const second = await targetOf(KeyId);
+    expect(second).not.toBe(first);
+    expect(await targetOf(KeyId)).toBe(second);
+    expect(await names()).toEqual([KeyId]);
   });
 
   test('no other missing alias is made', async () => {

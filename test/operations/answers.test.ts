@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { kmsErrors } from '../../lib/model/errors.ts';
 import { loadNative } from '../../lib/native.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { callCryptographic, cryptographicCalls, names } from './calls.ts';
+import { callCryptographic, cryptographicCalls, names, newSubject } from './calls.ts';
 import {
   absentKeyId,
   bytes,
@@ -37,8 +37,9 @@ function deepFrozen<T>(value: T): T {
 
 describe('requests', () => {
   test.each(names(cryptographicCalls))('%s leaves its request as it was', async (operation) => {
+    const { KeyId, made } = await newSubject(kms, operation);
     const make = () => ({
-      ...cryptographicCalls[operation]({ KeyId: key.KeyId, blob: Uint8Array.from(blob) }),
+      ...cryptographicCalls[operation]({ KeyId, made: Uint8Array.from(made) }),
       EncryptionContext: {},
       GrantTokens: [],
     });
@@ -64,7 +65,7 @@ describe('requests', () => {
   });
 
   test('operations that are not offered, or are no operations, are unknown', async () => {
-    for (const name of ['Sign', 'generateRandom', 'toString', '__proto__', '']) {
+    for (const name of ['Signs', 'generateRandom', 'toString', '__proto__', '']) {
       expect(await failureText(kms.call(name, {}))).toBe('UnknownOperationException: ');
     }
   });
@@ -130,11 +131,17 @@ describe('failures', () => {
     ['ReEncrypt', 'reEncrypt'],
     ['GenerateDataKey', 'generateDataKey'],
     ['GenerateDataKeyPair', 'generateDataKeyPair'],
+    ['Sign', 'sign'],
+    ['Verify', 'verify'],
+    ['GenerateMac', 'generateMac'],
+    ['VerifyMac', 'verifyMac'],
+    ['DeriveSharedSecret', 'deriveSharedSecret'],
   ] as const)('what goes wrong inside %s is an internal failure', async (operation, native) => {
+    const subject = await newSubject(kms, operation);
     vi.spyOn(loadNative(), native).mockImplementation(() => {
       throw Object.assign(new Error(secret), { code: 'INTERNAL' });
     });
-    const failure = await failureOf(callCryptographic(kms, operation, { KeyId: key.KeyId, blob }));
+    const failure = await failureOf(callCryptographic(kms, operation, subject));
     expect(failure).toMatchObject({
       name: 'KMSInternalException',
       message: 'internal failure',
@@ -148,7 +155,7 @@ describe('failures', () => {
 
   test('a rejection of a worker thread is an internal failure too', async () => {
     vi.spyOn(loadNative(), 'generateDataKeyPair').mockRejectedValue('no error at all');
-    const subject = { KeyId: key.KeyId, blob };
+    const subject = { KeyId: key.KeyId, made: blob };
     expect(await failureText(callCryptographic(kms, 'GenerateDataKeyPair', subject))).toBe(
       'KMSInternalException: internal failure',
     );

@@ -1,13 +1,7 @@
-import crypto from 'node:crypto';
-import { describe, expect, test } from 'vitest';
-import { notFound } from '../../lib/model/key-id.ts';
-import { type CheckedRequest, parseRequest } from '../../lib/model/request.ts';
-import { loadNative } from '../../lib/native.ts';
-import { operations } from '../../lib/operations/index.ts';
-import type { Operation, Services } from '../../lib/operations/operation.ts';
-import type { Key, KeyDirectory } from '../../lib/store/key-directory.ts';
-import { type KeyRecord, keyIdBytes } from '../../lib/store/key-record.ts';
-import { type Cryptographic, cryptographicCalls, names } from './calls.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { OfferedOperation } from '../../lib/operations/index.ts';
+import type { Pairmint } from '../../lib/pairmint.ts';
+import { cryptographicCalls, type KeyKind, keyKinds } from './calls.ts';
 import {
   absentKeyId,
   accountId,
@@ -15,186 +9,417 @@ import {
   failureText,
   incorrectKey,
   keyArn,
+  type MadeKey,
   newBlob,
   newKey,
   openKms,
-  region,
 } from './support.ts';
 
-// Keys that CreateKey does not make yet, so that usage, state and spec can all be wrong at once.
+// The order of AWS's checks: a request with two faults is told the one that is looked for first.
 
-const keyId = '01234567-89ab-4cde-8f01-23456789abcd';
-const Arn = keyArn(keyId);
+const foreignRoot = 'arn:aws:iam::111122223333:root';
+const alice = `arn:aws:iam::${accountId}:user/alice`;
 
-const soundRecord: KeyRecord = {
-  keyId,
-  region,
-  accountId,
-  keySpec: 'SYMMETRIC_DEFAULT',
-  keyUsage: 'ENCRYPT_DECRYPT',
-  origin: 'AWS_KMS',
-  multiRegion: false,
-  creationDate: 0,
-  description: '',
-  enabled: true,
-  currentMaterialId: '0'.repeat(64),
-  aliases: [],
-  tags: [],
-};
+type State = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport';
 
-const native = loadNative();
-const { header, wrapped } = native.createKeyMaterial(
-  native.openRootKey(crypto.randomBytes(32)),
-  keyIdBytes(keyId),
-  Buffer.alloc(20),
-);
-
-function servicesWith(record: KeyRecord | undefined): Services {
-  const key: Key | undefined = record && { arn: Arn, record };
-  const keys: Partial<Record<keyof KeyDirectory, unknown>> = {
-    find: async (reference: Parameters<typeof notFound>[0]) => {
-      if (key === undefined) throw notFound(reference);
-      return key;
-    },
-    findById: async () => key,
-    material: async () => undefined,
-  };
-  return { native, region, accountId, now: Date.now, keys: keys as unknown as KeyDirectory };
-}
-
-/** Whatever names the key; nobody gets as far as opening it. */
-const blob = Buffer.concat([
-  Buffer.from('DKP\x01\x01\x01\0\0', 'latin1'),
-  keyIdBytes(keyId),
-  Buffer.from(header.subarray(20, 52)),
-  Buffer.alloc(92, wrapped),
-]);
-
-async function run(operation: Cryptographic, request: object, record: KeyRecord | undefined) {
-  const { run: act } = operations[operation] as Operation<Cryptographic>;
-  const checked = () => parseRequest(operation, request) as CheckedRequest<Cryptographic>;
-  return Promise.resolve().then(() => act(servicesWith(record), checked()));
+/** What the key and the caller of a request are like. */
+interface Scene {
+  readonly key: 'own' | 'foreign' | 'absent';
+  readonly kind: KeyKind;
+  readonly state: State;
+  readonly caller: 'root' | 'alice';
 }
 
 interface Fault {
-  readonly text: string | RegExp | ((operation: Cryptographic) => string);
+  /** Of the table of checks: 2 model, 3 key and permission, 4 rules between members, 5 grant tokens,
+   * 6 usage, 7 state, 8 spec and algorithm, 9 dry run. */
+  readonly step: number;
+  readonly name: string;
+  readonly scene?: Partial<Scene>;
   readonly request?: object;
-  readonly record?: Partial<KeyRecord>;
-  readonly absent?: true;
-  readonly of?: readonly Cryptographic[];
+  readonly text: string | RegExp | ((facts: { arn: string } & Row) => string);
 }
 
-const asymmetric = 'RSAES_OAEP_SHA_256';
-const dataKeys = ['GenerateDataKey', 'GenerateDataKeyWithoutPlaintext'] as const;
+interface Row {
+  readonly operation: OfferedOperation;
+  readonly as?: string;
+  readonly action?: string;
+  readonly kind: KeyKind;
+  /** The member that names the key. */
+  readonly member?: string;
+  readonly request: object;
+  /** The faults that other operations do not have in this way. */
+  readonly faults?: readonly Fault[];
+  /** The steps that the operation does not take, and what is no fault to it. */
+  readonly without?: readonly (number | string)[];
+}
 
-/** In the order in which AWS looks for them. */
-const faults: Readonly<Record<string, Fault>> = {
-  'a member that breaks the model': {
-    text: /^ValidationException: \d validation errors? detected: .*at 'grantTokens' failed/,
-    request: { GrantTokens: Array.from({ length: 11 }, () => 't') },
-  },
-  'a key that does not exist': {
-    text: `NotFoundException: Key '${keyArn(keyId)}' does not exist`,
-    absent: true,
-  },
-  'neither KeySpec nor NumberOfBytes': {
-    text: 'ValidationException: Please specify either number of bytes or key spec.',
-    request: { KeySpec: undefined, NumberOfBytes: undefined },
-    of: dataKeys,
-  },
-  'a grant token of no grant': {
-    text: /^InvalidGrantTokenException: ./,
-    request: { GrantTokens: ['t'] },
-  },
-  'a key of another usage': {
-    text: (operation) =>
-      `InvalidKeyUsageException: ${Arn} key usage is SIGN_VERIFY which is not valid for ${operation}.`,
-    record: { keyUsage: 'SIGN_VERIFY' },
-  },
-  'a key pending deletion': {
-    text: `KMSInvalidStateException: ${Arn} is pending deletion.`,
-    record: { deletionDate: Number.MAX_SAFE_INTEGER },
-  },
-  'a disabled key': {
-    text: `DisabledException: ${Arn} is disabled.`,
-    record: { enabled: false },
-  },
-  'an algorithm the key does not have': {
-    text: `InvalidKeyUsageException: Algorithm ${asymmetric} is incompatible with key spec SYMMETRIC_DEFAULT.`,
-    request: {
-      EncryptionAlgorithm: asymmetric,
-      SourceEncryptionAlgorithm: asymmetric,
-    },
-    of: ['Encrypt', 'Decrypt', 'ReEncrypt'],
-  },
+let kms: Pairmint;
+let sound: MadeKey;
+let soundBlob: Uint8Array;
+const made = new Map<string, Promise<MadeKey>>();
+
+beforeAll(async () => {
+  kms = await openKms();
+  sound = await newKey(kms);
+  soundBlob = await newBlob(kms, sound.KeyId);
+});
+
+const rsaesOaep = 'RSAES_OAEP_SHA_256';
+const rsaBlob = Buffer.alloc(256);
+const specs = {
+  symmetric: 'SYMMETRIC_DEFAULT',
+  mac: 'HMAC_256',
+  signing: 'ECC_NIST_P256',
+} as const;
+
+function incompatible(algorithm: string, spec: string): string {
+  return `InvalidKeyUsageException: Algorithm ${algorithm} is incompatible with key spec ${spec}.`;
+}
+
+function otherAlgorithm(member: string, algorithm: string, spec: string): Fault {
+  return {
+    step: 8,
+    name: 'an algorithm that the key does not have',
+    request: { [member]: algorithm },
+    text: incompatible(algorithm, spec),
+  };
+}
+
+// [FL generateDataKeyRejectsAnAsymmetricKey]; of the pairs (unverified).
+const sealsWithNone: Fault = {
+  step: 8,
+  name: 'an asymmetric key',
+  scene: { kind: 'encryption' },
+  text: 'InvalidKeyUsageException: You cannot generate a data key with an asymmetric CMK',
 };
 
-const faultNames = Object.keys(faults);
+// [FL generateDataKeyNeedsEitherKeySpecOrNumberOfBytes]
+const noLength: Fault = {
+  step: 4,
+  name: 'neither KeySpec nor NumberOfBytes',
+  request: { KeySpec: undefined, NumberOfBytes: undefined },
+  text: 'ValidationException: Please specify either number of bytes or key spec.',
+};
 
-function matches(text: string, fault: Fault, operation: Cryptographic): void {
-  if (fault.text instanceof RegExp) expect(text).toMatch(fault.text);
-  else expect(text).toBe(typeof fault.text === 'string' ? fault.text : fault.text(operation));
+const requestOf = (operation: keyof typeof cryptographicCalls) =>
+  cryptographicCalls[operation]({ KeyId: '', made: Buffer.alloc(64) });
+
+const rows: readonly Row[] = [
+  {
+    operation: 'Decrypt',
+    as: 'with an RSA key',
+    kind: 'encryption',
+    request: { CiphertextBlob: rsaBlob, EncryptionAlgorithm: rsaesOaep },
+    faults: [
+      otherAlgorithm('EncryptionAlgorithm', 'SM2PKE', 'RSA_2048'),
+      {
+        step: 8, // (unverified)
+        name: 'an encryption context',
+        request: { EncryptionContext: { a: 'b' } },
+        text: /^ValidationException: EncryptionContext is not supported when decrypting with/,
+      },
+    ],
+  },
+  {
+    operation: 'DeriveSharedSecret',
+    kind: 'agreement',
+    request: requestOf('DeriveSharedSecret'),
+  },
+  {
+    operation: 'Encrypt',
+    kind: 'symmetric',
+    request: requestOf('Encrypt'),
+    faults: [otherAlgorithm('EncryptionAlgorithm', rsaesOaep, specs.symmetric)],
+  },
+  {
+    operation: 'Encrypt',
+    as: 'with an RSA key',
+    kind: 'encryption',
+    request: { Plaintext: Buffer.alloc(190), EncryptionAlgorithm: rsaesOaep },
+    faults: [
+      {
+        step: 8, // [FL rsaEncryptWithDefaultAlgorithmReturnsInvalidKeyUsage]
+        name: 'no algorithm',
+        request: { EncryptionAlgorithm: undefined },
+        text: incompatible(specs.symmetric, 'RSA_2048'),
+      },
+      {
+        step: 8, // [LS test_encrypt_validate_plaintext_size_per_key_type 2023]
+        name: 'a plaintext that is too long for the algorithm',
+        request: { Plaintext: Buffer.alloc(191) },
+        text:
+          'ValidationException: Algorithm RSAES_OAEP_SHA_256 and key spec RSA_2048 cannot encrypt ' +
+          'data larger than 190 bytes.',
+      },
+      {
+        step: 8, // (unverified)
+        name: 'an encryption context',
+        request: { EncryptionContext: { a: 'b' } },
+        text: /^ValidationException: EncryptionContext is not supported when encrypting with/,
+      },
+    ],
+  },
+  {
+    operation: 'GenerateDataKey', // [FL generateDataKeyChecksTheKeyStateBeforeTheKeySpec]
+    kind: 'symmetric',
+    request: requestOf('GenerateDataKey'),
+    faults: [noLength, sealsWithNone],
+  },
+  {
+    operation: 'GenerateDataKeyPair',
+    kind: 'symmetric',
+    request: requestOf('GenerateDataKeyPair'),
+    faults: [sealsWithNone],
+  },
+  {
+    operation: 'GenerateDataKeyPairWithoutPlaintext',
+    kind: 'symmetric',
+    request: requestOf('GenerateDataKeyPairWithoutPlaintext'),
+    faults: [sealsWithNone],
+  },
+  {
+    operation: 'GenerateDataKeyWithoutPlaintext',
+    kind: 'symmetric',
+    request: requestOf('GenerateDataKeyWithoutPlaintext'),
+    faults: [noLength, sealsWithNone],
+  },
+  {
+    operation: 'GenerateMac',
+    kind: 'mac',
+    request: requestOf('GenerateMac'),
+    faults: [otherAlgorithm('MacAlgorithm', 'HMAC_SHA_512', specs.mac)],
+  },
+  {
+    operation: 'GetPublicKey',
+    kind: 'signing',
+    request: {},
+    faults: [
+      {
+        step: 8, // [FL getPublicKeyRejectsAKeyPendingDeletionOrImport]
+        name: 'a key without a public half',
+        scene: { kind: 'symmetric' },
+        text: 'UnsupportedOperationException: ',
+      },
+    ],
+    without: [6, 'a disabled key', 9], // [FL getPublicKeyWorksOnADisabledKey]
+  },
+  {
+    operation: 'ReEncrypt',
+    as: 'from an RSA key',
+    action: 'ReEncryptFrom',
+    kind: 'encryption',
+    member: 'SourceKeyId',
+    request: { CiphertextBlob: rsaBlob, SourceEncryptionAlgorithm: rsaesOaep },
+    faults: [otherAlgorithm('SourceEncryptionAlgorithm', 'SM2PKE', 'RSA_2048')],
+  },
+  {
+    operation: 'ReEncrypt',
+    as: 'to the key',
+    action: 'ReEncryptTo',
+    kind: 'symmetric',
+    member: 'DestinationKeyId',
+    request: {},
+    faults: [otherAlgorithm('DestinationEncryptionAlgorithm', rsaesOaep, specs.symmetric)],
+    // Grant tokens are looked at before the source key is used.
+    without: [5],
+  },
+  {
+    operation: 'Sign',
+    kind: 'signing',
+    request: requestOf('Sign'),
+    faults: [otherAlgorithm('SigningAlgorithm', 'RSASSA_PSS_SHA_256', specs.signing)],
+  },
+  {
+    operation: 'Verify',
+    kind: 'signing',
+    request: requestOf('Verify'),
+    faults: [otherAlgorithm('SigningAlgorithm', 'RSASSA_PSS_SHA_256', specs.signing)],
+  },
+  {
+    operation: 'VerifyMac',
+    kind: 'mac',
+    request: requestOf('VerifyMac'),
+    faults: [otherAlgorithm('MacAlgorithm', 'HMAC_SHA_512', specs.mac)],
+  },
+];
+
+/** Those of every operation, in the order in which AWS looks for them. */
+const commonFaults: readonly Fault[] = [
+  {
+    step: 2, // [FL signRejectsAnUnknownSigningAlgorithmBeforeLookingUpTheKey]
+    name: 'a member that breaks the model',
+    request: { GrantTokens: Array.from({ length: 11 }, () => 't') },
+    text: /^ValidationException: \d validation errors? detected: .*at 'grantTokens' failed/,
+  },
+  {
+    step: 3, // [LS test_get_key_does_not_exist 2025-09]
+    name: 'a key that does not exist',
+    scene: { key: 'absent' },
+    text: `NotFoundException: Key '${keyArn(absentKeyId)}' does not exist`,
+  },
+  {
+    step: 3, // [ISS], in policy.md section 5
+    name: 'a key of another account',
+    scene: { key: 'foreign' },
+    text: /^AccessDeniedException: User: \S+ is not authorized to perform: \S+ on this resource /,
+  },
+  {
+    step: 3, // [ISS], in policy.md section 5
+    name: 'a caller without permission',
+    scene: { caller: 'alice' },
+    text: ({ arn, operation, action = operation }) =>
+      `AccessDeniedException: User: ${alice} is not authorized to perform: kms:${action} on ` +
+      `resource: ${arn} because no identity-based policy allows the kms:${action} action`,
+  },
+  {
+    step: 5, // (unverified)
+    name: 'a grant token of no grant',
+    request: { GrantTokens: ['t'] },
+    text: /^InvalidGrantTokenException: ./,
+  },
+  {
+    step: 6, // [FL keyUsageIsCheckedBeforeTheKeyState], [LS test_error_messaging_for_invalid_keys]
+    name: 'a key of another usage',
+    text: ({ arn, operation, kind }) =>
+      `InvalidKeyUsageException: ${arn} key usage is ${usageOf(otherKind(kind))} which is not ` +
+      `valid for ${operation}.`,
+  },
+  {
+    step: 7, // [FL cryptoOperationsRejectADisabledKey]
+    name: 'a disabled key',
+    scene: { state: 'Disabled' },
+    text: ({ arn }) => `DisabledException: ${arn} is disabled.`,
+  },
+  {
+    step: 7, // [FL cryptoOperationsRejectAKeyPendingDeletion]
+    name: 'a key pending deletion',
+    scene: { state: 'PendingDeletion' },
+    text: ({ arn }) => `KMSInvalidStateException: ${arn} is pending deletion.`,
+  },
+  {
+    step: 7, // [FL operationsRejectAKeyPendingImport]
+    name: 'a key pending import',
+    scene: { state: 'PendingImport' },
+    text: ({ arn }) => `KMSInvalidStateException: ${arn} is pending import.`,
+  },
+  {
+    step: 9, // [LS GK::test_generate_data_key_pair_dry_run 2025-04]
+    name: 'a dry run',
+    request: { DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] },
+    text: dryRun,
+  },
+];
+
+function otherKind(kind: KeyKind): KeyKind {
+  return kind === 'signing' ? 'agreement' : 'signing';
 }
 
-describe.each(names(cryptographicCalls))('%s with two faults', (operation) => {
-  const applicable = faultNames.filter((name) => faults[name]?.of?.includes(operation) ?? true);
-  const pairs = applicable.flatMap((earlier, index) =>
-    applicable.slice(index).map((later) => [earlier, later] as const),
-  );
+function usageOf(kind: KeyKind): string {
+  const { KeyUsage = 'ENCRYPT_DECRYPT' } = keyKinds[kind] as { KeyUsage?: string };
+  return KeyUsage;
+}
 
-  test.each(pairs)('reports %s, not %s', async (earlier, later) => {
-    const chosen = [faults[later], faults[earlier]] as Fault[];
-    const base = cryptographicCalls[operation]({ KeyId: keyId, blob });
-    const request = Object.assign({}, base, { DryRun: true }, ...chosen.map((f) => f.request));
-    const record = Object.assign({}, soundRecord, ...chosen.map((f) => f.record));
-    const absent = chosen.some((fault) => fault.absent);
-    const text = await failureText(run(operation, request, absent ? undefined : record));
-    matches(text, chosen[1] as Fault, operation);
+function faultsOf({ kind, faults = [], without = [] }: Row): Fault[] {
+  return [...commonFaults, ...faults]
+    .filter(({ step, name }) => !without.includes(step) && !without.includes(name))
+    .map((fault) => (fault.step === 6 ? { ...fault, scene: { kind: otherKind(kind) } } : fault))
+    .sort((a, b) => a.step - b.step);
+}
+
+/** A key of the scene; scenes that want the same share it, as no request here changes it. */
+function keyOf({ key, kind, state }: Scene): Promise<MadeKey> {
+  const name = `${key} ${kind} ${state}`;
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const making = makeKey(key === 'foreign' ? kms.as(foreignRoot) : kms, kind, state);
+  made.set(name, making);
+  return making;
+}
+
+async function makeKey(owner: Pairmint, kind: KeyKind, state: State): Promise<MadeKey> {
+  const external = state === 'PendingImport' && { Origin: 'EXTERNAL' as const };
+  const key = await newKey(owner, { ...keyKinds[kind], ...external });
+  if (state === 'Disabled') await owner.disableKey({ KeyId: key.KeyId });
+  if (state === 'PendingDeletion') await owner.scheduleKeyDeletion({ KeyId: key.KeyId });
+  return key;
+}
+
+/** Alice may use one key, and it is not that of the scene. */
+function callerOf({ caller }: Scene): Pairmint {
+  if (caller === 'root') return kms;
+  const identityPolicy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Allow', Action: 'kms:*', Resource: sound.Arn },
   });
-});
+  return kms.as(alice, { identityPolicy });
+}
 
-const asymmetricKey = { ...soundRecord, keySpec: 'RSA_2048' } as const;
-
-test.each([
-  'GenerateDataKey',
-  'GenerateDataKeyWithoutPlaintext',
-  'GenerateDataKeyPair',
-  'GenerateDataKeyPairWithoutPlaintext',
-] as const)('%s seals with no asymmetric key', async (operation) => {
-  const request = { ...cryptographicCalls[operation]({ KeyId: keyId, blob }), DryRun: true };
-  expect(await failureText(run(operation, request, asymmetricKey))).toBe(
-    'InvalidKeyUsageException: You cannot generate a data key with an asymmetric CMK',
+/** Sends a request with the faults, of which the first ones win where they contradict each other. */
+async function send(row: Row, faults: readonly Fault[]): Promise<{ text: string; arn: string }> {
+  const lastFirst = faults.toReversed();
+  const scene: Scene = Object.assign(
+    { key: 'own', kind: row.kind, state: 'Enabled', caller: 'root' },
+    ...lastFirst.map((fault) => fault.scene),
   );
-  const disabled = { ...asymmetricKey, enabled: false };
-  expect(await failureText(run(operation, request, disabled))).toBe(
-    `DisabledException: ${Arn} is disabled.`,
+  const arn = scene.key === 'absent' ? keyArn(absentKeyId) : (await keyOf(scene)).Arn;
+  const request = Object.assign(
+    row.operation === 'ReEncrypt'
+      ? { CiphertextBlob: soundBlob, SourceKeyId: sound.Arn, DestinationKeyId: sound.Arn }
+      : {},
+    row.request,
+    { [row.member ?? 'KeyId']: arn },
+    ...lastFirst.map((fault) => fault.request),
   );
-});
+  return { text: await failureText(callerOf(scene).call(row.operation, request)), arn };
+}
 
-test('Encrypt names the algorithm that was left out and the spec of an asymmetric key', async () => {
-  const request = { KeyId: keyId, Plaintext: new Uint8Array(1) };
-  expect(await failureText(run('Encrypt', request, asymmetricKey))).toBe(
-    'InvalidKeyUsageException: ' +
-      'Algorithm SYMMETRIC_DEFAULT is incompatible with key spec RSA_2048.',
+const titled = rows.map((row) => [[row.operation, row.as].join(' ').trim(), row] as const);
+
+describe.each(titled)('%s', (_, row) => {
+  const faults = faultsOf(row);
+  const pairs = faults.flatMap((earlier) =>
+    faults
+      .filter(({ step }) => step > earlier.step)
+      .map((later) => [earlier.name, later.name, earlier, later] as const),
   );
-});
 
-test('Decrypt of another key’s ciphertext wins over usage, spec and state of the key named', async () => {
-  const foreign = Buffer.from(blob);
-  foreign[8] = 0xff;
-  const request = { CiphertextBlob: foreign, KeyId: keyId };
-  const wrong: Partial<KeyRecord>[] = [
-    { keySpec: 'RSA_2048' },
-    { keyUsage: 'SIGN_VERIFY', keySpec: 'ECC_NIST_P256' },
-    { keyUsage: 'GENERATE_VERIFY_MAC', keySpec: 'HMAC_256' },
-    { enabled: false },
-    { deletionDate: Number.MAX_SAFE_INTEGER },
-  ];
-  for (const part of wrong) {
-    const record = { ...soundRecord, ...part };
-    expect(await failureText(run('Decrypt', request, record))).toBe(incorrectKey);
+  async function expectTold(shown: Fault, ...others: readonly Fault[]): Promise<void> {
+    const { text, arn } = await send(row, [shown, ...others]);
+    const expected = typeof shown.text === 'function' ? shown.text({ ...row, arn }) : shown.text;
+    if (typeof expected === 'string') expect(text).toBe(expected);
+    else expect(text).toMatch(expected);
   }
+
+  test.each(faults.map((fault) => [fault.name, fault] as const))('is told of %s', (_, fault) =>
+    expectTold(fault),
+  );
+
+  test.each(pairs)('is told of %s, not of %s', (_shown, _hidden, earlier, later) =>
+    expectTold(earlier, later),
+  );
 });
+
+test('the table has every operation that uses a key', () => {
+  const covered = new Set<string>(rows.map(({ operation }) => operation));
+  expect([...covered].sort()).toEqual([...Object.keys(cryptographicCalls), 'GetPublicKey'].sort());
+});
+
+// [FL decryptRejectsAKeyIdThatDidNotEncryptTheCiphertext], [LS test_error_messaging_for_invalid_keys]
+test.each<[string, KeyKind, State]>([
+  ['usage', 'signing', 'Enabled'],
+  ['usage', 'mac', 'Enabled'],
+  ['spec', 'encryption', 'Enabled'],
+  ['state', 'symmetric', 'Disabled'],
+  ['state', 'symmetric', 'PendingDeletion'],
+  ['state', 'symmetric', 'PendingImport'],
+])(
+  'Decrypt of another key’s ciphertext wins over the %s of the key named: %s, %s',
+  async (_, kind, state) => {
+    const { KeyId } = await keyOf({ key: 'own', kind, state, caller: 'root' });
+    expect(await failureText(kms.decrypt({ CiphertextBlob: soundBlob, KeyId }))).toBe(incorrectKey);
+  },
+);
 
 test('every broken member of a request is reported, before any key is looked up', async () => {
   const kms = await openKms();
@@ -212,6 +437,7 @@ test('every broken member of a request is reported, before any key is looked up'
   }
 });
 
+// [LS test_key_rotations_encryption_decryption], (inferred).
 describe('the state of a key is looked at before its ciphertext', () => {
   test.each(['Disabled', 'PendingDeletion'])('%s', async (state) => {
     const kms = await openKms();
@@ -276,11 +502,4 @@ describe('aliases', () => {
     expect(await failing('alias/taken', doomed.KeyId)).toMatch(/^AlreadyExistsException: /);
     expect(await failing('alias/free', doomed.KeyId)).toMatch(/^KMSInvalidStateException: /);
   });
-});
-
-test('a dry run is reported last', async () => {
-  const kms = await openKms();
-  const { KeyId } = await newKey(kms);
-  const request = { KeyId, KeySpec: 'AES_256', DryRun: true } as const;
-  expect(await failureText(kms.generateDataKey(request))).toBe(dryRun);
 });

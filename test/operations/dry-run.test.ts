@@ -1,7 +1,14 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadNative, type Native } from '../../lib/native.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { callCryptographic, cryptographicCalls, names } from './calls.ts';
+import {
+  type Cryptographic,
+  callCryptographic,
+  cryptographicCalls,
+  names,
+  newSubject,
+  type Subject,
+} from './calls.ts';
 import {
   absentKeyId,
   dryRun,
@@ -20,14 +27,12 @@ let kms: Pairmint;
 let key: MadeKey;
 let disabled: MadeKey;
 let blob: Uint8Array;
-let disabledBlob: Uint8Array;
 
 beforeAll(async () => {
   kms = await openKms();
   key = await newKey(kms);
   disabled = await newKey(kms);
   blob = await newBlob(kms, key.KeyId);
-  disabledBlob = await newBlob(kms, disabled.KeyId);
   await kms.disableKey({ KeyId: disabled.KeyId });
 });
 
@@ -37,16 +42,24 @@ afterEach(() => {
 
 const DryRun = true;
 
-describe.each(names(cryptographicCalls))('%s', (operation) => {
+describe.each(names(cryptographicCalls))('%s', (operation: Cryptographic) => {
+  let subject: MadeKey & Subject;
+  let off: MadeKey & Subject;
+
+  beforeAll(async () => {
+    subject = await newSubject(kms, operation);
+    off = await newSubject(kms, operation);
+    await kms.disableKey({ KeyId: off.KeyId });
+  });
+
+  // [LS GK::test_generate_data_key_pair_dry_run 2025-04]
   test('fails with DryRunOperationException where it would have succeeded', async () => {
-    const subject = { KeyId: key.KeyId, blob };
     const failure = await failureOf(callCryptographic(kms, operation, subject, { DryRun }));
     expect(`${failure.name}: ${failure.message}`).toBe(dryRun);
     expect(failure).toMatchObject({ $fault: 'client', httpStatusCode: 400 });
   });
 
   test('DryRun false or null is as if absent', async () => {
-    const subject = { KeyId: key.KeyId, blob };
     for (const no of [false, null]) {
       await callCryptographic(kms, operation, subject, { DryRun: no });
     }
@@ -54,28 +67,29 @@ describe.each(names(cryptographicCalls))('%s', (operation) => {
   });
 
   test('every other error wins', async () => {
-    const failing = (subject: { KeyId: string; blob: Uint8Array }, more = {}) =>
-      failureText(callCryptographic(kms, operation, subject, { DryRun, ...more }));
-    expect(await failing({ KeyId: absentKeyId, blob })).toBe(
+    const failing = (on: Subject, more = {}) =>
+      failureText(callCryptographic(kms, operation, on, { DryRun, ...more }));
+    expect(await failing({ ...subject, KeyId: absentKeyId })).toBe(
       `NotFoundException: Key '${keyArn(absentKeyId)}' does not exist`,
     );
-    expect(await failing({ KeyId: disabled.KeyId, blob: disabledBlob })).toBe(
-      `DisabledException: ${disabled.Arn} is disabled.`,
-    );
-    expect(await failing({ KeyId: key.KeyId, blob }, { GrantTokens: ['t'] })).toMatch(
-      /^InvalidGrantTokenException: /,
-    );
-    expect(await failing({ KeyId: key.KeyId, blob }, { GrantTokens: [''] })).toMatch(
-      /^ValidationException: /,
-    );
+    expect(await failing(off)).toBe(`DisabledException: ${off.Arn} is disabled.`);
+    expect(await failing(subject, { GrantTokens: ['t'] })).toMatch(/^InvalidGrantTokenException: /);
+    expect(await failing(subject, { GrantTokens: [''] })).toMatch(/^ValidationException: /);
   });
 
   test('nothing is made', async () => {
     const native = loadNative();
     const makers = (
-      ['encrypt', 'generateDataKey', 'generateDataKeyPair'] satisfies (keyof Native)[]
+      [
+        'encrypt',
+        'generateDataKey',
+        'generateDataKeyPair',
+        'sign',
+        'generateMac',
+        'deriveSharedSecret',
+      ] satisfies (keyof Native)[]
     ).map((name) => vi.spyOn(native, name));
-    await failureText(callCryptographic(kms, operation, { KeyId: key.KeyId, blob }, { DryRun }));
+    await failureText(callCryptographic(kms, operation, subject, { DryRun }));
     for (const maker of makers) expect(maker).not.toHaveBeenCalled();
   });
 });

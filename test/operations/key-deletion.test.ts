@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Pairmint } from '../../lib/pairmint.ts';
+import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import {
   callCryptographic,
   callKeyOnly,
@@ -8,6 +10,7 @@ import {
   names,
 } from './calls.ts';
 import {
+  accountId,
   aliasArn,
   complaint,
   failureText,
@@ -37,6 +40,7 @@ afterEach(() => {
 });
 
 const daysLater = (days: number) => vi.setSystemTime(start.getTime() + days * day);
+const tenYears = 3652;
 
 describe('ScheduleKeyDeletion', () => {
   test.each([
@@ -136,24 +140,14 @@ describe('when the date has come', () => {
     expect(await failureText(kms.describeKey({ KeyId: key.KeyId }))).toBe(gone());
   });
 
-  test('it does not come back when the clock is set back', async () => {
-    daysLater(7);
-    await failureText(kms.describeKey({ KeyId: key.KeyId }));
-    daysLater(0);
-    expect(await failureText(kms.describeKey({ KeyId: key.KeyId }))).toBe(gone());
-    expect(await failureText(kms.cancelKeyDeletion({ KeyId: key.KeyId }))).toBe(gone());
-  });
-
   test.each(names(cryptographicCalls))('%s finds neither the key nor its alias', async (name) => {
     daysLater(8);
-    const alive = await newBlob(kms, (await newKey(kms)).KeyId);
+    const made = await newBlob(kms, (await newKey(kms)).KeyId);
     for (const KeyId of [key.KeyId, key.Arn]) {
-      expect(await failureText(callCryptographic(kms, name, { KeyId, blob: alive }))).toBe(gone());
+      expect(await failureText(callCryptographic(kms, name, { KeyId, made }))).toBe(gone());
     }
     for (const KeyId of [AliasName, aliasArn(AliasName)]) {
-      expect(await failureText(callCryptographic(kms, name, { KeyId, blob: alive }))).toBe(
-        aliasGone,
-      );
+      expect(await failureText(callCryptographic(kms, name, { KeyId, made }))).toBe(aliasGone);
     }
   });
 
@@ -214,5 +208,180 @@ describe('when the date has come', () => {
     const keys = await kms.listKeys({ Limit: 3 });
     expect(keys.Keys).toHaveLength(3);
     expect(keys.Truncated).toBe(false);
+  });
+});
+
+describe('a key whose date has come is destroyed', () => {
+  const AliasName = 'alias/doomed';
+  let store: LmdbStore;
+  let before: string[];
+  let blob: Uint8Array;
+
+  const retiree = `arn:aws:iam::${accountId}:user/retiree`;
+
+  /** What is in the store, but for the index of retiring principals, which may name what is gone. */
+  async function paths(): Promise<string[]> {
+    const entries = await store.list('', { limit: 1000 });
+    return entries.map(({ path }) => path).filter((path) => !path.includes(':retirable/'));
+  }
+
+  const state = async () =>
+    (await kms.describeKey({ KeyId: key.KeyId })).KeyMetadata?.KeyState ?? '';
+  const schedule = () => kms.scheduleKeyDeletion({ KeyId: key.KeyId, PendingWindowInDays: 7 });
+
+  async function expectGone(): Promise<void> {
+    expect(await failureText(kms.describeKey({ KeyId: key.KeyId }))).toBe(
+      `NotFoundException: Key '${keyArn(key.KeyId)}' does not exist`,
+    );
+    expect((await kms.listRetirableGrants({ RetiringPrincipal: retiree })).Grants).toEqual([]);
+  }
+
+  /** The key is as if its deletion had never been scheduled. */
+  async function expectUnharmed(): Promise<void> {
+    const { KeyId } = key;
+    await kms.cancelKeyDeletion({ KeyId });
+    await kms.enableKey({ KeyId });
+    expect((await kms.decrypt({ CiphertextBlob: blob })).KeyId).toBe(key.Arn);
+    expect((await kms.describeKey({ KeyId: AliasName })).KeyMetadata?.Arn).toBe(key.Arn);
+    const { Grants = [] } = await kms.listGrants({ KeyId });
+    expect(Grants.map(({ Name }) => Name)).toEqual(['named']);
+    expect(await kms.listRetirableGrants({ RetiringPrincipal: retiree })).toMatchObject({ Grants });
+    expect((await kms.listResourceTags({ KeyId })).Tags).toHaveLength(1);
+  }
+
+  beforeEach(async () => {
+    const folder = temporaryFolder();
+    kms = await openKms({ store: `lmdb:${folder}` });
+    store = LmdbStore.open(folder);
+    before = await paths();
+    key = await newKey(kms, { Tags: [{ TagKey: 'stage', TagValue: 'test' }] });
+    const { KeyId } = key;
+    blob = await newBlob(kms, KeyId);
+    await kms.createAlias({ AliasName, TargetKeyId: KeyId });
+    await kms.rotateKeyOnDemand({ KeyId });
+    const Operations = ['Decrypt' as const];
+    const parties = { GranteePrincipal: retiree, RetiringPrincipal: retiree, Name: 'named' };
+    await kms.createGrant({ KeyId, Operations, ...parties });
+  });
+
+  afterEach(async () => {
+    await kms.close();
+    await store.close();
+  });
+
+  test('with all that is its own, when it is found so again a day later', async () => {
+    await schedule();
+    const all = await paths();
+    daysLater(20);
+    await expectGone();
+    expect(await paths()).toEqual(all);
+    vi.setSystemTime(start.getTime() + 21 * day - 1);
+    await expectGone();
+    expect(await paths()).toEqual(all);
+    daysLater(21);
+    await expectGone();
+    expect(await paths()).toEqual(before);
+  });
+
+  test('by whoever comes across it, also by a listing', async () => {
+    await schedule();
+    for (const days of [7, 8]) {
+      daysLater(days);
+      expect((await kms.listKeys({})).Keys).toEqual([]);
+      expect((await kms.listAliases({})).Aliases).toEqual([]);
+    }
+    expect(await paths()).toEqual(before);
+  });
+
+  test('and what it sealed never opens again, whatever the clock says then', async () => {
+    await schedule();
+    for (const days of [7, 8, 0]) {
+      daysLater(days);
+      await expectGone();
+    }
+    expect(await failureText(kms.decrypt({ CiphertextBlob: blob }))).toMatch(
+      /^AccessDeniedException: /,
+    );
+  });
+
+  test('not by a clock that jumps ten years ahead and comes back', async () => {
+    const { DeletionDate } = await schedule();
+    for (const hours of [0, 1, 23]) {
+      daysLater(tenYears + hours / 24);
+      await expectGone();
+    }
+    daysLater(1);
+    const { KeyMetadata } = await kms.describeKey({ KeyId: key.KeyId });
+    expect(KeyMetadata).toMatchObject({ KeyState: 'PendingDeletion', DeletionDate });
+    await expectUnharmed();
+  });
+
+  test.each([true, false])(
+    'a day after its own date where the clock was ahead before (looked at since: %s)',
+    async (seen) => {
+      await schedule();
+      const all = await paths();
+      daysLater(tenYears);
+      await expectGone();
+      if (seen) {
+        daysLater(2);
+        expect(await state()).toBe('PendingDeletion');
+      }
+      daysLater(7);
+      await expectGone();
+      expect(await paths()).toEqual(all);
+      daysLater(8);
+      await expectGone();
+      expect(await paths()).toEqual(before);
+    },
+  );
+
+  test('no earlier where the clock was ten years behind when it was scheduled', async () => {
+    daysLater(-tenYears);
+    expect((await schedule()).DeletionDate).toEqual(new Date(start.getTime() + 7 * day));
+    daysLater(6.9);
+    expect(await state()).toBe('PendingDeletion');
+    await expectUnharmed();
+  });
+
+  test('no earlier where the clock falls ten years behind while it waits', async () => {
+    const { DeletionDate } = await schedule();
+    daysLater(-tenYears);
+    expect(await state()).toBe('PendingDeletion');
+    daysLater(6.9);
+    const { KeyMetadata } = await kms.describeKey({ KeyId: key.KeyId });
+    expect(KeyMetadata).toMatchObject({ KeyState: 'PendingDeletion', DeletionDate });
+    await expectUnharmed();
+  });
+
+  test('a day after it was found gone again where the clock fell behind in between', async () => {
+    await schedule();
+    const all = await paths();
+    daysLater(7);
+    await expectGone();
+    daysLater(-tenYears);
+    expect(await state()).toBe('PendingDeletion');
+    daysLater(9);
+    await expectGone();
+    expect(await paths()).toEqual(all);
+    daysLater(10);
+    await expectGone();
+    expect(await paths()).toEqual(before);
+  });
+
+  test('without the alias that was given to another key meanwhile', async () => {
+    await schedule();
+    daysLater(7);
+    const other = await newKey(kms);
+    await kms.createAlias({ AliasName, TargetKeyId: other.KeyId });
+    daysLater(6);
+    expect(await state()).toBe('PendingDeletion');
+    expect((await kms.listAliases({ KeyId: key.KeyId })).Aliases).toEqual([]);
+    for (const days of [7, 8]) {
+      daysLater(days);
+      await expectGone();
+    }
+    expect((await kms.describeKey({ KeyId: AliasName })).KeyMetadata?.Arn).toBe(other.Arn);
+    expect(await paths()).toHaveLength(before.length + 3);
   });
 });

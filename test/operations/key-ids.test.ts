@@ -8,6 +8,8 @@ import {
   type KeyOnly,
   keyOnlyCalls,
   names,
+  newSubject,
+  type Subject,
 } from './calls.ts';
 import {
   absentKeyId,
@@ -18,31 +20,43 @@ import {
   failureText,
   keyArn,
   type MadeKey,
-  newBlob,
   newKey,
   openKms,
+  region,
   validation,
 } from './support.ts';
 
-const AliasName = 'alias/forms';
-const withAlias = [...names(cryptographicCalls), 'DescribeKey'] as const;
+// [FL keyOnlyOperationsRejectAnAliasBeforeLookingItUp], [BC]: which operations take aliases.
+const readers = ['DescribeKey', 'GetPublicKey'] as const;
+const withAlias = [...names(cryptographicCalls), ...readers] as const;
 const all = [...withAlias, ...names(keyOnlyCalls)] as const;
 
 let kms: Pairmint;
 let key: MadeKey;
-let blob: Uint8Array;
+const subjects = new Map<string, MadeKey & Subject>();
+
+const aliasOf = (operation: (typeof withAlias)[number]) => `alias/forms/${operation}`;
+
+function subjectOf(operation: string): MadeKey & Subject {
+  return subjects.get(operation) ?? { ...key, made: new Uint8Array(1) };
+}
 
 beforeAll(async () => {
   kms = await openKms();
   key = await newKey(kms);
-  blob = await newBlob(kms, key.KeyId);
-  await kms.createAlias({ AliasName, TargetKeyId: key.KeyId });
+  for (const operation of withAlias) {
+    const isReader = operation === 'DescribeKey' || operation === 'GetPublicKey';
+    const subject = await newSubject(kms, isReader ? 'Sign' : operation);
+    await kms.createAlias({ AliasName: aliasOf(operation), TargetKeyId: subject.KeyId });
+    subjects.set(operation, subject);
+  }
 });
 
 function call(operation: (typeof all)[number], KeyId: string): Promise<object> {
-  if (operation === 'DescribeKey') return kms.describeKey({ KeyId });
   if (operation in keyOnlyCalls) return callKeyOnly(kms, operation as KeyOnly, KeyId);
-  return callCryptographic(kms, operation as Cryptographic, { KeyId, blob });
+  if (!(operation in cryptographicCalls)) return kms.call(operation, { KeyId });
+  const { made } = subjectOf(operation);
+  return callCryptographic(kms, operation as Cryptographic, { KeyId, made });
 }
 
 const failing = (operation: (typeof all)[number], KeyId: string) =>
@@ -50,12 +64,12 @@ const failing = (operation: (typeof all)[number], KeyId: string) =>
 
 describe.each(withAlias)('%s', (operation) => {
   test('takes all four forms, and answers with the key ARN', async () => {
-    for (const KeyId of [key.KeyId, key.Arn, AliasName, aliasArn(AliasName)]) {
+    const { KeyId: id, Arn } = subjectOf(operation);
+    const name = aliasOf(operation);
+    for (const KeyId of [id, Arn, name, aliasArn(name)]) {
       const response = await call(operation, KeyId);
-      const found =
-        'KeyMetadata' in response ? response.KeyMetadata : { Arn: key.Arn, ...response };
-      expect(found).toMatchObject({ Arn: key.Arn });
-      if (operation !== 'DescribeKey') expect(response).toMatchObject({ KeyId: key.Arn });
+      const answered = 'KeyMetadata' in response ? { KeyMetadata: { Arn } } : { KeyId: Arn };
+      expect(response).toMatchObject(answered);
     }
   });
 
@@ -69,7 +83,7 @@ describe.each(withAlias)('%s', (operation) => {
 describe.each(names(keyOnlyCalls))('%s', (operation) => {
   test('refuses aliases before it looks them up', async () => {
     const text = 'InvalidArnException: Key Aliases are not supported for this operation.';
-    for (const name of [AliasName, 'alias/nope', 'alias/aws/nope']) {
+    for (const name of [aliasOf('Encrypt'), 'alias/nope', 'alias/aws/nope']) {
       expect(await failing(operation, name)).toBe(text);
       expect(await failing(operation, aliasArn(name))).toBe(text);
     }
@@ -100,7 +114,7 @@ describe.each(all)('%s', (operation) => {
   });
 
   test('an ARN of another region is refused by that region’s name', async () => {
-    const foreign = key.Arn.replace('us-east-1', 'us-west-2');
+    const foreign = key.Arn.replace(region, 'us-west-2');
     expect(await failing(operation, foreign)).toBe('NotFoundException: Invalid arn us-west-2');
   });
 
@@ -144,17 +158,19 @@ describe.each(all)('%s checks the text of a KeyId before anything else', (operat
   });
 });
 
-test.each(
-  all.filter((name) => !['Decrypt', 'ReEncrypt', 'CreateAlias', 'ListAliases'].includes(name)),
-)('%s needs a KeyId', async (operation) => {
-  const { KeyId: _, ...request } =
-    operation in cryptographicCalls
-      ? (cryptographicCalls[operation as Cryptographic]({ KeyId: '', blob }) as { KeyId?: string })
-      : {};
-  expect(await failureText(kms.call(operation, request))).toBe(
-    validation(complaint('null', 'keyId', 'not be null')),
-  );
-});
+const requests = { ...cryptographicCalls, ...keyOnlyCalls };
+const needsNone: readonly string[] = ['Decrypt', 'ReEncrypt', 'CreateAlias', 'ListAliases'];
+
+test.each(all.filter((name) => !needsNone.includes(name)))(
+  '%s needs a KeyId',
+  async (operation) => {
+    const complete =
+      operation in requests ? requests[operation as KeyOnly](subjectOf(operation)) : {};
+    expect(await failureText(kms.call(operation, { ...complete, KeyId: undefined }))).toBe(
+      validation(complaint('null', 'keyId', 'not be null')),
+    );
+  },
+);
 
 test('ARNs carry the region that the service was opened for', async () => {
   const west = await openKms({ region: 'eu-west-1' });

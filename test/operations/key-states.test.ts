@@ -1,193 +1,484 @@
+import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { operations } from '../../lib/operations/index.ts';
+import { shapes } from '../../lib/model/shapes.ts';
+import { type OfferedOperation, operations } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { type MadeKey, newBlob, newKey, openKms, outcomeOf } from './support.ts';
+import {
+  cryptographicCalls,
+  type KeyKind,
+  keyKinds,
+  keyOnlyCalls,
+  kindFor,
+  madeBy,
+  type Subject,
+} from './calls.ts';
+import { importMaterial, parametersFor, wrap } from './importing.ts';
+import { caller, type MadeKey, newBlob, newKey, openKms, outcomeOf } from './support.ts';
 
-type State = 'Enabled' | 'Disabled' | 'PendingDeletion';
-type Verdict = 'ok' | 'disabled' | 'pending' | 'not pending';
+// Every operation in every state: the table of the developer guide's page on key states ([DG]), with
+// the measured corrections ([LS], [FL]), which win.
 
-const states: readonly State[] = ['Enabled', 'Disabled', 'PendingDeletion'];
+const states = [
+  'Enabled',
+  'Disabled',
+  'PendingDeletion',
+  'PendingReplicaDeletion',
+  'PendingImport',
+] as const;
 
-interface Situation {
-  /** In the state under test. */
-  readonly key: MadeKey;
+type State = (typeof states)[number];
+
+/** The states of the model that no key is ever in here. */
+const unreachable: Readonly<Record<string, string>> = {
+  Creating: 'a replica is ready when ReplicateKey returns, though its answer says Creating',
+  Updating: 'both regions have changed when UpdatePrimaryRegion returns',
+  Unavailable: 'there are no custom key stores that could be disconnected',
+};
+
+/** How a request ends, beside succeeding. */
+const refusals = {
+  // [FL cryptoOperationsRejectADisabledKey, keyManagementRejectsAKeyPendingDeletion,
+  // operationsRejectAKeyPendingImport]: without the parenthesis that [DG] has. That of
+  // PendingReplicaDeletion is (unverified).
+  'by its state': (arn: string, state: State) => `${stateErrors[state]}: ${arn} ${inWords(state)}.`,
+  // [DG] note 4, (unverified).
+  'as not pending deletion': (arn: string) =>
+    `KMSInvalidStateException: ${arn} is not pending deletion.`,
+  // [LS test_get_parameters_for_import], [FL operationsRejectAKeyWithTheWrongOrigin].
+  'as AWS_KMS': (arn: string) => wrongOrigin(arn, 'AWS_KMS'),
+  'as EXTERNAL': (arn: string) => wrongOrigin(arn, 'EXTERNAL'),
+  // [FL rotationRejectsAKeySpecThatDoesNotRotateWithoutAMessage]
+  'by its spec': () => 'UnsupportedOperationException: ',
+  // [LS raises_for_no_pending_key_material 2025-11]
+  'for want of material': (arn: string) =>
+    `KMSInvalidStateException: No available key material pending rotation for the key: ${arn}.`,
+  'as not offered': () =>
+    expect.stringMatching(/^UnsupportedOperationException: .* is not offered: ./),
+} satisfies Readonly<Record<string, (arn: string, state: State) => string>>;
+
+/** `n/a` where no such key can be in the state. */
+type Verdict = 'ok' | 'n/a' | keyof typeof refusals;
+type Verdicts = readonly [
+  enabled: Verdict,
+  disabled: Verdict,
+  pendingDeletion: Verdict,
+  pendingReplicaDeletion: Verdict,
+  pendingImport: Verdict,
+];
+
+const stateErrors: Readonly<Record<State, string>> = {
+  Enabled: '',
+  Disabled: 'DisabledException',
+  PendingDeletion: 'KMSInvalidStateException',
+  PendingReplicaDeletion: 'KMSInvalidStateException',
+  PendingImport: 'KMSInvalidStateException',
+};
+
+function inWords(state: State): string {
+  return `is${state.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)}`;
+}
+
+function wrongOrigin(arn: string, origin: string): string {
+  return `UnsupportedOperationException: ${arn} origin is ${origin} which is not valid for this operation.`;
+}
+
+interface Situation extends Subject {
+  /** What was imported into the key. */
+  readonly secret: Uint8Array;
+  /** Another key, which is enabled, and a ciphertext of it. */
   readonly enabled: MadeKey;
-  /** Ciphertexts of these keys. */
-  readonly blob: Uint8Array;
   readonly enabledBlob: Uint8Array;
-  /** Aliases of these keys, and one that is free. */
-  readonly alias: string;
-  readonly enabledAlias: string;
-  readonly freeAlias: string;
 }
 
 interface Row {
-  readonly operation: keyof typeof operations;
+  readonly operation: OfferedOperation;
   readonly as?: string;
-  readonly verdicts: readonly [enabled: Verdict, disabled: Verdict, pendingDeletion: Verdict];
-  /** The state after a success, where the operation changes it. */
-  readonly after?: State;
-  request(situation: Situation): object;
+  readonly verdicts: Verdicts;
+  /** The kind of the key, where it is not the one that the operation is for. */
+  readonly kind?: KeyKind;
+  /** The key's material is imported in every state. */
+  readonly imported?: true;
+  /** The request is about something that the key did; before it pends import it has material. */
+  readonly used?: true;
+  /** The key is a multi-Region primary, with a replica where its state lets it have one. */
+  readonly multiRegion?: true;
+  /** What a success makes of the state. */
+  readonly after?: Readonly<Partial<Record<State, State>>>;
+  /** Made while the key is still enabled. */
+  request?(situation: Situation): object | Promise<object>;
 }
 
-const always = ['ok', 'ok', 'ok'] as const;
-const enabledOnly = ['ok', 'disabled', 'pending'] as const;
-const notPending = ['ok', 'ok', 'pending'] as const;
+function inEveryState(verdict: Verdict): Verdicts {
+  return [verdict, verdict, verdict, verdict, verdict];
+}
 
-const ofKey = ({ key: { KeyId } }: Situation) => ({ KeyId });
-const KeySpec = 'AES_128';
-const KeyPairSpec = 'ECC_NIST_P256';
+const byState = 'by its state';
+const always = inEveryState('ok');
+const enabledOnly: Verdicts = ['ok', byState, byState, byState, byState];
+const notPendingDeletion: Verdicts = ['ok', 'ok', byState, byState, 'ok'];
+const onlyWithItsMaterial: Verdicts = ['ok', 'ok', byState, byState, byState];
+const external = inEveryState('as EXTERNAL');
 
-/** The operations and states of the developer guide's table, with what was measured since. */
+// A key that pends import is one of origin EXTERNAL.
+const ofAwsKms: Verdicts = ['as AWS_KMS', 'as AWS_KMS', 'as AWS_KMS', 'as AWS_KMS', 'n/a'];
+
+let count = 0;
+const newAlias = () => `alias/${count++}`;
+
+async function aliasOf(TargetKeyId: string): Promise<string> {
+  const AliasName = newAlias();
+  await kms.createAlias({ AliasName, TargetKeyId });
+  return AliasName;
+}
+
+async function grantOn({ KeyId }: Subject) {
+  const Operations = ['Decrypt' as const];
+  return kms.createGrant({ KeyId, GranteePrincipal: caller, Operations });
+}
+
 const table: readonly Row[] = [
   {
-    operation: 'CancelKeyDeletion',
-    verdicts: ['not pending', 'not pending', 'ok'],
-    after: 'Disabled',
-    request: ofKey,
+    operation: 'CancelKeyDeletion', // [LS-v test_schedule_and_cancel_key_deletion]
+    verdicts: [
+      'as not pending deletion',
+      'as not pending deletion',
+      'ok',
+      'ok',
+      'as not pending deletion',
+    ],
+    after: { PendingDeletion: 'Disabled', PendingReplicaDeletion: 'Disabled' },
   },
   {
-    operation: 'CreateAlias',
-    verdicts: notPending,
-    request: ({ key, freeAlias }) => ({ AliasName: freeAlias, TargetKeyId: key.KeyId }),
+    operation: 'CreateAlias', // [FL keyManagementRejectsAKeyPendingDeletion]
+    verdicts: notPendingDeletion,
+    request: ({ KeyId }) => ({ AliasName: newAlias(), TargetKeyId: KeyId }),
   },
+  { operation: 'CreateGrant', verdicts: enabledOnly }, // [FL keyManagementRejectsAKeyPendingDeletion]
   { operation: 'CreateKey', verdicts: always, request: () => ({}) },
   {
     operation: 'Decrypt',
-    as: 'with the key named',
+    as: 'with the key named', // [FL ciphertextOfDeletedKeyMaterialReportsPendingImport]
     verdicts: enabledOnly,
-    request: ({ key: { KeyId }, blob }) => ({ KeyId, CiphertextBlob: blob }),
+    used: true,
   },
   {
     operation: 'Decrypt',
-    as: 'without the key named',
+    as: 'without the key named', // [FL ciphertextOfDeletedKeyMaterialReportsPendingImport]
     verdicts: enabledOnly,
-    request: ({ blob }) => ({ CiphertextBlob: blob }),
-  },
-  { operation: 'DeleteAlias', verdicts: always, request: ({ alias }) => ({ AliasName: alias }) },
-  { operation: 'DescribeKey', verdicts: always, request: ofKey },
-  { operation: 'DisableKey', verdicts: notPending, after: 'Disabled', request: ofKey },
-  { operation: 'EnableKey', verdicts: notPending, after: 'Enabled', request: ofKey },
-  {
-    operation: 'Encrypt',
-    verdicts: enabledOnly,
-    request: ({ key: { KeyId } }) => ({ KeyId, Plaintext: new Uint8Array(1) }),
+    used: true,
+    request: ({ made }) => ({ CiphertextBlob: made }),
   },
   {
-    operation: 'GenerateDataKey',
+    operation: 'Decrypt',
+    as: 'with an RSA key', // [FL cryptoOperationsRejectADisabledKey]
     verdicts: enabledOnly,
-    request: ({ key: { KeyId } }) => ({ KeyId, KeySpec }),
-  },
-  {
-    operation: 'GenerateDataKeyPair',
-    verdicts: enabledOnly,
-    request: ({ key: { KeyId } }) => ({ KeyId, KeyPairSpec }),
-  },
-  {
-    operation: 'GenerateDataKeyPairWithoutPlaintext',
-    verdicts: enabledOnly,
-    request: ({ key: { KeyId } }) => ({ KeyId, KeyPairSpec }),
-  },
-  {
-    operation: 'GenerateDataKeyWithoutPlaintext',
-    verdicts: enabledOnly,
-    request: ({ key: { KeyId } }) => ({ KeyId, KeySpec }),
-  },
-  { operation: 'GenerateRandom', verdicts: always, request: () => ({ NumberOfBytes: 1 }) },
-  { operation: 'ListAliases', verdicts: always, request: ofKey },
-  { operation: 'ListKeys', verdicts: always, request: () => ({}) },
-  {
-    operation: 'ReEncrypt',
-    as: 'from the key',
-    verdicts: enabledOnly,
-    request: ({ blob, enabled }) => ({ CiphertextBlob: blob, DestinationKeyId: enabled.KeyId }),
-  },
-  {
-    operation: 'ReEncrypt',
-    as: 'to the key',
-    verdicts: enabledOnly,
-    request: ({ enabledBlob, key }) => ({
-      CiphertextBlob: enabledBlob,
-      DestinationKeyId: key.KeyId,
+    kind: 'encryption',
+    request: ({ KeyId, made }) => ({
+      KeyId,
+      CiphertextBlob: made,
+      EncryptionAlgorithm: 'RSAES_OAEP_SHA_256',
     }),
   },
   {
-    operation: 'ScheduleKeyDeletion',
-    verdicts: notPending,
-    after: 'PendingDeletion',
-    request: ofKey,
-  },
-  {
-    operation: 'UpdateAlias',
-    as: 'away from the key',
+    operation: 'DeleteAlias', // [DG]
     verdicts: always,
-    request: ({ alias, enabled }) => ({ AliasName: alias, TargetKeyId: enabled.KeyId }),
+    request: async ({ KeyId }) => ({ AliasName: await aliasOf(KeyId) }),
+  },
+  {
+    operation: 'DeleteImportedKeyMaterial',
+    as: 'of an imported key', // [FL deleteImportedKeyMaterialReturnsTheKeyToPendingImport], [DG]
+    verdicts: always,
+    imported: true,
+    after: { Enabled: 'PendingImport', Disabled: 'PendingImport' },
+  },
+  { operation: 'DeleteImportedKeyMaterial', as: 'of another key', verdicts: ofAwsKms }, // [FL]
+  { operation: 'DeriveSharedSecret', verdicts: enabledOnly }, // (inferred)
+  { operation: 'DescribeKey', verdicts: always }, // [DG]
+  {
+    operation: 'DisableKey', // [FL keyManagementRejectsAKeyPendingDeletion]
+    verdicts: onlyWithItsMaterial,
+    after: { Enabled: 'Disabled' },
+  },
+  {
+    operation: 'DisableKeyRotation', // [FL rotationRejectsADisabledKey, rotationRejectsAKeyPendingDeletion]
+    verdicts: ['ok', byState, byState, byState, 'as EXTERNAL'],
+  },
+  {
+    operation: 'DisableKeyRotation',
+    as: 'of a MAC key', // [FL disableKeyRotationAcceptsAKeySpecThatDoesNotRotate]
+    verdicts: ['ok', byState, byState, byState, 'as EXTERNAL'],
+    kind: 'mac',
+  },
+  // Origin before state: [FL operationsRejectAKeyWithTheWrongOrigin] while it pends import,
+  // otherwise (inferred).
+  { operation: 'DisableKeyRotation', as: 'of an imported key', verdicts: external, imported: true },
+  {
+    operation: 'EnableKey', // [FL keyManagementRejectsAKeyPendingDeletion]
+    verdicts: onlyWithItsMaterial,
+    after: { Disabled: 'Enabled' },
+  },
+  {
+    operation: 'EnableKeyRotation', // [FL rotationRejectsADisabledKey, rotationRejectsAKeyPendingDeletion]
+    verdicts: ['ok', byState, byState, byState, 'as EXTERNAL'],
+  },
+  {
+    operation: 'EnableKeyRotation',
+    as: 'of a MAC key', // [FL rotationRejectsAKeySpecThatDoesNotRotateWithoutAMessage]
+    verdicts: ['by its spec', byState, byState, byState, 'as EXTERNAL'],
+    kind: 'mac',
+  },
+  { operation: 'EnableKeyRotation', as: 'of an imported key', verdicts: external, imported: true },
+  { operation: 'Encrypt', verdicts: enabledOnly }, // [FL cryptoOperationsRejectADisabledKey], [LS]
+  {
+    operation: 'Encrypt',
+    as: 'with an RSA key', // [FL cryptoOperationsRejectAKeyPendingDeletion]
+    verdicts: enabledOnly,
+    kind: 'encryption',
+    request: ({ KeyId, made }) => ({
+      KeyId,
+      Plaintext: made.subarray(0, 1),
+      EncryptionAlgorithm: 'RSAES_OAEP_SHA_1',
+    }),
+  },
+  { operation: 'GenerateDataKey', verdicts: enabledOnly }, // [LS-v test_cant_use_disabled_or_deleted_keys]
+  { operation: 'GenerateDataKeyPair', verdicts: enabledOnly }, // [DG]
+  { operation: 'GenerateDataKeyPairWithoutPlaintext', verdicts: enabledOnly }, // [DG]
+  { operation: 'GenerateDataKeyWithoutPlaintext', verdicts: enabledOnly }, // [FL]
+  { operation: 'GenerateMac', verdicts: enabledOnly }, // [FL operationsRejectAKeyPendingImport]
+  { operation: 'GenerateRandom', verdicts: always, request: () => ({ NumberOfBytes: 1 }) },
+  // AWS answers in every state (inferred).
+  {
+    operation: 'GetKeyLastUsage',
+    verdicts: inEveryState('as not offered'),
+  },
+  { operation: 'GetKeyPolicy', verdicts: always }, // [DG]
+  // [DG] notes 6 and 7 refuse imported keys; the API reference of today ([BC]) counts them, with
+  // asymmetric and MAC keys, among those that never rotate by themselves.
+  { operation: 'GetKeyRotationStatus', verdicts: always },
+  { operation: 'GetKeyRotationStatus', as: 'of a MAC key', verdicts: always, kind: 'mac' },
+  { operation: 'GetKeyRotationStatus', as: 'of an imported key', verdicts: always, imported: true },
+  {
+    operation: 'GetParametersForImport',
+    as: 'of an imported key', // [FL keyManagementRejectsAKeyPendingDeletion], [DG] note 8
+    verdicts: notPendingDeletion,
+    imported: true,
+  },
+  { operation: 'GetParametersForImport', as: 'of another key', verdicts: ofAwsKms }, // [LS], [FL]
+  // [FL getPublicKeyWorksOnADisabledKey, getPublicKeyRejectsAKeyPendingDeletionOrImport]
+  { operation: 'GetPublicKey', verdicts: onlyWithItsMaterial, kind: 'signing' },
+  {
+    operation: 'GetPublicKey',
+    as: 'of a symmetric key', // [FL getPublicKeyRejectsAKeyPendingDeletionOrImport]
+    verdicts: ['by its spec', 'by its spec', byState, byState, byState],
+  },
+  {
+    operation: 'GetPublicKey',
+    as: 'of a MAC key', // [FL getPublicKeyRejectsAKeyPendingDeletionOrImport]
+    verdicts: ['by its spec', 'by its spec', byState, byState, byState],
+    kind: 'mac',
+  },
+  {
+    operation: 'ImportKeyMaterial',
+    as: 'into an imported key', // [FL keyManagementRejectsAKeyPendingDeletion], [DG] note 8
+    verdicts: notPendingDeletion,
+    imported: true,
+    after: { PendingImport: 'Enabled' },
+    request: async ({ KeyId, secret }) => {
+      const { ImportToken, PublicKey, WrappingAlgorithm } = await parametersFor(kms, KeyId);
+      return {
+        KeyId,
+        ImportToken,
+        EncryptedKeyMaterial: wrap[WrappingAlgorithm](PublicKey, secret),
+        ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
+      };
+    },
+  },
+  {
+    operation: 'ImportKeyMaterial',
+    as: 'into another key', // [FL operationsRejectAKeyWithTheWrongOrigin]
+    verdicts: ofAwsKms,
+  },
+  { operation: 'ListAliases', verdicts: always }, // [DG]
+  { operation: 'ListGrants', verdicts: always }, // [DG]
+  { operation: 'ListKeyPolicies', verdicts: always }, // [DG]
+  { operation: 'ListKeyRotations', verdicts: always }, // (inferred)
+  { operation: 'ListKeys', verdicts: always, request: () => ({}) },
+  { operation: 'ListResourceTags', verdicts: always }, // [DG]
+  {
+    operation: 'ListRetirableGrants',
+    verdicts: always,
+    request: () => ({ RetiringPrincipal: caller }),
+  },
+  { operation: 'PutKeyPolicy', verdicts: always }, // [DG]
+  {
+    operation: 'ReEncrypt',
+    as: 'from the key', // [FL ciphertextOfDeletedKeyMaterialReportsPendingImport]
+    verdicts: enabledOnly,
+    used: true,
+    request: ({ made, enabled }) => ({ CiphertextBlob: made, DestinationKeyId: enabled.KeyId }),
+  },
+  {
+    operation: 'ReEncrypt',
+    as: 'to the key', // [FL reEncryptRejectsADestinationKeyPendingImport]
+    verdicts: enabledOnly,
+    request: ({ enabledBlob, KeyId }) => ({ CiphertextBlob: enabledBlob, DestinationKeyId: KeyId }),
+  },
+  { operation: 'ReplicateKey', verdicts: enabledOnly, multiRegion: true }, // [DG]
+  {
+    operation: 'RetireGrant', // [DG]
+    verdicts: always,
+    used: true,
+    request: async (situation) => ({ GrantToken: (await grantOn(situation)).GrantToken }),
+  },
+  {
+    operation: 'RevokeGrant', // [DG]
+    verdicts: always,
+    used: true,
+    request: async (situation) => ({
+      KeyId: situation.KeyId,
+      GrantId: (await grantOn(situation)).GrantId,
+    }),
+  },
+  // [LS test_rotate_key_on_demand_raises_error_given_key_is_disabled 2025-03]
+  { operation: 'RotateKeyOnDemand', verdicts: enabledOnly },
+  {
+    operation: 'RotateKeyOnDemand',
+    as: 'of an RSA key', // [LS …given_non_symmetric_key, …on_external_key_with_no_key_material[RSA_4096]]
+    verdicts: ['by its spec', byState, byState, byState, byState],
+    kind: 'encryption',
+  },
+  {
+    operation: 'RotateKeyOnDemand',
+    as: 'of an imported key', // [LS …raises_for_no_pending_key_material 2025-11]
+    verdicts: ['for want of material', byState, byState, byState, byState],
+    imported: true,
+  },
+  {
+    operation: 'ScheduleKeyDeletion', // [LS-v test_cant_delete_deleted_key]
+    verdicts: notPendingDeletion,
+    after: {
+      Enabled: 'PendingDeletion',
+      Disabled: 'PendingDeletion',
+      PendingImport: 'PendingDeletion',
+    },
+  },
+  { operation: 'Sign', verdicts: enabledOnly }, // [FL operationsRejectAKeyPendingImport]
+  { operation: 'TagResource', verdicts: notPendingDeletion }, // [FL keyManagementRejectsAKey…]
+  { operation: 'UntagResource', verdicts: notPendingDeletion }, // [FL keyManagementRejectsAKey…]
+  {
+    operation: 'UpdateAlias',
+    as: 'away from the key', // [DG] note 10
+    verdicts: always,
+    request: async ({ KeyId, enabled }) => ({
+      AliasName: await aliasOf(KeyId),
+      TargetKeyId: enabled.KeyId,
+    }),
   },
   {
     operation: 'UpdateAlias',
-    as: 'to the key',
-    verdicts: notPending,
-    request: ({ enabledAlias, key }) => ({ AliasName: enabledAlias, TargetKeyId: key.KeyId }),
+    as: 'to the key', // [FL keyManagementRejectsAKeyPendingDeletion]
+    verdicts: notPendingDeletion,
+    request: async ({ KeyId, enabled }) => ({
+      AliasName: await aliasOf(enabled.KeyId),
+      TargetKeyId: KeyId,
+    }),
   },
+  { operation: 'UpdateKeyDescription', verdicts: notPendingDeletion }, // [FL keyManagementRejects…]
+  { operation: 'UpdatePrimaryRegion', verdicts: enabledOnly, multiRegion: true }, // [DG]
+  { operation: 'Verify', verdicts: enabledOnly, used: true }, // [FL cryptoOperationsRejectADisabledKey]
+  { operation: 'VerifyMac', verdicts: enabledOnly, used: true }, // [FL operationsRejectAKeyPendingImport]
 ];
 
+/** The operations that are about no key, and are refused whatever there is. */
+const aboutNoKey = Object.keys(operations).filter((name) => name.includes('CustomKeyStore'));
+
+const requests: Readonly<Record<string, NonNullable<Row['request']>>> = {
+  ...keyOnlyCalls,
+  ...cryptographicCalls,
+};
+const theKey: NonNullable<Row['request']> = ({ KeyId }) => ({ KeyId });
+
+const otherRegion = 'eu-west-1';
+
 let kms: Pairmint;
-let count = 0;
+let enabled: MadeKey;
+let enabledBlob: Uint8Array;
 
 beforeAll(async () => {
   kms = await openKms();
+  enabled = await newKey(kms);
+  enabledBlob = await newBlob(kms, enabled.KeyId);
 });
 
-async function situation(state: State): Promise<Situation> {
-  const [key, enabled] = [await newKey(kms), await newKey(kms)];
-  const [blob, enabledBlob] = [await newBlob(kms, key.KeyId), await newBlob(kms, enabled.KeyId)];
-  const place = `alias/${count++}`;
-  const [alias, enabledAlias, freeAlias] = [`${place}/a`, `${place}/b`, `${place}/c`];
-  await kms.createAlias({ AliasName: alias, TargetKeyId: key.KeyId });
-  await kms.createAlias({ AliasName: enabledAlias, TargetKeyId: enabled.KeyId });
+function newSecret(kind: KeyKind): Uint8Array {
+  if (kind === 'symmetric' || kind === 'mac') return crypto.randomBytes(32);
+  const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ format: 'der', type: 'pkcs8' });
+}
+
+/** A key in a state, and the request that was made for it before it came into that state. */
+async function prepare(
+  row: Omit<Row, 'verdicts'>,
+  state: State,
+): Promise<{ key: MadeKey; request: object }> {
+  const { operation, kind = kindFor(operation), imported, used } = row;
+  const multiRegion = row.multiRegion ?? state === 'PendingReplicaDeletion';
+  const isExternal = imported ?? state === 'PendingImport';
+  const key = await newKey(kms, {
+    ...keyKinds[kind],
+    MultiRegion: multiRegion,
+    ...(isExternal && { Origin: 'EXTERNAL' }),
+  });
   const { KeyId } = key;
-  if (state === 'Disabled') await kms.disableKey({ KeyId });
-  if (state === 'PendingDeletion') await kms.scheduleKeyDeletion({ KeyId });
-  return { key, enabled, blob, enabledBlob, alias, enabledAlias, freeAlias };
-}
-
-function textOf(verdict: Verdict, { Arn }: MadeKey): string {
-  switch (verdict) {
-    case 'ok':
-      return 'ok';
-    case 'disabled':
-      return `DisabledException: ${Arn} is disabled.`;
-    case 'pending':
-      return `KMSInvalidStateException: ${Arn} is pending deletion.`;
-    case 'not pending':
-      return `KMSInvalidStateException: ${Arn} is not pending deletion.`;
+  const secret = newSecret(kind);
+  const hasMaterial = !isExternal || state !== 'PendingImport' || used === true;
+  if (isExternal && hasMaterial) await importMaterial(kms, KeyId, secret);
+  const made = hasMaterial ? await madeBy(kms, kind, KeyId) : new Uint8Array(256);
+  const build = row.request ?? requests[operation] ?? theKey;
+  const request = await build({ KeyId, made, secret, enabled, enabledBlob });
+  if (multiRegion && state !== 'PendingDeletion' && state !== 'PendingImport') {
+    await kms.replicateKey({ KeyId, ReplicaRegion: otherRegion });
   }
+  if (state === 'Disabled') await kms.disableKey({ KeyId });
+  if (state === 'PendingImport' && hasMaterial) await kms.deleteImportedKeyMaterial({ KeyId });
+  if (state.endsWith('Deletion')) await kms.scheduleKeyDeletion({ KeyId });
+  return { key, request };
 }
 
-const cells = table.flatMap((row) =>
-  states.map((state, index) => ({
-    ...row,
-    title: row.as === undefined ? row.operation : `${row.operation} ${row.as}`,
-    state,
-    verdict: row.verdicts[index] as Verdict,
-  })),
+async function expectState(KeyId: string, state: State): Promise<void> {
+  const { KeyMetadata } = await kms.describeKey({ KeyId });
+  expect(KeyMetadata).toMatchObject({ KeyState: state, Enabled: state === 'Enabled' });
+}
+
+const cells = table.flatMap(({ verdicts, ...row }) =>
+  states.flatMap((state, index) => {
+    const verdict = verdicts[index] ?? 'n/a';
+    if (verdict === 'n/a') return [];
+    const title = row.as === undefined ? row.operation : `${row.operation} ${row.as}`;
+    const outcome = verdict === 'ok' ? 'ok' : `refused ${verdict}`;
+    return [[title, state, outcome, { ...row, verdict }] as const];
+  }),
 );
 
 describe('every operation in every state', () => {
-  test.each(cells)('$title, $state: $verdict', async (cell) => {
-    const { operation, state, verdict, request, after = state } = cell;
-    const current = await situation(state);
-    const outcome = await outcomeOf(kms.call(operation, request(current)));
-    expect(outcome).toBe(textOf(verdict, current.key));
-    const { KeyMetadata } = await kms.describeKey({ KeyId: current.key.KeyId });
-    const expected = verdict === 'ok' ? after : state;
-    expect(KeyMetadata?.KeyState).toBe(expected);
-    expect(KeyMetadata?.Enabled).toBe(expected === 'Enabled');
+  test.each(cells)('%s, %s: %s', async (_title, state, _outcome, row) => {
+    const { operation, verdict, after = {} } = row;
+    const { key, request } = await prepare(row, state);
+    await expectState(key.KeyId, state);
+    const outcome = await outcomeOf(kms.call(operation, request));
+    expect(outcome).toEqual(verdict === 'ok' ? 'ok' : refusals[verdict](key.Arn, state));
+    await expectState(key.KeyId, verdict === 'ok' ? (after[state] ?? state) : state);
   });
 
   test('the table has every operation that is offered', () => {
-    const covered = new Set(table.map(({ operation }) => operation));
+    const covered = new Set([...table.map(({ operation }) => operation), ...aboutNoKey]);
     expect([...covered].sort()).toEqual(Object.keys(operations).sort());
+  });
+
+  test('the other states of the model are those that no key is ever in', () => {
+    const known = [...states, ...Object.keys(unreachable)];
+    expect(shapes.KeyState).toMatchObject({ enum: expect.arrayContaining(known) });
+    expect(shapes.KeyState).toHaveProperty('enum.length', known.length);
   });
 });
 

@@ -117,6 +117,8 @@ const keyRequests = [
   onKey('DisableKey', { Enabled: 'Disabled', Disabled: 'Disabled' }, ofKey),
   onKey('ScheduleKeyDeletion', { Enabled: 'PendingDeletion', Disabled: 'PendingDeletion' }, ofKey),
   onKey('CancelKeyDeletion', { PendingDeletion: 'Disabled' }, ofKey),
+  // What the key sealed before opens all the same, which Decrypt shows.
+  onKey('RotateKeyOnDemand', enabled, ofKey, ifDisabled),
   onKey('Decrypt', enabled, ({ blobs }, i) => ({ CiphertextBlob: blobs[i] }), ifDisabled),
   onKey(
     'GenerateDataKey',

@@ -9,7 +9,7 @@ export const caller = `arn:aws:iam::${accountId}:root`;
 export const absentKeyId = '11111111-2222-3333-4444-555555555555';
 
 /** A service of its own with a store in memory. */
-export function openKms(options: { region?: string } = {}): Promise<Pairmint> {
+export function openKms(options: { region?: string; store?: string } = {}): Promise<Pairmint> {
   return Pairmint.open({
     store: 'memory:',
     rootKey: { bytes: crypto.randomBytes(32) },

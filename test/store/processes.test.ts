@@ -98,6 +98,28 @@ describe('processes that share a store', () => {
     await kms.close();
   });
 
+  it('rotate a key that is due exactly once, whoever comes first', async () => {
+    const folder = temporaryFolder();
+    const kms = await open(folder);
+    const { KeyMetadata } = await kms.createKey({});
+    const KeyId = KeyMetadata?.KeyId as string;
+    await kms.enableKeyRotation({ KeyId, RotationPeriodInDays: 90 });
+    const { NextRotationDate } = await kms.getKeyRotationStatus({ KeyId });
+    await kms.close();
+    const period = 90 * 86_400_000;
+    const due = [0, 1, 2].map((n) => (NextRotationDate as Date).getTime() + n * period);
+    const now = String((due[2] as number) + 1);
+    const ends = await Promise.all(
+      Array.from({ length: 4 }, () => start(folder, ['listRotations', KeyId, now]).ended),
+    );
+    expect(ends.map(({ code, trouble }) => [code, trouble])).toEqual(ends.map(() => [0, '']));
+    const [lines = []] = ends.map((end) => end.lines);
+    expect(ends.map((end) => end.lines)).toEqual(ends.map(() => lines));
+    expect(lines.map((line) => line.split(' ')[0])).toEqual(
+      due.map((date) => new Date(date).toISOString()),
+    );
+  });
+
   it('lose nothing that was answered when they are killed', async () => {
     const folder = temporaryFolder();
     const answered: string[] = [];

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { loadNative, type RootKey } from '../../lib/native.ts';
 import { KeyDirectory } from '../../lib/store/key-directory.ts';
-import type { KeyRecord } from '../../lib/store/key-record.ts';
+import type { NewKeyRecord } from '../../lib/store/key-record.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 
 const native = loadNative();
@@ -9,6 +9,8 @@ const place = { region: 'us-east-1', accountId: '000000000000' };
 const scope = 'us-east-1:000000000000:';
 const first = '11111111-1111-4111-8111-111111111111';
 const second = '22222222-2222-4222-8222-222222222222';
+/** An asymmetric key. */
+const third = '33333333-3333-4333-8333-333333333333';
 
 let store: MemoryStore;
 let rootKey: RootKey;
@@ -18,7 +20,7 @@ function directory(): KeyDirectory {
   return new KeyDirectory({ store, native, rootKey, now: () => 1000 });
 }
 
-function newRecord(keyId: string, alias: string): Omit<KeyRecord, 'currentMaterialId'> {
+function newRecord(keyId: string, alias: string): NewKeyRecord {
   return {
     keyId,
     ...place,
@@ -34,14 +36,20 @@ function newRecord(keyId: string, alias: string): Omit<KeyRecord, 'currentMateri
   };
 }
 
+async function create(record: NewKeyRecord): Promise<void> {
+  const keys = directory();
+  await keys.create(record, await keys.vault.make(record));
+}
+
 /** Reads and uses everything there is. */
 async function useAll(): Promise<void> {
   const keys = directory();
-  for (const keyId of [first, second]) {
+  for (const keyId of [first, second, third]) {
     const { record } = await keys.find({ kind: 'key', ...place, keyId });
     await keys.material(record);
   }
-  for (const name of ['alias/one', 'alias/two']) await keys.find({ kind: 'alias', ...place, name });
+  for (const name of ['alias/one', 'alias/two', 'alias/three'])
+    await keys.find({ kind: 'alias', ...place, name });
 }
 
 async function replace(path: string, next: Uint8Array | undefined): Promise<void> {
@@ -53,8 +61,10 @@ const refusal = { name: 'KMSInternalException', message: expect.stringContaining
 beforeEach(async () => {
   store = new MemoryStore();
   rootKey = native.openRootKey(undefined);
-  await directory().create(newRecord(first, 'alias/one'));
-  await directory().create(newRecord(second, 'alias/two'));
+  await create(newRecord(first, 'alias/one'));
+  await create(newRecord(second, 'alias/two'));
+  const signing = { keySpec: 'ECC_NIST_P256', keyUsage: 'SIGN_VERIFY' } as const;
+  await create({ ...newRecord(third, 'alias/three'), ...signing });
   await useAll();
 });
 
@@ -64,7 +74,7 @@ describe('a record that was changed behind the back', () => {
     const sealed = entries.filter(
       ({ path }) => path.includes('key/') || path.startsWith('material/'),
     );
-    expect(sealed).toHaveLength(4);
+    expect(sealed).toHaveLength(6);
     for (const { path, value } of sealed) {
       for (let i = 0; i < value.length; i++) {
         const changed = Uint8Array.from(value);

@@ -5,12 +5,14 @@ import type { RunCommand } from '../own-commands.ts';
 export const run: RunCommand = async (given, own, context) => {
   const region = given.get('--region');
   const accountId = given.get('--account-id');
+  const seed = given.get('--seed');
   await withService(
     context,
     {
       ...openOptions(own),
       ...(region !== undefined && { region }),
       ...(accountId !== undefined && { accountId }),
+      ...(seed !== undefined && { seed }),
     },
     describe,
   );

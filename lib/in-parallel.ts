@@ -1,0 +1,65 @@
+export interface InParallelOptions {
+  /** How many results to make. */
+  readonly count: number;
+  /** How many may be under way or wait to be taken at a time. */
+  readonly concurrency: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes results several at a time and yields them as they come. Whoever takes them slowly slows the
+ * making down. When it ends early, by a failure, the signal or the consumer's leave, what is under
+ * way is abandoned and waited for.
+ *
+ * @throws what `make` failed with, or the signal's reason
+ */
+export async function* inParallel<T extends {}>(
+  make: (signal: AbortSignal) => Promise<T>,
+  { count, concurrency, signal }: InParallelOptions,
+): AsyncGenerator<T, void, undefined> {
+  const stop = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  const made: T[] = [];
+  const failures: unknown[] = [];
+  let started = 0;
+  let wake = () => {};
+  const leave = () => {
+    failures.push(signal?.reason);
+    wake();
+  };
+  const start = () => {
+    started++;
+    const work: Promise<void> = make(stop.signal)
+      .then(
+        (result) => void made.push(result),
+        (error) => void failures.push(error),
+      )
+      .then(() => {
+        underWay.delete(work);
+        wake();
+      });
+    underWay.add(work);
+  };
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', leave, { once: true });
+  try {
+    while (failures.length === 0) {
+      while (started < count && underWay.size + made.length < concurrency) start();
+      const next = made.shift();
+      if (next !== undefined) {
+        yield next;
+      } else if (underWay.size === 0) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+    throw failures[0];
+  } finally {
+    signal?.removeEventListener('abort', leave);
+    stop.abort();
+    await Promise.all(underWay);
+  }
+}

@@ -1,0 +1,223 @@
+import { KmsError } from '../model/errors.ts';
+import { aliasArn } from '../model/key-id.ts';
+import { accessDenied } from '../policy/access-denied.ts';
+import { conditionsOf, type RequestFacts } from '../policy/condition-keys.ts';
+import { defaultKeyPolicy, type Policy, parsePolicy } from '../policy/document.ts';
+import { type AccessRequest, type Decision, decide } from '../policy/evaluate.ts';
+import { type GrantConstraints, type GrantRequest, grantCovers } from '../policy/grant.ts';
+import type { GrantRecord } from '../store/grant-directory.ts';
+import type { Key } from '../store/key-directory.ts';
+import { isPrimary, type KeyRecord, type NewKeyRecord } from '../store/key-record.ts';
+import type { Services } from './operation.ts';
+
+/** What of a request its authorisation needs to know beside its members. */
+export interface AccessOptions {
+  /** The action, where it is not called as the operation: ReEncryptFrom. */
+  readonly action?: string | undefined;
+  /** The alias that the request named the key by. */
+  readonly requestAlias?: string | undefined;
+  /** The key was named by a ciphertext alone. */
+  readonly ciphertext?: boolean | undefined;
+  readonly reEncryptOnSameKey?: boolean | undefined;
+}
+
+/** Makes sure that the caller may do this with the key. @throws KmsError AccessDeniedException */
+export async function authorize(
+  services: Services,
+  key: Key,
+  options: AccessOptions = {},
+): Promise<void> {
+  const { caller, call, accountId } = services;
+  call.keyArns.add(key.arn);
+  const action = options.action ?? call.operation;
+  const request = accessRequest(services, action, key.arn, { key: key.record, ...options });
+  const owner = key.record.accountId;
+  const policies = {
+    key: { policy: policyOf(key.record), accountId: owner },
+    identity: caller.identityPolicy,
+  };
+  let decision = decide(request, { ...policies, grantAllows: () => false });
+  if (decision === 'no-key-policy-allows' || decision === 'no-identity-policy-allows') {
+    const grants = await grantsOf(services, key);
+    const use = grantUse(services, action);
+    decision = decide(request, {
+      ...policies,
+      grantAllows: (identityAllows) =>
+        grants.some((grant) => grantCovers(grant, { ...use, identityAllows })),
+    });
+  }
+  if (decision === 'allowed') return;
+  const { ciphertext = false } = options;
+  throw accessDenied(request, decision, { foreign: owner !== accountId, ciphertext });
+}
+
+/** Makes sure that no policy denies a caller who `may` retire a grant what none can allow. */
+export function authorizeRetiring(services: Services, key: Key, { may }: { may: boolean }): void {
+  services.call.keyArns.add(key.arn);
+  const owner = key.record.accountId;
+  const request = accessRequest(services, 'RetireGrant', key.arn, { key: key.record });
+  const decision = decide(request, {
+    key: { policy: policyOf(key.record), accountId: owner },
+    identity: services.caller.identityPolicy,
+    grantAllows: () => true,
+  });
+  const denied = decision.startsWith('explicit-deny') ? decision : 'no-key-policy-allows';
+  if (may && decision !== denied) return;
+  throw accessDenied(request, denied as Exclude<Decision, 'allowed'>, {
+    foreign: owner !== services.accountId,
+  });
+}
+
+/** Makes sure that the caller may do this with what has no policy of its own. */
+export function authorizeIdentity(
+  services: Services,
+  resource = '*',
+  { action, unnamed = false }: { action?: string; unnamed?: boolean } = {},
+): void {
+  const { caller, call } = services;
+  const request = accessRequest(services, action ?? call.operation, resource);
+  const decision = decide(request, {
+    key: undefined,
+    identity: caller.identityPolicy,
+    grantAllows: () => false,
+  });
+  if (decision !== 'allowed') throw accessDenied(request, decision, { foreign: false, unnamed });
+}
+
+/** The same for the tags of a key that is being made. */
+export function authorizeNewTags(services: Services, keyArn: string): void {
+  authorizeIdentity(services, keyArn, { action: 'TagResource', unnamed: true });
+}
+
+/** The same for an alias, which only identity policies can name. */
+export function authorizeAlias(services: Services, name: string): void {
+  authorizeIdentity(services, aliasArn({ ...services, name }));
+}
+
+/** The refusal that does not tell whether another account has such a key. */
+export function refuseForeign(services: Services, options: AccessOptions = {}): never {
+  const action = options.action ?? services.call.operation;
+  const { ciphertext = false } = options;
+  const request = accessRequest(services, action, '*');
+  throw accessDenied(request, 'no-key-policy-allows', { foreign: true, ciphertext });
+}
+
+/** @throws KmsError InvalidGrantTokenException unless every token is of a grant that exists */
+export async function requireGrantTokens(
+  { grants }: Services,
+  tokens: readonly string[] | undefined,
+): Promise<void> {
+  for (const token of tokens ?? []) {
+    if ((await grants.ofToken(token)) !== undefined) continue;
+    throw new KmsError('InvalidGrantTokenException', 'A grant token in the request is not valid.');
+  }
+}
+
+/** The text of a key's policy. */
+export function policyTextOf({ policy, accountId }: KeyRecord): string {
+  return policy ?? defaultKeyPolicy(accountId);
+}
+
+const compiled = new WeakMap<KeyRecord, Policy>();
+const compiledDefaults = new Map<string, Policy>();
+
+/** A key's policy. Records are shared by all that read the same bytes, so each is read once. */
+export function policyOf(record: KeyRecord): Policy {
+  const cache = record.policy === undefined ? compiledDefaults : undefined;
+  const known = cache ? cache.get(record.accountId) : compiled.get(record);
+  if (known !== undefined) return known;
+  const policy = parsePolicy(policyTextOf(record), 'key');
+  if (cache) cache.set(record.accountId, policy);
+  else compiled.set(record, policy);
+  return policy;
+}
+
+type ConditionOptions = AccessOptions & { readonly key?: NewKeyRecord };
+
+/** The condition keys of the request that is served, worked out when a policy asks for one. */
+export function conditionsFor(
+  { call, caller, now }: Services,
+  action: string,
+  { key, requestAlias, reEncryptOnSameKey }: ConditionOptions,
+): AccessRequest['condition'] {
+  let conditions: AccessRequest['condition'] | undefined;
+  return (name) => {
+    conditions ??= conditionsOf({
+      operation: action,
+      request: call.request as RequestFacts['request'],
+      key: key && keyFacts(key),
+      requestAlias,
+      caller: caller.principal,
+      now: now(),
+      reEncryptOnSameKey,
+    });
+    return conditions(name);
+  };
+}
+
+function accessRequest(
+  services: Services,
+  action: string,
+  resource: string,
+  options: ConditionOptions = {},
+): AccessRequest {
+  const condition = conditionsFor(services, action, options);
+  return { action: `kms:${action}`, resource, caller: services.caller.principal, condition };
+}
+
+function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
+  return {
+    spec: record.keySpec,
+    usage: record.keyUsage,
+    origin: record.origin,
+    multiRegion: record.multiRegion,
+    ...(record.multiRegion && {
+      multiRegionKeyType: isPrimary(record) ? 'PRIMARY' : 'REPLICA',
+      primaryRegion: record.regions?.primary ?? record.region,
+    }),
+    region: record.region,
+    aliases: record.aliases.map(({ name }) => name),
+    tags: record.tags,
+  };
+}
+
+// As many as are read at a time.
+const pageOfGrants = 100;
+
+/** The grants on a key that name the caller: itself, the role it has assumed, or its account. */
+async function grantsOf({ caller, grants }: Services, { record }: Key): Promise<GrantRecord[]> {
+  const { arn, role, account } = caller.principal;
+  const found: GrantRecord[] = [];
+  for (const grantee of new Set([arn, role, account])) {
+    if (grantee === undefined) continue;
+    let page: GrantRecord[];
+    let after: string | undefined;
+    do {
+      page = await grants.list(record, { grantee, after, limit: pageOfGrants });
+      found.push(...page);
+      after = page.at(-1)?.grantId;
+    } while (page.length === pageOfGrants);
+  }
+  return found;
+}
+
+/** What of a request the terms of grants speak of. */
+function grantUse({ caller, call }: Services, operation: string): GrantRequest {
+  const request = call.request as Readonly<Record<string, unknown>>;
+  const context = request[contextMembers[operation] ?? 'EncryptionContext'];
+  const { Operations, Constraints } = request as {
+    Operations?: readonly string[];
+    Constraints?: GrantConstraints;
+  };
+  return {
+    caller: caller.principal,
+    operation,
+    encryptionContext: context as GrantRequest['encryptionContext'],
+    ...(Operations && { child: { operations: Operations, constraints: Constraints } }),
+  };
+}
+
+const contextMembers: Readonly<Record<string, string>> = {
+  ReEncryptFrom: 'SourceEncryptionContext',
+  ReEncryptTo: 'DestinationEncryptionContext',
+};

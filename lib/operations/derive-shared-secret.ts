@@ -1,0 +1,46 @@
+import { KmsError } from '../model/errors.ts';
+import { isNativeError } from '../native.ts';
+import { requireGrantTokens } from './access.ts';
+import {
+  endDryRun,
+  refuseRecipient,
+  requireAlgorithm,
+  requireState,
+  requireUsage,
+} from './key-checks.ts';
+import { findKey } from './key-lookup.ts';
+import type { Operation } from './operation.ts';
+import { currentMaterial } from './sealing.ts';
+
+/** KMS API Reference, DeriveSharedSecret. */
+export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
+  name: 'DeriveSharedSecret',
+  readOnly: true,
+  async run(services, request) {
+    const { PublicKey: publicKey, KeyAgreementAlgorithm: algorithm } = request;
+    const key = await findKey(services, request.KeyId);
+    await requireGrantTokens(services, request.GrantTokens);
+    requireUsage(key, 'KEY_AGREEMENT', 'DeriveSharedSecret');
+    requireState(key);
+    requireAlgorithm(key, algorithm);
+    refuseRecipient(request.Recipient);
+    endDryRun(request.DryRun);
+    const { material } = await currentMaterial(services, key);
+    const secret = await services.native
+      .deriveSharedSecret({ material, publicKey })
+      .catch((error) => {
+        if (!isNativeError(error, 'INVALID_ARGUMENT')) throw error;
+        throw new KmsError(
+          'ValidationException',
+          `The public key is not a DER-encoded ${key.record.keySpec} public key.`,
+          { cause: error },
+        );
+      });
+    return {
+      KeyId: key.arn,
+      SharedSecret: secret,
+      KeyAgreementAlgorithm: algorithm,
+      KeyOrigin: key.record.origin,
+    };
+  },
+};

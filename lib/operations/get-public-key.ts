@@ -1,0 +1,33 @@
+import { KmsError } from '../model/errors.ts';
+import { requireGrantTokens } from './access.ts';
+import { requireState } from './key-checks.ts';
+import { findKey } from './key-lookup.ts';
+import { keyMetadata } from './key-metadata.ts';
+import type { Operation } from './operation.ts';
+import { publicKeyOf } from './sealing.ts';
+
+/** KMS API Reference, GetPublicKey. */
+export const getPublicKey: Operation<'GetPublicKey'> = {
+  name: 'GetPublicKey',
+  readOnly: true,
+  async run(services, { KeyId, GrantTokens }) {
+    const key = await findKey(services, KeyId);
+    await requireGrantTokens(services, GrantTokens);
+    // A disabled key still shows it.
+    requireState(key, 'Disabled');
+    if (key.record.publicKey === undefined) throw new KmsError('UnsupportedOperationException');
+    const shown = keyMetadata(key);
+    return {
+      KeyId: key.arn,
+      PublicKey: publicKeyOf(key),
+      CustomerMasterKeySpec: shown.CustomerMasterKeySpec,
+      KeySpec: shown.KeySpec,
+      KeyUsage: shown.KeyUsage,
+      ...(shown.EncryptionAlgorithms && { EncryptionAlgorithms: shown.EncryptionAlgorithms }),
+      ...(shown.SigningAlgorithms && { SigningAlgorithms: shown.SigningAlgorithms }),
+      ...(shown.KeyAgreementAlgorithms && {
+        KeyAgreementAlgorithms: shown.KeyAgreementAlgorithms,
+      }),
+    };
+  },
+};

@@ -1,0 +1,283 @@
+import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
+import type { CheckedRequest } from '../model/request.ts';
+import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/types.ts';
+import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
+import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
+import type { KeyPlace } from '../store/key-directory.ts';
+import type { KeyRecord } from '../store/key-record.ts';
+import {
+  authorizeIdentity,
+  authorizeRetiring,
+  refuseForeign,
+  requireGrantTokens,
+} from './access.ts';
+import { endDryRun, requireState } from './key-checks.ts';
+import { findOwnKey, lookUpOwn } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import { page } from './pages.ts';
+
+type Request = CheckedRequest<'CreateGrant'>;
+type Constraints = NonNullable<Request['Constraints']>;
+type Kind = Pick<KeyRecord, 'keySpec' | 'keyUsage'>;
+
+// KMS API Reference, CreateGrant, Constraints.
+const mostPairs = 8;
+const longestValue = 384;
+
+/** KMS API Reference, CreateGrant. The grant counts at once, with or without its token. */
+export const createGrant: Operation<'CreateGrant'> = {
+  name: 'CreateGrant',
+  async run(services, request) {
+    const key = await findOwnKey(services, request.KeyId);
+    await requireGrantTokens(services, request.GrantTokens);
+    requireState(key);
+    checkTerms(key.record, request);
+    endDryRun(request.DryRun);
+    const grant = await services.grants.create(
+      services.keys,
+      key,
+      grantOf(services, key.record, request),
+    );
+    return { GrantToken: services.grants.newToken(grant), GrantId: grant.grantId };
+  },
+};
+
+/** KMS API Reference, ListGrants. */
+export const listGrants: Operation<'ListGrants'> = {
+  name: 'ListGrants',
+  readOnly: true,
+  async run(services, request) {
+    const key = await findOwnKey(services, request.KeyId);
+    const { GrantId, GranteePrincipal: grantee } = request;
+    requireGrantId(GrantId);
+    const { items, ...more } = await page(
+      request,
+      { usual: 50, most: 100 },
+      async ({ after, limit }) => {
+        if (GrantId === undefined) {
+          return services.grants.list(key.record, { grantee, after, limit });
+        }
+        const grant = await services.grants.find(key.record, GrantId);
+        return grant === undefined ? [] : [grant];
+      },
+      ({ grantId }) => grantId,
+    );
+    // The grants of a grantee are found by a hash of its name.
+    const wanted = items.filter(
+      (grant) => grantee === undefined || grant.granteePrincipal === grantee,
+    );
+    return { Grants: wanted.map(entryOf), ...more };
+  },
+};
+
+/** KMS API Reference, ListRetirableGrants. */
+export const listRetirableGrants: Operation<'ListRetirableGrants'> = {
+  name: 'ListRetirableGrants',
+  readOnly: true,
+  async run(services, request) {
+    authorizeIdentity(services);
+    const principal = request.RetiringPrincipal;
+    requirePrincipal(principal);
+    const { items, ...more } = await page(
+      request,
+      { usual: 50, most: 100 },
+      (wanted) => services.grants.listRetirable(services, principal, wanted),
+      ({ grantId }) => grantId,
+    );
+    // A key whose deletion date has passed keeps its grants until it is destroyed.
+    const keys = await Promise.all(items.map((grant) => services.keys.findById(grant)));
+    return { Grants: items.filter((_, i) => keys[i] !== undefined).map(entryOf), ...more };
+  },
+};
+
+/** KMS API Reference, RevokeGrant. */
+export const revokeGrant: Operation<'RevokeGrant'> = {
+  name: 'RevokeGrant',
+  async run(services, { KeyId, GrantId, DryRun }) {
+    const key = await findOwnKey(services, KeyId);
+    requireGrantId(GrantId);
+    const grant = await services.grants.find(key.record, GrantId);
+    if (grant === undefined) throw noSuchGrant(GrantId);
+    endDryRun(DryRun);
+    await services.grants.delete(services.keys, grant);
+    return {};
+  },
+};
+
+/** KMS API Reference, RetireGrant: by its token, or by its id and its key's ARN. */
+export const retireGrant: Operation<'RetireGrant'> = {
+  name: 'RetireGrant',
+  async run(services, request) {
+    const grant = await grantToRetire(services, request);
+    await requireMayRetire(services, grant);
+    endDryRun(request.DryRun);
+    await services.grants.delete(services.keys, grant);
+    return {};
+  },
+};
+
+async function grantToRetire(
+  services: Services,
+  { GrantToken, KeyId, GrantId }: CheckedRequest<'RetireGrant'>,
+): Promise<GrantRecord> {
+  if (GrantToken !== undefined) {
+    const grant = await services.grants.ofToken(GrantToken);
+    if (grant !== undefined) return grant;
+    throw new KmsError('InvalidGrantTokenException', 'The grant token is not valid.');
+  }
+  if (KeyId === undefined || GrantId === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'Either the GrantToken or both the KeyId and the GrantId must be given.',
+    );
+  }
+  requireGrantId(GrantId);
+  const { record } = await lookUpOwn(services, KeyId);
+  const grant = await services.grants.find(record, GrantId);
+  if (grant !== undefined) return grant;
+  // Nor is it for another account to know that there is such a key.
+  if (record.accountId !== services.accountId) refuseForeign(services);
+  throw noSuchGrant(GrantId);
+}
+
+/**
+ * KMS Developer Guide, grant-manage: the retiring principal may, the grantee whose grant lists
+ * RetireGrant, and the account that made it; policies can take it away, but not give it.
+ */
+async function requireMayRetire(services: Services, grant: GrantRecord): Promise<void> {
+  const { principal: caller } = services.caller;
+  const is = (principal: string | undefined) => {
+    const name = principal === undefined ? undefined : principalName(principal);
+    return name !== undefined && reachOf(name, caller) === 'named';
+  };
+  const may =
+    is(grant.retiringPrincipal) ||
+    (is(grant.granteePrincipal) && grant.operations.includes('RetireGrant')) ||
+    (caller.isRoot && grant.issuingAccount === rootArn(caller.accountId));
+  const key = await services.keys.findById(grant);
+  if (key === undefined) throw noSuchGrant(grant.grantId);
+  authorizeRetiring(services, key, { may });
+}
+
+/** The grant that a request asks for. */
+export function grantOf(
+  { now, accountId }: Pick<Services, 'now' | 'accountId'>,
+  { keyId, region, accountId: owner }: KeyPlace,
+  request: Request,
+): NewGrant {
+  const { Name, RetiringPrincipal, Constraints } = request;
+  return {
+    keyId,
+    region,
+    accountId: owner,
+    creationDate: now(),
+    ...(Name !== undefined && { name: Name }),
+    granteePrincipal: request.GranteePrincipal,
+    ...(RetiringPrincipal !== undefined && { retiringPrincipal: RetiringPrincipal }),
+    issuingAccount: rootArn(accountId),
+    operations: [...new Set(request.Operations)],
+    ...(Constraints && { constraints: Constraints }),
+  };
+}
+
+/** Refuses what no grant on a key of this kind can say. */
+export function checkTerms(kind: Kind, request: Request): void {
+  checkPrincipals(request);
+  checkOperations(kind, request.Operations);
+  checkConstraints(kind, request.Constraints);
+}
+
+function entryOf(grant: GrantRecord): GrantListEntry {
+  const { retiringPrincipal, constraints } = grant;
+  return {
+    KeyId: keyArn(grant),
+    GrantId: grant.grantId,
+    Name: grant.name ?? '',
+    CreationDate: new Date(grant.creationDate),
+    GranteePrincipal: grant.granteePrincipal,
+    ...(retiringPrincipal !== undefined && { RetiringPrincipal: retiringPrincipal }),
+    IssuingAccount: grant.issuingAccount,
+    Operations: [...grant.operations],
+    ...(constraints && { Constraints: structuredClone(constraints) }),
+  };
+}
+
+function checkPrincipals({ GranteePrincipal, RetiringPrincipal }: Request): void {
+  requirePrincipal(GranteePrincipal);
+  if (RetiringPrincipal !== undefined) requirePrincipal(RetiringPrincipal);
+}
+
+/** @throws KmsError InvalidArnException for what names nobody who could be given a grant */
+function requirePrincipal(text: string): void {
+  const principal = parsePrincipal(text);
+  if (principal !== undefined && principal.kind !== 'service') return;
+  throw new KmsError('InvalidArnException', `Invalid principal: ${text}`);
+}
+
+const ofEveryKey: readonly GrantOperation[] = ['CreateGrant', 'RetireGrant', 'DescribeKey'];
+const ofSymmetricKeys: readonly GrantOperation[] = [
+  'Decrypt',
+  'Encrypt',
+  'GenerateDataKey',
+  'GenerateDataKeyWithoutPlaintext',
+  'GenerateDataKeyPair',
+  'GenerateDataKeyPairWithoutPlaintext',
+  'ReEncryptFrom',
+  'ReEncryptTo',
+];
+/** KMS Developer Guide, grants: what can be granted on keys of each usage. */
+const ofAsymmetricKeys: Readonly<Record<KeyUsageType, readonly GrantOperation[]>> = {
+  ENCRYPT_DECRYPT: ['Encrypt', 'Decrypt', 'ReEncryptFrom', 'ReEncryptTo', 'GetPublicKey'],
+  SIGN_VERIFY: ['Sign', 'Verify', 'GetPublicKey'],
+  GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
+  KEY_AGREEMENT: ['DeriveSharedSecret', 'GetPublicKey'],
+};
+
+function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly GrantOperation[]): void {
+  if (operations.every((operation) => operation === 'CreateGrant')) {
+    throw new KmsError(
+      'ValidationException',
+      'Grants must not contain only the CreateGrant operation.',
+    );
+  }
+  const supported = keySpec === 'SYMMETRIC_DEFAULT' ? ofSymmetricKeys : ofAsymmetricKeys[keyUsage];
+  const other = operations.find((name) => !supported.includes(name) && !ofEveryKey.includes(name));
+  if (other === undefined) return;
+  throw new KmsError(
+    'ValidationException',
+    `Operation ${other} is not supported for key spec ${keySpec} and key usage ${keyUsage}.`,
+  );
+}
+
+function checkConstraints({ keySpec }: Kind, constraints: Constraints | undefined): void {
+  if (constraints === undefined) return;
+  const given = Object.values(constraints).filter((pairs) => pairs !== undefined);
+  if (given.length > 1)
+    throw new KmsError('ValidationException', 'More than one constraint supplied');
+  const pairs: string[] = Object.values(given[0] ?? {});
+  if (pairs.length === 0) return;
+  if (keySpec !== 'SYMMETRIC_DEFAULT') {
+    throw new KmsError(
+      'ValidationException',
+      'Grant constraints are only supported for symmetric encryption keys.',
+    );
+  }
+  if (pairs.length > mostPairs || pairs.some((value) => value.length > longestValue)) {
+    throw new KmsError(
+      'ValidationException',
+      `A grant constraint has at most ${mostPairs} pairs with values of at most ${longestValue} ` +
+        'characters.',
+    );
+  }
+}
+
+/** @throws KmsError InvalidGrantIdException unless the text has the form of a grant's id */
+function requireGrantId(grantId: string | undefined): void {
+  if (grantId === undefined || /^[0-9a-f]{64}$/.test(grantId)) return;
+  throw new KmsError('InvalidGrantIdException', `Invalid grantId ${grantId}`);
+}
+
+function noSuchGrant(grantId: string): KmsError {
+  return new KmsError('NotFoundException', `Grant ID ${grantId} not found`);
+}

@@ -1,0 +1,327 @@
+import { KmsError } from '../model/errors.ts';
+import type { CheckedRequest } from '../model/request.ts';
+import type { AlgorithmSpec, ImportType, WrappingKeySpec } from '../model/types.ts';
+import { isNativeError } from '../native.ts';
+import type { Key, KeyChange, KeyDirectory } from '../store/key-directory.ts';
+import {
+  isInUse,
+  isPrimary,
+  type KeyRecord,
+  type MaterialEntry,
+  regionsOf,
+  withImportsCounted,
+} from '../store/key-record.ts';
+import type { Change } from '../store/key-store.ts';
+import type { NewMaterial } from '../store/material-vault.ts';
+import { dayInMilliseconds } from '../store/settlement.ts';
+import { isSymmetric, requireNotPendingDeletion, requireOrigin } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+
+type Request = CheckedRequest<'ImportKeyMaterial'>;
+
+/** What a token is bound to. */
+interface Terms {
+  readonly algorithm: AlgorithmSpec;
+  /** Milliseconds since the epoch. */
+  readonly validTo: number;
+}
+
+const tokenLifetime = dayInMilliseconds;
+const longestValidity = 365 * dayInMilliseconds;
+
+/** KMS API Reference, GetParametersForImport. */
+export const getParametersForImport: Operation<'GetParametersForImport'> = {
+  name: 'GetParametersForImport',
+  readOnly: true,
+  async run(services, { KeyId, WrappingAlgorithm: algorithm, WrappingKeySpec: spec }) {
+    const key = await findOwnKey(services, KeyId);
+    requireOrigin(key, 'EXTERNAL');
+    requireNotPendingDeletion(key);
+    requireSuitable(key, algorithm, spec);
+    const terms: Terms = { algorithm, validTo: services.now() + tokenLifetime };
+    const { publicKey, token } = await services.keys.vault.createImportToken(key.record, {
+      spec,
+      terms: Buffer.from(JSON.stringify(terms), 'utf8'),
+      signal: services.call.abortSignal,
+    });
+    return {
+      KeyId: key.arn,
+      ImportToken: token,
+      PublicKey: publicKey,
+      ParametersValidTo: new Date(terms.validTo),
+    };
+  },
+};
+
+/** KMS API Reference, ImportKeyMaterial. */
+export const importKeyMaterial: Operation<'ImportKeyMaterial'> = {
+  name: 'ImportKeyMaterial',
+  async run(services, request) {
+    const { keys } = services;
+    const found = await findImported(services, request.KeyId);
+    requireNotPendingDeletion(found);
+    const { arn, record } = found;
+    const expiry = expiryOf(request, services.now());
+    const material = await unwrap(services, record, request);
+    await keys.change(record, async (key) => {
+      requireNotPendingDeletion(key);
+      requireImportType(key, material.id, request);
+      return withImported(keys, key.record, { material, request, expiry });
+    });
+    return { KeyId: arn, ...(isSymmetric(found) && { KeyMaterialId: material.id }) };
+  },
+};
+
+/** KMS API Reference, DeleteImportedKeyMaterial. Gone at once, whatever becomes of the key. */
+export const deleteImportedKeyMaterial: Operation<'DeleteImportedKeyMaterial'> = {
+  name: 'DeleteImportedKeyMaterial',
+  async run(services, { KeyId, KeyMaterialId }) {
+    const found = await findImported(services, KeyId);
+    const { arn, record } = found;
+    const id = KeyMaterialId ?? record.currentMaterialId;
+    await services.keys.change(record, async (key) => {
+      const entry = key.record.materials.find((material) => material.id === id);
+      if (entry !== undefined) return withoutImported(services.keys, key.record, entry);
+      if (KeyMaterialId === undefined) return { record: key.record };
+      throw new KmsError('NotFoundException', `Key material ${id} does not exist.`);
+    });
+    return { KeyId: arn, ...(id !== undefined && isSymmetric(found) && { KeyMaterialId: id }) };
+  },
+};
+
+async function findImported(services: Services, keyId: string): Promise<Key> {
+  const key = await findOwnKey(services, keyId);
+  requireOrigin(key, 'EXTERNAL');
+  return key;
+}
+
+// KMS Developer Guide, importing-keys-get-public-key-and-token: what each algorithm can wrap.
+function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: WrappingKeySpec): void {
+  const { keySpec } = record;
+  const direct = algorithm.startsWith('RSAES');
+  const fits =
+    (spec === 'SM2') === (algorithm === 'SM2PKE') &&
+    !(direct && (keySpec.startsWith('RSA') || keySpec.startsWith('ML_DSA'))) &&
+    !(direct && keySpec === 'ECC_NIST_P521' && spec === 'RSA_2048');
+  if (fits) return;
+  throw new KmsError(
+    'ValidationException',
+    `Wrapping algorithm ${algorithm} with wrapping key spec ${spec} is not compatible with key ` +
+      `spec ${keySpec}.`,
+  );
+}
+
+function expiryOf(
+  { ExpirationModel = 'KEY_MATERIAL_EXPIRES', ValidTo }: Request,
+  now: number,
+): Partial<MaterialEntry> {
+  if (ExpirationModel === 'KEY_MATERIAL_DOES_NOT_EXPIRE') {
+    if (ValidTo === undefined) return { expirationModel: ExpirationModel };
+    throw new KmsError(
+      'ValidationException',
+      'A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE',
+    );
+  }
+  if (ValidTo === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES',
+    );
+  }
+  const validTo = ValidTo.getTime();
+  if (validTo <= now || validTo > now + longestValidity) {
+    throw new KmsError(
+      'ValidationException',
+      'The validTo date must be in the future and at most 365 days away',
+    );
+  }
+  return { expirationModel: ExpirationModel, validTo };
+}
+
+async function unwrap(
+  services: Services,
+  record: KeyRecord,
+  request: Request,
+): Promise<NewMaterial> {
+  const { ImportToken: token, EncryptedKeyMaterial: encryptedKeyMaterial } = request;
+  const { vault } = services.keys;
+  const bytes = vault.termsOf(record, token);
+  if (bytes === undefined) throw new KmsError('InvalidImportTokenException');
+  const terms = JSON.parse(Buffer.from(bytes).toString('utf8')) as Terms;
+  if (terms.validTo <= services.now()) throw new KmsError('ExpiredImportTokenException');
+  const { algorithm } = terms;
+  return vault.import(record, { token, algorithm, encryptedKeyMaterial }).catch((error) => {
+    if (isNativeError(error, 'INVALID_CIPHERTEXT'))
+      throw new KmsError('InvalidCiphertextException');
+    if (!isNativeError(error, 'INVALID_KEY_MATERIAL')) throw error;
+    throw incorrect(`The key material is not one of key spec ${record.keySpec}.`);
+  });
+}
+
+/** What an import makes of a key: its material has come, for the first time or again. */
+async function withImported(
+  keys: KeyDirectory,
+  record: KeyRecord,
+  {
+    material,
+    request,
+    expiry,
+  }: { material: NewMaterial; request: Request; expiry: Partial<MaterialEntry> },
+): Promise<KeyChange> {
+  const known = record.materials.find(({ id }) => id === material.id);
+  const replaced = known === undefined ? record.materials.find(isLost) : undefined;
+  const [existing] = await keys.vault.removal(record, [material.id]);
+  const others = await otherRegions(keys, record);
+  const entry = importedEntry(known ?? newEntry(record, material.id), { request, expiry });
+  const imported = withEntry(replaced ? withoutEntry(record, replaced) : record, entry, material);
+  const counted = withImportsCounted(imported, [imported, ...others.map((key) => key.record)]);
+  return {
+    record: counted,
+    others: [
+      { ...material.change, expected: existing?.expected },
+      ...(replaced ? await removalEverywhere(keys, record, replaced) : []),
+      // Of two regions that import at once, the second has to see that it is the last one.
+      ...(known?.state === waitsForRegions ? unchangedUnlessCounted(keys, counted, others) : []),
+    ],
+  };
+}
+
+/** What becomes of a key when one of its materials is deleted. */
+async function withoutImported(
+  keys: KeyDirectory,
+  record: KeyRecord,
+  entry: MaterialEntry,
+): Promise<KeyChange> {
+  if (!isInUse(entry.state) && isPrimary(record)) {
+    // What waits for rotation is the key's only until then, in all of its regions.
+    const others = await removalEverywhere(keys, record, entry);
+    return { record: withoutEntry(record, entry), others };
+  }
+  const { expirationModel, validTo, expiredSince, ...kept } = entry;
+  return {
+    record: withEntry(record, { ...kept, importState: 'PENDING_IMPORT' }),
+    others: await keys.vault.removal(record, [entry.id]),
+  };
+}
+
+const waitsForRegions = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';
+
+/** Tells whether material expired while it waited for rotation; other material may take its place. */
+function isLost({ state, importState }: MaterialEntry): boolean {
+  return !isInUse(state) && importState === 'PENDING_IMPORT';
+}
+
+/** The first is used at once; any other when the key is rotated. */
+function newEntry({ materials }: KeyRecord, id: string): MaterialEntry {
+  return { id, state: materials.length === 0 ? 'CURRENT' : waitsForRegions };
+}
+
+function importedEntry(
+  entry: MaterialEntry,
+  { request, expiry }: { request: Request; expiry: Partial<MaterialEntry> },
+): MaterialEntry {
+  const { expirationModel, validTo, expiredSince, ...kept } = entry;
+  const { KeyMaterialDescription: description } = request;
+  return {
+    ...kept,
+    importState: 'IMPORTED',
+    ...(description !== undefined && { description }),
+    ...expiry,
+  };
+}
+
+/** The same key as it is in its other regions. */
+async function otherRegions(keys: KeyDirectory, record: KeyRecord): Promise<Key[]> {
+  const { primary, replicas } = regionsOf(record);
+  const others = [primary, ...replicas].filter((region) => region !== record.region);
+  const found = await Promise.all(others.map((region) => keys.findById({ ...record, region })));
+  return found.filter((key) => key !== undefined);
+}
+
+function unchangedUnlessCounted(
+  keys: KeyDirectory,
+  { materials }: KeyRecord,
+  others: readonly Key[],
+): Change[] {
+  if (!materials.some(({ state }) => state === waitsForRegions)) return [];
+  return others.map((key) => keys.unchanged(key));
+}
+
+/** The changes that destroy a material in every region of a key. */
+async function removalEverywhere(
+  { vault }: KeyDirectory,
+  record: KeyRecord,
+  { id }: MaterialEntry,
+): Promise<Change[]> {
+  const { primary, replicas } = regionsOf(record);
+  const removals = [primary, ...replicas].map((region) =>
+    vault.removal({ ...record, region }, [id]),
+  );
+  return (await Promise.all(removals)).flat();
+}
+
+function requireImportType(key: Key, id: string, request: Request): void {
+  const { materials } = key.record;
+  const known = materials.some((entry) => entry.id === id);
+  const usual: ImportType = materials.length === 0 ? 'NEW_KEY_MATERIAL' : 'EXISTING_KEY_MATERIAL';
+  const { ImportType: type = usual, KeyMaterialId } = request;
+  if (!isSymmetric(key)) refuseSymmetricMembers(request);
+  if (KeyMaterialId !== undefined) {
+    if (type === 'NEW_KEY_MATERIAL') {
+      throw new KmsError(
+        'ValidationException',
+        'KeyMaterialId must not be set if the ImportType is NEW_KEY_MATERIAL',
+      );
+    }
+    if (KeyMaterialId !== id) throw incorrect('The key material is not that of the KeyMaterialId.');
+  }
+  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { known });
+  else if (!known) throw incorrect('The key material is not the same as was imported before.');
+}
+
+function requireNew({ arn, record }: Key, { known }: { known: boolean }): void {
+  if (known) throw incorrect('The key material was imported before.');
+  if (!isPrimary(record)) {
+    throw new KmsError(
+      'UnsupportedOperationException',
+      `${arn} is a replica key; new key material is imported into its primary key first.`,
+    );
+  }
+  if (record.materials.some((entry) => !isInUse(entry.state) && !isLost(entry))) {
+    throw new KmsError(
+      'KMSInvalidStateException',
+      `${arn} already has key material pending rotation.`,
+    );
+  }
+}
+
+function refuseSymmetricMembers({ ImportType, KeyMaterialDescription, KeyMaterialId }: Request) {
+  if (ImportType ?? KeyMaterialDescription ?? KeyMaterialId) {
+    throw new KmsError(
+      'ValidationException',
+      'ImportType, KeyMaterialDescription and KeyMaterialId are for symmetric encryption keys.',
+    );
+  }
+}
+
+/** The record with an entry in place of the one of its material, or behind the others. */
+function withEntry(record: KeyRecord, entry: MaterialEntry, material?: NewMaterial): KeyRecord {
+  const known = record.materials.some(({ id }) => id === entry.id);
+  return {
+    ...record,
+    materials: known
+      ? record.materials.map((other) => (other.id === entry.id ? entry : other))
+      : [...record.materials, entry],
+    ...(entry.state === 'CURRENT' && { currentMaterialId: entry.id }),
+    ...(material?.publicKey !== undefined && { publicKey: material.publicKey }),
+  };
+}
+
+function withoutEntry(record: KeyRecord, { id }: MaterialEntry): KeyRecord {
+  return { ...record, materials: record.materials.filter((entry) => entry.id !== id) };
+}
+
+function incorrect(message: string): KmsError {
+  return new KmsError('IncorrectKeyMaterialException', message);
+}

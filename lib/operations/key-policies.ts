@@ -1,0 +1,84 @@
+import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
+import { parsePolicy } from '../policy/document.ts';
+import { allowsFuturePut } from '../policy/lock-out.ts';
+import type { NewKeyRecord } from '../store/key-record.ts';
+import { conditionsFor, policyTextOf } from './access.ts';
+import { findOwnKey } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import { page } from './pages.ts';
+
+// The only one that a key can have.
+const policyName = 'default';
+
+/** KMS API Reference, GetKeyPolicy. */
+export const getKeyPolicy: Operation<'GetKeyPolicy'> = {
+  name: 'GetKeyPolicy',
+  readOnly: true,
+  async run(services, { KeyId, PolicyName }) {
+    const { record } = await findOwnKey(services, KeyId);
+    requireDefault(PolicyName);
+    return { Policy: policyTextOf(record), PolicyName: policyName };
+  },
+};
+
+/** KMS API Reference, PutKeyPolicy. */
+export const putKeyPolicy: Operation<'PutKeyPolicy'> = {
+  name: 'PutKeyPolicy',
+  async run(services, { KeyId, PolicyName, Policy, BypassPolicyLockoutSafetyCheck }) {
+    const { record } = await findOwnKey(services, KeyId);
+    requireDefault(PolicyName);
+    const bypass = BypassPolicyLockoutSafetyCheck === true;
+    const policy = checkPolicy(services, record, { text: Policy, bypass });
+    await services.keys.change(record, (key) => ({ ...key.record, policy }));
+    return {};
+  },
+};
+
+/** KMS API Reference, ListKeyPolicies. */
+export const listKeyPolicies: Operation<'ListKeyPolicies'> = {
+  name: 'ListKeyPolicies',
+  readOnly: true,
+  async run(services, request) {
+    await findOwnKey(services, request.KeyId);
+    const { items, ...more } = await page(
+      request,
+      { usual: 100, most: 1000 },
+      async ({ after }) => (after === undefined ? [policyName] : []),
+      (name) => name,
+    );
+    return { PolicyNames: items, ...more };
+  },
+};
+
+/**
+ * Checks the policy that a key shall have.
+ *
+ * @throws KmsError MalformedPolicyDocumentException where it is none, or, without `bypass`, where the
+ *   caller could not put another one afterwards
+ */
+export function checkPolicy(
+  services: Services,
+  record: NewKeyRecord,
+  { text, bypass }: { text: string; bypass: boolean },
+): string {
+  const policy = parsePolicy(text, 'key');
+  const { caller } = services;
+  const future = {
+    keyArn: keyArn(record),
+    accountId: record.accountId,
+    identity: caller.identityPolicy,
+    caller: caller.principal,
+    condition: conditionsFor(services, 'PutKeyPolicy', { key: record }),
+  };
+  if (bypass || allowsFuturePut(policy, future)) return text;
+  throw new KmsError(
+    'MalformedPolicyDocumentException',
+    'The new key policy will not allow you to update the key policy in the future.',
+  );
+}
+
+function requireDefault(name: string | undefined): void {
+  if (name === undefined || name === policyName) return;
+  throw new KmsError('NotFoundException', 'No such policy exists');
+}

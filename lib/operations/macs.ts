@@ -1,0 +1,51 @@
+import { KmsError } from '../model/errors.ts';
+import { requireGrantTokens } from './access.ts';
+import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
+import { findKey } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import { currentMaterial } from './sealing.ts';
+
+/** KMS API Reference, GenerateMac. */
+export const generateMac: Operation<'GenerateMac'> = {
+  name: 'GenerateMac',
+  readOnly: true,
+  async run(services, request) {
+    const { MacAlgorithm: algorithm, Message: message } = request;
+    const { arn, material } = await macKey(services, 'GenerateMac', request);
+    const mac = services.native.generateMac({ material, algorithm, message });
+    return { Mac: mac, MacAlgorithm: algorithm, KeyId: arn };
+  },
+};
+
+/** KMS API Reference, VerifyMac. */
+export const verifyMac: Operation<'VerifyMac'> = {
+  name: 'VerifyMac',
+  readOnly: true,
+  async run(services, request) {
+    const { MacAlgorithm: algorithm, Message: message, Mac: mac } = request;
+    const { arn, material } = await macKey(services, 'VerifyMac', request);
+    if (!services.native.verifyMac({ material, algorithm, message, mac })) {
+      throw new KmsError('KMSInvalidMacException');
+    }
+    return { KeyId: arn, MacValid: true, MacAlgorithm: algorithm };
+  },
+};
+
+async function macKey(
+  services: Services,
+  operation: 'GenerateMac' | 'VerifyMac',
+  request: {
+    readonly KeyId: string;
+    readonly MacAlgorithm: string;
+    readonly GrantTokens?: readonly string[] | undefined;
+    readonly DryRun?: boolean | undefined;
+  },
+) {
+  const key = await findKey(services, request.KeyId);
+  await requireGrantTokens(services, request.GrantTokens);
+  requireUsage(key, 'GENERATE_VERIFY_MAC', operation);
+  requireState(key);
+  requireAlgorithm(key, request.MacAlgorithm);
+  endDryRun(request.DryRun);
+  return { arn: key.arn, ...(await currentMaterial(services, key)) };
+}

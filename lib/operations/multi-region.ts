@@ -1,0 +1,142 @@
+import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
+import type { Key } from '../store/key-directory.ts';
+import {
+  isInUse,
+  isPrimary,
+  type KeyRecord,
+  type KeyTag,
+  type MaterialEntry,
+  regionsOf,
+  withoutImport,
+} from '../store/key-record.ts';
+import { authorize, authorizeIdentity, authorizeNewTags, policyTextOf } from './access.ts';
+import { requireState } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
+import { keyMetadata } from './key-metadata.ts';
+import { checkPolicy } from './key-policies.ts';
+import type { Operation, Services } from './operation.ts';
+import { checkTags } from './tags.ts';
+
+/** KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating. */
+export const replicateKey: Operation<'ReplicateKey'> = {
+  name: 'ReplicateKey',
+  async run(services, request) {
+    const { KeyId, ReplicaRegion: region } = request;
+    const { record } = await findOwnKey(services, KeyId);
+    const there = { ...services, region };
+    const arn = keyArn({ ...record, region });
+    authorizeIdentity(there, '*', { action: 'CreateKey' });
+    if (request.Tags?.length) authorizeNewTags(there, arn);
+    // The audit records the request before the replica is there.
+    services.call.keyArns.add(arn);
+    const tags = checkTags((request.Tags ?? []) as readonly KeyTag[]);
+    const bypass = request.BypassPolicyLockoutSafetyCheck === true;
+    const key = await services.keys.replicate(record, region, (primary) => {
+      requirePrimary(primary);
+      requireState(primary);
+      const replica = replicaOf(primary.record, region, services.now());
+      if (isWhere(primary.record, region)) throw exists(replica);
+      return {
+        ...replica,
+        description: request.Description ?? '',
+        tags,
+        ...(request.Policy !== undefined && {
+          policy: checkPolicy(there, replica, { text: request.Policy, bypass }),
+        }),
+      };
+    });
+    return {
+      ReplicaKeyMetadata: { ...keyMetadata(key), KeyState: 'Creating', Enabled: false },
+      ReplicaPolicy: policyTextOf(key.record),
+      ReplicaTags: tags.map((tag) => ({ ...tag })),
+    };
+  },
+};
+
+/** KMS API Reference, UpdatePrimaryRegion. The change is complete on return. */
+export const updatePrimaryRegion: Operation<'UpdatePrimaryRegion'> = {
+  name: 'UpdatePrimaryRegion',
+  async run(services, { KeyId, PrimaryRegion: region }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await authorizeReplica(services, record, region);
+    await services.keys.change(record, (key) => {
+      requirePrimary(key);
+      requireState(key);
+      const { primary, replicas } = regionsOf(key.record);
+      if (region === primary) return { record: key.record };
+      requireReplica(key.record, region);
+      const others = replicas.filter((replica) => replica !== region);
+      return {
+        record: { ...key.record, regions: { primary: region, replicas: [...others, primary] } },
+        checkOther: (other) => {
+          if (other.record.region === region) requireState(other);
+        },
+      };
+    });
+    return {};
+  },
+};
+
+async function authorizeReplica(
+  services: Services,
+  record: KeyRecord,
+  region: string,
+): Promise<void> {
+  const replica = await services.keys.findById({ ...record, region });
+  if (replica !== undefined) await authorize(services, replica);
+}
+
+function isWhere(record: KeyRecord, region: string): boolean {
+  const { primary, replicas } = regionsOf(record);
+  return region === primary || replicas.includes(region);
+}
+
+/** The record of a replica with what it shares; imported material has to be imported again. */
+function replicaOf(primary: KeyRecord, region: string, now: number): KeyRecord {
+  const { rotation, publicKey, currentMaterialId, materials } = primary;
+  const { primary: primaryRegion, replicas } = regionsOf(primary);
+  return {
+    keyId: primary.keyId,
+    region,
+    accountId: primary.accountId,
+    keySpec: primary.keySpec,
+    keyUsage: primary.keyUsage,
+    origin: primary.origin,
+    multiRegion: true,
+    regions: { primary: primaryRegion, replicas: [...replicas, region] },
+    creationDate: now,
+    description: '',
+    enabled: true,
+    ...(currentMaterialId !== undefined && { currentMaterialId }),
+    materials: primary.origin === 'EXTERNAL' ? materials.map(toImport) : materials,
+    ...(publicKey !== undefined && { publicKey }),
+    ...(rotation !== undefined && { rotation }),
+    aliases: [],
+    tags: [],
+  };
+}
+
+/** Material that the other regions have imported; what waits for rotation waits for this one, too. */
+function toImport(entry: MaterialEntry): MaterialEntry {
+  const shared = withoutImport(entry);
+  return {
+    ...shared,
+    state: isInUse(shared.state) ? shared.state : 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION',
+    importState: 'PENDING_IMPORT',
+  };
+}
+
+function requirePrimary({ arn, record }: Key): void {
+  if (record.multiRegion && isPrimary(record)) return;
+  throw new KmsError('UnsupportedOperationException', `${arn} is not a multi-Region primary key.`);
+}
+
+function requireReplica(record: KeyRecord, region: string): void {
+  if (isWhere(record, region)) return;
+  throw new KmsError('NotFoundException', `Key '${keyArn({ ...record, region })}' does not exist`);
+}
+
+function exists(record: KeyRecord): KmsError {
+  return new KmsError('AlreadyExistsException', `Key '${keyArn(record)}' already exists.`);
+}

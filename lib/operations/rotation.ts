@@ -1,0 +1,178 @@
+import { KmsError } from '../model/errors.ts';
+import type { Key } from '../store/key-directory.ts';
+import {
+  isPrimary,
+  type MaterialEntry,
+  stateOf,
+  withCurrentMaterial,
+} from '../store/key-record.ts';
+import { dayInMilliseconds } from '../store/settlement.ts';
+import { isSymmetric, requireOrigin, requireState } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
+import type { Operation } from './operation.ts';
+import { page } from './pages.ts';
+
+const usualPeriodInDays = 365;
+// AWS's quota: on-demand rotations of a KMS key.
+const mostOnDemand = 25;
+
+/** KMS API Reference, EnableKeyRotation. */
+export const enableKeyRotation: Operation<'EnableKeyRotation'> = {
+  name: 'EnableKeyRotation',
+  async run(services, { KeyId, RotationPeriodInDays: periodInDays = usualPeriodInDays }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await services.keys.change(record, (key) => {
+      requireOrigin(key, 'AWS_KMS');
+      requireState(key);
+      requireRotatable(key);
+      const { rotation } = key.record;
+      if (rotation?.periodInDays === periodInDays) return key.record;
+      const nextDate = services.now() + periodInDays * dayInMilliseconds;
+      return { ...key.record, rotation: { periodInDays, nextDate } };
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, DisableKeyRotation. */
+export const disableKeyRotation: Operation<'DisableKeyRotation'> = {
+  name: 'DisableKeyRotation',
+  async run(services, { KeyId }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await services.keys.change(record, (key) => {
+      requireOrigin(key, 'AWS_KMS');
+      requireState(key);
+      // A key that does not rotate succeeds.
+      if (isSymmetric(key)) requireRotatable(key);
+      const { rotation, ...without } = key.record;
+      return rotation === undefined ? key.record : without;
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, GetKeyRotationStatus. */
+export const getKeyRotationStatus: Operation<'GetKeyRotationStatus'> = {
+  name: 'GetKeyRotationStatus',
+  readOnly: true,
+  async run(services, { KeyId }) {
+    const { arn, record } = await findOwnKey(services, KeyId);
+    const { rotation } = record;
+    // KMS Developer Guide, rotate-keys: a key pending deletion is not rotated and says so.
+    const enabled = rotation !== undefined && !stateOf(record).endsWith('Deletion');
+    return {
+      KeyRotationEnabled: enabled,
+      KeyId: arn,
+      ...(enabled && {
+        RotationPeriodInDays: rotation.periodInDays,
+        NextRotationDate: new Date(rotation.nextDate),
+      }),
+    };
+  },
+};
+
+/** KMS API Reference, RotateKeyOnDemand. The new material is the current one on return. */
+export const rotateKeyOnDemand: Operation<'RotateKeyOnDemand'> = {
+  name: 'RotateKeyOnDemand',
+  async run(services, { KeyId }) {
+    const { record } = await findOwnKey(services, KeyId);
+    const { arn } = await services.keys.change(record, async (key) => {
+      requireState(key);
+      requireRotatable(key);
+      requireRotationsLeft(key);
+      const how = { rotationDate: services.now(), rotationType: 'ON_DEMAND' as const };
+      const pending = pendingMaterial(key);
+      if (pending !== undefined) {
+        return { record: withCurrentMaterial(key.record, { ...pending, ...how }) };
+      }
+      const { id, change } = services.keys.vault.makeSymmetric(key.record);
+      return { record: withCurrentMaterial(key.record, { id, ...how }), others: [change] };
+    });
+    return { KeyId: arn };
+  },
+};
+
+/** KMS API Reference, ListKeyRotations. */
+export const listKeyRotations: Operation<'ListKeyRotations'> = {
+  name: 'ListKeyRotations',
+  readOnly: true,
+  async run(services, request) {
+    const key = await findKeyOfRotations(services, request.KeyId);
+    const { materials, origin } = key.record;
+    const listed =
+      request.IncludeKeyMaterial === 'ALL_KEY_MATERIAL'
+        ? materials
+        : materials.filter(({ rotationDate }) => rotationDate !== undefined);
+    const { items, ...more } = await page(
+      request,
+      { usual: 100, most: 1000 },
+      async ({ after, limit }) => {
+        const start = listed.findIndex(({ id }) => id === after) + 1;
+        return listed.slice(start, start + limit);
+      },
+      ({ id }) => id,
+    );
+    return {
+      Rotations: items.map((entry) => ({
+        KeyId: key.arn,
+        KeyMaterialId: entry.id,
+        KeyMaterialState: entry.state,
+        ...(origin === 'EXTERNAL' && importMembers(entry)),
+        ...(entry.rotationDate !== undefined && { RotationDate: new Date(entry.rotationDate) }),
+        ...(entry.rotationType !== undefined && { RotationType: entry.rotationType }),
+      })),
+      ...more,
+    };
+  },
+};
+
+async function findKeyOfRotations(
+  services: Parameters<typeof findOwnKey>[0],
+  keyId: string,
+): Promise<Key> {
+  const key = await findOwnKey(services, keyId);
+  if (!isSymmetric(key)) throw new KmsError('UnsupportedOperationException');
+  return key;
+}
+
+function importMembers({ importState, description, expirationModel, validTo }: MaterialEntry) {
+  return {
+    ...(importState !== undefined && { ImportState: importState }),
+    ...(description !== undefined && { KeyMaterialDescription: description }),
+    ...(expirationModel !== undefined && { ExpirationModel: expirationModel }),
+    ...(validTo !== undefined && { ValidTo: new Date(validTo) }),
+  };
+}
+
+/** Only a symmetric key rotates, and of a multi-Region key the primary alone is told to. */
+function requireRotatable(key: Key): void {
+  if (!isSymmetric(key)) throw new KmsError('UnsupportedOperationException');
+  if (isPrimary(key.record)) return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `${key.arn} is a replica key; its rotation is that of its primary key.`,
+  );
+}
+
+function requireRotationsLeft({ arn, record }: Key): void {
+  const done = record.materials.filter(({ rotationType }) => rotationType === 'ON_DEMAND').length;
+  if (done < mostOnDemand) return;
+  throw new KmsError(
+    'LimitExceededException',
+    'The on-demand rotations limit has been reached for the given keyId. No more on-demand ' +
+      `rotations can be performed for this key: ${arn}`,
+  );
+}
+
+/** The imported material that waits to become the current one; undefined where KMS makes it. */
+function pendingMaterial({ arn, record }: Key): Omit<MaterialEntry, 'state'> | undefined {
+  if (record.origin !== 'EXTERNAL') return undefined;
+  const pending = record.materials.find(
+    ({ state, importState }) => state === 'PENDING_ROTATION' && importState === 'IMPORTED',
+  );
+  if (pending !== undefined) return pending;
+  throw new KmsError(
+    'KMSInvalidStateException',
+    `No available key material pending rotation for the key: ${arn}.`,
+  );
+}

@@ -1,0 +1,133 @@
+import { KmsError } from '../model/errors.ts';
+import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
+import { isNativeError } from '../native.ts';
+import type { Key } from '../store/key-directory.ts';
+import { requireGrantTokens } from './access.ts';
+import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
+import { findKey } from './key-lookup.ts';
+import type { Operation, Services } from './operation.ts';
+import { currentMaterial, publicKeyOf } from './sealing.ts';
+
+interface SigningRequest {
+  readonly KeyId: string;
+  readonly Message: Uint8Array;
+  readonly MessageType?: MessageType | undefined;
+  readonly SigningAlgorithm: SigningAlgorithmSpec;
+  readonly GrantTokens?: readonly string[] | undefined;
+  readonly DryRun?: boolean | undefined;
+}
+
+/** KMS API Reference, Sign. */
+export const sign: Operation<'Sign'> = {
+  name: 'Sign',
+  readOnly: true,
+  async run(services, request) {
+    const key = await checkedKey(services, 'Sign', request);
+    endDryRun(request.DryRun);
+    const { material } = await currentMaterial(services, key);
+    const signature = await supported(services.native.sign({ ...wordsOf(request), material }));
+    return {
+      KeyId: key.arn,
+      Signature: signature,
+      SigningAlgorithm: request.SigningAlgorithm,
+    };
+  },
+};
+
+/** KMS API Reference, Verify. */
+export const verify: Operation<'Verify'> = {
+  name: 'Verify',
+  readOnly: true,
+  async run(services, request) {
+    const key = await checkedKey(services, 'Verify', request);
+    endDryRun(request.DryRun);
+    const valid = await supported(
+      services.native.verify({
+        ...wordsOf(request),
+        publicKey: publicKeyOf(key),
+        signature: request.Signature,
+      }),
+    );
+    if (!valid) throw new KmsError('KMSInvalidSignatureException');
+    return {
+      KeyId: key.arn,
+      SignatureValid: true,
+      SigningAlgorithm: request.SigningAlgorithm,
+    };
+  },
+};
+
+async function checkedKey(
+  services: Services,
+  operation: 'Sign' | 'Verify',
+  request: SigningRequest,
+): Promise<Key> {
+  const key = await findKey(services, request.KeyId);
+  await requireGrantTokens(services, request.GrantTokens);
+  requireUsage(key, 'SIGN_VERIFY', operation);
+  requireState(key);
+  requireAlgorithm(key, request.SigningAlgorithm);
+  requireMessage(request);
+  requireAvailable(services, request);
+  return key;
+}
+
+function wordsOf({ SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest) {
+  return { algorithm: SigningAlgorithm, message: Message, messageType: MessageType };
+}
+
+/** What the algorithms sign beside messages of any length: bytes of one length by message type. */
+const fixedLengths: Readonly<
+  Record<SigningAlgorithmSpec, Readonly<Partial<Record<MessageType, number>>>>
+> = {
+  RSASSA_PSS_SHA_256: { DIGEST: 32 },
+  RSASSA_PSS_SHA_384: { DIGEST: 48 },
+  RSASSA_PSS_SHA_512: { DIGEST: 64 },
+  RSASSA_PKCS1_V1_5_SHA_256: { DIGEST: 32 },
+  RSASSA_PKCS1_V1_5_SHA_384: { DIGEST: 48 },
+  RSASSA_PKCS1_V1_5_SHA_512: { DIGEST: 64 },
+  ECDSA_SHA_256: { DIGEST: 32 },
+  ECDSA_SHA_384: { DIGEST: 48 },
+  ECDSA_SHA_512: { DIGEST: 64 },
+  SM2DSA: { DIGEST: 32 },
+  ML_DSA_SHAKE_256: { EXTERNAL_MU: 64 },
+  ED25519_SHA_512: {},
+  ED25519_PH_SHA_512: { DIGEST: 64 },
+};
+
+// KMS API Reference, Sign: Ed25519ph takes digests alone.
+const digestsOnly: ReadonlySet<SigningAlgorithmSpec> = new Set(['ED25519_PH_SHA_512']);
+
+function requireMessage({ SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest): void {
+  if (MessageType === 'RAW' && !digestsOnly.has(SigningAlgorithm)) return;
+  const length = fixedLengths[SigningAlgorithm][MessageType];
+  if (length === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      `Message type ${MessageType} is not supported for algorithm ${SigningAlgorithm}.`,
+    );
+  }
+  if (Message.byteLength !== length) {
+    throw new KmsError(
+      'ValidationException',
+      `Digest is invalid length for algorithm ${SigningAlgorithm}.`,
+    );
+  }
+}
+
+// ML-DSA needs no check: without it there are no keys of its specs.
+function requireAvailable({ native }: Services, { SigningAlgorithm }: SigningRequest): void {
+  if (SigningAlgorithm !== 'ED25519_PH_SHA_512' || native.capabilities().ed25519ph) return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    'ED25519_PH_SHA_512 needs OpenSSL 3.4 or later, which this Node.js does not have.',
+  );
+}
+
+/** @throws KmsError UnsupportedOperationException where the OpenSSL inside Node.js cannot do it */
+async function supported<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error) => {
+    if (!isNativeError(error, 'UNSUPPORTED')) throw error;
+    throw new KmsError('UnsupportedOperationException', error.message);
+  });
+}

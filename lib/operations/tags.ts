@@ -1,0 +1,74 @@
+import { KmsError } from '../model/errors.ts';
+import type { KeyTag } from '../store/key-record.ts';
+import { requireNotPendingDeletion } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
+import type { Operation } from './operation.ts';
+import { page } from './pages.ts';
+
+// AWS's quota: tags per KMS key.
+const maxTags = 50;
+
+/** KMS API Reference, TagResource. */
+export const tagResource: Operation<'TagResource'> = {
+  name: 'TagResource',
+  async run(services, { KeyId, Tags }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await services.keys.change(record, (key) => {
+      requireNotPendingDeletion(key);
+      const added = checkTags(Tags as readonly KeyTag[]);
+      const names = new Set(added.map(({ TagKey }) => TagKey));
+      const kept = key.record.tags.filter(({ TagKey }) => !names.has(TagKey));
+      return { ...key.record, tags: checkTags([...kept, ...added]) };
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, UntagResource. */
+export const untagResource: Operation<'UntagResource'> = {
+  name: 'UntagResource',
+  async run(services, { KeyId, TagKeys }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await services.keys.change(record, (key) => {
+      requireNotPendingDeletion(key);
+      requireOwnTags(TagKeys);
+      const tags = key.record.tags.filter(({ TagKey }) => !TagKeys.includes(TagKey));
+      return tags.length === key.record.tags.length ? key.record : { ...key.record, tags };
+    });
+    return {};
+  },
+};
+
+/** KMS API Reference, ListResourceTags. */
+export const listResourceTags: Operation<'ListResourceTags'> = {
+  name: 'ListResourceTags',
+  readOnly: true,
+  async run(services, request) {
+    const { record } = await findOwnKey(services, request.KeyId);
+    const sorted = [...record.tags].sort((a, b) => (a.TagKey < b.TagKey ? -1 : 1));
+    const { items, ...more } = await page(
+      request,
+      { usual: 50, most: 50 },
+      async ({ after, limit }) =>
+        sorted.filter(({ TagKey }) => after === undefined || TagKey > after).slice(0, limit),
+      ({ TagKey }) => TagKey,
+    );
+    return { Tags: items.map((tag) => ({ ...tag })), ...more };
+  },
+};
+
+/** @throws KmsError TagException where a key cannot have all of these */
+export function checkTags(tags: readonly KeyTag[]): readonly KeyTag[] {
+  requireOwnTags(tags.map(({ TagKey }) => TagKey));
+  if (new Set(tags.map(({ TagKey }) => TagKey)).size < tags.length) {
+    throw new KmsError('TagException', 'Duplicate tag keys');
+  }
+  if (tags.length > maxTags) throw new KmsError('TagException', 'Too many tags');
+  return tags;
+}
+
+function requireOwnTags(tagKeys: readonly string[]): void {
+  if (tagKeys.some((name) => name.toLowerCase().startsWith('aws:'))) {
+    throw new KmsError('TagException', 'Tags beginning with aws: are reserved');
+  }
+}

@@ -1,0 +1,16 @@
+import { requireNotPendingDeletion } from './key-checks.ts';
+import { findOwnKey } from './key-lookup.ts';
+import type { Operation } from './operation.ts';
+
+/** KMS API Reference, UpdateKeyDescription. */
+export const updateKeyDescription: Operation<'UpdateKeyDescription'> = {
+  name: 'UpdateKeyDescription',
+  async run(services, { KeyId, Description }) {
+    const { record } = await findOwnKey(services, KeyId);
+    await services.keys.change(record, (key) => {
+      requireNotPendingDeletion(key);
+      return { ...key.record, description: Description };
+    });
+    return {};
+  },
+};

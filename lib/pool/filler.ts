@@ -1,0 +1,119 @@
+import { abortable } from '../abortable.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { KeyMaterial, Native } from '../native.ts';
+import { pairsToACrossing } from '../operations/generate-data-key-pair.ts';
+import {
+  type PoolDirectory,
+  type PoolRecord,
+  poolContext,
+  type WaitingPair,
+  waitingPair,
+} from './pool-directory.ts';
+
+export interface FillRequest {
+  /**
+   * The current material of the pool's key; asked for again with every few pairs, for the key may
+   * be disabled or rotated meanwhile. What it throws ends the filling.
+   */
+  readonly material: () => Promise<KeyMaterial>;
+  /** How many crossings into native code are under way at a time. */
+  readonly concurrency: number;
+  /** How many pairs are minted at most. */
+  readonly most?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Waited for before each crossing. */
+  readonly turn?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Told of pairs that were added. */
+  readonly onAdded?: ((pairs: number) => Promise<void> | void) | undefined;
+}
+
+// A commit waits for the disk: pairs that come quickly share one, and a crash loses little.
+const pairsToACommit = 128;
+const flushEvery = 250;
+// Other processes fill, too: the level is looked at again so often. Counting 100,000 takes 50 ms.
+const countEvery = 5000;
+
+/** Mints pairs into pools, up to their targets. */
+export class Filler {
+  readonly #directory: PoolDirectory;
+  readonly #native: Native;
+
+  constructor(options: { directory: PoolDirectory; native: Native }) {
+    this.#directory = options.directory;
+    this.#native = options.native;
+  }
+
+  /**
+   * Fills a pool, unless it is deleted or drained meanwhile. What was minted before a failure or an
+   * abort is kept.
+   *
+   * @returns how many pairs were added
+   * @throws what `material` throws; KmsError where the store fails; the signal's reason
+   */
+  async fill(pool: PoolRecord, request: FillRequest): Promise<number> {
+    const { most = pool.target } = request;
+    let added = 0;
+    for (;;) {
+      request.signal?.throwIfAborted();
+      const current = await this.#directory.find(pool);
+      if (current?.poolId !== pool.poolId) return added;
+      const missing = current.target - (await this.#directory.count(pool, current.target));
+      const wanted = Math.min(missing, most - added);
+      if (wanted <= 0) return added;
+      added += await this.#mint(pool, wanted, request);
+    }
+  }
+
+  /** Mints up to `count` pairs, and stops when the level is to be looked at again. */
+  async #mint(pool: PoolRecord, count: number, request: FillRequest): Promise<number> {
+    const { signal, concurrency, onAdded } = request;
+    const made: WaitingPair[] = [];
+    const began = performance.now();
+    let flushedAt = began;
+    let added = 0;
+    const flush = async () => {
+      const pairs = made.splice(0);
+      if (!(await this.#directory.add(pool, pairs))) return false;
+      added += pairs.length;
+      flushedAt = performance.now();
+      await onAdded?.(pairs.length);
+      return true;
+    };
+    let material = await request.material();
+    let left = count;
+    const size = pairsToACrossing(pool.spec);
+    const cross = async (stop: AbortSignal) => {
+      const several = Math.min(size, left);
+      left -= several;
+      await request.turn?.(stop);
+      made.push(...(await this.#cross(pool, material, several, stop)));
+      return several;
+    };
+    const crossings = inParallel(cross, { count: Math.ceil(count / size), concurrency, signal });
+    try {
+      for await (const _ of crossings) {
+        const now = performance.now();
+        if (made.length < pairsToACommit && now - flushedAt < flushEvery) continue;
+        if (!(await flush()) || now - began > countEvery) break;
+        material = await request.material();
+      }
+    } finally {
+      // Those, too, that were finished when it ended.
+      if (made.length > 0) await flush();
+    }
+    return added;
+  }
+
+  async #cross(
+    { spec }: PoolRecord,
+    material: KeyMaterial,
+    count: number,
+    stop: AbortSignal,
+  ): Promise<WaitingPair[]> {
+    const args = { material, spec, context: poolContext, plaintext: false, count };
+    const pairs = await abortable(stop, (onStart) =>
+      this.#native.generateDataKeyPairs(args, onStart),
+    );
+    return pairs.map(waitingPair);
+  }
+}

@@ -1,0 +1,266 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import type { DataKeyPairSpec } from '../model/types.ts';
+import type { MintedPair, Native, RootKey } from '../native.ts';
+import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
+import { keyIdBytes } from '../store/key-record.ts';
+import { type Change, type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
+import { RecentlyUsed } from '../store/recently-used.ts';
+import { openState, sealState } from '../store/sealed-state.ts';
+import { damaged, unavailable } from '../store/store-errors.ts';
+
+/** A pool as it was made: pairs of one spec, waiting under one key. */
+export interface PoolRecord extends KeyPlace {
+  readonly spec: DataKeyPairSpec;
+  /** How many pairs shall wait. */
+  readonly target: number;
+  /** At how many it is filled again. */
+  readonly low: number;
+  /**
+   * Another one for each pool that was made here, and for each time that it was drained: pairs of an
+   * earlier one, waiting or claimed, are void.
+   */
+  readonly poolId: string;
+  /** Milliseconds since the epoch. */
+  readonly creationDate: number;
+}
+
+export interface PoolName extends KeyPlace {
+  readonly spec: DataKeyPairSpec;
+}
+
+/** A pair that waits, its private key sealed for the pool. */
+export interface WaitingPair {
+  readonly publicKey: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+/** What was claimed: no other process and no later one gets it. */
+export interface Claim {
+  readonly pairs: readonly WaitingPair[];
+  /** Entries that were not as pairmint wrote them; they are removed and never served. */
+  readonly refused: number;
+}
+
+const magic = Buffer.from('DKQ\x01', 'latin1');
+const lengthAt = magic.length;
+const publicKeyAt = lengthAt + 2;
+const macLength = 32;
+
+/**
+ * What the private keys in pools are bound to. No encryption context encodes like this (it would
+ * have 2^32 - 1 pairs), so no request can open a waiting pair.
+ */
+export const poolContext: Uint8Array = Buffer.concat([
+  Buffer.from([0xff, 0xff, 0xff, 0xff]),
+  Buffer.from('pool', 'latin1'),
+]);
+
+/** The pools of a store and the pairs that wait in them. Everything read is authenticated. */
+export class PoolDirectory {
+  readonly #store: KeyStore;
+  readonly #native: Native;
+  readonly #rootKey: RootKey;
+  readonly #read = new RecentlyUsed<{ bytes: Uint8Array; record: PoolRecord }>();
+
+  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
+    this.#store = options.store;
+    this.#native = options.native;
+    this.#rootKey = options.rootKey;
+  }
+
+  async find(name: PoolName): Promise<PoolRecord | undefined> {
+    const path = recordPath(name);
+    const bytes = await this.#store.get(path).catch(unavailable);
+    if (bytes === undefined) {
+      this.#read.delete(path);
+      return undefined;
+    }
+    const known = this.#read.get(path);
+    if (known !== undefined && sameValue(known.bytes, bytes)) return known.record;
+    const record = this.#open(path, name.keyId, bytes);
+    this.#read.set(path, { bytes: Uint8Array.from(bytes), record });
+    return record;
+  }
+
+  /** Makes a pool, or changes the levels of the one that is there. */
+  async put(pool: Omit<PoolRecord, 'poolId'>): Promise<PoolRecord> {
+    for (;;) {
+      const path = recordPath(pool);
+      const expected = await this.#get(path);
+      const existing = expected && this.#open(path, pool.keyId, expected);
+      const record = existing
+        ? { ...existing, target: pool.target, low: pool.low }
+        : { ...pool, poolId: randomUUID() };
+      if (await this.#commit([{ path, expected, next: this.#seal(record) }])) return record;
+    }
+  }
+
+  async list(place: Place): Promise<PoolRecord[]> {
+    const prefix = `${scope(place)}pool-record/`;
+    const entries = await this.#store.list(prefix, { limit: maxPools }).catch(unavailable);
+    return entries.map(({ path, value }) => {
+      const [keyId = ''] = path.slice(prefix.length).split('/');
+      return this.#open(path, keyId, value);
+    });
+  }
+
+  /** Deletes a pool, then its pairs; false where there is none. */
+  async delete(name: PoolName): Promise<boolean> {
+    const path = recordPath(name);
+    for (;;) {
+      const expected = await this.#get(path);
+      if (expected === undefined) return false;
+      if (!(await this.#commit([{ path, expected, next: undefined }]))) continue;
+      await this.#removePairs(name);
+      return true;
+    }
+  }
+
+  /**
+   * Removes all pairs that wait and says how many they were; undefined where there is no pool. What
+   * processes have claimed is void from then on.
+   */
+  async drain(name: PoolName): Promise<number | undefined> {
+    const path = recordPath(name);
+    for (;;) {
+      const expected = await this.#get(path);
+      if (expected === undefined) return undefined;
+      const record = { ...this.#open(path, name.keyId, expected), poolId: randomUUID() };
+      if (!(await this.#commit([{ path, expected, next: this.#seal(record) }]))) continue;
+      return this.#removePairs(name, record);
+    }
+  }
+
+  /** Adds pairs to a pool: durable on return. False where it was deleted or drained meanwhile. */
+  async add(pool: PoolRecord, pairs: readonly WaitingPair[]): Promise<boolean> {
+    const path = recordPath(pool);
+    const changes = pairs.map((pair) => {
+      const place = pairsPrefix(pool) + randomUUID();
+      return { path: place, expected: undefined, next: this.#encode(pool.keyId, place, pair) };
+    });
+    for (;;) {
+      const record = await this.#get(path);
+      if (record === undefined) return false;
+      if (this.#open(path, pool.keyId, record).poolId !== pool.poolId) return false;
+      if (await this.#commit([{ path, expected: record, next: record }, ...changes])) return true;
+    }
+  }
+
+  /** Takes up to `most` pairs out of the store: durably, before any of them is used. */
+  async claim(pool: PoolRecord, most: number): Promise<Claim> {
+    for (;;) {
+      const entries = await this.#store.list(pairsPrefix(pool), { limit: most }).catch(unavailable);
+      if (entries.length === 0) return { pairs: [], refused: 0 };
+      const taken = entries.map(copyOf);
+      // Another process took some of them.
+      if (!(await this.#commit(taken.map(removal)))) continue;
+      const pairs = taken.map(({ path, value }) => this.#decode(pool.keyId, path, value));
+      const whole = pairs.filter((pair) => pair !== undefined);
+      return { pairs: whole, refused: pairs.length - whole.length };
+    }
+  }
+
+  /** How many pairs wait in the store, counted up to `most`. */
+  async count(pool: PoolRecord, most: number): Promise<number> {
+    return this.#store.count(pairsPrefix(pool), most).catch(unavailable);
+  }
+
+  /** Removes the pairs of a pool's name, but for those of `kept`; says how many they were. */
+  async #removePairs(name: PoolName, kept?: PoolRecord): Promise<number> {
+    const keep = kept && pairsPrefix(kept);
+    let removed = 0;
+    for (let after: string | undefined; ; ) {
+      const entries = await this.#store
+        .list(allPairsPrefix(name), { after, limit: atOnce })
+        .catch(unavailable);
+      if (entries.length === 0) return removed;
+      after = entries.at(-1)?.path;
+      const old = entries.filter(({ path }) => keep === undefined || !path.startsWith(keep));
+      removed += await this.#removeEach(old.map(copyOf));
+    }
+  }
+
+  /** Removes entries; those that another process took meanwhile are its own. */
+  async #removeEach(entries: readonly Entry[]): Promise<number> {
+    if (entries.length === 0) return 0;
+    if (await this.#commit(entries.map(removal))) return entries.length;
+    const removed = await Promise.all(entries.map((entry) => this.#commit([removal(entry)])));
+    return removed.filter(Boolean).length;
+  }
+
+  #encode(keyId: string, path: string, { publicKey, sealed }: WaitingPair): Buffer {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(publicKey.byteLength);
+    const body = Buffer.concat([magic, length, publicKey, sealed]);
+    return Buffer.concat([body, this.#mac(keyId, path, body)]);
+  }
+
+  #decode(keyId: string, path: string, value: Uint8Array): WaitingPair | undefined {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    if (bytes.length < publicKeyAt + macLength || bytes.indexOf(magic) !== 0) return undefined;
+    const body = bytes.subarray(0, -macLength);
+    const mac = bytes.subarray(-macLength);
+    if (!timingSafeEqual(this.#mac(keyId, path, body), mac)) return undefined;
+    const sealedAt = publicKeyAt + body.readUInt16BE(lengthAt);
+    return { publicKey: body.subarray(publicKeyAt, sealedAt), sealed: body.subarray(sealedAt) };
+  }
+
+  // The path is part of it: an entry of one pool is none of another.
+  #mac(keyId: string, path: string, body: Uint8Array): Uint8Array {
+    const text = Buffer.from(`${path}\0`, 'latin1');
+    return this.#native.stateMac(this.#rootKey, keyIdBytes(keyId), Buffer.concat([text, body]));
+  }
+
+  #seal(pool: PoolRecord): Buffer {
+    const id = keyIdBytes(pool.keyId);
+    return sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: { pool } });
+  }
+
+  #open(path: string, keyId: string, bytes: Uint8Array): PoolRecord {
+    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes)?.state;
+    const pool = (opened as { pool?: PoolRecord } | undefined)?.pool;
+    if (pool === undefined || recordPath(pool) !== path) throw damaged(path);
+    return pool;
+  }
+
+  async #get(path: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#store.get(path).catch(unavailable);
+    return bytes && Uint8Array.from(bytes);
+  }
+
+  async #commit(changes: readonly Change[]): Promise<boolean> {
+    return this.#store.commit(changes).catch(unavailable);
+  }
+}
+
+/** A pair as native code mints it for a pool. */
+export function waitingPair({ publicKey, privateKeyCiphertext }: MintedPair): WaitingPair {
+  return { publicKey, sealed: privateKeyCiphertext };
+}
+
+// Nine specs of some thousand keys.
+const maxPools = 100_000;
+// As many as a commit removes without holding up the event loop.
+const atOnce = 500;
+
+function recordPath(pool: PoolName): string {
+  return poolPrefixes(pool)[0] + pool.spec;
+}
+
+/** Of all pairs that wait under a name, those of deleted pools whose removal was cut short included. */
+function allPairsPrefix(pool: PoolName): string {
+  return `${poolPrefixes(pool)[1]}${pool.spec}/`;
+}
+
+function pairsPrefix(pool: PoolRecord): string {
+  return `${allPairsPrefix(pool)}${pool.poolId}/`;
+}
+
+// What a store hands out may change under it.
+function copyOf({ path, value }: Entry): Entry {
+  return { path, value: Uint8Array.from(value) };
+}
+
+function removal({ path, value }: Entry): Change {
+  return { path, expected: value, next: undefined };
+}

@@ -1,0 +1,134 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { requireState } from '../operations/key-checks.ts';
+import type { KeyDirectory } from '../store/key-directory.ts';
+import { damaged } from '../store/store-errors.ts';
+import type { Filler } from './filler.ts';
+import type { PoolDirectory, PoolRecord } from './pool-directory.ts';
+
+interface Level {
+  /** As it was counted last, less what was claimed since; others may have claimed or filled. */
+  pairs: number;
+  countedAt: number;
+}
+
+// Counting goes through the paths of the pairs: seldom where much waits.
+const countEvery = 10_000;
+const pauseAfterFailure = 60_000;
+
+/**
+ * Fills the pools that this process takes from, in the background: one crossing at a time, none
+ * while a request waits for a pair of its own. Keeps no process alive that has nothing else to do.
+ */
+export class Refill {
+  readonly #directory: PoolDirectory;
+  readonly #keys: KeyDirectory;
+  readonly #filler: Filler;
+  readonly #levels = new Map<string, Level>();
+  readonly #due = new Map<string, PoolRecord>();
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #foreground = 0;
+  #endOfForeground = () => {};
+  #warned = false;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: { directory: PoolDirectory; keys: KeyDirectory; filler: Filler }) {
+    this.#directory = options.directory;
+    this.#keys = options.keys;
+    this.#filler = options.filler;
+  }
+
+  /** Runs work that a request waits for; no pair is begun in the background until it is done. */
+  async before<T>(work: () => Promise<T>): Promise<T> {
+    this.#foreground++;
+    try {
+      return await work();
+    } finally {
+      if (--this.#foreground === 0) this.#endOfForeground();
+    }
+  }
+
+  /** Told of each claim: how many pairs it got, and whether the pool had no more. */
+  claimed(pool: PoolRecord, pairs: number, { dry }: { dry: boolean }): void {
+    const now = performance.now();
+    if (this.#stop.signal.aborted || now < this.#pausedUntil || this.#due.has(pool.poolId)) return;
+    const level = this.#levels.get(pool.poolId);
+    if (level !== undefined) level.pairs -= pairs;
+    const isHigh = level !== undefined && level.pairs > pool.low;
+    if (!dry && isHigh && now - level.countedAt < countEvery) return;
+    this.#due.set(pool.poolId, pool);
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Stops at once; what was minted is kept. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#endOfForeground();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (const [poolId, pool] of this.#due) {
+      try {
+        await this.#refill(pool);
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#pausedUntil = performance.now() + pauseAfterFailure;
+        this.#warn(pool, error);
+      } finally {
+        this.#due.delete(poolId);
+      }
+    }
+  }
+
+  async #refill(pool: PoolRecord): Promise<void> {
+    const { signal } = this.#stop;
+    const low = await this.#count(pool, pool.low + 1);
+    if (low > pool.low) return;
+    await this.#filler.fill(pool, {
+      material: () => this.#material(pool),
+      concurrency: 1,
+      signal,
+      turn: () => this.#turn(),
+    });
+    await this.#count(pool, pool.target);
+  }
+
+  async #count(pool: PoolRecord, most: number): Promise<number> {
+    const pairs = await this.#directory.count(pool, most);
+    this.#levels.set(pool.poolId, { pairs, countedAt: performance.now() });
+    return pairs;
+  }
+
+  async #material(pool: PoolRecord) {
+    const key = await this.#keys.findById(pool);
+    if (key === undefined) throw damaged(`of the key of a pool, ${pool.keyId},`);
+    requireState(key);
+    const material = await this.#keys.material(key.record);
+    if (material === undefined) throw damaged(`of the key material of ${key.arn}`);
+    return material;
+  }
+
+  /** Waits until no request waits for a pair. The pause is what lets a process end. */
+  async #turn(): Promise<void> {
+    const { signal } = this.#stop;
+    await pause(0, undefined, { signal, ref: false });
+    while (this.#foreground > 0) {
+      await new Promise<void>((resolve) => {
+        this.#endOfForeground = resolve;
+      });
+      signal.throwIfAborted();
+    }
+  }
+
+  #warn({ keyId, spec }: PoolRecord, error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`the pool of ${spec} pairs of ${keyId} is not filled: ${reason}`, {
+      code: 'PAIRMINT_POOL',
+    });
+  }
+}

@@ -1,0 +1,216 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { GrantConstraints, GrantOperation } from '../model/types.ts';
+import type { Native, RootKey } from '../native.ts';
+import { principalName } from '../policy/principal.ts';
+import {
+  grantNamesPrefix,
+  grantsPrefix,
+  type Key,
+  type KeyDirectory,
+  type KeyPlace,
+  type Place,
+  scope,
+} from './key-directory.ts';
+import { keyIdBytes } from './key-record.ts';
+import type { Change, Entry, KeyStore } from './key-store.ts';
+import { openState, sealState } from './sealed-state.ts';
+import { damaged, unavailable } from './store-errors.ts';
+
+/** A grant as it was made; it never changes. */
+export interface GrantRecord {
+  readonly grantId: string;
+  readonly keyId: string;
+  readonly region: string;
+  readonly accountId: string;
+  /** Milliseconds since the epoch. */
+  readonly creationDate: number;
+  readonly name?: string;
+  readonly granteePrincipal: string;
+  readonly retiringPrincipal?: string;
+  readonly issuingAccount: string;
+  readonly operations: readonly GrantOperation[];
+  readonly constraints?: GrantConstraints;
+}
+
+export type NewGrant = Omit<GrantRecord, 'grantId'>;
+
+// A grant's id begins with what its grantee's do, so that the grants of one grantee are found
+// without reading those of all others, and a path has nothing that its grant's id has not.
+const granteeLength = 16;
+
+/** The grants of a store. Everything read is authenticated, as with keys. */
+export class GrantDirectory {
+  readonly #store: KeyStore;
+  readonly #native: Native;
+  readonly #rootKey: RootKey;
+
+  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
+    this.#store = options.store;
+    this.#native = options.native;
+    this.#rootKey = options.rootKey;
+  }
+
+  /** Makes a grant, or finds the one that was made under the same name on the same terms. */
+  async create(keys: KeyDirectory, first: Key, grant: NewGrant): Promise<GrantRecord> {
+    for (let key = first; ; key = await keys.find({ kind: 'key', ...grant })) {
+      const tail = randomBytes(32).toString('hex').slice(granteeLength);
+      const made = { ...grant, grantId: nameHash(grant.granteePrincipal) + tail };
+      const namePath = namePathOf(grant);
+      const namesake =
+        namePath === undefined ? undefined : await this.#store.get(namePath).catch(unavailable);
+      if (namesake) {
+        const existing = await this.find(grant, Buffer.from(namesake).toString('latin1'));
+        if (existing !== undefined) return existing;
+      }
+      const committed = await keys.commit([
+        keys.unchanged(key),
+        { path: grantPath(made), expected: undefined, next: this.#seal(made) },
+        ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
+        ...(namePath
+          ? [
+              {
+                path: namePath,
+                expected: namesake && Uint8Array.from(namesake),
+                next: Buffer.from(made.grantId, 'latin1'),
+              },
+            ]
+          : []),
+      ]);
+      if (committed) return made;
+    }
+  }
+
+  async find(key: KeyPlace, grantId: string): Promise<GrantRecord | undefined> {
+    const path = grantPath({ ...key, grantId });
+    const bytes = await this.#store.get(path).catch(unavailable);
+    return bytes && this.#open({ path, value: bytes });
+  }
+
+  /** Deletes a grant; false where there is none, or no more. */
+  async delete(keys: KeyDirectory, grant: GrantRecord): Promise<boolean> {
+    const path = grantPath(grant);
+    const bytes = await this.#store.get(path).catch(unavailable);
+    if (bytes === undefined) return false;
+    return keys.commit([
+      { path, expected: Uint8Array.from(bytes), next: undefined },
+      ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
+    ]);
+  }
+
+  /** The grants of a key, or those of one grantee, in the order of their ids. */
+  async list(
+    key: KeyPlace,
+    options: { grantee?: string | undefined; after?: string | undefined; limit: number },
+  ): Promise<GrantRecord[]> {
+    const prefix = grantsPrefix(key);
+    const { grantee, after, limit } = options;
+    const entries = await this.#store
+      .list(prefix + (grantee === undefined ? '' : nameHash(grantee)), {
+        after: after && prefix + after,
+        limit,
+      })
+      .catch(unavailable);
+    return entries.map((entry) => this.#open(entry));
+  }
+
+  /** The grants over keys of an account that a principal may retire. */
+  async listRetirable(
+    place: Place,
+    principal: string,
+    options: { after?: string | undefined; limit: number },
+  ): Promise<GrantRecord[]> {
+    const prefix = retirablePrefix(place, principal);
+    const found: GrantRecord[] = [];
+    let after = options.after && prefix + options.after;
+    while (found.length < options.limit) {
+      const limit = options.limit - found.length;
+      const entries = await this.#store.list(prefix, { after, limit }).catch(unavailable);
+      for (const { path, value } of entries) {
+        const keyId = Buffer.from(value).toString('latin1');
+        const grant = await this.find({ ...place, keyId }, path.slice(prefix.length));
+        // The index outlives a key whose grants were destroyed with it.
+        if (grant?.retiringPrincipal === principal) found.push(grant);
+      }
+      if (entries.length < limit) break;
+      after = entries.at(-1)?.path;
+    }
+    return found;
+  }
+
+  /** Makes a token of a grant: opaque, another one each time, and worth nothing once it is gone. */
+  newToken({ keyId, region, accountId, grantId }: GrantRecord): string {
+    const id = keyIdBytes(keyId);
+    const sequence = randomBytes(8).readBigUInt64BE();
+    const state = { token: { keyId, region, accountId, grantId } };
+    const sealed = sealState(this.#native, this.#rootKey, id, { sequence, state });
+    return Buffer.concat([id, sealed]).toString('base64url');
+  }
+
+  /** The grant of a token; undefined where it is not one of this store or the grant is gone. */
+  async ofToken(token: string): Promise<GrantRecord | undefined> {
+    const bytes = Buffer.from(token, 'base64url');
+    // Two spellings of the same bytes would be two tokens.
+    if (bytes.toString('base64url') !== token) return undefined;
+    const [id, sealed] = [bytes.subarray(0, 16), bytes.subarray(16)];
+    if (id.length < 16) return undefined;
+    const opened = openState(this.#native, this.#rootKey, id, sealed)?.state;
+    const named = (opened as { token?: KeyPlace & { grantId: string } } | undefined)?.token;
+    return named && this.find(named, named.grantId);
+  }
+
+  // In an object of its own, so that a grant can be taken for nothing else that the key's MAC covers.
+  #seal(grant: GrantRecord): Buffer {
+    const id = keyIdBytes(grant.keyId);
+    return sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: { grant } });
+  }
+
+  #open({ path, value }: Entry): GrantRecord {
+    const [, keyId = ''] = /grant\/([^/]+)\//.exec(path) ?? [];
+    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), value)?.state;
+    const grant = (opened as { grant?: GrantRecord } | undefined)?.grant;
+    if (grant === undefined || grantPath(grant) !== path) throw damaged(path);
+    return grant;
+  }
+}
+
+function grantPath(grant: KeyPlace & { grantId: string }): string {
+  return grantsPrefix(grant) + grant.grantId;
+}
+
+/** Where a grant is noted under its name and terms, so that a request that is repeated makes none. */
+function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined {
+  if (terms.name === undefined) return undefined;
+  const pairs = (context: Readonly<Record<string, string>> | undefined) =>
+    context && Object.entries(context).sort();
+  const { EncryptionContextEquals, EncryptionContextSubset } = terms.constraints ?? {};
+  const text = JSON.stringify([
+    terms.name,
+    terms.granteePrincipal,
+    terms.retiringPrincipal,
+    terms.issuingAccount,
+    [...terms.operations].sort(),
+    pairs(EncryptionContextEquals),
+    pairs(EncryptionContextSubset),
+  ]);
+  const digest = createHash('sha256').update(text, 'utf8').digest('hex');
+  return `${grantNamesPrefix(terms)}${digest}`;
+}
+
+function retirablePrefix(place: Place, principal: string): string {
+  return `${scope(place)}retirable/${nameHash(principal)}/`;
+}
+
+function indexChanges(
+  grant: GrantRecord,
+  expected: Uint8Array | undefined,
+  next: Uint8Array | undefined,
+): Change[] {
+  if (grant.retiringPrincipal === undefined) return [];
+  const path = retirablePrefix(grant, grant.retiringPrincipal) + grant.grantId;
+  return [{ path, expected, next }];
+}
+
+function nameHash(principal: string): string {
+  const name = principalName(principal) ?? principal;
+  return createHash('sha256').update(name, 'utf8').digest('hex').slice(0, granteeLength);
+}
