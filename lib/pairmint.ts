@@ -270,7 +270,7 @@ export class Pairmint {
       await recorder.succeeded({ mayFail: isReadOnly(name) });
       return answer;
     } catch (error) {
-      await recorder.failed(error as Error);
+      await recorder.failed(error);
       throw error;
     }
   }

@@ -8,7 +8,9 @@ import { StreamSink } from './stream-sink.ts';
 const stdout = new StreamSink(process.stdout);
 const stderr = new StreamSink(process.stderr);
 
-process.once('SIGINT', () => {
+process.on('SIGINT', () => {
+  // A command that stops in its own way listens, too.
+  if (process.listenerCount('SIGINT') > 1) return;
   process.stderr.write('\n');
   process.exit(exitCodes.interrupted);
 });

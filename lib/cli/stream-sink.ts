@@ -17,6 +17,10 @@ export class StreamSink implements TextSink {
     });
   }
 
+  get isTerminal(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
   write(text: string): void {
     if (text !== '') {
       this.#written = new Promise((resolve) => {
@@ -25,10 +29,15 @@ export class StreamSink implements TextSink {
     }
   }
 
-  async flush(): Promise<Error | undefined> {
+  async drained(): Promise<boolean> {
     await this.#written;
     // The error event follows the callback of the write that failed.
     await new Promise(setImmediate);
+    return this.#failure === undefined;
+  }
+
+  async flush(): Promise<Error | undefined> {
+    await this.drained();
     return this.#failure?.code === 'EPIPE' ? undefined : this.#failure;
   }
 }

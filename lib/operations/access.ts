@@ -72,10 +72,10 @@ export function authorizeRetiring(services: Services, key: Key, { may }: { may: 
 export function authorizeIdentity(
   services: Services,
   resource = '*',
-  { action, unnamed = false }: { action?: string; unnamed?: boolean } = {},
+  { action, key, unnamed = false }: { action?: string; key?: NewKeyRecord; unnamed?: boolean } = {},
 ): void {
   const { caller, call } = services;
-  const request = accessRequest(services, action ?? call.operation, resource);
+  const request = accessRequest(services, action ?? call.operation, resource, { key });
   const decision = decide(request, {
     key: undefined,
     identity: caller.identityPolicy,
@@ -132,11 +132,11 @@ export function policyOf(record: KeyRecord): Policy {
   return policy;
 }
 
-type ConditionOptions = AccessOptions & { readonly key?: NewKeyRecord };
+type ConditionOptions = AccessOptions & { readonly key?: NewKeyRecord | undefined };
 
 /** The condition keys of the request that is served, worked out when a policy asks for one. */
 export function conditionsFor(
-  { call, caller, now }: Services,
+  { call, caller, region, now }: Services,
   action: string,
   { key, requestAlias, reEncryptOnSameKey }: ConditionOptions,
 ): AccessRequest['condition'] {
@@ -148,6 +148,7 @@ export function conditionsFor(
       key: key && keyFacts(key),
       requestAlias,
       caller: caller.principal,
+      region,
       now: now(),
       reEncryptOnSameKey,
     });
@@ -173,9 +174,7 @@ function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
     multiRegion: record.multiRegion,
     ...(record.multiRegion && {
       multiRegionKeyType: isPrimary(record) ? 'PRIMARY' : 'REPLICA',
-      primaryRegion: record.regions?.primary ?? record.region,
     }),
-    region: record.region,
     aliases: record.aliases.map(({ name }) => name),
     tags: record.tags,
   };

@@ -38,6 +38,7 @@ export const createGrant: Operation<'CreateGrant'> = {
       services.keys,
       key,
       grantOf(services, key.record, request),
+      requireState,
     );
     return { GrantToken: services.grants.newToken(grant), GrantId: grant.grantId };
   },

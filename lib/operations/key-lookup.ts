@@ -44,8 +44,12 @@ export async function lookUpOwn(services: Services, keyId: string): Promise<Key>
 }
 
 /** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */
-export async function arnOf(services: Services, keyId: string): Promise<string | undefined> {
-  return lookUp(services, keyId).then(
+export async function arnOf(
+  services: Services,
+  keyId: string,
+  options: AccessOptions,
+): Promise<string | undefined> {
+  return lookUp(services, keyId, options).then(
     ({ key }) => key.arn,
     () => undefined,
   );

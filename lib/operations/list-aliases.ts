@@ -1,6 +1,6 @@
 import type { CheckedRequest } from '../model/request.ts';
 import type { Alias } from '../store/key-directory.ts';
-import { authorizeIdentity } from './access.ts';
+import { authorizeIdentity, refuseForeign } from './access.ts';
 import { lookUpOwn } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { type PageRequest, page } from './pages.ts';
@@ -36,6 +36,8 @@ async function sourceOf(
 ): Promise<(wanted: PageRequest) => Promise<Alias[]>> {
   if (KeyId === undefined) return (wanted) => services.keys.listAliases(services, wanted);
   const key = await lookUpOwn(services, KeyId);
+  // No key is asked whether it shares its aliases, so those of another account are never told.
+  if (key.record.accountId !== services.accountId) refuseForeign(services);
   return async ({ after, limit }) =>
     services.keys
       .aliasesOf(key)

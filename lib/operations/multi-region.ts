@@ -26,7 +26,8 @@ export const replicateKey: Operation<'ReplicateKey'> = {
     const { record } = await findOwnKey(services, KeyId);
     const there = { ...services, region };
     const arn = keyArn({ ...record, region });
-    authorizeIdentity(there, '*', { action: 'CreateKey' });
+    const wanted = replicaOf(record, region, services.now());
+    authorizeIdentity(there, '*', { action: 'CreateKey', key: wanted });
     if (request.Tags?.length) authorizeNewTags(there, arn);
     // The audit records the request before the replica is there.
     services.call.keyArns.add(arn);

@@ -20,6 +20,7 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
   async run(services, request) {
     const { SourceKeyId: keyId, GrantTokens: grantTokens } = request;
     const algorithm = request.SourceEncryptionAlgorithm;
+    const action = 'ReEncryptTo';
     const sent = ciphertextOf(request, { name: 'SourceKeyId', keyId, algorithm });
     const source = await openableBlob(services, sent, {
       action: 'ReEncryptFrom',
@@ -28,9 +29,8 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
       algorithm,
       context: request.SourceEncryptionContext,
       contextMember: 'SourceEncryptionContext',
-      destinationArn: await arnOf(services, request.DestinationKeyId),
+      destinationArn: await arnOf(services, request.DestinationKeyId, { action }),
     });
-    const action = 'ReEncryptTo';
     const { key, requestAlias } = await lookUp(services, request.DestinationKeyId, { action });
     const reEncryptOnSameKey = key.arn === source.key.arn;
     await authorize(services, key, { action, requestAlias, reEncryptOnSameKey });

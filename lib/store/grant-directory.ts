@@ -50,9 +50,18 @@ export class GrantDirectory {
     this.#rootKey = options.rootKey;
   }
 
-  /** Makes a grant, or finds the one that was made under the same name on the same terms. */
-  async create(keys: KeyDirectory, first: Key, grant: NewGrant): Promise<GrantRecord> {
+  /**
+   * Makes a grant, or finds the one that was made under the same name on the same terms. `check`
+   * gets the key as it is then, and may refuse.
+   */
+  async create(
+    keys: KeyDirectory,
+    first: Key,
+    grant: NewGrant,
+    check?: (key: Key) => void,
+  ): Promise<GrantRecord> {
     for (let key = first; ; key = await keys.find({ kind: 'key', ...grant })) {
+      check?.(key);
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
       const made = { ...grant, grantId: nameHash(grant.granteePrincipal) + tail };
       const namePath = namePathOf(grant);
@@ -60,7 +69,8 @@ export class GrantDirectory {
         namePath === undefined ? undefined : await this.#store.get(namePath).catch(unavailable);
       if (namesake) {
         const existing = await this.find(grant, Buffer.from(namesake).toString('latin1'));
-        if (existing !== undefined) return existing;
+        // The note is not authenticated, the grant's own terms are.
+        if (existing !== undefined && namePathOf(existing) === namePath) return existing;
       }
       const committed = await keys.commit([
         keys.unchanged(key),
@@ -94,7 +104,19 @@ export class GrantDirectory {
     return keys.commit([
       { path, expected: Uint8Array.from(bytes), next: undefined },
       ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
+      ...(await this.#forgetName(grant)),
     ]);
+  }
+
+  async #forgetName(grant: GrantRecord): Promise<Change[]> {
+    const path = namePathOf(grant);
+    const noted = path === undefined ? undefined : await this.#store.get(path).catch(unavailable);
+    if (path === undefined || noted === undefined) return [];
+    const expected = Buffer.from(noted);
+    // Otherwise it is another grant's by now.
+    return expected.toString('latin1') === grant.grantId
+      ? [{ path, expected, next: undefined }]
+      : [];
   }
 
   /** The grants of a key, or those of one grantee, in the order of their ids. */

@@ -47,7 +47,10 @@ export class MaterialVault {
   async open(record: KeyRecord, materialId: string): Promise<KeyMaterial | undefined> {
     const path = materialPath(record, materialId);
     const bytes = await this.#store.get(path).catch(unavailable);
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) {
+      this.#opened.delete(path);
+      return undefined;
+    }
     const known = this.#opened.get(path);
     if (known !== undefined && sameValue(known.bytes, bytes)) return known.material;
     const material = this.#open(record, materialId, bytes);
@@ -121,10 +124,11 @@ export class MaterialVault {
     );
   }
 
-  /** The changes that destroy materials of a key; those not there need none. */
+  /** The changes that destroy materials of a key, which are forgotten here; those not there need none. */
   async removal(record: KeyRecord, materialIds: readonly string[]): Promise<Change[]> {
     const changes = materialIds.map(async (id) => {
       const path = materialPath(record, id);
+      this.#opened.delete(path);
       const expected = await this.#store.get(path).catch(unavailable);
       return { path, expected: expected && Uint8Array.from(expected), next: undefined };
     });

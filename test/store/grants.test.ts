@@ -206,6 +206,27 @@ describe('the grants of a store', () => {
     await expect(newGrant(one)).rejects.toMatchObject({ name: 'NotFoundException' });
   });
 
+  it('leave nothing behind when they are deleted', async () => {
+    const terms = { name: 'n', retiringPrincipal: user('bob') };
+    const paths = async () => (await store.list('', { limit: 100 })).map(({ path }) => path);
+    const before = await paths();
+    const grant = await newGrant(one, terms);
+    expect(await paths()).toHaveLength(before.length + 3);
+    expect(await grants.delete(keys, grant)).toBe(true);
+    expect(await paths()).toEqual(before);
+  });
+
+  it('are not made on a key that was refused meanwhile', async () => {
+    const { record } = one;
+    await keys.change(record, (key) => ({ ...key.record, enabled: false }));
+    const wanted = { ...(await newGrant(other)), keyId: first };
+    const check = ({ record: { enabled } }: Key) => {
+      if (!enabled) throw new Error('disabled');
+    };
+    await expect(grants.create(keys, one, wanted, check)).rejects.toThrow('disabled');
+    expect(await grants.list(record, { limit: 10 })).toEqual([]);
+  });
+
   it('are destroyed with their key: the grants, their names and their tokens', async () => {
     const made: GrantRecord[] = [];
     for (let i = 0; i < 30; i++) {

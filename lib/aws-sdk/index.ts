@@ -1,0 +1,7 @@
+export {
+  type PairmintRequestHandler,
+  pairmintRequestHandler,
+  type SdkHandlerOptions,
+  type SdkRequest,
+  type SdkResponse,
+} from './request-handler.ts';

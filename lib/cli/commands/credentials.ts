@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import type { CredentialRecord } from '../../store/credential-directory.ts';
+import {
+  type Context,
+  type OwnOptions,
+  openOptions,
+  type Service,
+  withService,
+} from '../context.ts';
+import { cannotParse, GeneralError, UsageError } from '../errors.ts';
+import { formatJson } from '../output.ts';
+import type { RunCommand } from '../own-commands.ts';
+import { invalidChoice } from '../usage.ts';
+
+type Given = ReadonlyMap<string, string>;
+/** Does its part on the service and returns what is to be printed. */
+type Action = (given: Given, id: string | undefined) => (service: Service) => Promise<string>;
+
+// As many as are read at a time.
+const page = 100;
+
+const actions: Readonly<Record<string, Action>> = {
+  create(given) {
+    const principal = given.get('--principal');
+    if (principal === undefined) throw required('--principal');
+    const credential = {
+      principal,
+      identityPolicy: readPolicy(given.get('--identity-policy')),
+      durationSeconds: readDuration(given.get('--duration-seconds')),
+    };
+    return async ({ credentials }) => {
+      const made = await credentials.create(credential);
+      return formatJson({
+        AccessKeyId: made.accessKeyId,
+        SecretAccessKey: made.secretAccessKey,
+        ...(made.sessionToken && { SessionToken: made.sessionToken }),
+        ...(made.expirationDate && { Expiration: timeText(made.expirationDate) }),
+      });
+    };
+  },
+
+  list() {
+    return async ({ credentials }) => {
+      const all: CredentialRecord[] = [];
+      let found: CredentialRecord[];
+      do {
+        found = await credentials.list({ after: all.at(-1)?.accessKeyId, limit: page });
+        all.push(...found);
+      } while (found.length === page);
+      return formatJson({ Credentials: all.map(describe) });
+    };
+  },
+
+  delete(_given, id) {
+    if (id === undefined) throw required('ACCESS_KEY_ID');
+    return async ({ credentials }) => {
+      if (await credentials.delete(id)) return '';
+      throw new GeneralError(`pairmint: there is no access key ${id}`);
+    };
+  },
+};
+
+export const run: RunCommand = async (given, own, context, [name, id]) => {
+  if (name === undefined) throw required(Object.keys(actions).join('|'));
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (action === undefined) throw invalidChoice('action', name, Object.keys(actions));
+  context.stdout.write(await perform(action(given, id), own, context));
+  return 0;
+};
+
+function perform(
+  work: (service: Service) => Promise<string>,
+  own: OwnOptions,
+  context: Context,
+): Promise<string> {
+  return withService(context, openOptions(own), work);
+}
+
+function describe({
+  accessKeyId,
+  principal,
+  identityPolicy,
+  creationDate,
+  session,
+}: CredentialRecord) {
+  return {
+    AccessKeyId: accessKeyId,
+    Principal: principal,
+    CreateDate: timeText(creationDate),
+    ...(session && { Expiration: timeText(session.expirationDate) }),
+    ...(identityPolicy !== undefined && { IdentityPolicy: identityPolicy }),
+  };
+}
+
+function readPolicy(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw cannotParse('--identity-policy', (error as Error).message);
+  }
+}
+
+function readDuration(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw cannotParse('--duration-seconds', `'${text}' is not a number of seconds`);
+}
+
+function timeText(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+function required(what: string): UsageError {
+  return new UsageError(`the following arguments are required: ${what}`);
+}

@@ -1,0 +1,60 @@
+import type { KmsError } from '../model/errors.ts';
+import { type OperationName, operationShapes } from '../model/shapes.ts';
+import { toJson } from '../model/wire.ts';
+import type { HttpAnswer } from './message.ts';
+
+export const jsonType = 'application/x-amz-json-1.1';
+
+/** An operation without output answers with an empty body. */
+export function success(operation: OperationName, response: object, requestId: string): HttpAnswer {
+  const { output } = operationShapes[operation];
+  const body =
+    output === undefined ? '' : JSON.stringify(toJson(output, response, { timestamps: 'epoch' }));
+  return answer(200, jsonType, requestId, body);
+}
+
+export function failure({ name, message, httpStatusCode }: KmsError, requestId: string) {
+  return jsonFailure(httpStatusCode, name, message, requestId);
+}
+
+/** AWS's front end refuses with this what it does not read to the end. */
+export function tooLarge(requestId: string): HttpAnswer {
+  return jsonFailure(413, 'RequestEntityTooLargeException', '', requestId);
+}
+
+/** What AWS answers to requests that name no service: XML, whatever was sent. */
+export function unroutable(refusal: keyof typeof refusals, requestId: string): HttpAnswer {
+  const body = `<${refusal}><Message>${refusals[refusal]}</Message></${refusal}>`;
+  return answer(403, 'application/xml', requestId, body);
+}
+
+/** What a probe of health or readiness gets. */
+export function probe(status: 200 | 503, requestId: string): HttpAnswer {
+  return answer(status, 'text/plain', requestId, status === 200 ? 'ok\n' : 'unavailable\n');
+}
+
+const refusals = {
+  AccessDeniedException: 'Unable to determine service/operation name to be authorized',
+  MissingAuthenticationTokenException: 'Missing Authentication Token',
+} as const;
+
+// AWS leaves out a message that is empty.
+function jsonFailure(status: number, __type: string, message: string, requestId: string) {
+  const body = JSON.stringify(message === '' ? { __type } : { __type, message });
+  return answer(status, jsonType, requestId, body);
+}
+
+function answer(status: number, type: string, requestId: string, body: string): HttpAnswer {
+  return {
+    status,
+    headers: {
+      'x-amzn-RequestId': requestId,
+      'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+      Expires: '0',
+      Pragma: 'no-cache',
+      'Content-Type': type,
+      'Content-Length': String(Buffer.byteLength(body)),
+    },
+    body,
+  };
+}

@@ -1,0 +1,37 @@
+/** Header fields by their names in lower case, with every value that was sent. */
+export type HeaderFields = ReadonlyMap<string, readonly string[]>;
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query as they came, encoded. */
+  readonly path: string;
+  readonly headers: HeaderFields;
+  readonly body: Uint8Array;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Reads names and values in turn, as `IncomingMessage.rawHeaders` has them. */
+export function headerFields(raw: readonly string[]): HeaderFields {
+  const fields = new Map<string, string[]>();
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    const values = fields.get(name);
+    if (values === undefined) fields.set(name, [raw[i + 1] as string]);
+    else values.push(raw[i + 1] as string);
+  }
+  return fields;
+}
+
+/**
+ * The value of a field that may be sent once. One that was sent twice comes out as a list, which is
+ * never a valid value: nothing here may see another one than a proxy in front of us does.
+ */
+export function fieldValue(headers: HeaderFields, name: string): string | undefined {
+  const values = headers.get(name);
+  return values === undefined || values.length === 1 ? values?.[0] : values.join(',');
+}

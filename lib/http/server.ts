@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import http from 'node:http';
+import https from 'node:https';
+import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import { ConfigurationError } from '../configuration-error.ts';
+import { tooLarge, unroutable } from './answers.ts';
+import { readBody } from './body.ts';
+import { createHandler, type Handler, type HandlerOptions } from './handler.ts';
+import { hostName, isLoopback } from './loopback.ts';
+import { fieldValue, type HttpAnswer, headerFields } from './message.ts';
+import type { Service } from './service.ts';
+
+/** A certificate chain and its private key, PEM. */
+export interface TlsFiles {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface ServerOptions extends HandlerOptions {
+  /** Makes it an HTTPS server: TLS 1.2 and 1.3. */
+  readonly tls?: TlsFiles | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+/** How long clients may take, in milliseconds. */
+export interface Limits {
+  readonly headersTimeout: number;
+  /** For a whole request. */
+  readonly requestTimeout: number;
+  /** How often the two are looked after. */
+  readonly connectionsCheckingInterval: number;
+  /** For the next request on a connection. */
+  readonly keepAliveTimeout: number;
+}
+
+export interface ListenOptions {
+  /** 127.0.0.1 by default. */
+  readonly host?: string | undefined;
+  /** 4599 by default; 0 picks a free one. */
+  readonly port?: number | undefined;
+}
+
+const defaultLimits: Limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  // Longer than load balancers keep an idle connection, or they would use one that just closed.
+  keepAliveTimeout: 75_000,
+};
+const fixedLimits = {
+  // The URL counts as well; a session's token takes most of it.
+  maxHeaderSize: 16_384,
+  // Finds the peer of a half-open connection gone.
+  keepAlive: true,
+};
+const properties = {
+  maxHeadersCount: 100,
+  // For connections on which nothing moves. A pair may be minted for that long, behind many others.
+  timeout: 300_000,
+};
+const handshakeTimeout = 10_000;
+
+/** Makes the HTTP server of a service; it listens once it is told to. */
+export function createServer(kms: Service, options: ServerOptions = {}): PairmintServer {
+  return new PairmintServer(kms, options);
+}
+
+/** AWS's JSON protocol over HTTP/1.1. The service stays open when the server is closed. */
+export class PairmintServer {
+  readonly #handle: Handler;
+  readonly #auth: boolean;
+  readonly #server: http.Server | https.Server;
+  readonly #underWay = new Set<http.ServerResponse>();
+  #drained: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(kms: Service, { tls, limits, ...options }: ServerOptions) {
+    this.#handle = createHandler(kms, options);
+    this.#auth = options.auth ?? true;
+    const settings = { ...defaultLimits, ...fixedLimits, ...limits };
+    this.#server =
+      tls === undefined
+        ? http.createServer(settings)
+        : https.createServer({ ...settings, ...secureContext(tls), handshakeTimeout });
+    Object.assign(this.#server, properties);
+    this.#server.on('request', (request, response) => void this.#serve(request, response));
+  }
+
+  /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
+  async listen({ host = '127.0.0.1', port = 4599 }: ListenOptions = {}): Promise<string> {
+    if (!this.#auth && !isLoopback(host)) {
+      throw new ConfigurationError(`without authentication everyone could use keys at ${host}`, {
+        hint: 'listen on 127.0.0.1, or let clients sign: pairmint credentials create',
+      });
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const where = `${host}, port ${port}`;
+        reject(new ConfigurationError(`cannot listen on ${where}: ${cause.message}`, { cause }));
+      });
+      this.#server.listen({ host, port }, resolve);
+    });
+    // Such as a connection that could not be accepted for want of file descriptors: one is lost.
+    this.#server.removeAllListeners('error').on('error', () => {});
+    const scheme = this.#server instanceof https.Server ? 'https' : 'http';
+    const address = this.#server.address() as AddressInfo;
+    return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
+  }
+
+  /** Takes another certificate for the connections to come. @throws Error where it is none */
+  setTls(tls: TlsFiles): void {
+    if (this.#server instanceof https.Server) this.#server.setSecureContext(secureContext(tls));
+  }
+
+  /**
+   * Takes no more connections, lets the requests under way finish and closes all connections; those
+   * that take longer than `milliseconds`, too.
+   */
+  drain(milliseconds = 30_000): Promise<void> {
+    this.#drained ??= this.#drain(milliseconds);
+    return this.#drained;
+  }
+
+  async #drain(milliseconds: number): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    let deadline: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, milliseconds);
+      this.#onIdle = resolve;
+      if (this.#underWay.size === 0) resolve();
+    });
+    clearTimeout(deadline);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    this.#underWay.add(response);
+    response.once('close', () => {
+      this.#underWay.delete(response);
+      if (this.#underWay.size === 0) this.#onIdle?.();
+    });
+    try {
+      const answer = await this.#answer(request);
+      // What was not read to its end cannot be followed by another request.
+      const isLast = this.#drained !== undefined || !request.complete;
+      if (isLast) response.setHeader('Connection', 'close');
+      response.writeHead(answer.status, answer.headers).end(answer.body);
+    } catch {
+      // The client is gone, and the request abandoned with it.
+      response.destroy();
+    }
+  }
+
+  async #answer(request: http.IncomingMessage): Promise<HttpAnswer> {
+    const { method = '', url = '', rawHeaders, socket } = request;
+    // Not `request.headers`, which tells of one of two fields of a name, and takes longer.
+    const headers = headerFields(rawHeaders);
+    // A page in a browser reaches a loopback address under a name of its own that leads there, but
+    // then it names itself here.
+    if (!this.#auth && !isLoopback(hostName(fieldValue(headers, 'host') ?? ''))) {
+      return unroutable('AccessDeniedException', randomUUID());
+    }
+    const body = await readBody(request, headers);
+    if (body === undefined) return tooLarge(randomUUID());
+    return this.#handle({ method, path: url, headers, body }, signalOf(socket));
+  }
+}
+
+function secureContext({ cert, key }: TlsFiles): https.ServerOptions {
+  return { cert, key, minVersion: 'TLSv1.2' };
+}
+
+const signals = new WeakMap<Socket, AbortSignal>();
+
+/** Aborted when the connection is closed; one serves all its requests. */
+function signalOf(socket: Socket): AbortSignal {
+  let signal = signals.get(socket);
+  if (signal === undefined) {
+    const controller = new AbortController();
+    socket.once('close', () => controller.abort());
+    if (socket.destroyed) controller.abort();
+    signal = controller.signal;
+    signals.set(socket, signal);
+  }
+  return signal;
+}

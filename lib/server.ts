@@ -1,0 +1,20 @@
+export {
+  createHandler,
+  type Handler,
+  type HandlerOptions,
+  type RequestEvent,
+} from './http/handler.ts';
+export {
+  type HeaderFields,
+  type HttpAnswer,
+  type HttpRequest,
+  headerFields,
+} from './http/message.ts';
+export {
+  createServer,
+  type Limits,
+  type ListenOptions,
+  type PairmintServer,
+  type ServerOptions,
+  type TlsFiles,
+} from './http/server.ts';

@@ -1,0 +1,418 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import {
+  CreateKeyCommand,
+  DecryptCommand,
+  DisableKeyCommand,
+  GenerateDataKeyPairWithoutPlaintextCommand,
+  KMSClient,
+  ListKeysCommand,
+} from '@aws-sdk/client-kms';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createServer, type PairmintServer } from '../../lib/http/server.ts';
+import type { Pairmint } from '../../lib/pairmint.ts';
+import { openKms } from '../operations/support.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { callHeaders } from './support.ts';
+
+let kms: Pairmint;
+let server: PairmintServer;
+let url: string;
+let KeyId: string;
+
+beforeAll(async () => {
+  kms = await openKms();
+  KeyId = (await kms.createKey({})).KeyMetadata?.KeyId ?? '';
+  server = createServer(kms, { auth: false });
+  url = await server.listen({ port: 0 });
+});
+afterAll(async () => {
+  await server.drain();
+  await kms.close();
+});
+
+async function start(options: Parameters<typeof createServer>[1]) {
+  const made = createServer(kms, options);
+  onTestFinished(() => made.drain(0));
+  return { made, url: await made.listen({ port: 0 }) };
+}
+
+/** The bytes of a call. */
+function bytesOf(operation: string, members: object = {}, more = ''): string {
+  const body = JSON.stringify(members);
+  const headers = Object.entries({
+    ...callHeaders(operation),
+    host: '127.0.0.1',
+    'content-length': String(Buffer.byteLength(body)),
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST / HTTP/1.1\r\n${headers.join('')}${more}\r\n${body}`;
+}
+
+/** What a server sends until it closes the connection, after it was sent all that is given. */
+async function exchange(to: string, ...sent: (string | Buffer)[]): Promise<string> {
+  const socket = connect(to);
+  let received = '';
+  socket.on('data', (data) => {
+    received += data.toString('latin1');
+  });
+  // A server that closes while it is being written to resets the connection.
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  for (const part of sent) socket.write(part);
+  if (!socket.closed) await once(socket, 'close');
+  return received;
+}
+
+function connect(to: string): net.Socket {
+  const { hostname, port } = new URL(to);
+  return net.connect(Number(port), hostname);
+}
+
+function answered(data: string): string[] {
+  return [...data.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status = '']) => status);
+}
+
+const lastOne = 'Connection: close\r\n';
+
+async function isServing(): Promise<boolean> {
+  return answered(await exchange(url, bytesOf('ListKeys', {}, lastOne)))[0] === '200';
+}
+
+describe('the JavaScript SDK, signing', () => {
+  it('makes keys and pairs, and reads what was sealed', async () => {
+    const { url: endpoint } = await start({});
+    const principal = 'arn:aws:iam::000000000000:user/alice';
+    const credentials = await kms.credentials.create({ principal });
+    const client = new KMSClient({ endpoint, region: 'us-east-1', credentials });
+    onTestFinished(() => client.destroy());
+    const { KeyMetadata } = await client.send(new CreateKeyCommand({ Description: 'ü' }));
+    expect(KeyMetadata).toMatchObject({ Description: 'ü', CreationDate: expect.any(Date) });
+    const key = { KeyId: KeyMetadata?.KeyId };
+    const sealed = await client.send(
+      new GenerateDataKeyPairWithoutPlaintextCommand({ ...key, KeyPairSpec: 'ECC_NIST_P256' }),
+    );
+    const CiphertextBlob = sealed.PrivateKeyCiphertextBlob;
+    const { Plaintext } = await client.send(new DecryptCommand({ CiphertextBlob }));
+    expect(Plaintext?.length).toBeGreaterThan(100);
+    await client.send(new DisableKeyCommand(key));
+    await expect(client.send(new DecryptCommand({ CiphertextBlob }))).rejects.toMatchObject({
+      name: 'DisabledException',
+      message: `${KeyMetadata?.Arn} is disabled.`,
+      $metadata: { httpStatusCode: 400, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    });
+  });
+
+  it('is refused with a secret that is wrong, and once its key is deleted', async () => {
+    const { url: endpoint } = await start({});
+    const principal = 'arn:aws:iam::000000000000:user/alice';
+    const credentials = await kms.credentials.create({ principal });
+    const clientOf = (secretAccessKey: string) =>
+      new KMSClient({
+        endpoint,
+        region: 'us-east-1',
+        credentials: { ...credentials, secretAccessKey },
+      });
+    const request = new ListKeysCommand({});
+    await clientOf(credentials.secretAccessKey).send(request);
+    await expect(clientOf('x').send(request)).rejects.toMatchObject({
+      name: 'InvalidSignatureException',
+    });
+    await kms.credentials.delete(credentials.accessKeyId);
+    await expect(clientOf(credentials.secretAccessKey).send(request)).rejects.toMatchObject({
+      name: 'UnrecognizedClientException',
+    });
+  });
+});
+
+describe('a connection', () => {
+  it('is kept for further requests', async () => {
+    const socket = connect(url);
+    for (let i = 0; i < 3; i++) {
+      socket.write(bytesOf('ListKeys'));
+      const [data] = await once(socket, 'data');
+      expect(answered(String(data))).toEqual(['200']);
+    }
+    socket.destroy();
+  });
+
+  it('takes requests before the first is answered, and answers them in order', async () => {
+    const pair = bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_2048' });
+    const rest = [bytesOf('DescribeKey', { KeyId: 'x' }), bytesOf('ListKeys', {}, lastOne)];
+    const received = await exchange(url, pair + rest.join(''));
+    expect(answered(received)).toEqual(['200', '400', '200']);
+    expect(received.indexOf('RSA_2048')).toBeLessThan(received.indexOf('NotFoundException'));
+  });
+
+  it('may bring its bytes one by one', async () => {
+    const socket = connect(url);
+    socket.setNoDelay(true);
+    for (const byte of bytesOf('ListKeys')) {
+      socket.write(byte);
+      await new Promise(setImmediate);
+    }
+    const [data] = await once(socket, 'data');
+    expect(answered(String(data))).toEqual(['200']);
+    socket.destroy();
+  });
+
+  it('may be closed on one side by a client that waits for its answer', async () => {
+    const socket = connect(url);
+    socket.end(bytesOf('ListKeys'));
+    const [data] = await once(socket, 'data');
+    expect(answered(String(data))).toEqual(['200']);
+  });
+});
+
+describe('bad input gets an answer or a closed connection', () => {
+  const head = (text: string) => bytesOf('ListKeys').replace('host:', `${text}\r\nhost:`);
+  const chunked = (body: string) =>
+    bytesOf('ListKeys')
+      .replace(/content-length: \d+\r\n/, 'transfer-encoding: chunked\r\n')
+      .slice(0, -2) + body;
+  const rows: [string, (string | Buffer)[], string[]][] = [
+    ['no HTTP', ['nonsense\r\n\r\n'], ['400']],
+    ['another version', ['POST / HTTP/9.9\r\n\r\n'], ['400']],
+    ['a TLS greeting', [Buffer.from('16030100c8010000c40303', 'hex')], ['400']],
+    ['HTTP/2', ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], ['400']],
+    ['no host', ['GET /healthz HTTP/1.1\r\n\r\n'], ['400']],
+    ['a header without a name', [head(': x')], ['400']],
+    ['a header with a NUL', [head('x: \0')], ['400']],
+    ['two lengths', [head('content-length: 3')], ['400']],
+    ['a negative length', [bytesOf('ListKeys').replace(/length: \d+/, 'length: -1')], ['400']],
+    ['a length and chunks', [head('transfer-encoding: chunked')], ['400']],
+    ['a chunk without a length', [chunked('x\r\n{}\r\n0\r\n\r\n')], ['400']],
+    ['a giant header', [head(`x: ${'x'.repeat(20_000)}`)], ['431']],
+    ['a giant URL', [`POST /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`], ['431']],
+    ['headers without end', [`POST / HTTP/1.1\r\n${'x: y\r\n'.repeat(10_000)}`], ['431']],
+    ['CONNECT', ['CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n'], []],
+    [
+      'a length that is too large',
+      [bytesOf('ListKeys').replace(/length: \d+/, 'length: 1048577')],
+      ['413'],
+    ],
+    ['a body that is too large', [chunked(''), ...chunks(80)], ['413']],
+  ];
+
+  function chunks(count: number): string[] {
+    const size = 16_384;
+    return Array.from({ length: count }, () => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`);
+  }
+
+  it.each(rows)('%s', async (_title, sent, expected) => {
+    const statuses = answered(await exchange(url, ...sent));
+    // A reset may overtake the answer where a client goes on sending.
+    if (statuses.length > 0 || expected.length === 0) expect(statuses).toEqual(expected);
+    expect(await isServing()).toBe(true);
+  });
+
+  it('says why a body is too large', async () => {
+    const received = await exchange(
+      url,
+      bytesOf('ListKeys').replace(/length: \d+/, 'length: 9999999'),
+    );
+    expect(received).toMatch(/\{"__type":"RequestEntityTooLargeException"\}$/);
+    expect(received).toMatch(/x-amzn-RequestId: [0-9a-f-]{36}\r\n/);
+  });
+
+  it('takes a body that is just small enough', async () => {
+    const Nonsense = 'x'.repeat(1_048_576 - JSON.stringify({ Nonsense: '' }).length);
+    expect(answered(await exchange(url, bytesOf('ListKeys', { Nonsense }, lastOne)))).toEqual([
+      '200',
+    ]);
+  });
+
+  it('random bytes, a thousand at a time', async () => {
+    for (let i = 0; i < 100; i++) {
+      const socket = connect(url);
+      socket.on('error', () => {});
+      socket.end(randomBytes(1000));
+      socket.resume();
+      await once(socket, 'close');
+    }
+    expect(await isServing()).toBe(true);
+  });
+
+  it('a call with bytes changed at random', async () => {
+    const call = Buffer.from(bytesOf('ListKeys', { Limit: 5 }, lastOne));
+    for (let i = 0; i < 200; i++) {
+      const changed = Buffer.from(call);
+      const noise = createHash('sha256').update(`${i}`).digest();
+      for (let j = 0; j < 4; j++) changed[noise.readUInt16BE(j * 4) % call.length] = noise[j] ?? 0;
+      const socket = connect(url);
+      socket.on('error', () => {});
+      socket.end(changed);
+      socket.resume();
+      await once(socket, 'close');
+    }
+    expect(await isServing()).toBe(true);
+  });
+
+  it.each([
+    ['a client that sends nothing', ''],
+    ['a head that never ends', 'POST / HTTP/1.1\r\nx: y\r\n'],
+    ['a body that never ends', bytesOf('ListKeys').slice(0, -1)],
+  ])('%s is cut off', async (_title, sent) => {
+    const limits = { headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 };
+    const { url } = await start({ auth: false, limits });
+    expect(answered(await exchange(url, sent))).toEqual(['408']);
+  });
+
+  it('a connection that is not used any more is closed', async () => {
+    const { url } = await start({ auth: false, limits: { keepAliveTimeout: 100 } });
+    expect(answered(await exchange(url, bytesOf('ListKeys')))).toEqual(['200']);
+  });
+});
+
+describe('a client that goes away', () => {
+  it('takes its request with it', async () => {
+    const service = await openKms();
+    const { KeyMetadata } = await service.createKey({});
+    const made = createServer(service, { auth: false });
+    const url = await made.listen({ port: 0 });
+    const pair = { KeyId: KeyMetadata?.KeyId, KeyPairSpec: 'RSA_4096' };
+    for (let i = 0; i < 100; i++) {
+      const socket = connect(url);
+      socket.write(bytesOf('GenerateDataKeyPair', pair));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      socket.destroy();
+    }
+    // Closing waits for what is under way, and minting them all would take much longer.
+    const began = Date.now();
+    await made.drain();
+    await service.close();
+    expect(Date.now() - began).toBeLessThan(5000);
+  });
+});
+
+describe('draining', () => {
+  it('lets a request under way finish, then closes everything', async () => {
+    const { made, url } = await start({ auth: false });
+    const idle = connect(url);
+    await once(idle, 'connect');
+    const busy = exchange(url, bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_3072' }));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const closed = once(idle, 'close');
+    await made.drain();
+    await closed;
+    const received = await busy;
+    expect(answered(received)).toEqual(['200']);
+    expect(received).toMatch(/Connection: close\r\n/);
+    await expect(once(connect(url), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('cuts off what takes too long', async () => {
+    const { made, url } = await start({ auth: false });
+    const slow = exchange(url, bytesOf('ListKeys').replace('{}', '{'));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const began = Date.now();
+    await made.drain(100);
+    expect(Date.now() - began).toBeLessThan(2000);
+    expect(await slow).toBe('');
+  });
+
+  it('may be asked for twice', async () => {
+    const { made } = await start({});
+    await Promise.all([made.drain(), made.drain()]);
+  });
+});
+
+describe('without authentication', () => {
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '128.0.0.1'])(
+    'nothing listens on %s',
+    async (host) => {
+      const made = createServer(kms, { auth: false });
+      await expect(made.listen({ host, port: 0 })).rejects.toMatchObject({
+        name: 'ConfigurationError',
+        message: `without authentication everyone could use keys at ${host}`,
+      });
+    },
+  );
+
+  it.each(['127.0.0.1', 'localhost', '127.1.2.3'])('%s is fine', async (host) => {
+    const made = createServer(kms, { auth: false });
+    const where = await made.listen({ host, port: 0 });
+    expect(where).toMatch(`http://${host}:`);
+    await made.drain();
+  });
+
+  it.each([
+    ['localhost:4599', '200'],
+    ['127.0.0.1', '200'],
+    ['[::1]:4599', '200'],
+    ['rebound.example.com', '403'],
+    ['127.0.0.1.example.com:4599', '403'],
+    ['', '403'],
+  ])('a request to %j gets %s: a page in a browser could have sent it', async (host, status) => {
+    const call = bytesOf('ListKeys', {}, lastOne).replace('host: 127.0.0.1', `host: ${host}`);
+    expect(answered(await exchange(url, call))).toEqual([status]);
+  });
+});
+
+it('says so when it cannot listen', async () => {
+  const port = Number(new URL(url).port);
+  await expect(createServer(kms).listen({ port })).rejects.toMatchObject({
+    name: 'ConfigurationError',
+    message: expect.stringMatching(/^cannot listen on 127\.0\.0\.1, port \d+: .*EADDRINUSE/),
+  });
+});
+
+describe('TLS', () => {
+  function certificate(name: string) {
+    const folder = temporaryFolder();
+    const [key, cert] = [`${folder}/key.pem`, `${folder}/cert.pem`];
+    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const files = ['-keyout', key, '-out', cert];
+    const subject = ['-days', '2', '-subj', `/CN=${name}`];
+    execFileSync('openssl', ['req', ...kind, ...files, ...subject], { stdio: 'pipe' });
+    return { cert: readFileSync(cert), key: readFileSync(key) };
+  }
+
+  async function greet(to: string, options: tls.ConnectionOptions = {}) {
+    const { port } = new URL(to);
+    const socket = tls.connect({ port: Number(port), rejectUnauthorized: false, ...options });
+    await once(socket, 'secureConnect');
+    const facts = { name: socket.getPeerCertificate().subject.CN, version: socket.getProtocol() };
+    return { socket, facts };
+  }
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is served in version %s', async (version) => {
+    const { url } = await start({ auth: false, tls: certificate('one') });
+    expect(url).toMatch(/^https:/);
+    const { socket, facts } = await greet(url, { minVersion: version, maxVersion: version });
+    expect(facts).toEqual({ name: 'one', version });
+    socket.write(bytesOf('ListKeys'));
+    const [data] = await once(socket, 'data');
+    expect(answered(String(data))).toEqual(['200']);
+    socket.destroy();
+  });
+
+  it('is not served in older versions, nor to those who speak no TLS', async () => {
+    const { url } = await start({ auth: false, tls: certificate('one') });
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
+    await expect(greet(url, old)).rejects.toThrow();
+    expect(answered(await exchange(url, bytesOf('ListKeys')))).toEqual([]);
+    (await greet(url)).socket.destroy();
+  });
+
+  it('takes another certificate while connections of the first one go on', async () => {
+    const { made, url } = await start({ auth: false, tls: certificate('one') });
+    const first = await greet(url);
+    made.setTls(certificate('two'));
+    const second = await greet(url);
+    expect([first.facts.name, second.facts.name]).toEqual(['one', 'two']);
+    first.socket.write(bytesOf('ListKeys'));
+    const [data] = await once(first.socket, 'data');
+    expect(answered(String(data))).toEqual(['200']);
+    first.socket.destroy();
+    second.socket.destroy();
+    const { cert } = certificate('three');
+    expect(() => made.setTls({ cert, key: certificate('four').key })).toThrow();
+    const third = await greet(url);
+    expect(third.facts.name).toBe('two');
+    third.socket.destroy();
+  });
+});
