@@ -77,11 +77,15 @@ export function auditEvent(facts: AuditFacts): AuditEvent {
  */
 export function auditFile(path: string): AuditSink {
   let file: number | undefined;
+  let cut = false;
   return (event) => {
     file ??= openSync(path, 'a', 0o600);
-    const line = Buffer.from(`${JSON.stringify(event)}\n`, 'utf8');
+    // A line that was cut off by a full disk is ended before the next begins.
+    const line = Buffer.from(`${cut ? '\n' : ''}${JSON.stringify(event)}\n`, 'utf8');
     try {
-      if (writeSync(file, line) === line.length) return;
+      const written = writeSync(file, line);
+      if (written > 0) cut = written < line.length;
+      if (!cut) return;
       throw new Error(`the audit file ${path} took only a part of an event`);
     } catch (error) {
       // Opened anew next time: it may have been on a disk that is gone.
@@ -128,9 +132,11 @@ export class AuditRecorder {
   }
 
   /** The failure itself is the answer, whether it could be recorded or not. */
-  async failed(error: Error): Promise<void> {
+  async failed(error: unknown): Promise<void> {
+    // A signal's reason may be anything, and an event without an error would say that all went well.
+    const failure = error instanceof Error ? error : new DOMException('Aborted', 'AbortError');
     try {
-      await this.#sink(this.#event(error));
+      await this.#sink(this.#event(failure));
     } catch (cause) {
       warn(cause);
     }

@@ -253,6 +253,11 @@ describe('a line', () => {
       (kms) => kms.createKey({}, { abortSignal: AbortSignal.abort() }),
       { eventName: 'CreateKey', errorCode: 'AbortError', readOnly: false },
     ],
+    [
+      'that was abandoned for no reason',
+      (kms) => kms.listKeys({}, { abortSignal: AbortSignal.abort(null) }),
+      { eventName: 'ListKeys', errorCode: 'AbortError', readOnly: true },
+    ],
   ])('tells of a request %s', async (_what, ask, expected) => {
     const { kms, events } = await recording();
     await ask(kms).catch(() => {});

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { KmsError } from '../model/errors.ts';
 import { aliasArn } from '../model/key-id.ts';
 import { accessDenied } from '../policy/access-denied.ts';
@@ -38,12 +39,9 @@ export async function authorize(
   };
   let decision = decide(request, { ...policies, grantAllows: () => false });
   if (decision === 'no-key-policy-allows' || decision === 'no-identity-policy-allows') {
-    const grants = await grantsOf(services, key);
-    const use = grantUse(services, action);
     decision = decide(request, {
       ...policies,
-      grantAllows: (identityAllows) =>
-        grants.some((grant) => grantCovers(grant, { ...use, identityAllows })),
+      grantAllows: await grantAnswer(services, key, action),
     });
   }
   if (decision === 'allowed') return;
@@ -183,21 +181,39 @@ function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
 // As many as are read at a time.
 const pageOfGrants = 100;
 
+/** Looks for a grant on the key that covers the request, and says what `decide` asks of grants. */
+async function grantAnswer(
+  services: Services,
+  key: Key,
+  action: string,
+): Promise<(identityAllows: boolean) => boolean> {
+  const use = grantUse(services, action);
+  let coversWithIdentity = false;
+  for await (const grant of grantsOf(services, key)) {
+    if (grantCovers(grant, { ...use, identityAllows: false })) return () => true;
+    coversWithIdentity ||= grantCovers(grant, { ...use, identityAllows: true });
+  }
+  return (identityAllows) => identityAllows && coversWithIdentity;
+}
+
 /** The grants on a key that name the caller: itself, the role it has assumed, or its account. */
-async function grantsOf({ caller, grants }: Services, { record }: Key): Promise<GrantRecord[]> {
+async function* grantsOf(
+  { caller, grants }: Services,
+  { record }: Key,
+): AsyncGenerator<GrantRecord, void, undefined> {
   const { arn, role, account } = caller.principal;
-  const found: GrantRecord[] = [];
   for (const grantee of new Set([arn, role, account])) {
     if (grantee === undefined) continue;
-    let page: GrantRecord[];
     let after: string | undefined;
-    do {
-      page = await grants.list(record, { grantee, after, limit: pageOfGrants });
-      found.push(...page);
+    for (;;) {
+      const page = await grants.list(record, { grantee, after, limit: pageOfGrants });
+      yield* page;
+      if (page.length < pageOfGrants) break;
       after = page.at(-1)?.grantId;
-    } while (page.length === pageOfGrants);
+      // A key may have very many, and stores answer without a turn of the event loop.
+      await turn();
+    }
   }
-  return found;
 }
 
 /** What of a request the terms of grants speak of. */

@@ -8,11 +8,13 @@ export interface RequestFacts {
   readonly operation: string;
   /** The checked request, its members as in the model. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** The key that the operation is authorised for. */
+  /** The key that the operation is authorised for; of CreateKey, the replica that it makes. */
   readonly key?: KeyFacts | undefined;
   /** The name of the alias that the request named the key by. */
   readonly requestAlias?: string | undefined;
   readonly caller: Principal;
+  /** Where the request is served. */
+  readonly region: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly reEncryptOnSameKey?: boolean | undefined;
@@ -26,8 +28,6 @@ export interface KeyFacts {
   readonly origin: string;
   readonly multiRegion: boolean;
   readonly multiRegionKeyType?: string | undefined;
-  readonly primaryRegion?: string | undefined;
-  readonly region: string;
   /** With their prefix `alias/`. */
   readonly aliases: readonly string[];
   readonly tags: readonly Tag[];
@@ -92,7 +92,10 @@ const conditionKeys: ReadonlyMap<string, Read> = new Map(
     ),
     'kms:EncryptionAlgorithm': encryptionAlgorithm,
     'kms:EncryptionContextKeys': (facts) => Object.keys(encryptionContext(facts)),
-    'kms:ExpirationModel': on(['ImportKeyMaterial'], member('ExpirationModel')),
+    'kms:ExpirationModel': on(
+      ['ImportKeyMaterial'],
+      member('ExpirationModel', 'KEY_MATERIAL_EXPIRES'),
+    ),
     'kms:GrantConstraintType': on(['CreateGrant'], constraintType),
     'kms:GrantIsForAWSResource': on(['CreateGrant', 'ListGrants', 'RevokeGrant'], () => false),
     'kms:GrantOperations': on(['CreateGrant'], member('Operations')),
@@ -127,7 +130,7 @@ const conditionKeys: ReadonlyMap<string, Read> = new Map(
     'aws:PrincipalAccount': ({ caller }) => caller.accountId || undefined,
     'aws:PrincipalArn': ({ caller }) => (caller.session === undefined ? caller.arn : caller.role),
     'aws:PrincipalType': ({ caller }) => principalTypes[caller.kind],
-    'aws:RequestedRegion': ofKey(({ region }) => region),
+    'aws:RequestedRegion': ({ region }) => region,
     'aws:SecureTransport': ({ secureTransport }) => secureTransport,
     'aws:TagKeys': tagKeys,
     'aws:ViaAWSService': () => false,
@@ -200,14 +203,14 @@ function created(
   property: 'spec' | 'usage' | 'origin' | 'multiRegion',
 ): Read {
   return ({ operation, request, key }) => {
-    if (operation !== 'CreateKey') return key?.[property];
+    if (key !== undefined || operation !== 'CreateKey') return key?.[property];
     const given = members.find((name) => request[name] !== undefined);
     return given === undefined ? absent : (request[given] as Value);
   };
 }
 
 function multiRegionKeyType({ operation, request, key }: RequestFacts): Value {
-  if (operation !== 'CreateKey') return key?.multiRegionKeyType;
+  if (key !== undefined || operation !== 'CreateKey') return key?.multiRegionKeyType;
   return request.MultiRegion === true ? 'PRIMARY' : undefined;
 }
 

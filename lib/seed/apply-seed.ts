@@ -77,7 +77,7 @@ export async function applySeed(seed: Seed, services: SeedServices): Promise<See
   }
   throw new ConfigurationError(
     'the seed cannot be applied: other processes keep changing the store, or it still holds a key ' +
-      'whose deletion date has passed',
+      'of the seed whose deletion date has passed, or the same key and material for another region',
   );
 }
 

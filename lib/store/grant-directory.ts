@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { KmsError } from '../model/errors.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
 import type { Native, RootKey } from '../native.ts';
 import { principalName } from '../policy/principal.ts';
@@ -38,16 +39,22 @@ export type NewGrant = Omit<GrantRecord, 'grantId'>;
 // without reading those of all others, and a path has nothing that its grant's id has not.
 const granteeLength = 16;
 
+// AWS's quota: grants per KMS key.
+const usualQuota = 50_000;
+
 /** The grants of a store. Everything read is authenticated, as with keys. */
 export class GrantDirectory {
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
 
-  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
+  readonly #quota: number;
+
+  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; quota?: number }) {
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
+    this.#quota = options.quota ?? usualQuota;
   }
 
   /**
@@ -72,6 +79,7 @@ export class GrantDirectory {
         // The note is not authenticated, the grant's own terms are.
         if (existing !== undefined && namePathOf(existing) === namePath) return existing;
       }
+      await this.#requireRoom(key);
       const committed = await keys.commit([
         keys.unchanged(key),
         { path: grantPath(made), expected: undefined, next: this.#seal(made) },
@@ -88,6 +96,15 @@ export class GrantDirectory {
       ]);
       if (committed) return made;
     }
+  }
+
+  async #requireRoom({ arn, record }: Key): Promise<void> {
+    const count = await this.#store.count(grantsPrefix(record), this.#quota).catch(unavailable);
+    if (count < this.#quota) return;
+    throw new KmsError(
+      'LimitExceededException',
+      `${arn} has ${this.#quota} grants, the most it can have.`,
+    );
   }
 
   async find(key: KeyPlace, grantId: string): Promise<GrantRecord | undefined> {

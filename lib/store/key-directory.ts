@@ -466,7 +466,9 @@ export class KeyDirectory {
   async #freePlace(place: KeyPlace): Promise<void> {
     const now = this.#now();
     const key = await this.#readRecord(keyPath(place));
-    if (key !== undefined && isGone(key.record, now)) await this.#purge(key, now);
+    if (key === undefined || !isGone(key.record, now)) return;
+    await this.#beforeCommit?.();
+    await this.#purge(key, now);
   }
 
   async #removeAll(prefix: string): Promise<void> {
@@ -493,7 +495,7 @@ export class KeyDirectory {
       aliasChange(alias, keyId, undefined),
       this.#recordChange(key, withoutAlias(key.record, alias.name)),
     ];
-    await this.#store.commit(changes).catch(unavailable);
+    await this.commit(changes);
   }
 
   async #listLiving<T>(

@@ -22,8 +22,8 @@ using core::SecretBytes;
 using core::Status;
 using envelope::Kind;
 
-// What a pair's private key is sealed with, and whether it is given in the clear
-// as well.
+// What a pair's private key is sealed with, and whether it is given in the
+// clear as well.
 struct Sealing {
   explicit Sealing(const Napi::Value &args)
       : material(SealingMaterial(Member(args, "material"))),
@@ -42,9 +42,9 @@ struct SealedPair {
 };
 
 Status Seal(const Sealing &sealing, core::KeyPair pair, SealedPair *out) {
-  PAIRMINT_RETURN_IF_ERROR(envelope::Seal(
-      *sealing.material, Kind::kPrivateKey, sealing.context,
-      pair.private_key.span(), &out->ciphertext));
+  PAIRMINT_RETURN_IF_ERROR(
+      envelope::Seal(*sealing.material, Kind::kPrivateKey, sealing.context,
+                     pair.private_key.span(), &out->ciphertext));
   out->public_key = std::move(pair.public_key);
   if (sealing.plaintext) {
     out->plaintext = std::move(pair.private_key);
@@ -55,9 +55,9 @@ Status Seal(const Sealing &sealing, core::KeyPair pair, SealedPair *out) {
 Napi::Value ToMintedPair(Napi::Env env, const SealedPair &pair) {
   const Napi::Value public_key = ToUint8Array(env, pair.public_key);
   const Napi::Value ciphertext = ToUint8Array(env, pair.ciphertext);
-  if (pair.plaintext.size() == 0) {
-    return ToObject(env, {{"publicKey", public_key},
-                          {"privateKeyCiphertext", ciphertext}});
+  if (pair.plaintext.empty()) {
+    return ToObject(
+        env, {{"publicKey", public_key}, {"privateKeyCiphertext", ciphertext}});
   }
   const Napi::Value plaintext = ToUint8Array(env, pair.plaintext.span());
   return ToObject(env, {{"publicKey", public_key},
@@ -97,8 +97,8 @@ class GenerateDataKeyPairTask final : public PromisedTask {
   SealedPair sealed_;
 };
 
-// Several pairs, one after the other on one thread: where a pair takes less time
-// than the way to another thread and back.
+// Several pairs, one after the other on one thread: where a pair takes less
+// time than the way to another thread and back.
 class GenerateDataKeyPairsTask final : public PromisedTask {
  public:
   GenerateDataKeyPairsTask(Napi::Env env, const Napi::Value &args)

@@ -34,10 +34,10 @@ class Task {
 // share, and its tasks can be neither joined by a second thread nor taken back
 // when their environment ends.
 //
-// Tasks start in the order in which they come, short ones before the others; but
-// after some of them in a row one of the others, so that nothing waits for ever.
-// A thread that finds none waiting joins one that can be shared, so that a lone
-// request has every core.
+// Tasks start in the order in which they come, short ones before the others;
+// but after some of them in a row one of the others, so that nothing waits for
+// ever. A thread that finds none waiting joins one that can be shared, so that
+// a lone request has every core.
 
 // How many threads there may be; those that are needed are started. The first
 // call counts.

@@ -137,7 +137,7 @@ Status Search::Run(std::optional<Key> *out) {
       }
     }
     if (finishing) {
-      const Status built = Build(out);
+      Status built = Build(out);
       if (!built.ok() || out->has_value()) {
         return built;
       }

@@ -5,6 +5,7 @@
 //   npm run bench -- --json FILE       all figures for machines
 //   npm run bench -- --svg FILE        the chart of the README
 //   npm run bench -- --only RSA_4096   some specs only, separated by commas
+//   npm run bench -- --pools           batches and pools instead
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -20,8 +21,13 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     svg: { type: 'string' },
     only: { type: 'string' },
+    pools: { type: 'boolean', default: false },
   },
 });
+if (options.pools) {
+  await import('./pools.mjs');
+  process.exit();
+}
 
 // Every side of a spec makes a block of pairs in each round, one side after the other, so that
 // whatever else the machine does, or its host, meets all of them alike.

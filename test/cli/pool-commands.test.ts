@@ -245,7 +245,7 @@ describe('worker', () => {
       child.kill(signal);
       const { code, stderr } = await ended;
       expect(code).toBe(0);
-      expect(stderr).toMatch(/1 pools, 0 of 50 pairs wait\n[^]*the worker has stopped\n$/);
+      expect(stderr).toMatch(/1 pools, 0 of 50 pairs wait\n(.*\n)*.*the worker has stopped\n$/);
       expect((await json('pool', 'list')).Pools).toMatchObject([{ Level: 50 }]);
     },
   );

@@ -31,7 +31,11 @@ export async function run(args: readonly string[], respond = noResponse): Promis
   const service: Service = {
     as: notAsked,
     checkStore: notAsked,
+    mintDataKeyPairs: notAsked,
     get credentials() {
+      return notAsked();
+    },
+    get pools() {
       return notAsked();
     },
     call: (operation, request) => {

@@ -369,6 +369,18 @@ describe('who a caller is', () => {
   });
 });
 
+test('ListAliases tells another account nothing of a key, nor whether there is one', async () => {
+  const { Arn } = await newKey(kms);
+  await kms.createAlias({ AliasName: 'alias/untold', TargetKeyId: Arn });
+  for (const KeyId of [Arn, keyArn(absentKeyId)]) {
+    for (const caller of [stranger, strangersRoot]) {
+      expect(await failureText(kms.as(caller).listAliases({ KeyId }))).toBe(
+        denied(caller, 'ListAliases', `this resource ${unknown}`),
+      );
+    }
+  }
+});
+
 test('the default key is not made for a caller who may not use it', async () => {
   const empty = await openKms();
   const nobody = empty.as(somebody, { identityPolicy: nothingAllowed });

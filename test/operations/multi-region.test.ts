@@ -234,6 +234,33 @@ describe('ReplicateKey', () => {
     expect(await outcomeOf(bare)).toBe('ok');
   });
 
+  test.each([
+    ['kms:MultiRegion', 'true', 'false'],
+    ['kms:MultiRegionKeyType', 'REPLICA', 'PRIMARY'],
+    ['kms:KeyUsage', 'SIGN_VERIFY', 'ENCRYPT_DECRYPT'],
+    ['kms:KeySpec', 'ECC_NIST_P256', 'SYMMETRIC_DEFAULT'],
+    ['aws:RequestedRegion', away, home],
+  ])('needs CreateKey of what it makes: %s is %s, not %s', async (name, actual, other) => {
+    const request = {
+      MultiRegion: true,
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+    } as const;
+    const signing = await newKey(us, request);
+    const replicating = (value: string) => {
+      const create = { Action: 'kms:CreateKey', Condition: { StringEquals: { [name]: value } } };
+      const statements = [{ Action: 'kms:ReplicateKey' }, create];
+      const identityPolicy = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: statements.map((rest) => ({ Effect: 'Allow', Resource: '*', ...rest })),
+      });
+      const alice = us.as(`arn:aws:iam::${accountId}:user/alice`, { identityPolicy });
+      return outcomeOf(alice.replicateKey({ KeyId: signing.KeyId, ReplicaRegion: away }));
+    };
+    expect(await replicating(other)).toMatch(/^AccessDeniedException: .*kms:CreateKey/);
+    expect(await replicating(actual)).toBe('ok');
+  });
+
   describe('refuses', () => {
     // The texts are unverified, the classes are those of [BC].
     test('a region that has the key', async () => {

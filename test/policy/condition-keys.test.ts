@@ -9,8 +9,6 @@ const key = {
   origin: 'AWS_KMS',
   multiRegion: true,
   multiRegionKeyType: 'REPLICA',
-  primaryRegion: 'eu-west-1',
-  region: 'us-east-1',
   aliases: ['alias/a', 'alias/b'],
   tags: [
     { TagKey: 'Team', TagValue: 'x' },
@@ -26,9 +24,8 @@ function values(
 ) {
   const caller = principal(userName);
   const now = Date.UTC(2026, 10, 22, 3, 4, 5, 678);
-  return conditionsOf({ operation, request: members, key, caller, now, ...facts })(
-    name.toLowerCase(),
-  );
+  const served = { operation, request: members, key, caller, region: 'us-east-1', now };
+  return conditionsOf({ ...served, ...facts })(name.toLowerCase());
 }
 
 const pairs = { EncryptionContext: { AppName: 'x', Dept: 'y' } };
@@ -177,7 +174,6 @@ describe('properties of keys', () => {
     ['aws:ResourceTag/team', ['x']],
     ['aws:ResourceTag/__proto__', ['y']],
     ['aws:ResourceTag/other', undefined],
-    ['aws:RequestedRegion', ['us-east-1']],
   ])('%s is there for operations on a key only', (name, expected) => {
     expect(values(name, 'DescribeKey')).toEqual(expected);
     expect(values(name, 'ListKeys', {}, { key: undefined })).toBeUndefined();
@@ -193,6 +189,13 @@ describe('properties of keys', () => {
     expect(made('kms:MultiRegion')).toEqual(['false']);
     expect(made('kms:MultiRegionKeyType')).toBeUndefined();
     expect(made('kms:MultiRegionKeyType', { MultiRegion: true })).toEqual(['PRIMARY']);
+  });
+
+  test('CreateKey has those of the replica that ReplicateKey makes by it', () => {
+    const replica = { ...key, spec: 'RSA_2048' };
+    expect(values('kms:KeySpec', 'CreateKey', {}, { key: replica })).toEqual(['RSA_2048']);
+    expect(values('kms:MultiRegion', 'CreateKey')).toEqual(['true']);
+    expect(values('kms:MultiRegionKeyType', 'CreateKey')).toEqual(['REPLICA']);
   });
 
   test('the alias of the request is there for uses of the key that named it', () => {
@@ -231,6 +234,8 @@ describe('global keys', () => {
     ['aws:userid', { caller: principal(rootName) }, ['111122223333']],
     ['aws:userid', { caller: federated }, ['111122223333:f']],
     ['aws:userid', {}, undefined],
+    ['aws:RequestedRegion', {}, ['us-east-1']],
+    ['aws:RequestedRegion', { key: undefined, region: 'eu-west-1' }, ['eu-west-1']],
     ['aws:SecureTransport', {}, undefined],
     ['aws:SecureTransport', { secureTransport: false }, ['false']],
     ['aws:ViaAWSService', {}, ['false']],
@@ -254,6 +259,7 @@ test('a second spelling of a context key opens nothing and closes nothing', () =
     operation: 'Encrypt',
     request: { EncryptionContext: { Stage: 'Restricted', stage: 'Test' } },
     caller: principal(userName),
+    region: 'us-east-1',
     now: 0,
   });
   const decisionWith = (changes: object) =>

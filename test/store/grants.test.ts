@@ -177,9 +177,13 @@ describe('a grant that was changed behind the back', () => {
     expect(found.map(({ keyId }) => keyId)).toEqual([second]);
   });
 
-  it('is not found by a name that was pointed to it', async () => {
-    const [grant, another] = [await newGrant(one, { name: 'n' }), await newGrant(other)];
+  it.each([
+    ['another key', () => newGrant(other)],
+    ['other terms', () => newGrant(one, { name: 'n', operations: ['Encrypt'] })],
+  ])('is not found by a name that was pointed to a grant of %s', async (_what, make) => {
+    const grant = await newGrant(one, { name: 'n' });
     const [entry] = await store.list(`${scope}grant-name/${first}/`, { limit: 1 });
+    const another = await make();
     await replace(entry?.path as string, Buffer.from(another.grantId, 'latin1'));
     const again = await newGrant(one, { name: 'n' });
     expect([grant.grantId, another.grantId]).not.toContain(again.grantId);
@@ -248,5 +252,19 @@ describe('the grants of a store', () => {
     expect(await grants.ofToken(token)).toBeUndefined();
     expect(await grants.list(one.record, { limit: 100 })).toEqual([]);
     expect(await grants.listRetirable(place, user('bob'), { limit: 100 })).toEqual([kept]);
+  });
+});
+
+describe('a key', () => {
+  it('has as many grants as its quota, and more again when one is gone', async () => {
+    grants = new GrantDirectory({ store, native, rootKey, quota: 2 });
+    const made = await newGrant(one, { name: 'again' });
+    await newGrant(one);
+    await expect(newGrant(one)).rejects.toMatchObject({ name: 'LimitExceededException' });
+    // A request that is repeated makes none.
+    expect(await newGrant(one, { name: 'again' })).toEqual(made);
+    await newGrant(other);
+    await grants.delete(keys, made);
+    await newGrant(one);
   });
 });

@@ -1,6 +1,6 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
 import { type ParsedArguments, parseKnown } from '../argument-parser.ts';
-import { type Context, type OwnOptions, openOptions, withService } from '../context.ts';
+import { type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
 import { optionSyntax, requestOptions } from '../operation-options.ts';
 import { formatResponse } from '../output.ts';
@@ -23,7 +23,7 @@ export async function runOperation(
     return;
   }
   const request = readRequest(operation, parsed);
-  const response = await withService(context, openOptions(own), async (service) => {
+  const response = await withService(context, oneShot(own), async (service) => {
     try {
       return await callToTheEnd(service, operation, request);
     } catch (error) {

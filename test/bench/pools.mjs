@@ -1,0 +1,212 @@
+// What pools and batches are worth: `npm run bench -- --pools`, or node test/bench/pools.mjs. A few
+// minutes on an idle machine; everything is compared within the run.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Pairmint } from '../../dist/index.js';
+import { loadNative } from '../../dist/native.js';
+import { PoolDirectory } from '../../dist/pool/pool-directory.js';
+import { openStore } from '../../dist/store/open-store.js';
+import { quantile } from './statistics.mjs';
+
+const script = fileURLToPath(import.meta.url);
+const median = (values) => quantile(values, 0.5);
+
+const shown = { answers, batch, filling, memory, waiting };
+const parts = { ...shown, drawing };
+const [part, ...rest] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+if (part === undefined) {
+  // Each in a process of its own, for its memory and its garbage are its own.
+  for (const name of Object.keys(shown)) {
+    execFileSync(process.execPath, ['--expose-gc', script, name], { stdio: 'inherit' });
+  }
+} else {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-bench-'));
+  const places = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+  await parts[part](places, ...rest);
+  rmSync(folder, { recursive: true });
+}
+
+async function opened(places) {
+  const kms = await Pairmint.open({ ...places, refillPools: false });
+  const { KeyMetadata } = await kms.createKey({});
+  return { kms, KeyId: KeyMetadata.KeyId };
+}
+
+/** Puts copies of one sealed pair into a pool: minting so many would take hours. */
+async function stock(places, { KeyId, KeyPairSpec, count }) {
+  const { store, rootKey, identity } = await openStore(loadNative(), places);
+  const directory = new PoolDirectory({ store, native: loadNative(), rootKey });
+  const { region, accountId } = identity;
+  const pool = await directory.find({ keyId: KeyId, region, accountId, spec: KeyPairSpec });
+  const {
+    pairs: [pair],
+  } = await directory.claim(pool, 1);
+  for (let left = count; left > 0; left -= 500) {
+    await directory.add(pool, Array(Math.min(left, 500)).fill(pair));
+  }
+  await store.close();
+}
+
+/** How long a pooled answer takes, and how many a core gives. */
+async function answers(places) {
+  const { kms, KeyId } = await opened(places);
+  const request = { KeyId, KeyPairSpec: 'RSA_4096' };
+  await kms.pools.create({ ...request, target: 100_000 });
+  await kms.pools.fill({ pool: request, most: 1 });
+  await stock(places, { ...request, count: 12_000 });
+  const take = () => kms.generateDataKeyPairWithoutPlaintext(request);
+  for (let i = 0; i < 1000; i++) await take();
+  const times = [];
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  for (let i = 0; i < 10_000; i++) {
+    const start = performance.now();
+    await take();
+    times.push(1000 * (performance.now() - start));
+  }
+  const wall = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpu);
+  const [{ counts }] = await kms.pools.list();
+  console.log(
+    `Pooled RSA_4096, lmdb: p50 ${quantile(times, 0.5).toFixed(0)} us, p99 ${quantile(times, 0.99).toFixed(0)} us, ` +
+      `${(1e7 / wall).toFixed(0)}/s, ${(1e10 / (user + system)).toFixed(0)} per second of CPU; ` +
+      `${counts.hits} hits, ${counts.misses} misses`,
+  );
+  await kms.close();
+}
+
+/** 2,000 pairs as a batch against 2,000 requests, one after another, in turns. */
+async function batch(places) {
+  const { kms, KeyId } = await opened(places);
+  const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' };
+  const count = 2000;
+  const sides = {
+    async requests() {
+      for (let i = 0; i < count; i++) await kms.generateDataKeyPairWithoutPlaintext(request);
+    },
+    async batch() {
+      for await (const _ of kms.mintDataKeyPairs(request, { count }));
+    },
+  };
+  const times = { requests: [], batch: [] };
+  for (let round = 0; round < 12; round++) {
+    for (const [name, run] of Object.entries(sides)) {
+      const start = performance.now();
+      await run();
+      if (round > 0) times[name].push(performance.now() - start);
+    }
+  }
+  const ratios = times.requests.map((time, i) => time / times.batch[i]);
+  const rates = Object.entries(times).map(
+    ([name, all]) => `${name} ${((1000 * count) / median(all)).toFixed(0)}/s`,
+  );
+  console.log(
+    `2,000 ECC_NIST_P256: ${rates.join(', ')}; ${median(ratios).toFixed(2)} times (median of ${ratios.length})`,
+  );
+  await kms.close();
+}
+
+/** The CPU time of pairs for a pool against that of the same pairs in a batch. */
+async function filling(places) {
+  const { kms, KeyId } = await opened(places);
+  for (const [KeyPairSpec, count, rounds] of [
+    ['ECC_NIST_P256', 4096, 8],
+    ['RSA_2048', 100, 12],
+  ]) {
+    const request = { KeyId, KeyPairSpec };
+    await kms.pools.create({ ...request, target: count });
+    const ratios = [];
+    let [above, below] = [0, 0];
+    for (let round = 0; round <= rounds; round++) {
+      const batchCpu = await cpuOf(async () => {
+        for await (const _ of kms.mintDataKeyPairs(request, { count }));
+      });
+      const fillCpu = await cpuOf(() => kms.pools.fill({ pool: request }));
+      await kms.pools.drain(request);
+      if (round === 0) continue;
+      ratios.push(fillCpu / batchCpu);
+      above += fillCpu;
+      below += batchCpu;
+    }
+    console.log(
+      `CPU of ${KeyPairSpec} for a pool against a batch: ${(above / below).toFixed(3)} of all, ` +
+        `${median(ratios).toFixed(3)} in the median of ${rounds}`,
+    );
+  }
+  await kms.close();
+}
+
+async function cpuOf(work) {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+function megabytes() {
+  globalThis.gc?.();
+  return process.memoryUsage().rss / 2 ** 20;
+}
+
+/** What of it is pages of files, which the system shares between processes and takes back at will. */
+function mappedMegabytes() {
+  const [, kilobytes] = /^RssFile:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kilobytes) / 1024;
+}
+
+/** What 10,000 pairs of a batch leave behind that 100 did not. */
+async function memory(places) {
+  const { kms, KeyId } = await opened(places);
+  const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' };
+  const read = async (count) => {
+    let most = 0;
+    let n = 0;
+    for await (const _ of kms.mintDataKeyPairs(request, { count })) {
+      if (++n % 100 === 0) most = Math.max(most, process.memoryUsage().rss / 2 ** 20);
+    }
+    return most;
+  };
+  await read(20_000);
+  megabytes();
+  const few = await read(100);
+  const many = await read(10_000);
+  console.log(
+    `Resident at most: ${few.toFixed(0)} MB in 100 pairs, ${many.toFixed(0)} MB in 10,000`,
+  );
+  await kms.close();
+}
+
+/** What a process needs that opens, counts and draws on a pool of 100,000 waiting pairs. */
+async function waiting(places) {
+  for (const KeyPairSpec of ['ECC_NIST_P256', 'RSA_4096']) {
+    const { kms, KeyId } = await opened(places);
+    const request = { KeyId, KeyPairSpec };
+    await kms.pools.create({ ...request, target: 100_000 });
+    await kms.pools.fill({ pool: request, most: 1 });
+    await kms.close();
+    await stock(places, { ...request, count: 100_000 });
+    execFileSync(
+      process.execPath,
+      ['--expose-gc', script, 'drawing', JSON.stringify(places), KeyId, KeyPairSpec],
+      { stdio: 'inherit' },
+    );
+  }
+}
+
+async function drawing(_places, placesText, KeyId, KeyPairSpec) {
+  const kms = await Pairmint.open({ ...JSON.parse(placesText), refillPools: false });
+  const before = megabytes();
+  const level = (await kms.pools.list()).find((pool) => pool.KeyPairSpec === KeyPairSpec)?.level;
+  for (let i = 0; i < 2000; i++) {
+    await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec });
+  }
+  const after = megabytes();
+  console.log(
+    `A pool of ${level} ${KeyPairSpec} pairs, counted and 2,000 taken: ${after.toFixed(0)} MB resident, ` +
+      `${mappedMegabytes().toFixed(0)} MB of them files that are mapped (the store); ${before.toFixed(0)} MB before`,
+  );
+  await kms.close();
+}

@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { Pairmint } from '../../lib/pairmint.ts';
+import { failureText, newKey } from '../operations/support.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { killAgainAndAgain } from '../support/pool-kills.mjs';
+import { poolWarnings, publicKeyText, spec, takePair } from './support.ts';
+
+function open(folder: string): Promise<Pairmint> {
+  return Pairmint.open({
+    store: `lmdb:${folder}/store`,
+    rootKey: { file: `${folder}/root.key` },
+    refillPools: false,
+  });
+}
+
+describe('processes that share a pool', () => {
+  it('never answer with a pair twice, and lose nothing that was answered, when they are killed', async () => {
+    const folder = temporaryFolder();
+    const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
+    const found = await killAgainAndAgain({ open: () => open(folder), places, rounds: 4, spec });
+    expect(found).toMatchObject({ kills: 12, repeated: 0, broken: [], strange: [] });
+    expect(found.answered).toBeGreaterThan(20);
+    expect(found.counts.refused).toBe(0);
+  });
+
+  it('can open the store whatever was filled, drawn and drained', async () => {
+    const folder = temporaryFolder();
+    const kms = await open(folder);
+    const { KeyId } = await newKey(kms);
+    // Values larger than half a page, the most of which LMDB gives a page of its own.
+    const pool = { KeyId, KeyPairSpec: 'RSA_2048' } as const;
+    await kms.close();
+    for (const target of [40, 8, 24]) {
+      const steps = [
+        ({ pools }: Pairmint) => pools.create({ ...pool, target }),
+        ({ pools }: Pairmint) => pools.fill({ pool }),
+        (other: Pairmint) => other.generateDataKeyPairWithoutPlaintext(pool),
+        ({ pools }: Pairmint) => pools.drain(pool),
+      ];
+      for (const step of steps) {
+        const other = await open(folder);
+        await step(other);
+        await other.close();
+      }
+    }
+  });
+
+  it('see what the others do to it', async () => {
+    const folder = temporaryFolder();
+    const [first, second] = [await open(folder), await open(folder)];
+    const { KeyId } = await newKey(first);
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    await first.pools.create({ ...pool, target: 200 });
+    await second.pools.fill({ pool });
+    const requests = [first, second].flatMap((kms) =>
+      Array.from({ length: 100 }, () => takePair(kms, KeyId)),
+    );
+    const keys = (await Promise.all(requests)).map(publicKeyText);
+    expect(new Set(keys).size).toBe(200);
+    await first.pools.drain(pool);
+    const before = (await second.pools.list())[0]?.counts.hits;
+    await takePair(second, KeyId);
+    expect((await second.pools.list())[0]?.counts.hits).toBe(before);
+    await first.pools.delete(pool);
+    expect(await second.pools.list()).toEqual([]);
+    await Promise.all([first.close(), second.close()]);
+  });
+});
+
+describe('a store that cannot be written', () => {
+  /** Mounts a disk of 4 MiB; only root may, so elsewhere the test is skipped, but never in CI's root. */
+  function smallDisk(context: TestContext): string {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) return context.skip();
+    const folder = `${temporaryFolder()}/disk`;
+    mkdirSync(folder);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder], { stdio: 'pipe' });
+    } catch (error) {
+      // Root of a container without the right to mount.
+      if (process.env.CI === 'true') throw error;
+      return context.skip();
+    }
+    onTestFinished(() => {
+      execFileSync('umount', ['-l', folder]);
+    });
+    return folder;
+  }
+
+  it('ends the filling, lets requests mint, and is drawn from again when there is room', async (context) => {
+    const disk = smallDisk(context);
+    const kms = await open(disk);
+    const { KeyId } = await newKey(kms);
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    await kms.pools.create({ ...pool, target: 100_000 });
+    expect(await failureText(kms.pools.fill({ pool }))).toBe(
+      'KMSInternalException: The key store could not complete the request.',
+    );
+    const [{ level = 0 } = {}] = await kms.pools.list();
+    expect(level).toBeGreaterThan(100);
+    const warnings = poolWarnings();
+    for (let i = 0; i < 3; i++) await takePair(kms, KeyId);
+    await new Promise(setImmediate);
+    warnings.end();
+    expect(warnings.texts).toEqual([expect.stringMatching(/cannot be drawn from: The key store/)]);
+    const [{ counts } = {}] = await kms.pools.list();
+    expect(counts).toEqual({ hits: 0, misses: 3, refused: 0 });
+    execFileSync('mount', ['-o', 'remount,size=8m', disk]);
+    await new Promise((done) => setTimeout(done, 1100));
+    await takePair(kms, KeyId);
+    expect((await kms.pools.list())[0]?.counts.hits).toBe(1);
+    const { bavail, bsize } = statfsSync(disk);
+    writeFileSync(`${disk}/filler`, Buffer.alloc(bavail * bsize - 8192));
+    // What cannot be put back is lost, which is no reason not to close.
+    await kms.close();
+    rmSync(`${disk}/filler`);
+    const again = await open(disk);
+    expect((await again.pools.list())[0]?.level).toBe(level - 16);
+    await again.close();
+  });
+});

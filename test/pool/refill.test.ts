@@ -1,0 +1,211 @@
+import { describe, expect, it, vi } from 'vitest';
+import { Pairmint } from '../../lib/pairmint.ts';
+import { PoolWorker } from '../../lib/pool/worker.ts';
+import { newKey } from '../operations/support.ts';
+import { internals } from '../support/internals.ts';
+import { fill, newParts, poolWarnings, spec, take, takePair } from './support.ts';
+
+const minute = { timeout: 60_000, interval: 20 };
+
+describe('filling in the background', () => {
+  it('begins when requests have drawn a pool to its low level, and ends at the target', async () => {
+    const parts = await newParts({ background: true, target: 40, low: 20 });
+    const { directory, pool, pools, key } = parts;
+    await fill(parts);
+    const level = async () => (await directory.count(pool, 99)) + pools.claimed(key.arn, pool);
+    for (let i = 0; i < 5; i++) await take(parts);
+    await new Promise((done) => setTimeout(done, 100));
+    expect(await level()).toBe(35);
+    for (let i = 0; i < 20; i++) await take(parts);
+    await vi.waitFor(async () => expect(await directory.count(pool, 99)).toBe(40), minute);
+    expect(pools.countsOf(key.arn, spec)).toEqual({ hits: 25, misses: 0, refused: 0 });
+    await pools.close();
+    expect(await directory.count(pool, 99)).toBeGreaterThan(40);
+  });
+
+  it('begins no pair while a request waits for one of its own', async () => {
+    const parts = await newParts({ background: true, target: 40 });
+    const { directory, pool, pools } = parts;
+    let finish = () => {};
+    const foreground = pools.mint(() => new Promise<void>((resolve) => (finish = resolve)));
+    expect(await take(parts)).toBeUndefined();
+    await new Promise((done) => setTimeout(done, 200));
+    expect(await directory.count(pool, 99)).toBe(0);
+    finish();
+    await foreground;
+    await vi.waitFor(async () => expect(await directory.count(pool, 99)).toBe(40), minute);
+    await pools.close();
+  });
+
+  it('stops at once when the service closes, even while it waits', async () => {
+    const parts = await newParts({ background: true, target: 1_000_000 });
+    const { directory, pool, pools } = parts;
+    await take(parts);
+    await vi.waitFor(async () => expect(await directory.count(pool, 9)).toBe(9), minute);
+    void pools.mint(() => new Promise(() => {}));
+    await new Promise((done) => setTimeout(done, 50));
+    const began = performance.now();
+    await pools.close();
+    expect(performance.now() - began).toBeLessThan(500);
+    const left = await directory.count(pool, 1_000_000);
+    await new Promise((done) => setTimeout(done, 100));
+    expect(await directory.count(pool, 1_000_000)).toBe(left);
+  });
+
+  it('that fails says so once, and requests go on', async () => {
+    const parts = await newParts({ background: true, native: internals, target: 40 });
+    const { pools } = parts;
+    const warnings = poolWarnings();
+    internals.failRandomAfter(0);
+    for (let i = 0; i < 5; i++) expect(await take(parts)).toBeUndefined();
+    await vi.waitFor(() => expect(warnings.texts).toHaveLength(1), minute);
+    internals.failRandomAfter(-1);
+    warnings.end();
+    expect(warnings.texts[0]).toMatch(/^the pool of .* is not filled: /);
+    await pools.close();
+  });
+
+  it('is what a service does unless it is told otherwise', async () => {
+    for (const refillPools of [undefined, false]) {
+      const kms = await Pairmint.open({ store: 'memory:', refillPools });
+      const { KeyId } = await newKey(kms);
+      await kms.pools.create({ KeyId, KeyPairSpec: spec, target: 10 });
+      await takePair(kms, KeyId);
+      const level = async () => (await kms.pools.list())[0]?.level;
+      if (refillPools === false) {
+        await new Promise((done) => setTimeout(done, 200));
+        expect(await level()).toBe(0);
+      } else {
+        await vi.waitFor(async () => expect(await level()).toBe(10), minute);
+      }
+      await kms.close();
+    }
+  });
+});
+
+describe('filling', () => {
+  it('keeps what was minted when the random generator fails, and mints nothing without it', async () => {
+    const parts = await newParts({ native: internals, target: 200 });
+    await fill(parts, 16);
+    internals.failRandomAfter(60);
+    await expect(fill(parts)).rejects.toThrow('the random number generator failed');
+    internals.failRandomAfter(-1);
+    const { pairs, refused } = await parts.directory.claim(parts.pool, 200);
+    expect(refused).toBe(0);
+    expect(pairs.length).toBeGreaterThanOrEqual(16);
+    const keys = pairs.map(({ publicKey }) => Buffer.from(publicKey).toString('hex'));
+    expect(new Set(keys).size).toBe(pairs.length);
+  });
+
+  it('refuses a request rather than answer without fresh random numbers', async () => {
+    const parts = await newParts({ native: internals });
+    await fill(parts, 3);
+    internals.failRandomAfter(0);
+    await expect(take(parts)).rejects.toThrow('the random number generator failed');
+    internals.failRandomAfter(-1);
+    expect(await take(parts)).toBeDefined();
+  });
+
+  it('ends when its key is disabled under way, and keeps what was minted', async () => {
+    const kms = await Pairmint.open({ store: 'memory:', refillPools: false });
+    const { KeyId } = await newKey(kms);
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    await kms.pools.create({ ...pool, target: 100_000 });
+    let disabled: Promise<unknown> | undefined;
+    const onProgress = () => {
+      disabled ??= kms.disableKey({ KeyId });
+    };
+    await expect(kms.pools.fill({ pool, onProgress })).rejects.toThrow('is disabled');
+    await disabled;
+    const [{ level = 0 } = {}] = await kms.pools.list();
+    expect(level).toBeGreaterThan(0);
+    expect(level).toBeLessThan(100_000);
+    await kms.close();
+  });
+
+  it('ends when the pool is drained or deleted under way', async () => {
+    const kms = await Pairmint.open({ store: 'memory:', refillPools: false });
+    const { KeyId } = await newKey(kms);
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    for (const act of ['drain', 'delete'] as const) {
+      await kms.pools.create({ ...pool, target: 100_000 });
+      let acted: Promise<unknown> | undefined;
+      const onProgress = () => {
+        acted ??= kms.pools[act](pool);
+      };
+      expect(await kms.pools.fill({ pool, onProgress })).toBeLessThan(100_000);
+      await acted;
+    }
+    expect(await kms.pools.list()).toEqual([]);
+    await kms.close();
+  });
+
+  it('takes no notice of a clock that jumps', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const kms = await Pairmint.open({ store: 'memory:', refillPools: false });
+    const { KeyId } = await newKey(kms);
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    await kms.pools.create({ ...pool, target: 300 });
+    let jumps = 0;
+    const onProgress = () => vi.setSystemTime(++jumps % 2 === 0 ? 0 : Date.UTC(2200, 0));
+    expect(await kms.pools.fill({ pool, onProgress })).toBe(300);
+    vi.setSystemTime(0);
+    await takePair(kms, KeyId);
+    const [{ counts } = {}] = await kms.pools.list();
+    expect(counts).toEqual({ hits: 1, misses: 0, refused: 0 });
+    await kms.close();
+    vi.useRealTimers();
+  });
+});
+
+describe('a worker', () => {
+  it('keeps every pool at its target, and passes over one whose key is disabled', async () => {
+    const kms = await Pairmint.open({ store: 'memory:', refillPools: false });
+    const [first, second] = [await newKey(kms), await newKey(kms)];
+    for (const { KeyId } of [first, second]) {
+      await kms.pools.create({ KeyId, KeyPairSpec: spec, target: 30 });
+    }
+    await kms.disableKey({ KeyId: second.KeyId });
+    const stop = new AbortController();
+    const troubles: string[] = [];
+    const working = new PoolWorker({
+      pools: kms.pools,
+      signal: stop.signal,
+      pollEvery: 10,
+      firstPause: 10,
+      onTrouble: (sentence) => troubles.push(sentence),
+    }).run();
+    const waitFor = (...least: number[]) =>
+      vi.waitFor(async () => {
+        const levels = new Map((await kms.pools.list()).map(({ KeyId, level }) => [KeyId, level]));
+        expect(levels.get(first.Arn)).toBeGreaterThanOrEqual(least[0] ?? 0);
+        expect(levels.get(second.Arn)).toBeGreaterThanOrEqual(least[1] ?? 0);
+      }, minute);
+    await waitFor(30);
+    await vi.waitFor(() => expect(troubles).toHaveLength(1), minute);
+    for (let i = 0; i < 20; i++) await takePair(kms, first.KeyId);
+    await kms.enableKey({ KeyId: second.KeyId });
+    await waitFor(30, 30);
+    stop.abort();
+    await working;
+    expect(troubles).toEqual([
+      `the pool of ${spec} pairs of ${second.Arn} cannot be filled: ${second.Arn} is disabled.`,
+    ]);
+    await kms.close();
+  });
+
+  it('ends soon when it is told to', async () => {
+    const kms = await Pairmint.open({ store: 'memory:', refillPools: false });
+    const { pools } = kms;
+    const { KeyId } = await newKey(kms);
+    await pools.create({ KeyId, KeyPairSpec: 'RSA_4096', target: 1000 });
+    const stop = new AbortController();
+    const working = new PoolWorker({ pools, signal: stop.signal }).run();
+    await new Promise((done) => setTimeout(done, 200));
+    const began = performance.now();
+    stop.abort();
+    await working;
+    expect(performance.now() - began).toBeLessThan(1000);
+    await kms.close();
+  });
+});

@@ -1,0 +1,28 @@
+// Kills processes that fill and draw on a pool, again and again, and looks for a pair that was
+// answered twice or does not open: `npm run soak`, or node test/soak/pool-soak.mjs [kills].
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Pairmint } from '../../dist/index.js';
+import { killAgainAndAgain } from '../support/pool-kills.mjs';
+
+const kills = Number(process.argv[2] ?? 2000);
+const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-soak-'));
+const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
+const open = () =>
+  Pairmint.open({ store: places[0], rootKey: { file: places[1] }, refillPools: false });
+
+const found = await killAgainAndAgain({
+  open,
+  places,
+  rounds: Math.ceil(kills / 3),
+  spec: 'ECC_NIST_EDWARDS25519',
+});
+rmSync(folder, { recursive: true });
+const { answered, repeated, broken, strange, waiting, counts } = found;
+console.log(
+  `${found.kills} kills, ${answered} pairs answered, ${repeated} of them twice, ` +
+    `${broken.length} do not open, ${waiting} wait, ${counts.refused} refused`,
+);
+for (const line of strange.slice(0, 20)) console.error(line);
+process.exit(repeated + broken.length + strange.length + counts.refused === 0 ? 0 : 1);
