@@ -91,7 +91,7 @@ export function publicKeyOf({ arn, record }: Key): Uint8Array {
 
 /** A key's current material. */
 export async function currentMaterial(
-  { keys }: Services,
+  { keys }: Pick<Services, 'keys'>,
   { arn, record }: Key,
 ): Promise<{ material: KeyMaterial; materialId: string }> {
   const material = await keys.material(record);
@@ -239,8 +239,13 @@ function readHeader(blob: Uint8Array): { keyIds: readonly string[]; materialId: 
   }
   return {
     keyIds: keyIdsOf(blob.subarray(8, 24)),
-    materialId: Buffer.from(blob.subarray(24, 56)).toString('hex'),
+    materialId: materialIdOfBlob(blob),
   };
+}
+
+/** The id of the key material that a symmetric ciphertext says it was sealed under. */
+export function materialIdOfBlob(blob: Uint8Array): string {
+  return Buffer.from(blob.subarray(24, 56)).toString('hex');
 }
 
 async function openingKey(

@@ -1,6 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial, type MintedPair, type Native } from '../native.ts';
+import { materialIdOfBlob } from '../operations/sealing.ts';
 import type { Key, KeyDirectory } from '../store/key-directory.ts';
 import {
   type PoolDirectory,
@@ -206,7 +207,7 @@ export class Pools {
   /** In one crossing, so that no JavaScript sees the private key of a request that asks for none. */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
     const { material: destination, context, plaintext, key } = demand;
-    const source = await this.#keys.material(key.record, materialIdOf(waiting.sealed));
+    const source = await this.#keys.material(key.record, materialIdOfBlob(waiting.sealed));
     if (source === undefined) return undefined;
     try {
       const sealed = this.#native.reEncrypt({
@@ -249,11 +250,6 @@ function newStock(pool: PoolRecord): Stock {
     claimedAt: Number.NEGATIVE_INFINITY,
     restUntil: Number.NEGATIVE_INFINITY,
   };
-}
-
-// docs/envelope.md section 2.
-function materialIdOf(blob: Uint8Array): string {
-  return Buffer.from(blob.subarray(24, 56)).toString('hex');
 }
 
 function refuse(known: Known, refused: number): void {

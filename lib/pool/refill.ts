@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { requireState } from '../operations/key-checks.ts';
+import { currentMaterial } from '../operations/sealing.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
 import { damaged } from '../store/store-errors.ts';
 import type { Filler } from './filler.ts';
@@ -106,9 +107,7 @@ export class Refill {
     const key = await this.#keys.findById(pool);
     if (key === undefined) throw damaged(`of the key of a pool, ${pool.keyId},`);
     requireState(key);
-    const material = await this.#keys.material(key.record);
-    if (material === undefined) throw damaged(`of the key material of ${key.arn}`);
-    return material;
+    return (await currentMaterial({ keys: this.#keys }, key)).material;
   }
 
   /** Waits until no request waits for a pair. The pause is what lets a process end. */

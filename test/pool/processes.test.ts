@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { failureText, newKey } from '../operations/support.ts';
-import { temporaryFolder } from '../support/folders.ts';
+import { smallDisk, temporaryFolder } from '../support/folders.ts';
 import { killAgainAndAgain } from '../support/pool-kills.mjs';
 import { poolWarnings, publicKeyText, spec, takePair } from './support.ts';
 
@@ -70,26 +70,8 @@ describe('processes that share a pool', () => {
 });
 
 describe('a store that cannot be written', () => {
-  /** Mounts a disk of 4 MiB; only root may, so elsewhere the test is skipped, but never in CI's root. */
-  function smallDisk(context: TestContext): string {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0) return context.skip();
-    const folder = `${temporaryFolder()}/disk`;
-    mkdirSync(folder);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder], { stdio: 'pipe' });
-    } catch (error) {
-      // Root of a container without the right to mount.
-      if (process.env.CI === 'true') throw error;
-      return context.skip();
-    }
-    onTestFinished(() => {
-      execFileSync('umount', ['-l', folder]);
-    });
-    return folder;
-  }
-
   it('ends the filling, lets requests mint, and is drawn from again when there is room', async (context) => {
-    const disk = smallDisk(context);
+    const disk = smallDisk(context, '4m');
     const kms = await open(disk);
     const { KeyId } = await newKey(kms);
     const pool = { KeyId, KeyPairSpec: spec } as const;

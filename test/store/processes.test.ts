@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { temporaryFolder } from '../support/folders.ts';
+import { smallDisk, temporaryFolder } from '../support/folders.ts';
 
 const script = fileURLToPath(new URL('../support/store-process.mjs', import.meta.url));
 
@@ -31,24 +31,6 @@ function start(folder: string, task: string[], { limit = '', env = {} } = {}) {
     lines: output.split('\n').slice(0, -1),
   }));
   return { child, ended };
-}
-
-/** Mounts a disk of 3 MiB; only root may, so elsewhere the test is skipped, but never in CI's root. */
-function smallDisk(context: TestContext): string {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return context.skip();
-  const folder = `${temporaryFolder()}/disk`;
-  mkdirSync(folder);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', folder], { stdio: 'pipe' });
-  } catch (error) {
-    // Root of a container without the right to mount.
-    if (process.env.CI === 'true') throw error;
-    return context.skip();
-  }
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', folder]);
-  });
-  return folder;
 }
 
 /** Takes all of a disk but `left` bytes. */
@@ -168,7 +150,7 @@ describe('a store that cannot be written', () => {
   });
 
   it('answers with an error on a disk that fills up, and goes on when there is room', async (context) => {
-    const disk = smallDisk(context);
+    const disk = smallDisk(context, '3m');
     const { code, signal, lines, trouble } = await start(disk, ['createKeys', '5000']).ended;
     expect([code, signal, trouble]).toEqual([1, null, '']);
     expect(lines.at(-2)).toBe(
@@ -191,7 +173,7 @@ describe('a store that cannot be written', () => {
   });
 
   it('is refused, and not made, on a disk that is full', async (context) => {
-    const disk = smallDisk(context);
+    const disk = smallDisk(context, '3m');
     fill(disk, 8192);
     const { code, signal, lines } = await start(disk, ['useDefaultKey']).ended;
     expect([code, signal]).toEqual([1, null]);
