@@ -1,14 +1,25 @@
 import { UsageError } from './errors.ts';
 import { pythonRepr } from './python-text.ts';
+import { invalidChoice } from './usage.ts';
 
 /** An option. Several may share a `key`: `--dry-run` and `--no-dry-run` do. */
 export interface OptionSyntax {
   readonly name: string;
   readonly key: string;
-  readonly takes: 'nothing' | 'one' | 'any';
+  readonly takes: 'nothing' | 'one' | 'optional' | 'any';
   /** What an option that takes nothing stands for. */
   readonly means?: boolean;
+  /** What an optional value is where it is left out. */
+  readonly otherwise?: string;
   readonly required?: boolean;
+  /** The values that it takes, where not any. */
+  readonly choices?: readonly string[];
+  /** Values that it takes, too, and does not offer: newer than what it stands in for. */
+  readonly unlistedChoices?: readonly string[];
+  /** Never abbreviated, where others are. */
+  readonly exact?: true;
+  /** What stands behind it is not read any more. */
+  readonly last?: true;
 }
 
 export interface Syntax {
@@ -120,7 +131,8 @@ class ArgumentReader {
       throw complaint(option, `ignored explicit argument ${pythonRepr(attached)}`);
     }
     this.#seen.add(option.name);
-    return this.#take(option, values, attached === undefined ? index + 1 : index);
+    const next = this.#take(option, values, attached === undefined ? index + 1 : index);
+    return option.last === true ? this.#words.length : next;
   }
 
   /** Stores what the option takes of `values`, the later of two wins, and returns where it ends. */
@@ -135,10 +147,19 @@ class ArgumentReader {
     }
     const [value] = values;
     if (value === undefined) {
-      throw complaint(option, 'expected one argument');
+      return this.#takeOmitted(option, firstValue);
     }
+    checkChoice(option, value);
     this.#given.set(option.key, value);
     return firstValue + 1;
+  }
+
+  #takeOmitted(option: OptionSyntax, next: number): number {
+    if (option.otherwise === undefined) {
+      throw complaint(option, 'expected one argument');
+    }
+    this.#given.set(option.key, option.otherwise);
+    return next;
   }
 
   #valuesFrom(start: number): readonly string[] {
@@ -156,6 +177,12 @@ class ArgumentReader {
     if (missing.length > 0) {
       throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
     }
+  }
+}
+
+function checkChoice({ name, choices, unlistedChoices = [] }: OptionSyntax, value: string): void {
+  if (choices !== undefined && !choices.includes(value) && !unlistedChoices.includes(value)) {
+    throw invalidChoice(name, value, choices);
   }
 }
 
@@ -197,7 +224,9 @@ function findOption(syntax: Syntax, text: string): OptionMatch | undefined {
   if (!syntax.abbreviations || !text.startsWith('--')) {
     return undefined;
   }
-  const candidates = syntax.options.filter((candidate) => candidate.name.startsWith(name));
+  const candidates = syntax.options.filter(
+    (candidate) => candidate.exact !== true && candidate.name.startsWith(name),
+  );
   if (candidates.length > 1) {
     const names = candidates.map((candidate) => candidate.name).join(', ');
     throw new UsageError(`ambiguous option: ${text} could match ${names}`);

@@ -24,7 +24,8 @@ const open: Context['open'] = async (options) => {
   return Pairmint.open(options);
 };
 
-const exitCode = await main(process.argv.slice(2), { stdout, stderr, open });
+const { env } = process;
+const exitCode = await main(process.argv.slice(2), { stdout, stderr, env, open });
 const failure = await stdout.flush();
 if (failure !== undefined) {
   stderr.write(`pairmint: cannot write the output: ${failure.message}\n`);

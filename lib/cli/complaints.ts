@@ -2,9 +2,11 @@ import type { TextSink } from './context.ts';
 import {
   exitCodes,
   GeneralError,
+  InterruptedError,
   isConfigurationFailure,
   ParameterError,
   ServiceError,
+  SettingsError,
   UnknownOptionsError,
   UsageError,
 } from './errors.ts';
@@ -22,6 +24,10 @@ export function complain(error: unknown, stderr: TextSink): number {
   return exitCode;
 }
 
+export function exitCodeOf(error: unknown): number {
+  return describe(error).exitCode;
+}
+
 /** Complaints in the AWS CLI's words come after an empty line, as there; ours name the program. */
 function describe(error: unknown): Complaint {
   if (error instanceof UsageError) {
@@ -37,8 +43,14 @@ function describe(error: unknown): Complaint {
   if (error instanceof ServiceError) {
     return { exitCode: exitCodes.service, text: `\n${error.message}\n` };
   }
+  if (error instanceof SettingsError) {
+    return { exitCode: exitCodes.configuration, text: `\n${error.message}\n` };
+  }
   if (error instanceof GeneralError) {
     return { exitCode: exitCodes.general, text: `\n${error.message}\n` };
+  }
+  if (error instanceof InterruptedError) {
+    return { exitCode: exitCodes.interrupted, text: '\n' };
   }
   return isConfigurationFailure(error)
     ? configurationComplaint(error)

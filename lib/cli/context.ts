@@ -4,6 +4,10 @@ export interface TextSink {
   write(text: string): void;
   /** Whether people look at it. */
   readonly isTerminal?: boolean;
+  /** How wide the terminal is. */
+  readonly columns?: number | undefined;
+  /** Whether a pager shows it to them. */
+  readonly isPager?: boolean;
   /** Waits until everything is out; false where that failed, or nobody reads any more. */
   drained?(): Promise<boolean>;
 }
@@ -22,10 +26,14 @@ export type Service = Pick<
   | 'pools'
 >;
 
+/** What makes the requests of operations: the local store or a server. */
+export type Calls = Pick<Service, 'call' | 'close'>;
+
 /** The world outside, as the program is given it. */
 export interface Context {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
+  readonly env: NodeJS.ProcessEnv;
   /** Opens the service. Nothing native is loaded before it is called. */
   readonly open: (options: OpenOptions) => Promise<Service>;
 }

@@ -32,17 +32,30 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 
   constructor(operation: string, failure: ServiceFailure) {
+    const { name, message, retries } = failure;
+    const tries = retries === undefined ? '' : ` (reached max retries: ${retries})`;
     super(
-      `An error occurred (${failure.name}) when calling the ${operation} operation: ` +
-        failure.message,
-      { cause: failure },
+      `An error occurred (${name}) when calling the ${operation} operation${tries}: ${message}`,
+      {
+        cause: failure,
+      },
     );
   }
+}
+
+/** What a request to a server needs and nobody said: its region, or who makes it. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
 }
 
 /** What the AWS CLI refuses with its general exit code rather than the one for parameters. */
 export class GeneralError extends Error {
   override readonly name = 'GeneralError';
+}
+
+/** A question that the user answered with Ctrl-C. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
 }
 
 /** A parameter's value that cannot be understood. */
@@ -54,6 +67,8 @@ export interface ServiceFailure {
   readonly name: string;
   readonly message: string;
   readonly $fault: string;
+  /** How often the request was made again, where it was given up in the end. */
+  readonly retries?: number;
 }
 
 /** A refusal by the service. Recognised by its form, so that it may come from any door. */

@@ -1,28 +1,47 @@
 import type { Shape } from '../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { inputOptions, skeletonOption } from './cli-input.ts';
+import {
+  type CommandDescription,
+  commandDescriptions,
+  type OwnOption,
+  sharedOptions,
+} from './command-descriptions.ts';
+import { globalOptions } from './global-options.ts';
 import { memberDescriptions } from './member-descriptions.ts';
 import { operationDescriptions, operationNames } from './operation-descriptions.ts';
 import { kebabCase, type RequestOption, requestOptions, structure } from './operation-options.ts';
-import { type OwnOption, ownCommands, sharedOptions } from './own-commands.ts';
+import { pagingOptions } from './paginated-call.ts';
 import { definition, wrap } from './text-layout.ts';
 import { packageVersion } from './version.ts';
 
 const COLUMN = 26;
+const NO_BREAK = '\u00a0';
 
 const environment = {
   PAIRMINT_STORE: 'the store, where --store is not given',
   PAIRMINT_ROOT_KEY_FILE: 'the root key file, where --root-key-file is not given',
   PAIRMINT_HOME: 'the folder of the default store and root key; ~/.pairmint by default',
+  PAIRMINT_KERNEL: 'the name of the RSA kernel to use instead of the best one',
+  AWS_ENDPOINT_URL_KMS: 'the server, where --endpoint-url is not given; or AWS_ENDPOINT_URL',
+  AWS_PROFILE: 'the profile, where --profile is not given',
+  AWS_REGION: 'the region, where --region is not given',
+  AWS_CLI_AUTO_PROMPT: 'on: ask for options on the terminal; on-partial: where some are wrong',
+  AWS_PAGER: 'the program that long output is shown with on a terminal; empty for none',
 } as const;
 
 const exitCodeMeanings = {
   0: 'done',
   252: 'the command or its parameters are wrong',
-  253: 'the store, the root key or the addon cannot be used',
+  253: 'the store, the root key, the addon, a region or credentials are missing',
   254: 'the service refused the request',
   255: 'anything else',
   130: 'interrupted',
 } as const;
+
+interface OptionRow extends OwnOption {
+  readonly choices?: readonly string[];
+}
 
 /** `pairmint help`. */
 export function generalHelp(): string {
@@ -30,10 +49,9 @@ export function generalHelp(): string {
     kebabCase(name),
     operationDescriptions[name]?.summary ?? '',
   ]);
-  const commands = Object.entries(ownCommands).map(([name, { summary }]): [string, string] => [
-    name,
-    summary,
-  ]);
+  const commands = Object.entries(commandDescriptions).map(
+    ([name, { summary }]): [string, string] => [name, summary],
+  );
   commands.push(['help [operation]', 'show this text, or all about an operation or command']);
   commands.push(['version', 'show the version']);
   return document([
@@ -42,6 +60,10 @@ export function generalHelp(): string {
     section('Operations', operations),
     section('Commands', commands),
     section('Options of every operation and command', sharedOptions.map(optionRow)),
+    section('Options of every operation', [
+      ...[...inputOptions, skeletonOption].map(optionRow),
+      ...globalOptions.map(optionRow),
+    ]),
     section('Environment', Object.entries(environment)),
     section('Exit codes', Object.entries(exitCodeMeanings)),
     wrap('Options may be shortened as long as no other begins so. --help works everywhere.', 0),
@@ -52,13 +74,16 @@ export function generalHelp(): string {
 export function operationHelp(operation: OperationName): string {
   const name = kebabCase(operation);
   const options = requestOptions(operation);
+  const paging = pagingOptions(operation);
   const { summary = '', description = '', example = '' } = operationDescriptions[operation] ?? {};
   return document([
     title(name, summary),
     wrap(description, 2),
-    `Synopsis\n  pairmint ${name}\n${options.map(synopsis).join('\n')}`,
+    `Synopsis\n  pairmint ${name}\n${synopsis(operation)}`,
     ...(options.length === 0 ? [] : [`Options\n${options.map(describeOption).join('\n')}`]),
-    section('Options of every operation', sharedOptions.map(optionRow)),
+    ...(paging.length === 0 ? [] : [section('Options of a list', paging.map(optionRow))]),
+    section('Options of every operation', [...inputOptions, skeletonOption].map(optionRow)),
+    `${commonOptions()}\n  What they mean: pairmint help`,
     `Output\n${describeOutput(operation)}`,
     `Example\n${formatExample(name, example)}`,
   ]);
@@ -66,11 +91,13 @@ export function operationHelp(operation: OperationName): string {
 
 /** `pairmint help <command>`. */
 export function commandHelp(name: string): string {
-  const { summary = '', description = '', options = [], operands = [] } = ownCommands[name] ?? {};
+  const command = commandDescriptions[name as keyof typeof commandDescriptions];
+  const { summary, description, options, operands = [], examples }: CommandDescription = command;
   return document([
     title([name, ...operands].join(' '), summary),
     wrap(description, 2),
     section('Options', [...options, ...sharedOptions].map(optionRow)),
+    ['Examples', ...examples.map((example) => formatExample(name, example))].join('\n'),
   ]);
 }
 
@@ -93,11 +120,33 @@ function section(title: string, rows: readonly (readonly [string, string])[]): s
   return [title, ...lines].join('\n');
 }
 
-function optionRow({ name, value, explanation }: OwnOption): [string, string] {
-  return [value === undefined ? name : `${name} ${value}`, explanation];
+/** All global options and ours, without a word about them. */
+function commonOptions(): string {
+  const forms = [...globalOptions, ...sharedOptions].map((row) => optionRow(row)[0]);
+  // What belongs together stays in one line.
+  return wrap(forms.map((form) => form.replaceAll(' ', NO_BREAK)).join(' '), 2).replaceAll(
+    NO_BREAK,
+    ' ',
+  );
 }
 
-function synopsis({ option, shape, isRequired }: RequestOption): string {
+function optionRow({ name, value, choices, explanation }: OptionRow): [string, string] {
+  const values = choices === undefined ? '' : ` (${choices.join(', ')})`;
+  return [value === undefined ? name : `${name} ${value}`, explanation + values];
+}
+
+function synopsis(operation: OperationName): string {
+  const whole = inputOptions.map(({ name }) => name).join(' | ');
+  return [
+    ...requestOptions(operation).map(synopsisLine),
+    ...pagingOptions(operation).map(({ name }) => `      [${name} <value>]`),
+    `      [${whole}]`,
+    `      [${skeletonOption.name} <value>]`,
+    '      [options of every operation]',
+  ].join('\n');
+}
+
+function synopsisLine({ option, shape, isRequired }: RequestOption): string {
   const { type } = shapes[shape];
   const indent = ' '.repeat(6);
   if (type === 'boolean') {
@@ -159,5 +208,5 @@ function describeOutput(operation: OperationName): string {
   }
   const members = Object.entries(structure(output).members);
   const names = members.map(([name, shape]) => `${name} (${shapes[shape].type})`);
-  return wrap(`JSON with ${names.join(', ')}.`, 2);
+  return wrap(`${names.join(', ')}.`, 2);
 }

@@ -1,103 +1,171 @@
 import type { OperationName } from '../model/shapes.ts';
-import { type ParsedArguments, parseKnown, type Syntax } from './argument-parser.ts';
-import { complain } from './complaints.ts';
+import {
+  type OptionSyntax,
+  type ParsedArguments,
+  parseKnown,
+  type Syntax,
+} from './argument-parser.ts';
+import { complain, exitCodeOf } from './complaints.ts';
 import type { Context, OwnOptions } from './context.ts';
+import type { DebugLog } from './debug-log.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
+import { globalOptions } from './global-options.ts';
 import { type OwnCommand, ownCommands, sharedOptions } from './own-commands.ts';
+import { promptMode } from './prompt-mode.ts';
+import { Settings } from './settings.ts';
 import { invalidChoice } from './usage.ts';
 import { packageVersion } from './version.ts';
 
-/** What may stand anywhere on a command line. Never abbreviated: AWS's options come first there. */
-const ownSyntax: Syntax = {
-  options: [
-    ...sharedOptions.map(({ name }) => ({ name, key: name, takes: 'one' }) as const),
-    { name: '--version', key: '--version', takes: 'nothing' },
-    { name: '--help', key: '--help', takes: 'nothing' },
-    { name: '-h', key: '--help', takes: 'nothing' },
-  ],
+/** What may stand anywhere on a command line. Ours are never abbreviated: AWS's come first there. */
+const ownSyntax: readonly OptionSyntax[] = [
+  ...sharedOptions.map(({ name }) => ({ name, key: name, takes: 'one', exact: true }) as const),
+  { name: '--help', key: '--help', takes: 'nothing', exact: true },
+  { name: '-h', key: '--help', takes: 'nothing', exact: true },
+];
+
+const outerSyntax: Syntax = {
+  options: [...globalOptions, ...ownSyntax],
   positional: { name: 'command', required: false },
-  abbreviations: false,
+  abbreviations: true,
 };
 
 /** Runs one command and returns its exit code. Never throws. */
 export async function main(argv: readonly string[], context: Context): Promise<number> {
   try {
-    return await run(parseKnown(ownSyntax, argv), context);
+    return await prompted(argv, context);
   } catch (error) {
     return complain(error, context.stderr);
   }
 }
 
-async function run(line: ParsedArguments, context: Context): Promise<number> {
-  if (line.given.has('--version') || line.positional === 'version') {
+/** Lets the command line be completed on the terminal where that is wished. */
+async function prompted(argv: readonly string[], context: Context): Promise<number> {
+  const mode = promptMode(argv, context.env);
+  if (mode === 'off') {
+    return run(argv, context);
+  }
+  const { promptArguments } = await import('./auto-prompt.ts');
+  if (mode === 'on') {
+    return run(await promptArguments(argv), context);
+  }
+  try {
+    return await run(argv, context);
+  } catch (error) {
+    if (exitCodeOf(error) !== exitCodes.parameters) throw error;
+    return run(await promptArguments(argv), context);
+  }
+}
+
+async function run(argv: readonly string[], context: Context): Promise<number> {
+  // Read as our own commands have it, for their options may begin as those of AWS do.
+  const exact = parseKnown({ ...outerSyntax, abbreviations: false }, argv);
+  const command = findOwnCommand(exact.positional);
+  const line = command === undefined ? parseKnown(outerSyntax, argv) : exact;
+  const { given, positional: word, rest } = line;
+  if (given.has('version') || word === 'version') {
     context.stdout.write(`pairmint ${packageVersion()}\n`);
     return exitCodes.success;
   }
-  if (line.positional === 'help' || line.given.has('--help')) {
-    const topic = line.positional === 'help' ? [] : [line.positional ?? ''];
-    return showHelp([...topic, ...line.rest], context);
+  if (word === 'help' || given.has('--help')) {
+    return showHelp([...(word === 'help' || word === undefined ? [] : [word]), ...rest], context);
   }
-  if (line.positional === undefined) {
+  if (word === undefined) {
     throw new UsageError('the following arguments are required: command');
   }
-  const command = findOwnCommand(line.positional);
   if (command !== undefined) {
-    return runOwnCommand(line.positional, command, line, context);
+    return runOwnCommand(word, command, argv, line, context);
   }
-  return line.positional === 'kms'
-    ? runKms(line, context)
-    : runOperation(line.positional, line.rest, line, context);
+  const debug = await openLog(argv, line, context);
+  const settings = await Settings.read(given, context.env);
+  const found = word === 'kms' ? afterKms(rest) : { word, rest, argument: 'command' as const };
+  if (found.word === 'help') {
+    return showHelp(found.rest, context);
+  }
+  const operation = await findOperation(found.word, found.argument);
+  const commands = await import('./commands/operation.ts');
+  const own = ownOptions(given);
+  await commands.runOperation(operation, found.rest, { settings, own, debug }, context);
+  return exitCodes.success;
+}
+
+async function openLog(
+  argv: readonly string[],
+  { given }: ParsedArguments,
+  { stderr }: Context,
+): Promise<DebugLog | undefined> {
+  if (!given.has('debug')) {
+    return undefined;
+  }
+  const { DebugLog } = await import('./debug-log.ts');
+  const log = new DebugLog(stderr);
+  log.start(argv);
+  return log;
+}
+
+interface OperationWord {
+  readonly word: string;
+  readonly rest: readonly string[];
+  readonly argument: 'command' | 'operation';
 }
 
 /** `pairmint kms <operation>` means `pairmint <operation>`, so that the program can stand for aws. */
-async function runKms(line: ParsedArguments, context: Context): Promise<number> {
+function afterKms(words: readonly string[]): OperationWord {
   const positional = { name: 'operation', required: true };
-  const inner = parseKnown({ options: [], positional, abbreviations: false }, line.rest);
-  if (inner.positional === 'help') {
-    return showHelp(inner.rest, context);
-  }
-  return runOperation(inner.positional ?? '', inner.rest, line, context, 'operation');
+  const inner = parseKnown({ options: [], positional, abbreviations: false }, words);
+  return { word: inner.positional ?? '', rest: inner.rest, argument: 'operation' };
 }
 
-async function runOperation(
+async function findOperation(
   word: string,
-  argv: readonly string[],
-  { given }: ParsedArguments,
-  context: Context,
-  argument: 'command' | 'operation' = 'command',
-): Promise<number> {
+  argument: OperationWord['argument'],
+): Promise<OperationName> {
   const operations = await loadOperations();
   const operation = operations.get(word);
   if (operation === undefined) {
     const others = argument === 'command' ? [...Object.keys(ownCommands), 'kms', 'version'] : [];
     throw invalidChoice(argument, word, [...operations.keys(), ...others, 'help']);
   }
-  const commands = await import('./commands/operation.ts');
-  await commands.runOperation(operation, argv, ownOptions(given), context);
-  return exitCodes.success;
+  return operation;
 }
 
 async function runOwnCommand(
   name: string,
   command: OwnCommand,
+  argv: readonly string[],
   line: ParsedArguments,
   context: Context,
 ): Promise<number> {
   if (line.rest[0] === 'help') {
     return showHelp([name], context);
   }
+  refuseGlobals(name, command, line);
   const options = command.options.map((option) => {
     const takes = option.value === undefined ? 'nothing' : 'one';
     return { name: option.name, key: option.name, takes } as const;
   });
-  const { given, rest } = parseKnown({ options, abbreviations: true }, line.rest);
+  const positional = { name: 'command', required: true };
+  const syntax = { options: [...ownSyntax, ...options], positional, abbreviations: true };
+  const { given, rest } = parseKnown(syntax, argv);
   const { operands = [] } = command;
   const unknown = rest.filter((word, i) => i >= operands.length || word.startsWith('-'));
   if (unknown.length > 0) {
     throw new UnknownOptionsError(unknown);
   }
   const { run } = await command.load();
-  return run(given as ReadonlyMap<string, string>, ownOptions(line.given), context, rest);
+  return run(given as ReadonlyMap<string, string>, ownOptions(given), context, rest);
+}
+
+/** The options of operations, but for those that a command has, too. */
+function refuseGlobals(name: string, command: OwnCommand, { given }: ParsedArguments): void {
+  const foreign = globalOptions.filter(
+    (option) => given.has(option.key) && !command.options.some((own) => own.name === option.name),
+  );
+  if (foreign.some(({ key }) => key === 'endpointUrl')) {
+    throw new UsageError(`${name} works on a store, not on a server: leave --endpoint-url away`);
+  }
+  if (foreign.length > 0) {
+    throw new UnknownOptionsError(foreign.map((option) => option.name));
+  }
 }
 
 /** Shows help on the first word that is not an option; on everything if there is none. */
@@ -121,14 +189,15 @@ async function showHelp(words: readonly string[], context: Context): Promise<num
   return exitCodes.success;
 }
 
-function findOwnCommand(name: string): OwnCommand | undefined {
-  return Object.hasOwn(ownCommands, name) ? ownCommands[name] : undefined;
+function findOwnCommand(name: string | undefined): OwnCommand | undefined {
+  return name !== undefined && Object.hasOwn(ownCommands, name) ? ownCommands[name] : undefined;
 }
 
 async function loadOperations(): Promise<ReadonlyMap<string, OperationName>> {
-  const { operationNames } = await import('./operation-descriptions.ts');
+  const { operationShapes } = await import('../model/shapes.ts');
   const { kebabCase } = await import('./operation-options.ts');
-  return new Map(operationNames.map((name) => [kebabCase(name), name]));
+  const names = Object.keys(operationShapes) as OperationName[];
+  return new Map(names.map((name) => [kebabCase(name), name]));
 }
 
 function ownOptions(given: ParsedArguments['given']): OwnOptions {

@@ -4,9 +4,11 @@ const contextMeaning =
 
 const customStores = 'Of custom key stores, which are not offered.';
 
-/** What a member of a request is for. A member means the same in every operation. */
+/** What a member of a request, or of its parts, is for. It means the same in every operation. */
 export const memberDescriptions: Readonly<Record<string, string>> = {
+  AccessKeyId: customStores,
   AliasName: 'The name, which begins with alias/.',
+  AttestationDocument: "The enclave's signed document, with the public key to encrypt for.",
   BypassPolicyLockoutSafetyCheck:
     'Accept a key policy that forbids the caller to change the policy later.',
   CiphertextBlob: 'What to open.',
@@ -25,6 +27,8 @@ export const memberDescriptions: Readonly<Record<string, string>> = {
   EncryptedKeyMaterial: 'The key material, wrapped with the public key that goes with the token.',
   EncryptionAlgorithm: 'How to seal or open.',
   EncryptionContext: contextMeaning,
+  EncryptionContextEquals: 'The encryption context must be this one.',
+  EncryptionContextSubset: 'The encryption context must have these names and values.',
   ExpirationModel: 'Whether the imported key material expires.',
   GrantId: 'The id of a grant.',
   GrantToken: 'The token of a grant.',
@@ -34,6 +38,7 @@ export const memberDescriptions: Readonly<Record<string, string>> = {
   ImportType: 'Whether the KMS key has had this key material before.',
   IncludeKeyMaterial: 'Whether to list all key material or rotations alone.',
   KeyAgreementAlgorithm: 'How the secret is derived.',
+  KeyEncryptionAlgorithm: 'How the response is encrypted for the enclave.',
   KeyId: `The KMS key: ${keyForms}.`,
   KeyMaterialDescription: 'A text about the imported key material.',
   KeyMaterialId: 'The id of imported key material; the current one if absent.',
@@ -60,6 +65,7 @@ export const memberDescriptions: Readonly<Record<string, string>> = {
   PrimaryRegion: 'The region of the replica that becomes the primary key.',
   PublicKey: "The other party's public key (SubjectPublicKeyInfo, DER).",
   Recipient: 'An enclave to encrypt the response for.',
+  RawSecretAccessKey: customStores,
   ReplicaRegion: 'The region of the new replica.',
   RetiringPrincipal: 'Who may retire the grant: the ARN of a principal.',
   RotationPeriodInDays: 'The days between two rotations, 365 if absent.',
@@ -68,7 +74,9 @@ export const memberDescriptions: Readonly<Record<string, string>> = {
   SourceEncryptionAlgorithm: 'How the ciphertext was sealed.',
   SourceEncryptionContext: 'The encryption context that the ciphertext was sealed with.',
   SourceKeyId: `The KMS key that the ciphertext must have been sealed with: ${keyForms}.`,
+  TagKey: 'The name of a tag.',
   TagKeys: 'The names of the tags.',
+  TagValue: 'The value of a tag.',
   Tags: 'Names and values that are attached to the KMS key.',
   TargetKeyId: 'The KMS key that the alias names: a key id or key ARN.',
   TrustAnchorCertificate: customStores,

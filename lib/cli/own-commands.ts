@@ -1,12 +1,10 @@
+import { type CommandDescription, commandDescriptions } from './command-descriptions.ts';
 import type { Context, OwnOptions } from './context.ts';
 
+export { type OwnOption, sharedOptions } from './command-descriptions.ts';
+
 /** A command that AWS's CLI does not have. It returns its exit code. */
-export interface OwnCommand {
-  readonly summary: string;
-  readonly description: string;
-  readonly options: readonly OwnOption[];
-  /** What may stand behind the command's name, in this order. */
-  readonly operands?: readonly OwnOption['name'][];
+export interface OwnCommand extends CommandDescription {
   readonly load: () => Promise<{ run: RunCommand }>;
 }
 
@@ -17,152 +15,23 @@ export type RunCommand = (
   operands: readonly string[],
 ) => Promise<number>;
 
-export interface OwnOption {
-  readonly name: string;
-  /** Absent where the option takes none. */
-  readonly value?: string;
-  readonly explanation: string;
-}
-
-export const sharedOptions = [
-  {
-    name: '--store',
-    value: 'URL',
-    explanation: 'the store: lmdb:FOLDER, or memory: for one that lasts as long as the command',
-  },
-  {
-    name: '--root-key-file',
-    value: 'FILE',
-    explanation: "the file with the store's root key, readable by its owner only",
-  },
-] as const satisfies readonly OwnOption[];
-
-const poolOptions = [
-  { name: '--key-id', value: 'ID', explanation: 'the KMS key: its id, ARN, alias or alias ARN' },
-  { name: '--key-pair-spec', value: 'SPEC', explanation: 'what kind of pairs, such as RSA_4096' },
-] as const satisfies readonly OwnOption[];
+type CommandName = keyof typeof commandDescriptions;
 
 /** Loaded one by one, for starting the program must not take longer with every command. */
-export const ownCommands: Readonly<Record<string, OwnCommand>> = {
-  credentials: {
-    summary: 'make, list and delete access keys for the server',
-    description:
-      'An access key lets a client of `pairmint serve` sign requests that are made as a principal. ' +
-      '`create` prints it; the secret is sealed in the store and shown this once. `list` prints ' +
-      'all keys without it. `delete` takes the id of one, which is refused from then on.',
-    operands: ['create|list|delete', 'ACCESS_KEY_ID'],
-    options: [
-      {
-        name: '--principal',
-        value: 'ARN',
-        explanation: 'of a user, role, session or root whom requests are made as',
-      },
-      {
-        name: '--identity-policy',
-        value: 'FILE',
-        explanation: "the principal's own policy; without one it may do anything in its account",
-      },
-      {
-        name: '--duration-seconds',
-        value: 'N',
-        explanation: 'makes a session: a key with a session token that ends so soon',
-      },
-    ],
-    load: () => import('./commands/credentials.ts'),
-  },
-  doctor: {
-    summary: 'show what runs here and what would be faster or safer',
-    description:
-      'Looks at the native addon, Node.js, OpenSSL, the store and its root key. Changes nothing. ' +
-      'The exit code is 1 if something is broken.',
-    options: [],
-    load: () => import('./commands/doctor.ts'),
-  },
-  init: {
-    summary: 'make a store',
-    description:
-      'Makes a store and its root key. Without this command, the first operation makes the ' +
-      'default store. A store that exists is left as it is, but for what a seed adds to it: keys ' +
-      'with given ids, material, policies, tags, aliases and grants. Running it again changes ' +
-      'nothing. Prints where everything is.',
-    options: [
-      { name: '--region', value: 'REGION', explanation: 'used in ARNs; us-east-1 by default' },
-      {
-        name: '--account-id',
-        value: 'DIGITS',
-        explanation: '12 digits, used in ARNs; 000000000000 by default',
-      },
-      {
-        name: '--seed',
-        value: 'FILE',
-        explanation: "keys that shall be there, in YAML or JSON; local-kms's format works, too",
-      },
-    ],
-    load: () => import('./commands/init.ts'),
-  },
-  serve: {
-    summary: 'serve AWS clients over HTTP',
-    description:
-      "Speaks AWS KMS's protocol: point a client's endpoint URL here. Requests must be signed with " +
-      'an access key of `pairmint credentials`. SIGTERM ends it when the requests under way are ' +
-      'answered; SIGHUP reads the certificate again.',
-    options: [
-      { name: '--host', value: 'HOST', explanation: 'the address; 127.0.0.1 by default' },
-      { name: '--port', value: 'PORT', explanation: '4599 by default; 0 picks a free one' },
-      {
-        name: '--no-auth',
-        explanation: "requests need no signature and are the account's root's; loopback only",
-      },
-      { name: '--tls-cert', value: 'FILE', explanation: 'serve HTTPS with this certificate (PEM)' },
-      { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
-      { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
-    ],
-    load: () => import('./commands/serve.ts'),
-  },
-  pool: {
-    summary: 'make, list, fill, drain and delete pools of pairs that wait for requests',
-    description:
-      'A request for a pair is answered from the pool of its key and spec without minting. ' +
-      '`create` makes a pool, or changes its levels. `fill` mints until it has its target, in all ' +
-      'pools where none is named. `drain` removes the pairs that wait; `delete` removes the pool, ' +
-      'too. `list` shows them all.',
-    operands: ['create|list|fill|drain|delete'],
-    options: [
-      ...poolOptions,
-      { name: '--target', value: 'N', explanation: 'how many pairs shall wait' },
-      {
-        name: '--low',
-        value: 'N',
-        explanation: 'at how many it is filled again; half the target by default',
-      },
-    ],
-    load: () => import('./commands/pool.ts'),
-  },
-  pregenerate: {
-    summary: 'mint many pairs into a file',
-    description:
-      'Mints pairs as generate-data-key-pair-without-plaintext does and writes one JSON response ' +
-      'a line. Interrupted, or killed, and run again with the same arguments, it goes on where it ' +
-      'stopped; what request the file belongs to is kept beside it, in FILE.state.',
-    options: [
-      ...poolOptions,
-      { name: '--count', value: 'N', explanation: 'how many pairs the file shall have' },
-      {
-        name: '--encryption-context',
-        value: 'MAP',
-        explanation: 'what all private keys are bound to: k=v,k2=v2 or JSON',
-      },
-      { name: '--out', value: 'FILE', explanation: 'made with mode 0600; stdout by default' },
-    ],
-    load: () => import('./commands/pregenerate.ts'),
-  },
-  worker: {
-    summary: 'keep all pools of the store at their targets',
-    description:
-      'Mints on all cores whenever a pool of the store has less than its target, until SIGTERM or ' +
-      'SIGINT. What cannot be filled, such as the pool of a disabled key, is tried again less and ' +
-      'less often, once a minute in the end.',
-    options: [],
-    load: () => import('./commands/worker.ts'),
-  },
+const loaders: Readonly<Record<CommandName, OwnCommand['load']>> = {
+  credentials: () => import('./commands/credentials.ts'),
+  completion: () => import('./commands/completion.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  init: () => import('./commands/init.ts'),
+  serve: () => import('./commands/serve.ts'),
+  pool: () => import('./commands/pool.ts'),
+  pregenerate: () => import('./commands/pregenerate.ts'),
+  worker: () => import('./commands/worker.ts'),
 };
+
+export const ownCommands: Readonly<Record<string, OwnCommand>> = Object.fromEntries(
+  Object.entries(loaders).map(([name, load]) => [
+    name,
+    { ...commandDescriptions[name as CommandName], load },
+  ]),
+);

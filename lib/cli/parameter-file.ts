@@ -1,10 +1,17 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { homedir } from 'node:os';
 
 /** Its message tells what could not be loaded, and why in the words of the system. */
 export class ParameterFileError extends Error {
   override readonly name = 'ParameterFileError';
 }
+
+// What a server takes in a request, see lib/http/body.ts. Endless files are refused here.
+const MAX_BYTES = 1_048_576;
+
+// Long enough for a program whose output is the file; nobody wants to wait longer in a script.
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 5;
 
 // Python quotes strerror(3); Node's own messages differ in letter case.
 const systemMessages: Readonly<Record<string, string>> = {
@@ -30,11 +37,52 @@ export function loadParameterFile(text: string): string | Uint8Array | undefined
 
 function read(reference: string, path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readBounded(path);
   } catch (error) {
-    throw new ParameterFileError(
-      `Unable to load paramfile ${reference}: ${systemError(error, path)}`,
-    );
+    const why = error instanceof ParameterFileError ? error.message : systemError(error, path);
+    throw new ParameterFileError(`Unable to load paramfile ${reference}: ${why}`);
+  }
+}
+
+/** Opened without waiting, for nobody may ever write to a named pipe. */
+function readBounded(path: string): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readToEnd(file, path);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readToEnd(file: number, path: string): Buffer {
+  const buffer = Buffer.alloc(MAX_BYTES + 1);
+  let length = 0;
+  for (;;) {
+    const count = readMore(file, buffer.subarray(length), path);
+    length += count;
+    if (length > MAX_BYTES) {
+      throw new ParameterFileError(`'${path}' has more than the ${MAX_BYTES} bytes of a request`);
+    }
+    if (count === 0) {
+      return buffer.subarray(0, length);
+    }
+  }
+}
+
+/** Waits for the writer of a pipe, which may be a program that is still at work. */
+function readMore(file: number, space: Buffer, path: string): number {
+  const deadline = performance.now() + PATIENCE_MS;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      return readSync(file, space);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+    if (performance.now() > deadline) {
+      throw new ParameterFileError(`nothing came from '${path}' for ${PATIENCE_MS / 1000} seconds`);
+    }
+    Atomics.wait(pause, 0, 0, PAUSE_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Dictionary, JsonDictionary, type Value } from './value.ts';
+import { CalendarDate, Dictionary, JsonDictionary, type Value } from './value.ts';
 
 // The AWS CLI is a Python program and its complaints quote values and types in Python's spelling.
 // Scripts match on those texts, so they are kept.
@@ -12,6 +12,9 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 
 /** A value as `str()` shows it: text bare, anything else as `repr()`. */
 export function pythonText(value: Value): string {
+  if (value instanceof Date) {
+    return dateText(value);
+  }
   return typeof value === 'string' ? value : pythonRepr(value);
 }
 
@@ -29,10 +32,10 @@ export function pythonRepr(value: Value): string {
 }
 
 export function pythonType(value: Value): string {
-  return `<class '${typeName(value)}'>`;
+  return `<class '${pythonTypeName(value)}'>`;
 }
 
-function typeName(value: Value): string {
+export function pythonTypeName(value: Value): string {
   if (value === null) {
     return 'NoneType';
   }
@@ -42,6 +45,9 @@ function typeName(value: Value): string {
   if (value instanceof Uint8Array) {
     return 'bytes';
   }
+  if (value instanceof Date) {
+    return value instanceof CalendarDate ? 'datetime.date' : 'datetime.datetime';
+  }
   if (value instanceof Dictionary) {
     return value instanceof JsonDictionary ? 'collections.OrderedDict' : 'dict';
   }
@@ -49,7 +55,10 @@ function typeName(value: Value): string {
   return names[typeof value as keyof typeof names];
 }
 
-function compositeRepr(value: Uint8Array | Value[] | Dictionary): string {
+function compositeRepr(value: Date | Uint8Array | Value[] | Dictionary): string {
+  if (value instanceof Date) {
+    return dateRepr(value);
+  }
   if (value instanceof Uint8Array) {
     return `b${quoted(Buffer.from(value).toString('latin1'), escapeByte)}`;
   }
@@ -89,15 +98,30 @@ function escapeByte(character: string): string {
   return code < 0x7f ? escapeCharacter(character) : `\\x${code.toString(16)}`;
 }
 
-/** Python writes exponents from 1e16 on, with two digits at least. */
+/** Python writes exponents from 1e16 on and below 1e-4, with two digits at least. */
 function floatText(value: number): string {
   if (!Number.isFinite(value)) {
     return String(value).toLowerCase().replace('infinity', 'inf');
   }
-  const text = Math.abs(value) >= 1e16 ? value.toExponential() : String(value);
+  const size = Math.abs(value);
+  const hasExponent = size >= 1e16 || (size > 0 && size < 1e-4);
+  const text = hasExponent ? value.toExponential() : String(value);
   const [digits = '', exponent] = text.split('e');
   if (exponent !== undefined) {
     return `${digits}e${exponent.charAt(0)}${exponent.slice(1).padStart(2, '0')}`;
   }
   return Object.is(value, -0) ? '-0.0' : Number.isInteger(value) ? `${digits}.0` : digits;
+}
+
+function dateText(value: Date): string {
+  const [date = '', time = ''] = value.toISOString().slice(0, -1).split('T');
+  const fraction = time.endsWith('.000') ? '' : `${time.slice(-4)}000`;
+  return value instanceof CalendarDate ? date : `${date} ${time.slice(0, -4)}${fraction}`;
+}
+
+function dateRepr(value: Date): string {
+  const fields = dateText(value).split(/\D/).map(Number);
+  // Seconds are left out where they are zero.
+  const shown = fields.length === 6 && fields[5] === 0 ? fields.slice(0, 5) : fields;
+  return `${pythonTypeName(value)}(${shown.join(', ')})`;
 }

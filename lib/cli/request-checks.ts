@@ -6,22 +6,30 @@ import { memberShape } from './operation-options.ts';
 import { pythonText, pythonType } from './python-text.ts';
 import { Dictionary, type Value } from './value.ts';
 
+export type BinaryFormat = 'base64' | 'raw-in-base64-out';
+
+const blobReaders: Readonly<Record<BinaryFormat, (text: string) => Uint8Array>> = {
+  base64: decodeBase64,
+  'raw-in-base64-out': (text) => new TextEncoder().encode(text),
+};
+
 /**
- * Turns the text of blobs into bytes, for the AWS CLI takes them as base64. Bytes from a `fileb://`
- * stay as they are. Throws GeneralError for text that is not base64.
+ * Turns the text of blobs into bytes, for the AWS CLI takes them as base64 unless it is told that
+ * they are written as they are. Bytes from a `fileb://` stay. Throws GeneralError for text that is
+ * not base64.
  */
-export function decodeBlobs(name: ShapeName, value: Value): Value {
+export function decodeBlobs(name: ShapeName, value: Value, format: BinaryFormat = 'base64'): Value {
   const shape = shapes[name];
   if (shape.type === 'blob' && typeof value === 'string') {
-    return decodeBase64(value);
+    return blobReaders[format](value);
   }
   if (shape.type === 'list' && Array.isArray(value)) {
-    return value.map((item) => decodeBlobs(shape.member, item));
+    return value.map((item) => decodeBlobs(shape.member, item, format));
   }
   if (value instanceof Dictionary && (shape.type === 'structure' || shape.type === 'map')) {
     for (const [key, member] of value) {
       const memberName = memberShape(shape, key);
-      value.set(key, memberName === undefined ? member : decodeBlobs(memberName, member));
+      value.set(key, memberName === undefined ? member : decodeBlobs(memberName, member, format));
     }
   }
   return value;

@@ -21,6 +21,10 @@ export class StreamSink implements TextSink {
     return this.#stream.isTTY === true;
   }
 
+  get columns(): number | undefined {
+    return this.#stream.columns;
+  }
+
   write(text: string): void {
     if (text !== '') {
       this.#written = new Promise((resolve) => {

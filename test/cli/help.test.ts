@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { parseKnown } from '../../lib/cli/argument-parser.ts';
+import { inputOptions, skeletonOption } from '../../lib/cli/cli-input.ts';
+import {
+  type CommandDescription,
+  commandDescriptions,
+  sharedOptions,
+} from '../../lib/cli/command-descriptions.ts';
+import { globalOptions } from '../../lib/cli/global-options.ts';
 import { memberDescriptions } from '../../lib/cli/member-descriptions.ts';
 import { operationDescriptions, operationNames } from '../../lib/cli/operation-descriptions.ts';
 import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
+import { pagingOptions } from '../../lib/cli/paginated-call.ts';
 import { operations } from '../../lib/operations/index.ts';
 import { run } from './run.ts';
 
@@ -17,12 +26,15 @@ it('spells names as the AWS CLI does', () => {
   expect(kebabCase('XksKeyId')).toBe('xks-key-id');
 });
 
-it('tells of every operation and command', async () => {
+it('tells of every operation, command and option of all of them, in 80 columns', async () => {
   const { exitCode, stdout } = await run(['help']);
   expect(exitCode).toBe(0);
-  for (const name of [...operationNames.map(kebabCase), 'init', 'doctor', 'version']) {
-    expect(stdout).toContain(`\n  ${name}`);
+  const options = [...sharedOptions, ...inputOptions, skeletonOption, ...globalOptions];
+  const names = [...operationNames.map(kebabCase), ...Object.keys(commandDescriptions), 'version'];
+  for (const name of [...names, ...options.map((option) => option.name)]) {
+    expect(stdout).toMatch(new RegExp(`\n  ${name}[ \n]`));
   }
+  expect(tooLong(stdout)).toEqual([]);
 });
 
 describe.each(operationNames)('help on %s', (operation) => {
@@ -35,7 +47,13 @@ describe.each(operationNames)('help on %s', (operation) => {
       expect(stdout).toContain(`\n      ${isRequired ? '' : '['}${option}`);
       expect(memberDescriptions[member], member).toBeDefined();
     }
-    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    for (const { name } of [...pagingOptions(operation), ...inputOptions, skeletonOption]) {
+      expect(stdout.split(name).length, name).toBeGreaterThan(2);
+    }
+    for (const { name } of [...globalOptions, ...sharedOptions]) {
+      expect(stdout).toMatch(new RegExp(`[ \n]${name}[ \n]`));
+    }
+    expect(tooLong(stdout)).toEqual([]);
   });
 
   it('has an example that the program accepts', async () => {
@@ -51,6 +69,47 @@ describe.each(operationNames)('help on %s', (operation) => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   });
 });
+
+describe.each(Object.entries<CommandDescription>(commandDescriptions))(
+  'help on %s',
+  (name, { options, operands = [], examples }) => {
+    it('names every option and example and fits 80 columns', async () => {
+      const { exitCode, stdout } = await run(['help', name]);
+      expect(exitCode).toBe(0);
+      for (const option of [...options, ...sharedOptions]) {
+        expect(stdout).toContain(`\n  ${option.name}`);
+      }
+      expect(stdout.replaceAll(' \\\n     ', '')).toContain(
+        `\n  pairmint ${name} ${examples[0]}`.trimEnd(),
+      );
+      expect(tooLong(stdout)).toEqual([]);
+    });
+
+    it.each(examples)('has examples that the program accepts: %j', (example) => {
+      const [line = ''] = example.split(' > ');
+      const syntax = options.map((option) => {
+        const takes = option.value === undefined ? 'nothing' : 'one';
+        return { name: option.name, key: option.name, takes } as const;
+      });
+      const shared = sharedOptions.map((option) => {
+        return { name: option.name, key: option.name, takes: 'one' } as const;
+      });
+      const words = line.split(' ').filter((word) => word !== '');
+      const { rest } = parseKnown({ options: [...syntax, ...shared], abbreviations: false }, words);
+      const accepted = rest.map((word, index) => {
+        const operand = operands[index] ?? '';
+        return operand === operand.toUpperCase()
+          ? operand !== ''
+          : operand.split('|').includes(word);
+      });
+      expect(accepted).not.toContain(false);
+    });
+  },
+);
+
+function tooLong(text: string): string[] {
+  return text.split('\n').filter((line) => line.length > 80);
+}
 
 const topic = 'create-key';
 it.each([

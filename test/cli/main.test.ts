@@ -82,10 +82,34 @@ describe('our own options', () => {
 });
 
 describe('an option that is not there', () => {
-  it.each(['--region', '--output', '--query'])('is unknown: %s', async (option) => {
-    const { exitCode, stderr } = await run([...describeKey, option, 'x']);
+  it('is unknown', async () => {
+    const { exitCode, stderr } = await run([...describeKey, '--bogus', 'x']);
     expect(exitCode).toBe(252);
-    expect(stderr).toBe(`\n<usage>\n\nUnknown options: ${option}, x\n\n`);
+    expect(stderr).toBe('\n<usage>\n\nUnknown options: --bogus, x\n\n');
+  });
+});
+
+describe('a command of our own', () => {
+  it('is told apart from a request to a server', async () => {
+    const { exitCode, stderr } = await run(['pool', 'list', '--endpoint-url', 'http://127.0.0.1']);
+    expect(exitCode).toBe(252);
+    expect(stderr).toContain(
+      '<program>: error: pool works on a store, not on a server: leave --endpoint-url away\n',
+    );
+  });
+
+  it.each([['--output', 'text'], ['--debug'], ['--region', 'eu-west-1']])(
+    'does not know an option of operations: %s',
+    async (...option) => {
+      const { exitCode, stderr } = await run(['pool', 'list', ...option]);
+      expect(exitCode).toBe(252);
+      expect(stderr).toBe(`\n<usage>\n\nUnknown options: ${option[0]}\n\n`);
+    },
+  );
+
+  it('keeps its own where operations have one of that name', async () => {
+    const { opened } = await run(['init', '--region', 'eu-west-1']);
+    expect(opened[0]).toMatchObject({ region: 'eu-west-1' });
   });
 });
 

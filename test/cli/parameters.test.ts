@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -89,6 +90,71 @@ describe('a path', () => {
     }
     vi.unstubAllEnvs();
   });
+});
+
+describe('a file', () => {
+  async function load(reference: string): Promise<Outcome & { readonly seconds: number }> {
+    const started = performance.now();
+    const outcome = await run(['encrypt', '--key-id', 'k', '--plaintext', reference]);
+    return { ...outcome, seconds: (performance.now() - started) / 1000 };
+  }
+
+  it('may be as large as a request', async () => {
+    const file = path.join(folder, 'large');
+    writeFileSync(file, Buffer.alloc(1_048_576, 'a'));
+    const { calls } = await load(`fileb://${file}`);
+    expect(calls[0]?.request).toMatchObject({ Plaintext: { length: 1_048_576 } });
+    writeFileSync(file, 'a', { flag: 'a' });
+    const { exitCode, stderr } = await load(`fileb://${file}`);
+    expect(exitCode).toBe(252);
+    expect(stderr).toBe(
+      `\nError parsing parameter '--plaintext': Unable to load paramfile fileb://${file}: ` +
+        `'${file}' has more than the 1048576 bytes of a request\n`,
+    );
+  });
+
+  it.each(['file:///dev/zero', 'fileb:///dev/zero', 'fileb:///dev/urandom'])(
+    'that never ends is refused at once: %s',
+    async (reference) => {
+      const { exitCode, stderr, seconds } = await load(reference);
+      expect(exitCode).toBe(252);
+      expect(stderr).toContain(' has more than the 1048576 bytes of a request\n');
+      expect(seconds).toBeLessThan(2);
+    },
+  );
+
+  it('that is a folder is refused as the AWS CLI does', async () => {
+    const { exitCode, stderr } = await load(`file://${folder}`);
+    expect(exitCode).toBe(252);
+    expect(stderr).toContain(`[Errno 21] Is a directory: '${folder}'\n`);
+  });
+
+  it('may be a pipe whose writer takes its time', async () => {
+    const pipe = makePipe('slow');
+    // Opened for both directions it does not wait for a reader.
+    spawn('sh', ['-c', `exec 3<>"$0"; sleep 1; printf AQID >&3; sleep 1`, pipe]);
+    execFileSync('sleep', ['0.5']);
+    const { calls } = await load(`file://${pipe}`);
+    expect(calls[0]?.request).toMatchObject({ Plaintext: Uint8Array.of(1, 2, 3) });
+  });
+
+  it('that is a pipe without end or writer keeps nobody waiting', async () => {
+    const silent = makePipe('silent');
+    const writer = spawn('sh', ['-c', 'exec 3<>"$0"; sleep 60', silent]);
+    execFileSync('sleep', ['0.5']);
+    const { exitCode, stderr, seconds } = await load(`file://${silent}`);
+    writer.kill();
+    expect(exitCode).toBe(252);
+    expect(stderr).toContain(`nothing came from '${silent}' for 10 seconds\n`);
+    expect(seconds).toBeLessThan(15);
+    expect((await load(`file://${makePipe('deserted')}`)).seconds).toBeLessThan(2);
+  });
+
+  function makePipe(name: string): string {
+    const pipe = path.join(folder, name);
+    execFileSync('mkfifo', [pipe]);
+    return pipe;
+  }
 });
 
 describe('hostile input', () => {

@@ -11,6 +11,12 @@ export interface Outcome {
   readonly opened: readonly object[];
 }
 
+// What the AWS CLI would read in somebody's home must not change what a test sees.
+const noEnvironment: NodeJS.ProcessEnv = {
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+};
+
 export type Respond = (operation: string, request: object) => Promise<object>;
 
 // The lists are there for the operations that must return them; others drop what they do not know.
@@ -25,7 +31,11 @@ const noResponse: Respond = async () => ({
 });
 
 /** Runs a command in this process on a service that answers with `respond`. */
-export async function run(args: readonly string[], respond = noResponse): Promise<Outcome> {
+export async function run(
+  args: readonly string[],
+  respond = noResponse,
+  env: NodeJS.ProcessEnv = noEnvironment,
+): Promise<Outcome> {
   const calls: { operation: string; request: object }[] = [];
   const opened: object[] = [];
   const service: Service = {
@@ -70,6 +80,7 @@ export async function run(args: readonly string[], respond = noResponse): Promis
       return service;
     },
     { calls, opened },
+    env,
   );
 }
 
@@ -86,6 +97,7 @@ async function capture(
   args: readonly string[],
   open: Context['open'],
   seen: Pick<Outcome, 'calls' | 'opened'>,
+  env = noEnvironment,
 ): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   const sink = (name: 'stdout' | 'stderr') => ({
@@ -93,9 +105,27 @@ async function capture(
       written[name] += text;
     },
   });
-  const exitCode = await main(args, { stdout: sink('stdout'), stderr: sink('stderr'), open });
+  const sinks = { stdout: sink('stdout'), stderr: sink('stderr') };
+  const exitCode = await main(args, { ...sinks, env, open });
   const stderr = written.stderr
     .replace(usage, '<usage>\n')
     .replace('pairmint: error:', '<program>: error:');
   return { exitCode, stdout: written.stdout, stderr, ...seen };
+}
+
+/**
+ * Runs a command in this process that must not need a store. AWS's SDK reads the environment of the
+ * process, so that is `env` meanwhile.
+ */
+export async function runRemote(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Outcome> {
+  const before = process.env;
+  process.env = { ...env };
+  try {
+    return await capture(args, notAsked, { calls: [], opened: [] }, process.env);
+  } finally {
+    process.env = before;
+  }
 }

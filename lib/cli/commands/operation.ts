@@ -1,19 +1,44 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
-import { type ParsedArguments, parseKnown } from '../argument-parser.ts';
-import { type Context, type OwnOptions, oneShot, withService } from '../context.ts';
-import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
+import { type OptionSyntax, type ParsedArguments, parseKnown } from '../argument-parser.ts';
+import { inputOptions, mergeInput } from '../cli-input.ts';
+import {
+  type Calls,
+  type Context,
+  type OwnOptions,
+  oneShot,
+  type TextSink,
+  withService,
+} from '../context.ts';
+import type { DebugLog } from '../debug-log.ts';
+import { isServiceFailure, ServiceError, UnknownOptionsError, UsageError } from '../errors.ts';
 import { optionSyntax, requestOptions } from '../operation-options.ts';
-import { formatResponse } from '../output.ts';
-import { callToTheEnd } from '../paginated-call.ts';
+import { printPages } from '../output.ts';
+import { pagingOptions, type ResponsePages, readPaging, responsePages } from '../paginated-call.ts';
 import { readParameter } from '../parameter-values.ts';
 import { checkRequest, decodeBlobs } from '../request-checks.ts';
+import type { Settings } from '../settings.ts';
 import { Dictionary, toRequest } from '../value.ts';
+
+/** What stands on the command line beside the operation's own options. */
+export interface Surroundings {
+  readonly settings: Settings;
+  readonly own: OwnOptions;
+  readonly debug: DebugLog | undefined;
+}
+
+const skeletonOption: OptionSyntax = {
+  name: '--generate-cli-skeleton',
+  key: 'generateCliSkeleton',
+  takes: 'optional',
+  otherwise: 'input',
+  choices: ['input', 'output', 'yaml-input'],
+};
 
 /** Reads the request from the command line, makes it, and prints the response. */
 export async function runOperation(
   operation: OperationName,
   argv: readonly string[],
-  own: OwnOptions,
+  surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
   const parsed = parse(operation, argv);
@@ -22,36 +47,51 @@ export async function runOperation(
     context.stdout.write(operationHelp(operation));
     return;
   }
-  const request = readRequest(operation, parsed);
-  const response = await withService(context, oneShot(own), async (service) => {
-    try {
-      return await callToTheEnd(service, operation, request);
-    } catch (error) {
-      throw isServiceFailure(error) ? new ServiceError(operation, error) : error;
-    }
-  });
-  context.stdout.write(formatResponse(operation, response));
+  refuseLooseWords(parsed);
+  const request = await mergeInput(parsed.given, readParameters(operation, parsed));
+  const kind = parsed.given.get(skeletonOption.key);
+  if (kind === 'input' || kind === 'yaml-input') {
+    const { skeleton } = await import('../skeleton.ts');
+    context.stdout.write(await skeleton(operation, kind));
+    return;
+  }
+  const call = { operation, request, given: parsed.given, ...surroundings };
+  await (kind === 'output' ? printSample(call, context) : makeCall(call, context));
 }
 
 function parse(operation: OperationName, argv: readonly string[]): ParsedArguments {
   if (argv.length === 1 && argv[0] === 'help') {
     return { given: new Map(), positional: 'help', rest: [] };
   }
-  const options = optionSyntax(requestOptions(operation));
+  const members = optionSyntax(requestOptions(operation));
+  const options = [
+    ...(makesAllOptional(argv) ? members.map((row) => ({ ...row, required: false })) : members),
+    ...inputOptions,
+    ...pagingOptions(operation),
+    skeletonOption,
+  ];
   const positional = { name: 'help', required: false };
   return parseKnown({ options, positional, abbreviations: true }, argv);
 }
 
-/** Throws what the AWS CLI complains about before it sends anything. */
-function readRequest(
-  operation: OperationName,
-  { given, positional, rest }: ParsedArguments,
-): object {
-  // argparse gives the first loose word to `help`; it is listed last when it is another word.
+/** Written in full, options that bring or ask for a whole request do. A sample response needs one. */
+function makesAllOptional(argv: readonly string[]): boolean {
+  const skeleton = argv.indexOf(skeletonOption.name);
+  return (
+    inputOptions.some(({ name }) => argv.includes(name)) ||
+    (skeleton !== -1 && argv[skeleton + 1] !== 'output')
+  );
+}
+
+/** argparse gives the first loose word to `help`; it is listed last when it is another word. */
+function refuseLooseWords({ positional, rest }: ParsedArguments): void {
   const unknown = positional === undefined ? rest : [...rest, positional];
   if (unknown.length > 0) {
     throw new UnknownOptionsError(unknown);
   }
+}
+
+function readParameters(operation: OperationName, { given }: ParsedArguments): Dictionary {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
     const value = given.get(option.member);
@@ -59,8 +99,101 @@ function readRequest(
       request.set(option.member, readParameter(option, value));
     }
   }
+  return request;
+}
+
+interface Call extends Surroundings {
+  readonly operation: OperationName;
+  readonly request: Dictionary;
+  readonly given: ParsedArguments['given'];
+}
+
+/** Throws what the AWS CLI complains about before it sends anything. */
+function checked({ operation, request, settings }: Call): object {
   const { input } = operationShapes[operation];
-  decodeBlobs(input, request);
+  decodeBlobs(input, request, settings.binaryFormat);
   checkRequest(input, request);
   return toRequest(request) as object;
+}
+
+async function printSample(call: Call, context: Context): Promise<void> {
+  call.settings.checkProfile();
+  checked(call);
+  const { sampleResponse } = await import('../skeleton.ts');
+  const sample = sampleResponse(call.operation);
+  async function* pages() {
+    yield sample;
+  }
+  await print(call, pages(), context);
+}
+
+async function makeCall(call: Call, context: Context): Promise<void> {
+  const { settings, own, debug } = call;
+  const endpointUrl = chooseServer(call);
+  if (endpointUrl !== undefined) {
+    const remote = settings.remote(endpointUrl);
+    const request = checked(call);
+    const { RemoteService } = await import('../remote.ts');
+    const service = await RemoteService.connect(remote, debug);
+    await show(call, request, service, context).finally(() => service.close());
+    return;
+  }
+  settings.checkProfile();
+  const request = checked(call);
+  const { localRegion: region } = settings;
+  const options = { ...oneShot(own), ...(region !== undefined && { region }) };
+  await withService(context, options, (service) => show(call, request, service, context));
+}
+
+const storeOptions = { store: '--store', rootKeyFile: '--root-key-file' } as const;
+
+/** A store on the command line is the one that is meant, whatever the environment says. */
+function chooseServer({ settings, own }: Call): string | undefined {
+  const [name] = (['store', 'rootKeyFile'] as const).filter((key) => own[key] !== undefined);
+  if (name === undefined) {
+    return settings.endpointUrl;
+  }
+  if (settings.isEndpointGiven) {
+    throw new UsageError(
+      `argument ${storeOptions[name]}: not allowed with argument --endpoint-url`,
+    );
+  }
+  return undefined;
+}
+
+async function show(call: Call, request: object, service: Calls, context: Context): Promise<void> {
+  const { operation, given, settings } = call;
+  const paging = { ...readPaging(given), paginate: settings.paginate };
+  await print(call, responsePages(observed(call, service), operation, request, paging), context);
+}
+
+/** Tells of refusals in the AWS CLI's words, and the log of everything. */
+function observed({ operation, debug }: Call, service: Calls): Pick<Calls, 'call'> {
+  return {
+    call: async (name, request) => {
+      debug?.request(operation, request as object);
+      const begun = performance.now();
+      try {
+        return await service.call(name, request);
+      } catch (error) {
+        throw isServiceFailure(error) ? new ServiceError(operation, error) : error;
+      } finally {
+        debug?.write('service', `${operation} took ${Math.round(performance.now() - begun)} ms`);
+      }
+    },
+  };
+}
+
+async function print(
+  { operation, settings }: Call,
+  pages: ResponsePages,
+  { stdout, env }: Context,
+): Promise<void> {
+  const { output: format, query, color, pager } = settings;
+  const write = (sink: TextSink) => printPages(operation, pages, { format, query, color }, sink);
+  if (stdout.isTerminal !== true || pager === '') {
+    return write(stdout);
+  }
+  const { throughPager } = await import('../pager.ts');
+  await throughPager(pager, { env, terminal: stdout }, write);
 }

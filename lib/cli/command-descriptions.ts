@@ -1,0 +1,187 @@
+export interface CommandDescription {
+  readonly summary: string;
+  readonly description: string;
+  readonly options: readonly OwnOption[];
+  /** What may stand behind the command's name, in this order. */
+  readonly operands?: readonly OwnOption['name'][];
+  /** What to write after the command's name. */
+  readonly examples: readonly string[];
+}
+
+export interface OwnOption {
+  readonly name: string;
+  /** Absent where the option takes none. */
+  readonly value?: string;
+  readonly explanation: string;
+}
+
+export const sharedOptions = [
+  {
+    name: '--store',
+    value: 'URL',
+    explanation: 'the store: lmdb:FOLDER, or memory: for one that lasts as long as the command',
+  },
+  {
+    name: '--root-key-file',
+    value: 'FILE',
+    explanation: "the file with the store's root key, readable by its owner only",
+  },
+] as const satisfies readonly OwnOption[];
+
+const poolOptions = [
+  { name: '--key-id', value: 'ID', explanation: 'the KMS key: its id, ARN, alias or alias ARN' },
+  { name: '--key-pair-spec', value: 'SPEC', explanation: 'what kind of pairs, such as RSA_4096' },
+] as const satisfies readonly OwnOption[];
+
+/** The commands that AWS's CLI does not have. */
+export const commandDescriptions = {
+  credentials: {
+    summary: 'make, list and delete access keys for the server',
+    description:
+      'An access key lets a client of `pairmint serve` sign requests that are made as a principal. ' +
+      '`create` prints it; the secret is sealed in the store and shown this once. `list` prints ' +
+      'all keys without it. `delete` takes the id of one, which is refused from then on.',
+    operands: ['create|list|delete', 'ACCESS_KEY_ID'],
+    options: [
+      {
+        name: '--principal',
+        value: 'ARN',
+        explanation: 'of a user, role, session or root whom requests are made as',
+      },
+      {
+        name: '--identity-policy',
+        value: 'FILE',
+        explanation: "the principal's own policy; without one it may do anything in its account",
+      },
+      {
+        name: '--duration-seconds',
+        value: 'N',
+        explanation: 'makes a session: a key with a session token that ends so soon',
+      },
+    ],
+    examples: [
+      'create --principal arn:aws:iam::000000000000:role/billing',
+      'list',
+      'delete AKIAIOSFODNN7EXAMPLE',
+    ],
+  },
+  completion: {
+    summary: 'print what makes a shell complete command lines',
+    description:
+      'Prints a script for the shell that is named, which then completes operations, options and ' +
+      'their values. Load it when the shell starts: in ~/.bashrc, in ~/.zshrc or in ' +
+      '~/.config/fish/config.fish. Other names are completed, too, where they are aliases of ' +
+      'pairmint; in bash, make them before.',
+    operands: ['bash|zsh|fish'],
+    options: [],
+    examples: ['bash > ~/.pairmint-completion.bash', 'zsh', 'fish'],
+  },
+  doctor: {
+    summary: 'show what runs here and what would be faster or safer',
+    description:
+      'Looks at the native addon, Node.js, OpenSSL, the store and its root key. Changes nothing. ' +
+      'The exit code is 1 if something is broken.',
+    options: [],
+    examples: [''],
+  },
+  init: {
+    summary: 'make a store',
+    description:
+      'Makes a store and its root key. Without this command, the first operation makes the ' +
+      'default store. A store that exists is left as it is, but for what a seed adds to it: keys ' +
+      'with given ids, material, policies, tags, aliases and grants. Running it again changes ' +
+      'nothing. Prints where everything is.',
+    options: [
+      { name: '--region', value: 'REGION', explanation: 'used in ARNs; us-east-1 by default' },
+      {
+        name: '--account-id',
+        value: 'DIGITS',
+        explanation: '12 digits, used in ARNs; 000000000000 by default',
+      },
+      {
+        name: '--seed',
+        value: 'FILE',
+        explanation: "keys that shall be there, in YAML or JSON; local-kms's format works, too",
+      },
+    ],
+    examples: [
+      '--store lmdb:/var/lib/pairmint --root-key-file /etc/pairmint/root.key',
+      '--region eu-central-1 --account-id 111122223333',
+    ],
+  },
+  serve: {
+    summary: 'serve AWS clients over HTTP',
+    description:
+      "Speaks AWS KMS's protocol: point a client's endpoint URL here. Requests must be signed with " +
+      'an access key of `pairmint credentials`. SIGTERM ends it when the requests under way are ' +
+      'answered; SIGHUP reads the certificate again.',
+    options: [
+      { name: '--host', value: 'HOST', explanation: 'the address; 127.0.0.1 by default' },
+      { name: '--port', value: 'PORT', explanation: '4599 by default; 0 picks a free one' },
+      {
+        name: '--no-auth',
+        explanation: "requests need no signature and are the account's root's; loopback only",
+      },
+      { name: '--tls-cert', value: 'FILE', explanation: 'serve HTTPS with this certificate (PEM)' },
+      { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
+      { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
+    ],
+    examples: [
+      '',
+      '--no-auth --port 0',
+      '--host 0.0.0.0 --tls-cert server.pem --tls-key server.key',
+    ],
+  },
+  pool: {
+    summary: 'make, list, fill, drain and delete pools of pairs that wait for requests',
+    description:
+      'A request for a pair is answered from the pool of its key and spec without minting. ' +
+      '`create` makes a pool, or changes its levels. `fill` mints until it has its target, in all ' +
+      'pools where none is named. `drain` removes the pairs that wait; `delete` removes the pool, ' +
+      'too. `list` shows them all.',
+    operands: ['create|list|fill|drain|delete'],
+    options: [
+      ...poolOptions,
+      { name: '--target', value: 'N', explanation: 'how many pairs shall wait' },
+      {
+        name: '--low',
+        value: 'N',
+        explanation: 'at how many it is filled again; half the target by default',
+      },
+    ],
+    examples: [
+      'create --key-id alias/pairmint/default --key-pair-spec RSA_4096 --target 100',
+      'fill',
+      'list',
+    ],
+  },
+  pregenerate: {
+    summary: 'mint many pairs into a file',
+    description:
+      'Mints pairs as generate-data-key-pair-without-plaintext does and writes one JSON response ' +
+      'a line. Interrupted, or killed, and run again with the same arguments, it goes on where it ' +
+      'stopped; what request the file belongs to is kept beside it, in FILE.state.',
+    options: [
+      ...poolOptions,
+      { name: '--count', value: 'N', explanation: 'how many pairs the file shall have' },
+      {
+        name: '--encryption-context',
+        value: 'MAP',
+        explanation: 'what all private keys are bound to: k=v,k2=v2 or JSON',
+      },
+      { name: '--out', value: 'FILE', explanation: 'made with mode 0600; stdout by default' },
+    ],
+    examples: [
+      '--key-id alias/pairmint/default --key-pair-spec RSA_2048 --count 1000 --out pairs.jsonl',
+    ],
+  },
+  worker: {
+    summary: 'keep all pools of the store at their targets',
+    description:
+      'Mints on all cores whenever a pool of the store has less than its target, until SIGTERM or ' +
+      'SIGINT. What cannot be filled, such as the pool of a disabled key, is tried again less and ' +
+      'less often, once a minute in the end.',
+    options: [],
+    examples: [''],
+  },
+} as const satisfies Readonly<Record<string, CommandDescription>>;

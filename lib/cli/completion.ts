@@ -1,0 +1,159 @@
+import type { StringShape } from '../model/shape.ts';
+import { type OperationName, operationShapes, shapes } from '../model/shapes.ts';
+import { inputOptions, skeletonOption } from './cli-input.ts';
+import {
+  type CommandDescription,
+  commandDescriptions,
+  type OwnOption,
+  sharedOptions,
+} from './command-descriptions.ts';
+import { globalOptions } from './global-options.ts';
+import { memberDescriptions } from './member-descriptions.ts';
+import { kebabCase, optionSyntax, requestOptions } from './operation-options.ts';
+import { pagingOptions } from './paginated-call.ts';
+
+/** What helps to write an option. One that takes no value has no `values`. */
+export interface OptionHint {
+  readonly name: string;
+  readonly explanation: string;
+  /** What its value may be; empty where nothing is known of it. */
+  readonly values?: readonly string[];
+  /** Whether any number of values follows. */
+  readonly isList?: boolean;
+}
+
+export const operations: ReadonlyMap<string, OperationName> = new Map(
+  (Object.keys(operationShapes) as OperationName[]).map((name) => [kebabCase(name), name]),
+);
+
+const ownCommands: ReadonlyMap<string, CommandDescription> = new Map(
+  Object.entries(commandDescriptions),
+);
+
+const shared: readonly OptionHint[] = [
+  ...sharedOptions.map(ofRow),
+  { name: '--help', explanation: 'show all about the operation or command' },
+];
+
+const globals: readonly OptionHint[] = [...globalOptions.map(ofRow), ...shared];
+
+interface Choices {
+  readonly choices?: readonly string[];
+}
+
+/** What may stand at `point` of a command line, whose first word is the program's name. */
+export function complete(line: string, point: number): string[] {
+  const words = splitWords(line.slice(0, point));
+  const current = words.pop() ?? '';
+  return candidatesAfter(words.slice(1), current).filter((word) => word.startsWith(current));
+}
+
+function candidatesAfter(words: readonly string[], current: string): readonly string[] {
+  const commandAt = findCommand(words);
+  const command = words[commandAt] ?? '';
+  const isOwn = ownCommands.has(command);
+  const operation = operations.get(command);
+  const options = operation !== undefined ? optionsOf(operation) : isOwn ? ofOwn(command) : globals;
+  const open = openOption(words, options);
+  if (open !== undefined && (!current.startsWith('-') || open.isList !== true)) {
+    return open.values ?? [];
+  }
+  if (current.startsWith('-')) {
+    return options.map(({ name }) => name);
+  }
+  if (operation !== undefined) {
+    return words.length === commandAt + 1 ? ['help'] : [];
+  }
+  return isOwn ? operandsOf(command, words.slice(commandAt + 1)) : commandsAfter(words);
+}
+
+/** Where the first word is that is neither an option, nor its value, nor `kms`; -1 where it is still to come. */
+export function findCommand(words: readonly string[]): number {
+  return words.findIndex(
+    (word, index) =>
+      !word.startsWith('-') &&
+      word !== 'kms' &&
+      word !== 'help' &&
+      openOption(words.slice(0, index), globals) === undefined,
+  );
+}
+
+/** The option that the next word is a value of. */
+function openOption(
+  words: readonly string[],
+  options: readonly OptionHint[],
+): OptionHint | undefined {
+  const at = words.findLastIndex((word) => word.startsWith('--'));
+  const option = options.find(({ name, values }) => name === words[at] && values !== undefined);
+  return option?.isList === true || at === words.length - 1 ? option : undefined;
+}
+
+function commandsAfter(words: readonly string[]): readonly string[] {
+  const isKms = words.includes('kms');
+  const own = isKms ? [] : [...ownCommands.keys(), 'kms', 'version'];
+  return [...operations.keys(), ...own, ...(words.includes('help') ? [] : ['help'])];
+}
+
+/** The options of an operation, its own first. */
+export function optionsOf(operation: OperationName): readonly OptionHint[] {
+  const members = requestOptions(operation);
+  const syntax = optionSyntax(members).map(({ name, key, takes }) => {
+    const explanation = memberDescriptions[key] ?? '';
+    const shape = members.find(({ member }) => member === key)?.shape;
+    return takes === 'nothing' || shape === undefined
+      ? { name, explanation }
+      : { name, explanation, values: valuesOf(key, shape), isList: takes === 'any' };
+  });
+  const rows = [...pagingOptions(operation), ...inputOptions, skeletonOption].map(ofRow);
+  return [...syntax, ...rows, ...globals];
+}
+
+function valuesOf(member: string, name: keyof typeof shapes): readonly string[] {
+  const shape = shapes[name];
+  if (shape.type === 'list') {
+    return valuesOf('', shape.member);
+  }
+  if (/^(?:Target|Source|Destination)?KeyId$|^AliasName$/.test(member)) {
+    return ['alias/'];
+  }
+  return (shape as StringShape).enum ?? [];
+}
+
+function ofOwn(command: string): readonly OptionHint[] {
+  const { options = [] } = ownCommands.get(command) ?? {};
+  const keySpecs = shapes.DataKeyPairSpec as StringShape;
+  const known: Readonly<Record<string, readonly string[]>> = {
+    '--key-id': ['alias/'],
+    '--key-pair-spec': keySpecs.enum ?? [],
+  };
+  const own = options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] }));
+  return [...own, ...shared];
+}
+
+function operandsOf(command: string, words: readonly string[]): readonly string[] {
+  const taken = words.filter((word) => !word.startsWith('-')).length;
+  const operand = ownCommands.get(command)?.operands?.[taken] ?? '';
+  // Where they are written in capitals, the user has to know them.
+  const choices = /^[a-z|]+$/.test(operand) ? operand.split('|') : [];
+  return taken === 0 ? [...choices, 'help'] : choices;
+}
+
+function ofRow({ name, value, choices = [], explanation }: OwnOption & Choices): OptionHint {
+  return value === undefined ? { name, explanation } : { name, explanation, values: choices };
+}
+
+/** Words as shells see them, quotes left away. The last one is what is being written. */
+export function splitWords(text: string): string[] {
+  const words: string[] = [];
+  const pattern = /(?:"((?:[^"\\]|\\.)*)(?:"|$)|'([^']*)(?:'|$)|\\(.?)|([^\s"'\\]+))|(\s+)/gs;
+  let word = '';
+  for (const [, double, single, escaped, plain, space] of text.matchAll(pattern)) {
+    if (space !== undefined) {
+      words.push(word);
+      word = '';
+    } else {
+      word += double ?? single ?? escaped ?? plain ?? '';
+    }
+  }
+  return [...words, word].slice(text.startsWith(' ') ? 1 : 0);
+}

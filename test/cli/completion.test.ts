@@ -1,0 +1,142 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { complete } from '../../lib/cli/completion.ts';
+import { operationNames } from '../../lib/cli/operation-descriptions.ts';
+import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
+import { run } from './run.ts';
+
+function following(line: string): string[] {
+  return complete(line, line.length);
+}
+
+describe('completion offers', () => {
+  it.each(['pairmint ', 'aws kms ', 'aws ', 'pairmint help '])(
+    'every operation after %j',
+    (line) => {
+      expect(following(line)).toEqual(expect.arrayContaining(operationNames.map(kebabCase)));
+    },
+  );
+
+  it.each(operationNames)('every option of %s', (operation) => {
+    const options = requestOptions(operation).map(({ option }) => option);
+    const common = ['--cli-input-json', '--generate-cli-skeleton', '--output', '--store'];
+    const offered = following(`pairmint ${kebabCase(operation)} --`);
+    expect(offered).toEqual(expect.arrayContaining([...options, ...common]));
+  });
+
+  it.each([
+    ['pairmint generate-m', ['generate-mac']],
+    ['pairmint --store memory: --output text describe-k', ['describe-key']],
+    ['pairmint pre', ['pregenerate']],
+    ['aws kms pre', []],
+    ['pairmint generate-data-key-pair --key-pair-spec RSA', ['RSA_2048', 'RSA_3072', 'RSA_4096']],
+    ['pairmint decrypt --dry-run --no-d', ['--no-dry-run']],
+    ['aws --output y', ['yaml', 'yaml-stream']],
+    ['aws list-keys --output y', ['yaml', 'yaml-stream']],
+    ['aws list-keys --output text y', []],
+    ['aws list-keys --max', ['--max-items']],
+    ['aws describe-key --max', []],
+    ['aws create-key --generate-cli-skeleton ', ['input', 'output', 'yaml-input']],
+    ['aws create-grant --operations Decrypt Enc', ['Encrypt']],
+    ['aws create-grant --operations Decrypt --grantee', ['--grantee-principal']],
+    ['aws describe-key --key-id ', ['alias/']],
+    ['aws describe-key --key-id k', []],
+    ['pairmint pool c', ['create']],
+    ['pairmint pool create --key-pair-spec SM', ['SM2']],
+    ['pairmint credentials delete ', []],
+    ['pairmint completion z', ['zsh']],
+    ['pairmint serve --no', ['--no-auth']],
+    [`aws create-key --description 'two words' --orig`, ['--origin']],
+    ['aws create-key --description "two words" --mul', ['--multi-region']],
+  ])('after %j: %j', (line, expected) => {
+    expect(following(line)).toEqual(expected);
+  });
+
+  it('what may stand where the cursor is, whatever follows', () => {
+    expect(complete('pairmint generate-m --key-id k', 'pairmint generate-m'.length)).toEqual([
+      'generate-mac',
+    ]);
+  });
+});
+
+it('has a script for three shells', async () => {
+  const { exitCode, stderr } = await run(['completion', 'ksh']);
+  expect(exitCode).toBe(252);
+  expect(stderr).toContain('argument shell: Invalid choice');
+  expect((await run(['completion'])).exitCode).toBe(252);
+});
+
+// The shells call a program named pairmint: the compiled one.
+describe('in a real shell', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'pairmint-completion-'));
+    const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
+    const program = path.join(folder, 'pairmint');
+    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+    chmodSync(program, 0o755);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function environment(): NodeJS.ProcessEnv {
+    return { ...process.env, PATH: `${folder}:${process.env.PATH}`, HOME: folder };
+  }
+
+  function shell(name: string, args: readonly string[]): string[] {
+    return execFileSync(name, args, { env: environment(), encoding: 'utf8' }).split('\n');
+  }
+
+  it.each(['pairmint', 'aws'])('bash completes %s', (word) => {
+    const script = `
+      shopt -s expand_aliases; alias aws=pairmint
+      source <(pairmint completion bash)
+      COMP_LINE='${word} kms generate-mac --mac-algorithm HMAC_SHA_2' COMP_POINT=48
+      spec=$(complete -p ${word}); function=\${spec##*-F }
+      \${function% *}; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const line = `${word} kms generate-mac --mac-algorithm HMAC_SHA_2`;
+    const found = shell('bash', ['-c', script.replace('48', String(line.length))]);
+    expect(found).toEqual(['HMAC_SHA_256', 'HMAC_SHA_224', '']);
+  });
+
+  it.skipIf(isAbsent('fish')).each(['pairmint', 'aws'])('fish completes %s', (word) => {
+    const script =
+      'pairmint completion fish | source; alias aws=pairmint; ' +
+      `complete -C '${word} kms generate-mac --mac-algorithm HMAC_SHA_2'`;
+    expect(shell('fish', ['-c', script])).toEqual(['HMAC_SHA_224', 'HMAC_SHA_256', '']);
+  });
+
+  // zsh completes nowhere but at a terminal.
+  it.skipIf(isAbsent('zsh') || isAbsent('script')).each(['pairmint', 'aws'])(
+    'zsh completes %s',
+    async (word) => {
+      const env = { ...environment(), TERM: 'xterm' };
+      const child = spawn('script', ['-qfec', 'zsh -f -i', '/dev/null'], { env });
+      let screen = '';
+      let isReady = false;
+      child.stdout.on('data', (chunk: Buffer) => {
+        screen += chunk.toString();
+        if (!isReady && screen.includes('it is ready')) {
+          isReady = true;
+          child.stdin.write(`${word} kms generate-data-key-pair-w\t`);
+        } else if (screen.includes('without-plaintext')) {
+          child.stdin.end('\x15exit\n');
+        }
+      });
+      child.stdin.write(
+        "alias aws=pairmint; source <(pairmint completion zsh); echo it is rea''dy\n",
+      );
+      await once(child, 'close');
+      expect(screen).toContain('without-plaintext');
+    },
+    30_000,
+  );
+});
+
+function isAbsent(program: string): boolean {
+  return spawnSync(program, ['--version']).error !== undefined;
+}

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import * as sdk from '@aws-sdk/client-kms';
+import { describe, expect, it } from 'vitest';
+import { operationShapes } from '../../lib/model/shapes.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { runRemote } from './run.ts';
+import {
+  createCredentials,
+  during,
+  makeCertificate,
+  startServe,
+  startSilentServer,
+  startStrangeServer,
+  startTlsServer,
+} from './servers.ts';
+
+const describeKey = ['describe-key', '--key-id', 'alias/pairmint/default'] as const;
+const environment = {
+  AWS_EC2_METADATA_DISABLED: 'true',
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'AKIAANY',
+  AWS_SECRET_ACCESS_KEY: 'any',
+};
+
+it('has a command of the SDK for every operation', () => {
+  const missing = Object.keys(operationShapes).filter((name) => !(`${name}Command` in sdk));
+  expect(missing).toEqual([]);
+});
+
+describe('a server of pairmint', () => {
+  it('answers signed requests, to the last page of a list', async () => {
+    const home = temporaryFolder();
+    const env = { ...environment, ...createCredentials(home) };
+    const { url } = await during(startServe(home));
+    const at = ['--endpoint-url', url];
+    for (const _ of [1, 2, 3]) await runRemote(['create-key', ...at], env);
+    const listed = await runRemote(['list-keys', '--page-size', '1', ...at], env);
+    expect(listed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(listed.stdout).Keys).toHaveLength(3);
+    const text = ['--output', 'text', '--query'];
+    const key = ['--key-id', 'alias/pairmint/default'];
+    const sealed = await runRemote(
+      ['encrypt', ...key, '--plaintext', 'aGVsbG8=', ...text, 'CiphertextBlob', ...at],
+      env,
+    );
+    const opened = await runRemote(
+      ['decrypt', '--ciphertext-blob', sealed.stdout.trim(), ...text, 'Plaintext', ...at],
+      env,
+    );
+    expect(opened).toMatchObject({ exitCode: 0, stdout: 'aGVsbG8=\n', stderr: '' });
+    const forged = await runRemote([...describeKey, ...at], environment);
+    expect(forged.exitCode).toBe(254);
+    expect(forged.stderr).toContain('An error occurred (UnrecognizedClientException)');
+  });
+});
+
+describe('a request', () => {
+  it('keeps the path of the endpoint URL', async () => {
+    const { url, seen } = await during(startStrangeServer());
+    await runRemote([...describeKey, '--endpoint-url', `${url}/sub/path`], environment);
+    expect(seen[0]?.path).toBe('/sub/path');
+  });
+
+  it('is signed for its region, unless it shall not be', async () => {
+    const { url, seen } = await during(startStrangeServer());
+    const args = [...describeKey, '--endpoint-url', url, '--region', 'mars-1'];
+    await runRemote(args, environment);
+    await runRemote([...args, '--no-sign-request'], environment);
+    expect(seen[0]?.headers.authorization).toContain('/mars-1/kms/aws4_request');
+    expect(seen[1]?.headers).not.toHaveProperty('authorization');
+    expect(seen[1]?.headers).not.toHaveProperty('x-amz-date');
+  });
+
+  it('is made three times where the service fails, or as often as is said', async () => {
+    const { url, seen } = await during(startStrangeServer());
+    const args = [...describeKey, '--endpoint-url', `${url}/internal`];
+    const thrice = await runRemote(args, environment);
+    expect({ stderr: thrice.stderr, requests: seen.length }).toEqual({
+      stderr:
+        '\nAn error occurred (KMSInternalException) when calling the DescribeKey operation ' +
+        '(reached max retries: 2): boom\n',
+      requests: 3,
+    });
+    await runRemote(args, { ...environment, AWS_MAX_ATTEMPTS: '2' });
+    expect(seen).toHaveLength(5);
+  });
+
+  it('is logged without its signature', async () => {
+    const { url } = await during(startStrangeServer());
+    const args = [...describeKey, '--endpoint-url', `${url}/empty`, '--debug'];
+    const env = { ...environment, AWS_SESSION_TOKEN: 'the token' };
+    const { stderr } = await runRemote(args, env);
+    expect(stderr).toContain(`Sending http request: POST ${url}/empty`);
+    expect(stderr).toMatch(/Response status 200 after \d+ ms/);
+    expect(stderr).not.toMatch(/Signature=|the token|Credential=/);
+  });
+
+  it('waits no longer than it shall', async () => {
+    const { url } = await during(startSilentServer());
+    const args = [...describeKey, '--endpoint-url', url, '--cli-read-timeout', '1'];
+    const { exitCode, stderr } = await runRemote(args, { ...environment, AWS_MAX_ATTEMPTS: '1' });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 255,
+      stderr: `\nRead timeout on endpoint URL: "${url}/"\n`,
+    });
+  });
+});
+
+describe('a certificate', () => {
+  it('is verified, against those of --ca-bundle, unless it shall not be', async () => {
+    const { cert, key } = makeCertificate(temporaryFolder());
+    const files = { cert: readFileSync(cert), key: readFileSync(key) };
+    const { url } = await during(startTlsServer(files));
+    const args = ['list-keys', '--endpoint-url', url];
+    const refused = await runRemote(args, environment);
+    expect(refused.exitCode).toBe(255);
+    expect(refused.stderr).toContain(
+      `\nSSL validation failed for ${url}/ [SSL: CERTIFICATE_VERIFY_FAILED] `,
+    );
+    for (const [more, env] of [
+      [['--ca-bundle', cert], {}],
+      [['--no-verify-ssl'], {}],
+      [[], { AWS_CA_BUNDLE: cert }],
+    ] as const) {
+      const trusted = await runRemote([...args, ...more], { ...environment, ...env });
+      expect(trusted).toMatchObject({ exitCode: 0, stderr: '' });
+    }
+  });
+});
