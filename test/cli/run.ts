@@ -48,6 +48,7 @@ export async function run(args: readonly string[], respond = noResponse): Promis
       kernels: ['openssl'],
       kernelRefused: '',
       kernelSwitchedOff: '',
+      curvesSwitchedOff: '',
       threads: 2,
       cpu: 'a CPU',
       openssl: '3.0.0',
