@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { curves, equationOf } from '../support/curves.ts';
-import { temporaryFolder } from '../support/folders.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const hasValgrind =
@@ -13,13 +13,16 @@ const hasValgrind =
 
 // Debian's package valgrind has both.
 describe.runIf(hasValgrind)('the comb, run with scalars that a memory checker follows,', () => {
-  const program = path.join(temporaryFolder(), 'constant_time');
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
+  const program = path.join(folder, 'constant_time');
 
   beforeAll(() => {
     const sources = ['test/native/constant_time.cc', 'native/ec/comb.cc'];
     const options = ['-std=c++20', '-O3', '-Inative', '-o', program, ...sources];
     execFileSync('g++', options, { cwd: root });
   }, 120_000);
+
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   function run(curve: (typeof curves)[number], ...first: string[]) {
     const { a, b, x, y } = equationOf(curve);
