@@ -56,6 +56,8 @@ export interface NativeCapabilities {
   readonly kernelRefused: string;
   /** Why a kernel was switched off, where one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
+  /** Why batches on curves are left to OpenSSL, where our arithmetic was caught; otherwise empty. */
+  readonly curvesSwitchedOff: string;
   /** The OpenSSL inside Node.js. */
   readonly openssl: string;
   /** Whether the system let every secret be locked in memory and kept out of core dumps. */

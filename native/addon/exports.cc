@@ -5,6 +5,7 @@
 #include "addon/functions.h"
 #include "core/secret_bytes.h"
 #include "crew/crew.h"
+#include "ec/dispatch.h"
 #include "keys/newer.h"
 #include "mont/dispatch.h"
 
@@ -23,6 +24,7 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
     }
   }
   out.Set("kernels", kernels);
+  out.Set("curvesSwitchedOff", ec::SwitchedOff());
   out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
   out.Set("lockedMemory", core::LockedMemory());
   out.Set("mlDsa", keys::HasMlDsa());

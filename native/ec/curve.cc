@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/der.h"
 #include "core/random.h"
@@ -19,8 +20,6 @@ using core::KeyPair;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
-
-using PointPtr = core::OpenSslPtr<EC_POINT, EC_POINT_clear_free>;
 
 constexpr std::array<uint8_t, 9> kEcPublicKeyOid = {
     0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
@@ -57,55 +56,6 @@ constexpr uint8_t kContext1 = 0xa1;
 
 Status Failed() {
   return Status(StatusCode::kInternal, "EC key generation failed");
-}
-
-// Built once a process: making a group takes longer than using it.
-const EC_GROUP *Group(const Curve &curve) {
-  static const std::array<const EC_GROUP *, kCurves.size()> kGroups = [] {
-    std::array<const EC_GROUP *, kCurves.size()> groups;
-    for (size_t i = 0; i < kCurves.size(); i++) {
-      groups[i] = EC_GROUP_new_by_curve_name(kCurves[i].nid);
-    }
-    return groups;
-  }();
-  return kGroups[static_cast<size_t>(&curve - kCurves.data())];
-}
-
-// FIPS 186-5, A.2.2: c of N bits, refused above n - 2 (n - 3 for SM2), d = c+1.
-Status DrawPrivateKey(const Curve &curve, const EC_GROUP *group, BIGNUM *out) {
-  const BignumPtr limit(BN_dup(EC_GROUP_get0_order(group)));
-  if (limit == nullptr ||
-      BN_sub_word(limit.get(), 2 + curve.order_margin) != 1) {
-    return Failed();
-  }
-  const size_t excess_bits =
-      curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
-  SecretBytes c(curve.field_len);
-  // n is at least 2^(N-1), so each draw passes with probability 1/2 or more.
-  do {
-    PAIRMINT_RETURN_IF_ERROR(core::FillRandom(c.mutable_span()));
-    c.data()[0] &= static_cast<uint8_t>(0xff >> excess_bits);
-    if (BN_bin2bn(c.data(), static_cast<int>(c.size()), out) == nullptr) {
-      return Failed();
-    }
-  } while (BN_cmp(out, limit.get()) > 0);  // leaks only refused candidates
-  return BN_add_word(out, 1) == 1 ? Status::Ok() : Failed();
-}
-
-// The uncompressed point d * G (SEC 1, 2.3.3) into `out`.
-bool PublicPoint(const Curve &curve, const BIGNUM *d,
-                 core::MutableByteSpan out) {
-  const EC_GROUP *group = Group(curve);
-  const BnCtxPtr ctx(BN_CTX_new());
-  if (group == nullptr || ctx == nullptr) {
-    return false;
-  }
-  const PointPtr point(EC_POINT_new(group));
-  return point != nullptr &&
-         EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) ==
-             1 &&
-         EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED,
-                            out.data(), out.size(), ctx.get()) == out.size();
 }
 
 void WriteAlgorithm(const Curve &curve, DerWriter *der) {
@@ -154,13 +104,68 @@ const Curve *FindCurve(const char *name) {
   return nullptr;
 }
 
-Status Encode(const Curve &curve, const BIGNUM *d, KeyPair *out) {
-  std::array<uint8_t, kMaxPointLen> point_buffer;
-  const core::MutableByteSpan point(point_buffer.data(),
-                                    1 + 2 * curve.field_len);
-  if (!PublicPoint(curve, d, point)) {
+// Built once a process: making a group takes longer than using it.
+const EC_GROUP *GroupOf(const Curve &curve) {
+  static const std::array<const EC_GROUP *, kCurves.size()> kGroups = [] {
+    std::array<const EC_GROUP *, kCurves.size()> groups;
+    for (size_t i = 0; i < kCurves.size(); i++) {
+      groups[i] = EC_GROUP_new_by_curve_name(kCurves[i].nid);
+    }
+    return groups;
+  }();
+  return kGroups[static_cast<size_t>(&curve - kCurves.data())];
+}
+
+// FIPS 186-5, A.2.2: c of N bits, refused above n - 2 (n - 3 for SM2), d = c+1.
+Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
+  const EC_GROUP *group = GroupOf(curve);
+  BignumPtr d(BN_new());
+  if (group == nullptr || d == nullptr) {
     return Failed();
   }
+  const BignumPtr limit(BN_dup(EC_GROUP_get0_order(group)));
+  if (limit == nullptr ||
+      BN_sub_word(limit.get(), 2 + curve.order_margin) != 1) {
+    return Failed();
+  }
+  BN_set_flags(d.get(), BN_FLG_CONSTTIME);
+  const size_t excess_bits =
+      curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
+  SecretBytes c(curve.field_len);
+  // n is at least 2^(N-1), so each draw passes with probability 1/2 or more.
+  do {
+    PAIRMINT_RETURN_IF_ERROR(core::FillRandom(c.mutable_span()));
+    c.data()[0] &= static_cast<uint8_t>(0xff >> excess_bits);
+    if (BN_bin2bn(c.data(), static_cast<int>(c.size()), d.get()) == nullptr) {
+      return Failed();
+    }
+  } while (BN_cmp(d.get(), limit.get()) > 0);  // leaks only refused candidates
+  if (BN_add_word(d.get(), 1) != 1) {
+    return Failed();
+  }
+  *out = std::move(d);
+  return Status::Ok();
+}
+
+Status PublicPoint(const Curve &curve, const BIGNUM *d,
+                   core::MutableByteSpan out) {
+  const EC_GROUP *group = GroupOf(curve);
+  const BnCtxPtr ctx(BN_CTX_new());
+  if (group == nullptr || ctx == nullptr) {
+    return Failed();
+  }
+  const PointPtr point(EC_POINT_new(group));
+  if (point == nullptr ||
+      EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) != 1 ||
+      EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED,
+                         out.data(), out.size(), ctx.get()) != out.size()) {
+    return Failed();
+  }
+  return Status::Ok();
+}
+
+Status EncodeWithPoint(const Curve &curve, const BIGNUM *d, ByteSpan point,
+                       KeyPair *out) {
   std::array<uint8_t, kMaxEncodedLen> public_buffer;
   SecretBytes private_buffer(kMaxEncodedLen);
   DerWriter public_der(public_buffer);
@@ -176,14 +181,16 @@ Status Encode(const Curve &curve, const BIGNUM *d, KeyPair *out) {
   return Status::Ok();
 }
 
+Status Encode(const Curve &curve, const BIGNUM *d, KeyPair *out) {
+  std::array<uint8_t, kMaxPointLen> buffer;
+  const core::MutableByteSpan point(buffer.data(), PointLen(curve));
+  PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, d, point));
+  return EncodeWithPoint(curve, d, point, out);
+}
+
 Status Mint(const Curve &curve, KeyPair *out) {
-  const EC_GROUP *group = Group(curve);
-  const BignumPtr d(BN_new());
-  if (group == nullptr || d == nullptr) {
-    return Failed();
-  }
-  BN_set_flags(d.get(), BN_FLG_CONSTTIME);
-  PAIRMINT_RETURN_IF_ERROR(DrawPrivateKey(curve, group, d.get()));
+  BignumPtr d;
+  PAIRMINT_RETURN_IF_ERROR(DrawPrivateKey(curve, &d));
   return Encode(curve, d.get(), out);
 }
 

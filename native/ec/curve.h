@@ -9,6 +9,8 @@
 
 namespace pairmint::ec {
 
+using PointPtr = core::OpenSslPtr<EC_POINT, EC_POINT_clear_free>;
+
 // Curve is one row of the table of short Weierstrass curves.
 struct Curve {
   const char *name;
@@ -26,14 +28,31 @@ struct Curve {
 // nullptr.
 const Curve *FindCurve(const char *name);
 
-// Draws a private key by rejection (FIPS 186-5 A.2.2) and computes its public
-// key with OpenSSL's constant-time multiplication.
+// OpenSSL's group of the curve, which lives as long as the process; nullptr
+// where this OpenSSL has none.
+const EC_GROUP *GroupOf(const Curve &curve);
+
+// Bytes of an uncompressed point (SEC 1, 2.3.3).
+inline size_t PointLen(const Curve &curve) { return 1 + 2 * curve.field_len; }
+
+// Draws a private key by rejection (FIPS 186-5 A.2.2).
+core::Status DrawPrivateKey(const Curve &curve, core::BignumPtr *out);
+
+// The uncompressed point d * G into `out`, with OpenSSL's constant-time
+// multiplication.
+core::Status PublicPoint(const Curve &curve, const BIGNUM *d,
+                         core::MutableByteSpan out);
+
+// A pair whose public key OpenSSL computes.
 core::Status Mint(const Curve &curve, core::KeyPair *out);
 
 // Encodes the pair of the private key `d`: SubjectPublicKeyInfo with the named
 // curve and the uncompressed point (RFC 5480), and PrivateKeyInfo around an
 // ECPrivateKey (RFC 5915) without parameters and with the public key.
 core::Status Encode(const Curve &curve, const BIGNUM *d, core::KeyPair *out);
+// The same where the public key is known: it is not compared with `d`.
+core::Status EncodeWithPoint(const Curve &curve, const BIGNUM *d,
+                             core::ByteSpan point, core::KeyPair *out);
 
 }  // namespace pairmint::ec
 

@@ -1,9 +1,11 @@
 #include "mint/mint.h"
 
 #include <array>
+#include <functional>
 #include <mutex>
 #include <utility>
 
+#include "ec/batch.h"
 #include "ec/curve.h"
 #include "ec/ed25519.h"
 #include "keys/ml_dsa.h"
@@ -58,10 +60,10 @@ class RsaMinting final : public Minting {
 // share or to look at the flag in between.
 class QuickMinting final : public Minting {
  public:
-  using Mint = Status (*)(KeyPair *out);
+  using Mint = std::function<Status(KeyPair *out)>;
 
   QuickMinting(Mint mint, const AbortFlag &abort)
-      : mint_(mint), abort_(abort) {}
+      : mint_(std::move(mint)), abort_(abort) {}
 
   Status Work(std::optional<KeyPair> *out) override {
     if (abort_.raised()) {
@@ -82,38 +84,39 @@ class QuickMinting final : public Minting {
 
 using Begun = std::unique_ptr<Minting>;
 
+struct Spec {
+  std::string_view name;
+  Begun (*begin)(const Spec &spec, const AbortFlag &abort);
+  const char *curve = nullptr;  // of ec::FindCurve
+};
+
 template <int kModulusBits>
-Begun BeginRsa(const AbortFlag &abort) {
+Begun BeginRsa(const Spec & /*spec*/, const AbortFlag &abort) {
   return std::make_unique<RsaMinting>(kModulusBits, abort);
 }
 
-template <QuickMinting::Mint kMint>
-Begun BeginQuick(const AbortFlag &abort) {
+template <Status (*kMint)(KeyPair *out)>
+Begun BeginQuick(const Spec & /*spec*/, const AbortFlag &abort) {
   return std::make_unique<QuickMinting>(kMint, abort);
 }
 
-Status MintOn(const char *curve, KeyPair *out) {
-  return ec::Mint(*ec::FindCurve(curve), out);
+Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
+  return std::make_unique<QuickMinting>(
+      [curve = ec::FindCurve(spec.curve)](KeyPair *out) {
+        return ec::Mint(*curve, out);
+      },
+      abort);
 }
-
-struct Spec {
-  std::string_view name;
-  Begun (*begin)(const AbortFlag &abort);
-};
 
 constexpr std::array<Spec, 12> kSpecs = {{
     {"RSA_2048", BeginRsa<2048>},
     {"RSA_3072", BeginRsa<3072>},
     {"RSA_4096", BeginRsa<4096>},
-    {"ECC_NIST_P256",
-     BeginQuick<[](KeyPair *out) { return MintOn("P-256", out); }>},
-    {"ECC_NIST_P384",
-     BeginQuick<[](KeyPair *out) { return MintOn("P-384", out); }>},
-    {"ECC_NIST_P521",
-     BeginQuick<[](KeyPair *out) { return MintOn("P-521", out); }>},
-    {"ECC_SECG_P256K1",
-     BeginQuick<[](KeyPair *out) { return MintOn("secp256k1", out); }>},
-    {"SM2", BeginQuick<[](KeyPair *out) { return MintOn("SM2", out); }>},
+    {"ECC_NIST_P256", BeginOnCurve, "P-256"},
+    {"ECC_NIST_P384", BeginOnCurve, "P-384"},
+    {"ECC_NIST_P521", BeginOnCurve, "P-521"},
+    {"ECC_SECG_P256K1", BeginOnCurve, "secp256k1"},
+    {"SM2", BeginOnCurve, "SM2"},
     {"ECC_NIST_EDWARDS25519", BeginQuick<ec::MintEd25519>},
     {"ML_DSA_44", BeginQuick<[](KeyPair *out) {
        return keys::MintMlDsa("ML-DSA-44", out);
@@ -126,15 +129,40 @@ constexpr std::array<Spec, 12> kSpecs = {{
      }>},
 }};
 
-}  // namespace
-
-Begun Begin(std::string_view spec, const AbortFlag &abort) {
+const Spec *FindSpec(std::string_view name) {
   for (const Spec &row : kSpecs) {
-    if (row.name == spec) {
-      return row.begin(abort);
+    if (row.name == name) {
+      return &row;
     }
   }
   return nullptr;
+}
+
+}  // namespace
+
+Begun Begin(std::string_view spec, const AbortFlag &abort) {
+  const Spec *row = FindSpec(spec);
+  return row == nullptr ? nullptr : row->begin(*row, abort);
+}
+
+Status MintSeveral(std::string_view spec, const AbortFlag &abort,
+                   std::span<KeyPair> out) {
+  const Spec *row = FindSpec(spec);
+  if (row == nullptr) {
+    return Status(StatusCode::kInvalidArgument);
+  }
+  if (row->curve != nullptr) {
+    return ec::MintSeveral(*ec::FindCurve(row->curve), abort, out);
+  }
+  for (KeyPair &each : out) {
+    const Begun minting = row->begin(*row, abort);
+    std::optional<KeyPair> pair;
+    while (!pair) {
+      PAIRMINT_RETURN_IF_ERROR(minting->Work(&pair));
+    }
+    each = std::move(*pair);
+  }
+  return Status::Ok();
 }
 
 }  // namespace pairmint::mint

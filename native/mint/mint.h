@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "core/abort_flag.h"
@@ -31,6 +32,12 @@ class Minting {
 // minting and makes Work return kAborted within 10 ms.
 std::unique_ptr<Minting> Begin(std::string_view spec,
                                const core::AbortFlag &abort);
+
+// Mints a pair of the spec for every element of `out`, one after the other or,
+// where that takes less time, together. kInvalidArgument where there is no such
+// spec.
+core::Status MintSeveral(std::string_view spec, const core::AbortFlag &abort,
+                         std::span<core::KeyPair> out);
 
 }  // namespace pairmint::mint
 

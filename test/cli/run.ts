@@ -58,6 +58,7 @@ export async function run(
       kernels: ['openssl'],
       kernelRefused: '',
       kernelSwitchedOff: '',
+      curvesSwitchedOff: '',
       threads: 2,
       cpu: 'a CPU',
       openssl: '3.0.0',

@@ -16,6 +16,7 @@ const check = (folder: string) =>
 function buildWith(name: string, source: string, flags: string[]): string {
   const folder = temporaryFolder();
   mkdirSync(`${folder}/mont`);
+  mkdirSync(`${folder}/ec`);
   if (name !== 'mont/avx512ifma') copyFileSync(kernel, `${folder}/mont/avx512ifma.o`);
   writeFileSync(`${folder}/source.cc`, source);
   execFileSync('g++', ['-O2', '-c', ...flags, `${folder}/source.cc`, '-o', `${folder}/${name}.o`]);
@@ -32,6 +33,15 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
       void f(long *p) { _mm512_storeu_si512(p, _mm512_set1_epi64(p[0])); }`;
     const { status, stderr } = check(buildWith('other', source, ['-mavx512f']));
     expect([status, stderr]).toEqual([1, expect.stringContaining('512 bits')]);
+  });
+
+  it('is not let pass with a branch in field arithmetic', () => {
+    const source = `int reduce(int);
+      namespace ec { template <int N> struct Field { int Add(int a, int b); };
+      template <> int Field<4>::Add(int a, int b) { return a > b ? reduce(b) + 1 : 7; } }`;
+    const folder = buildWith('ec/comb', source, []);
+    const { status, stderr } = check(folder);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('a jump in field arithmetic')]);
   });
 
   it('is not let pass with a branch on what a lane computed', () => {

@@ -41,8 +41,22 @@ export type Fault =
   | 'always false'
   | 'loses primes';
 
-/** What test/native/internals_mont.cc and internals_rsa.cc export. */
+export type CombFault = 'none' | 'nothing' | 'wrong entry' | 'wrong limb' | 'wrong lane';
+
+/** What test/native/internals_ec.cc, internals_mont.cc and internals_rsa.cc export. */
 export interface MathInternals {
+  field(
+    limbs: number,
+    p: bigint,
+    a: bigint,
+    b: bigint,
+  ): { sum: bigint; difference: bigint; product: bigint; inverse: bigint };
+  multiplyByComb(curve: string, keys: bigint[]): Buffer | undefined;
+  verifyPoints(curve: string, keys: bigint[], points: Buffer): boolean;
+  mintSeveral(curve: string, count: number): { spki: Buffer; pkcs8: Buffer }[];
+  /** 'nothing' has the comb work without a look at whether it is worth it; 'none' as at the start. */
+  plantCombFault(curve: string, fault: CombFault, compared?: boolean): void;
+  combSwitchedOff(): string;
   fermat(kernel: string, bits: number, numbers: bigint[]): boolean[];
   modExp(
     kernel: string,

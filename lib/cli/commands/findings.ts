@@ -56,9 +56,12 @@ export function checkStoreFolder(folder: string): Finding[] {
 
 /** What mints here, and what keeps it from being faster or safer. */
 export function describeMinting(capabilities: ReturnType<Service['capabilities']>): Finding[] {
-  const { cpu, openssl, threads, lockedMemory } = capabilities;
+  const { cpu, openssl, threads, lockedMemory, curvesSwitchedOff } = capabilities;
   return [
     ...describeKernel(capabilities),
+    ...(curvesSwitchedOff === ''
+      ? []
+      : [{ subject: 'curves', text: `switched off: ${curvesSwitchedOff}`, isBroken: true }]),
     { subject: 'CPU', text: `${cpu}, ${threads} minting at once` },
     { subject: 'OpenSSL', text: openssl },
     lockedMemory

@@ -1,0 +1,23 @@
+#ifndef NATIVE_EC_BATCH_H_
+#define NATIVE_EC_BATCH_H_
+
+#include <span>
+
+#include "core/abort_flag.h"
+#include "core/key_pair.h"
+#include "core/status.h"
+#include "ec/curve.h"
+
+namespace pairmint::ec {
+
+// Mints a pair for every element of `out`, which are written only when all is
+// well. Where enough of them are wanted at a time, our own arithmetic computes
+// the public keys and OpenSSL checks them all at once, which takes less time
+// than OpenSSL's arithmetic; if the check fails, that arithmetic is switched
+// off for the process and OpenSSL's computes them instead.
+core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,
+                         std::span<core::KeyPair> out);
+
+}  // namespace pairmint::ec
+
+#endif  // NATIVE_EC_BATCH_H_

@@ -1,0 +1,271 @@
+#include "ec/dispatch.h"
+
+#include <time.h>
+
+#include <array>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/secret_bytes.h"
+#include "ec/verify.h"
+
+namespace pairmint::ec {
+namespace {
+
+using core::BignumPtr;
+using core::BnCtxPtr;
+using core::MutableByteSpan;
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+
+using Words = std::vector<uint64_t>;
+
+Words WordsFor(size_t size) { return Words(size / sizeof(uint64_t)); }
+
+Status Failed() {
+  return Status(StatusCode::kInternal, "EC key generation failed");
+}
+
+size_t NumLimbs(const Curve &curve) { return (curve.field_len + 7) / 8; }
+
+// The limbs are little-endian whatever the machine is.
+bool ToLimbs(const BIGNUM *number, size_t num_limbs, uint64_t *out) {
+  SecretBytes bytes(8 * num_limbs);
+  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(bytes.size())) <
+      0) {
+    return false;
+  }
+  for (size_t i = 0; i < num_limbs; i++) {
+    out[i] = 0;
+    for (size_t j = 8; j-- > 0;) {
+      out[i] = out[i] << 8 | bytes.data()[8 * i + j];
+    }
+  }
+  return true;
+}
+
+// The coordinate in `len` bytes, big-endian.
+void ToBytes(const uint64_t *limbs, size_t len, uint8_t *out) {
+  for (size_t i = 0; i < len; i++) {
+    out[len - 1 - i] = static_cast<uint8_t>(limbs[i / 8] >> (i % 8 * 8));
+  }
+}
+
+// What OpenSSL knows of a curve. a is not -3 where it is not 0: every curve of
+// ours has one of them, and the comparison would find another.
+bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
+  const EC_GROUP *group = GroupOf(curve);
+  const BnCtxPtr ctx(BN_CTX_new());
+  const BignumPtr p(BN_new()), a(BN_new()), b(BN_new()), x(BN_new()),
+      y(BN_new());
+  if (group == nullptr || ctx == nullptr || p == nullptr || a == nullptr ||
+      b == nullptr || x == nullptr || y == nullptr ||
+      EC_GROUP_get_curve(group, p.get(), a.get(), b.get(), ctx.get()) != 1 ||
+      EC_POINT_get_affine_coordinates(group, EC_GROUP_get0_generator(group),
+                                      x.get(), y.get(), ctx.get()) != 1) {
+    return false;
+  }
+  const size_t len = NumLimbs(curve);
+  *a_is_zero = BN_is_zero(a.get()) == 1;
+  return ToLimbs(p.get(), len, out->p) && ToLimbs(b.get(), len, out->b) &&
+         ToLimbs(x.get(), len, out->x) && ToLimbs(y.get(), len, out->y);
+}
+
+// The stack below the caller's frame, where the comb's intermediate results
+// were. Its functions use a few kilobytes.
+[[gnu::noinline]] void WipeStack() {
+  std::array<uint8_t, 8192> frame;
+  OPENSSL_cleanse(frame.data(), frame.size());
+}
+
+// CPU time of this thread: others may hold the processor for a while.
+double MillisecondsNow() {
+#if defined(CLOCK_THREAD_CPUTIME_ID)
+  timespec now = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) +
+         1e-6 * static_cast<double>(now.tv_nsec);
+#else
+  return 1e3 * static_cast<double>(clock()) / CLOCKS_PER_SEC;
+#endif
+}
+
+// The scalars 1, 2, n - 1 and a random one, all of them public.
+bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
+  for (BignumPtr &key : *out) {
+    key.reset(BN_dup(EC_GROUP_get0_order(GroupOf(curve))));
+    if (key == nullptr) {
+      return false;
+    }
+  }
+  BignumPtr drawn;
+  const bool ok = BN_set_word((*out)[0].get(), 1) == 1 &&
+                  BN_set_word((*out)[1].get(), 2) == 1 &&
+                  BN_sub_word((*out)[2].get(), 1) == 1 &&
+                  DrawPrivateKey(curve, &drawn).ok();
+  (*out)[3] = std::move(drawn);
+  return ok;
+}
+
+enum class Verdict { kUnknown, kGood, kSlow, kWrong };
+
+Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
+  std::array<BignumPtr, 4> keys;
+  const size_t point_len = PointLen(curve);
+  core::Bytes computed(keys.size() * point_len);
+  core::Bytes expected(keys.size() * point_len);
+  bool verified = false;
+  if (!KnownKeys(curve, &keys)) {
+    return Verdict::kSlow;
+  }
+  const double began = MillisecondsNow();
+  if (!MultiplyUnchecked(curve, multiplier, keys, computed).ok() ||
+      !VerifyPoints(curve, keys, computed, &verified).ok()) {
+    return Verdict::kSlow;
+  }
+  const double ours = MillisecondsNow() - began;
+  for (size_t i = 0; i < keys.size(); i++) {
+    const MutableByteSpan point(expected.data() + i * point_len, point_len);
+    if (!PublicPoint(curve, keys[i].get(), point).ok()) {
+      return Verdict::kSlow;
+    }
+  }
+  const double theirs = MillisecondsNow() - began - ours;
+  if (!verified || computed != expected) {
+    return Verdict::kWrong;
+  }
+  return ours < theirs ? Verdict::kGood : Verdict::kSlow;
+}
+
+// A curve's comb, if it has one, its table and what came of its comparison.
+struct Row {
+  const Comb *comb = nullptr;
+  Words table;
+  Verdict verdict = Verdict::kUnknown;
+};
+
+class Dispatch {
+ public:
+  Multiplier For(const Curve &curve) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Row &row = rows_[&curve];
+    if (!switched_off_.empty()) {
+      return {};
+    }
+    if (row.table.empty() && row.verdict == Verdict::kUnknown) {
+      row.verdict = Fill(curve, &row) ? row.verdict : Verdict::kSlow;
+    }
+    const Multiplier multiplier = {row.comb, row.table.data()};
+    if (row.verdict == Verdict::kUnknown) {
+      row.verdict = CompareWithOpenSsl(curve, multiplier);
+      if (row.verdict == Verdict::kWrong) {
+        SwitchOffLocked(curve, "it disagrees with OpenSSL");
+      }
+    }
+    return row.verdict == Verdict::kGood ? multiplier : Multiplier{};
+  }
+
+  void SwitchOff(const Curve &curve, const std::string &reason) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    SwitchOffLocked(curve, reason);
+  }
+
+  std::string SwitchedOff() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return switched_off_;
+  }
+
+  void ChooseForTest(const Curve &curve, const Comb *comb, bool compared) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    switched_off_.clear();
+    Row &row = rows_[&curve];
+    row = {comb, {}, Verdict::kUnknown};
+    if (compared && Fill(curve, &row)) {
+      row.verdict = Verdict::kGood;
+    }
+  }
+
+ private:
+  static bool Fill(const Curve &curve, Row *row) {
+    CombCurve description = {};
+    bool a_is_zero = false;
+    if (!Describe(curve, &description, &a_is_zero)) {
+      return false;
+    }
+    if (row->comb == nullptr) {
+      row->comb = FindComb(NumLimbs(curve), a_is_zero);
+    }
+    if (row->comb == nullptr) {
+      return false;
+    }
+    row->table = WordsFor(row->comb->table_size);
+    Words workspace = WordsFor(row->comb->fill_workspace_size);
+    row->comb->fill(description, workspace.data(), row->table.data());
+    return true;
+  }
+
+  void SwitchOffLocked(const Curve &curve, const std::string &reason) {
+    if (switched_off_.empty()) {
+      switched_off_ = std::string(curve.name) + ": " + reason;
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<const Curve *, Row> rows_;
+  std::string switched_off_;
+};
+
+Dispatch &TheDispatch() {
+  static Dispatch dispatch;
+  return dispatch;
+}
+
+}  // namespace
+
+Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
+                         std::span<const BignumPtr> keys, MutableByteSpan out) {
+  const Comb &comb = *multiplier.comb;
+  const size_t len = comb.num_limbs;
+  SecretBytes scalars(keys.size() * len * 8);
+  auto *limbs = reinterpret_cast<uint64_t *>(scalars.data());
+  for (size_t i = 0; i < keys.size(); i++) {
+    if (!ToLimbs(keys[i].get(), len, limbs + i * len)) {
+      return Failed();
+    }
+  }
+  SecretBytes workspace(keys.size() * comb.workspace_size);
+  Words points(2 * len * keys.size());
+  comb.multiply(multiplier.table, keys.size(), limbs, workspace.data(),
+                points.data());
+  WipeStack();
+  for (size_t i = 0; i < keys.size(); i++) {
+    uint8_t *point = out.data() + i * PointLen(curve);
+    const uint64_t *x = points.data() + 2 * len * i;
+    point[0] = POINT_CONVERSION_UNCOMPRESSED;
+    ToBytes(x, curve.field_len, point + 1);
+    ToBytes(x + len, curve.field_len, point + 1 + curve.field_len);
+  }
+  return Status::Ok();
+}
+
+Multiplier MultiplierFor(const Curve &curve) {
+  return TheDispatch().For(curve);
+}
+
+void SwitchOff(const Curve &curve, const std::string &reason) {
+  TheDispatch().SwitchOff(curve, reason);
+}
+
+std::string SwitchedOff() { return TheDispatch().SwitchedOff(); }
+
+#if defined(PAIRMINT_TESTING)
+void ChooseForTest(const Curve &curve, const Comb *comb, bool compared) {
+  TheDispatch().ChooseForTest(curve, comb, compared);
+}
+#endif
+
+}  // namespace pairmint::ec

@@ -1,0 +1,189 @@
+#ifndef NATIVE_EC_FIELD_H_
+#define NATIVE_EC_FIELD_H_
+
+#include <stdint.h>
+
+namespace pairmint::ec {
+
+__extension__ using Wide = unsigned __int128;
+
+// An integer in little-endian 64-bit limbs.
+template <int kLimbs>
+struct Number {
+  uint64_t limbs[kLimbs];
+};
+
+// Keeps the compiler from finding out that `mask` is 0 or all ones: it would
+// make a branch of it.
+inline uint64_t Opaque(uint64_t mask) {
+  __asm__("" : "+r"(mask));
+  return mask;
+}
+
+// out = mask is all ones ? a : b, where mask is 0 otherwise.
+template <int kLimbs>
+inline Number<kLimbs> Select(uint64_t mask, const Number<kLimbs> &a,
+                             const Number<kLimbs> &b) {
+  Number<kLimbs> out;
+#pragma GCC unroll 9
+  for (int i = 0; i < kLimbs; i++) {
+    out.limbs[i] = b.limbs[i] ^ (mask & (a.limbs[i] ^ b.limbs[i]));
+  }
+  return out;
+}
+
+// out = a + b mod 2^(64 kLimbs); returns the carry.
+template <int kLimbs>
+inline uint64_t AddLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
+                         Number<kLimbs> *out) {
+  Wide sum = 0;
+#pragma GCC unroll 9
+  for (int i = 0; i < kLimbs; i++) {
+    sum += Wide{a.limbs[i]} + b.limbs[i];
+    out->limbs[i] = static_cast<uint64_t>(sum);
+    sum >>= 64;
+  }
+  return static_cast<uint64_t>(sum);
+}
+
+// out = a - b mod 2^(64 kLimbs); returns the borrow, 0 or 1.
+template <int kLimbs>
+inline uint64_t SubtractLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
+                              Number<kLimbs> *out) {
+  uint64_t borrow = 0;
+#pragma GCC unroll 9
+  for (int i = 0; i < kLimbs; i++) {
+    const Wide difference = Wide{a.limbs[i]} - b.limbs[i] - borrow;
+    out->limbs[i] = static_cast<uint64_t>(difference);
+    borrow = static_cast<uint64_t>(difference >> 64) & 1;
+  }
+  return borrow;
+}
+
+// Field is the integers modulo an odd prime p of more than 64 (kLimbs - 1)
+// bits, in Montgomery form with R = 2^(64 kLimbs). Everything that goes in is
+// below p, and so is what comes out. No branch and no address depends on the
+// numbers, p included.
+//
+// Add, Subtract and Multiply are straight lines of code and no more: inlined,
+// hundreds of them would make the compiler take minutes.
+template <int kLimbs>
+class Field {
+ public:
+  using Element = Number<kLimbs>;
+
+  explicit Field(const Element &p) : p_(p) {
+    // Newton's iteration: p is its own inverse mod 8, and the number of right
+    // bits doubles.
+    uint64_t inverse = p.limbs[0];
+    for (int bits = 3; bits < 64; bits *= 2) {
+      inverse *= 2 - p.limbs[0] * inverse;
+    }
+    minus_inverse_ = -inverse;
+    Element power = {{1}};
+    for (int i = 0; i < 2 * 64 * kLimbs; i++) {
+      if (i == 64 * kLimbs) {
+        one_ = power;
+      }
+      power = Add(power, power);
+    }
+    r_squared_ = power;
+  }
+
+  [[nodiscard]] const Element &one() const { return one_; }
+
+  [[nodiscard, gnu::noinline]] Element Add(const Element &a,
+                                           const Element &b) const {
+    Element sum;
+    const uint64_t carry = AddLimbs(a, b, &sum);
+    return Reduce(sum, carry);
+  }
+
+  [[nodiscard, gnu::noinline]] Element Subtract(const Element &a,
+                                                const Element &b) const {
+    Element difference;
+    const uint64_t borrow = SubtractLimbs(a, b, &difference);
+    Element correction;
+    const uint64_t mask = Opaque(-borrow);
+#pragma GCC unroll 9
+    for (int i = 0; i < kLimbs; i++) {
+      correction.limbs[i] = p_.limbs[i] & mask;
+    }
+    Element out;
+    AddLimbs(difference, correction, &out);
+    return out;
+  }
+
+  // a b / R mod p.
+  [[nodiscard, gnu::noinline]] Element Multiply(const Element &a,
+                                                const Element &b) const {
+    uint64_t t[kLimbs + 1] = {};
+#pragma GCC unroll 9
+    for (int i = 0; i < kLimbs; i++) {
+      // t = (t + a b[i] + m p) / 2^64, below 2 p.
+      Wide product = 0;
+#pragma GCC unroll 9
+      for (int j = 0; j < kLimbs; j++) {
+        product += Wide{a.limbs[j]} * b.limbs[i] + t[j];
+        t[j] = static_cast<uint64_t>(product);
+        product >>= 64;
+      }
+      const Wide top = product + t[kLimbs];
+      const uint64_t m = t[0] * minus_inverse_;
+      product = (Wide{m} * p_.limbs[0] + t[0]) >> 64;
+#pragma GCC unroll 9
+      for (int j = 1; j < kLimbs; j++) {
+        product += Wide{m} * p_.limbs[j] + t[j];
+        t[j - 1] = static_cast<uint64_t>(product);
+        product >>= 64;
+      }
+      product += top;
+      t[kLimbs - 1] = static_cast<uint64_t>(product);
+      t[kLimbs] = static_cast<uint64_t>(product >> 64);
+    }
+    Element sum;
+#pragma GCC unroll 9
+    for (int i = 0; i < kLimbs; i++) {
+      sum.limbs[i] = t[i];
+    }
+    return Reduce(sum, t[kLimbs]);
+  }
+
+  // a^-1 as a^(p-2), Fermat; 0 for 0.
+  [[nodiscard]] Element Invert(const Element &a) const {
+    Element exponent;
+    SubtractLimbs(p_, Element{{2}}, &exponent);
+    Element power = one_;
+    for (int bit = 64 * kLimbs - 1; bit >= 0; bit--) {
+      const uint64_t is_set = exponent.limbs[bit / 64] >> (bit % 64) & 1;
+      power = Multiply(power, power);
+      power = Multiply(power, Select(Opaque(-is_set), a, one_));
+    }
+    return power;
+  }
+
+  [[nodiscard]] Element ToMontgomery(const Element &a) const {
+    return Multiply(a, r_squared_);
+  }
+  [[nodiscard]] Element FromMontgomery(const Element &a) const {
+    return Multiply(a, Element{{1}});
+  }
+
+ private:
+  // carry 2^(64 kLimbs) + sum, which is below 2 p, mod p.
+  [[nodiscard]] Element Reduce(const Element &sum, uint64_t carry) const {
+    Element reduced;
+    const uint64_t borrow = SubtractLimbs(sum, p_, &reduced);
+    // carry - borrow is 0 or, where sum was below p, -1.
+    return Select(Opaque(carry - borrow), sum, reduced);
+  }
+
+  Element p_;
+  Element one_;
+  Element r_squared_;
+  uint64_t minus_inverse_;
+};
+
+}  // namespace pairmint::ec
+
+#endif  // NATIVE_EC_FIELD_H_

@@ -1,0 +1,129 @@
+// EC_POINTs_mul is deprecated, not replaced: adding the points one by one would
+// take three times as long.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "ec/verify.h"
+
+#include <vector>
+
+#include "core/random.h"
+
+namespace pairmint::ec {
+namespace {
+
+using core::BignumPtr;
+using core::BnCtxPtr;
+using core::ByteSpan;
+using core::SecretBytes;
+using core::Status;
+using core::StatusCode;
+
+// A wrong point passes by chance once in 2^128 batches, whatever is wrong.
+constexpr size_t kFactorLen = 16;
+
+Status Failed() {
+  return Status(StatusCode::kInternal, "the check of EC keys failed");
+}
+
+Status DrawFactors(size_t count, std::vector<BignumPtr> *out) {
+  SecretBytes bytes(count * kFactorLen);
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(bytes.mutable_span()));
+  for (size_t i = 0; i < count; i++) {
+    out->emplace_back(
+        BN_bin2bn(bytes.data() + i * kFactorLen, kFactorLen, nullptr));
+    if (out->back() == nullptr) {
+      return Failed();
+    }
+  }
+  return Status::Ok();
+}
+
+// sum(factors[i] * keys[i]) mod n, in constant time; nullptr on failure.
+BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
+                      const std::vector<BignumPtr> &factors, BN_CTX *ctx) {
+  const BIGNUM *n = EC_GROUP_get0_order(group);
+  BN_MONT_CTX *mont = EC_GROUP_get_mont_data(group);
+  BignumPtr sum(BN_new());
+  const BignumPtr product(BN_new());
+  if (mont == nullptr || sum == nullptr || product == nullptr) {
+    return nullptr;
+  }
+  BN_zero(sum.get());
+  BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
+  BN_set_flags(product.get(), BN_FLG_CONSTTIME);
+  for (size_t i = 0; i < keys.size(); i++) {
+    if (BN_mod_mul_montgomery(product.get(), factors[i].get(), keys[i].get(),
+                              mont, ctx) != 1 ||
+        BN_mod_add_quick(sum.get(), sum.get(), product.get(), n) != 1) {
+      return nullptr;
+    }
+  }
+  // Each product lacks the factor R, and so does their sum.
+  return BN_to_montgomery(sum.get(), sum.get(), mont, ctx) == 1 ? std::move(sum)
+                                                                : nullptr;
+}
+
+// sum(factors[i] * points[i]). Time depends on the factors, which say nothing
+// of a key: what they combine the keys to is not known to anybody.
+PointPtr CombinedPointVarTime(const EC_GROUP *group,
+                              const std::vector<PointPtr> &points,
+                              const std::vector<BignumPtr> &factors,
+                              BN_CTX *ctx) {
+  std::vector<const EC_POINT *> p;
+  std::vector<const BIGNUM *> r;
+  for (size_t i = 0; i < points.size(); i++) {
+    p.push_back(points[i].get());
+    r.push_back(factors[i].get());
+  }
+  PointPtr out(EC_POINT_new(group));
+  if (out == nullptr || EC_POINTs_mul(group, out.get(), nullptr, p.size(),
+                                      p.data(), r.data(), ctx) != 1) {
+    return nullptr;
+  }
+  return out;
+}
+
+}  // namespace
+
+Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
+                    ByteSpan points, bool *out) {
+  const EC_GROUP *group = GroupOf(curve);
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  if (group == nullptr || ctx == nullptr) {
+    return Failed();
+  }
+  std::vector<PointPtr> decoded;
+  for (size_t i = 0; i < keys.size(); i++) {
+    const ByteSpan point = points.subspan(i * PointLen(curve), PointLen(curve));
+    decoded.emplace_back(EC_POINT_new(group));
+    if (decoded.back() == nullptr) {
+      return Failed();
+    }
+    // Refuses what is not on the curve.
+    if (EC_POINT_oct2point(group, decoded.back().get(), point.data(),
+                           point.size(), ctx.get()) != 1) {
+      *out = false;
+      return Status::Ok();
+    }
+  }
+  // Drawn when the points are fixed, or they could be made to fit.
+  std::vector<BignumPtr> factors;
+  PAIRMINT_RETURN_IF_ERROR(DrawFactors(keys.size(), &factors));
+  const BignumPtr key = CombinedKey(group, keys, factors, ctx.get());
+  const PointPtr expected(EC_POINT_new(group));
+  const PointPtr sum = CombinedPointVarTime(group, decoded, factors, ctx.get());
+  if (key == nullptr || expected == nullptr || sum == nullptr ||
+      EC_POINT_mul(group, expected.get(), key.get(), nullptr, nullptr,
+                   ctx.get()) != 1) {
+    return Failed();
+  }
+  const int difference =
+      EC_POINT_cmp(group, sum.get(), expected.get(), ctx.get());
+  if (difference < 0) {
+    return Failed();
+  }
+  *out = difference == 0;
+  return Status::Ok();
+}
+
+}  // namespace pairmint::ec
