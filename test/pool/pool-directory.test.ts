@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { countPairs } from '../../lib/pool/lots.ts';
 import { PoolDirectory } from '../../lib/pool/pool-directory.ts';
 import { flipped } from '../operations/support.ts';
 import { entriesOf, fill, newParts, type Parts, poolWarnings, present, take } from './support.ts';
@@ -23,7 +24,7 @@ describe('an entry of a pool', () => {
       expect(await take(parts), `byte ${byte}`).toBeUndefined();
       expect(await entriesOf(parts)).toEqual([]);
     }
-    expect(parts.pools.countsOf(parts.key.arn, parts.pool.spec).refused).toBe(sound.length);
+    expect(parts.pools.countsOf(parts.key.arn, parts.pool.spec).skipped).toBe(sound.length);
     await replace(parts, path, sound);
     expect(await take(parts)).toBeDefined();
     await new Promise(setImmediate);
@@ -53,9 +54,9 @@ describe('an entry of a pool', () => {
     for (const place of [beside, elsewhere]) {
       await store.commit([{ path: place, expected: undefined, next: copy }]);
     }
-    expect(await directory.claim(other, 10)).toEqual({ pairs: [], refused: 1 });
-    const { pairs, refused } = await directory.claim(pool, 10);
-    expect([pairs.length, refused]).toEqual([1, 1]);
+    expect(await directory.claim(other, 10)).toMatchObject({ lots: [], skipped: 1 });
+    const { lots, skipped } = await directory.claim(pool, 10);
+    expect([countPairs(lots), skipped]).toEqual([1, 1]);
     expect(key.record.keyId).toBe(pool.keyId);
   });
 
@@ -65,7 +66,7 @@ describe('an entry of a pool', () => {
     await fill(parts, 3);
     const rootKey = native.openRootKey(crypto.randomBytes(32));
     const foreign = new PoolDirectory({ store, native, rootKey });
-    expect(await foreign.claim(pool, 10)).toEqual({ pairs: [], refused: 3 });
+    expect(await foreign.claim(pool, 10)).toMatchObject({ lots: [], skipped: 3 });
     await expect(foreign.find(pool)).rejects.toThrow('The key store is damaged');
   });
 
@@ -73,18 +74,18 @@ describe('an entry of a pool', () => {
     const parts = await newParts();
     const { directory, pool, pools, key } = parts;
     await fill(parts, 1);
-    const { pairs } = await directory.claim(pool, 1);
-    const sealed = flipped(present(pairs[0]).sealed, 8 * 30);
-    await directory.add(pool, [{ ...present(pairs[0]), sealed }]);
+    const { lots } = await directory.claim(pool, 1);
+    const sealed = flipped(present(lots[0]).sealed, 8 * 30);
+    await directory.add(pool, [{ ...present(lots[0]), sealed }]);
     expect(await take(parts)).toBeUndefined();
-    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 0, misses: 1, refused: 1 });
+    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 0, misses: 1, skipped: 1 });
   });
 
   it('of a request is opened by no request as it waits', async () => {
     const parts = await newParts();
     await fill(parts, 1);
-    const { pairs } = await parts.directory.claim(parts.pool, 1);
-    const ciphertext = present(pairs[0]).sealed;
+    const { lots } = await parts.directory.claim(parts.pool, 1);
+    const ciphertext = present(lots[0]).sealed;
     const material = await parts.material();
     const open = () => parts.native.decrypt({ material, context: Buffer.alloc(4), ciphertext });
     expect(open).toThrow();
@@ -117,7 +118,7 @@ describe('pairs of an earlier pool', () => {
     const again = await directory.put(pool);
     expect(await directory.count(again, 10)).toBe(0);
     expect(await take(parts)).toBeUndefined();
-    expect(await entriesOf(parts)).toHaveLength(5);
+    expect(await entriesOf(parts)).toHaveLength(1);
     expect(await directory.drain(again)).toBe(5);
     expect(await entriesOf(parts)).toEqual([]);
   });
@@ -126,11 +127,11 @@ describe('pairs of an earlier pool', () => {
     const parts = await newParts();
     const { directory, pool } = parts;
     await fill(parts, 2);
-    const { pairs } = await directory.claim(pool, 2);
+    const { lots } = await directory.claim(pool, 2);
     await directory.drain(pool);
-    expect(await directory.add(pool, pairs)).toBe(false);
+    expect(await directory.add(pool, lots)).toBe(false);
     await directory.delete(pool);
-    expect(await directory.add(pool, pairs)).toBe(false);
+    expect(await directory.add(pool, lots)).toBe(false);
     expect(await entriesOf(parts)).toEqual([]);
   });
 });

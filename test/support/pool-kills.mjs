@@ -65,7 +65,7 @@ async function check(open, answered) {
     if (seen.has(text)) repeated++;
     seen.add(text);
   }
-  const [{ counts }] = await kms.pools.list();
+  const [{ skipped }] = await kms.pools.list();
   await kms.close();
-  return { answered: answered.length, repeated, broken, waiting, counts };
+  return { answered: answered.length, repeated, broken, waiting, skipped };
 }
