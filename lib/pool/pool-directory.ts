@@ -182,9 +182,10 @@ export class PoolDirectory {
     }
   }
 
-  /** How many pairs wait in the store, counted up to `most` or little more. */
+  /** How many pairs wait in the store, counted up to `most`. */
   async count(pool: PoolRecord, most: number): Promise<number> {
-    return this.#store.count(pairsPrefix(pool), most, pairsIn).catch(unavailable);
+    const counted = await this.#store.count(pairsPrefix(pool), most, pairsIn).catch(unavailable);
+    return Math.min(most, counted);
   }
 
   /** Removes the pairs of a pool's name, but for those of `kept`; says how many they were. */

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/folders.ts';
 
 const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
@@ -28,6 +28,9 @@ function onTerminal(home: string, ...args: string[]) {
   const words = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
   const child = spawn('script', ['-qec', `exec ${words} > /dev/null`, '/dev/null'], {
     env: environment(home),
+  });
+  onTestFinished(() => {
+    child.kill();
   });
   const ended = Promise.all([once(child, 'close'), text(child.stdout)]);
   return { child, ended: ended.then(([[code], shown]) => ({ code: code as number, shown })) };

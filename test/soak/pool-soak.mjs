@@ -1,5 +1,6 @@
 // Kills processes that fill and draw on a pool, again and again, and looks for a pair that was
-// answered twice or does not open: `npm run soak`, or node test/soak/pool-soak.mjs [kills].
+// answered twice or does not open: `npm run soak`, or node test/soak/pool-soak.mjs [kills]. SIGUSR2
+// ends it after the round that is under way, with the figures so far.
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,11 +13,14 @@ const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
 const open = () =>
   Pairmint.open({ store: places[0], rootKey: { file: places[1] }, refillPools: false });
 
+const enough = new AbortController();
+process.once('SIGUSR2', () => enough.abort());
 const found = await killAgainAndAgain({
   open,
   places,
   rounds: Math.ceil(kills / 3),
   spec: 'ECC_NIST_EDWARDS25519',
+  signal: enough.signal,
 });
 rmSync(folder, { recursive: true });
 const { answered, repeated, broken, strange, waiting, skipped } = found;
