@@ -11,10 +11,10 @@ const tasks = ['take', 'take', 'fill'];
  * Runs rounds of processes that are killed at random moments.
  *
  * @param open opens the store of `places` (its URL and its root key file)
- * @param signal ends it before so many rounds
+ * @param {AbortSignal | undefined} signal ends it before so many rounds
  * @returns what was answered, what was not as expected, and how many kills that took
  */
-export async function killAgainAndAgain({ open, places, rounds, spec, signal }) {
+export async function killAgainAndAgain({ open, places, rounds, spec, signal = undefined }) {
   const kms = await open();
   const { KeyMetadata } = await kms.createKey({});
   const { KeyId } = KeyMetadata;
