@@ -6,7 +6,10 @@ import type { StructureShape } from './model/shape.ts';
 import { operationShapes, type ShapeName, shapes } from './model/shapes.ts';
 import type { Principal } from './policy/principal.ts';
 
-/** What the audit is told of one request, in the members of CloudTrail's events. */
+/**
+ * What the audit is told of one request, in the members of CloudTrail's events. Each pair of a batch
+ * is a request; a pair that is minted to wait in a pool is none, but the one that it answers is.
+ */
 export interface AuditEvent {
   readonly eventTime: string;
   readonly eventSource: 'kms.amazonaws.com';

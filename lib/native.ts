@@ -153,6 +153,21 @@ export interface Native {
     },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
+  /** Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread. */
+  mintLot(
+    args: { material: KeyMaterial; spec: DataKeyPairSpec; context: Uint8Array; count: number },
+    onStart?: OnStart,
+  ): Promise<Uint8Array>;
+  /** Opens a lot and seals one of its pairs for a request. */
+  takeFromLot(args: {
+    source: KeyMaterial;
+    sourceContext: Uint8Array;
+    lot: Uint8Array;
+    index: number;
+    material: KeyMaterial;
+    context: Uint8Array;
+    plaintext: boolean;
+  }): MintedPair;
   generateDataKey(args: {
     material: KeyMaterial;
     length: number;

@@ -268,10 +268,20 @@ export class Pairmint {
         beforeCommit: () => recorder.beforeCommit(),
       });
       await recorder.succeeded({ mayFail: isReadOnly(name) });
+      if (Array.isArray(answer)) await this.#recordOthers(audit, call, answer.length - 1);
       return answer;
     } catch (error) {
       await recorder.failed(error);
       throw error;
+    }
+  }
+
+  /** A batch is as many requests as it has answers: the audit, as CloudTrail, has an event of each. */
+  async #recordOthers(audit: AuditSink, call: UncheckedCall, count: number): Promise<void> {
+    for (let left = count; left > 0; left--) {
+      const other = { ...call, requestId: randomUUID() };
+      const recorder = new AuditRecorder(audit, (error) => this.#event(other, error));
+      await recorder.succeeded({ mayFail: isReadOnly(call.operation) });
     }
   }
 

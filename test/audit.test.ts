@@ -181,6 +181,29 @@ describe('a line', () => {
     expect(event).not.toHaveProperty('errorMessage');
   });
 
+  test('is there for each pair of a batch, and for none that is minted to wait in a pool', async () => {
+    const { kms, events } = await recording();
+    const { KeyId, Arn } = await newKey(kms);
+    const pool = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    await kms.pools.create({ ...pool, target: 20 });
+    await kms.pools.fill({ pool });
+    events.length = 0;
+    for await (const _ of kms.mintDataKeyPairs(pool, { count: 40 }));
+    expect(events).toHaveLength(40);
+    for (const id of ['requestID', 'eventID'] as const) {
+      expect(new Set(events.map((event) => event[id])).size).toBe(40);
+    }
+    for (const event of events) {
+      expect(event).toMatchObject({
+        eventName: 'GenerateDataKeyPairWithoutPlaintext',
+        requestParameters: { keyId: KeyId, keyPairSpec: 'ECC_NIST_P256' },
+        resources: [{ ARN: Arn }],
+      });
+    }
+    await kms.generateDataKeyPair(pool);
+    expect(events.slice(40).map(({ eventName }) => eventName)).toEqual(['GenerateDataKeyPair']);
+  });
+
   test('names the key that CreateKey makes, and both of ReplicateKey and ReEncrypt', async () => {
     const { kms, events } = await recording();
     const { KeyId, Arn } = await newKey(kms, { MultiRegion: true });

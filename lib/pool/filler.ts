@@ -1,14 +1,8 @@
 import { abortable } from '../abortable.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { KeyMaterial, Native } from '../native.ts';
-import { pairsToACrossing } from '../operations/generate-data-key-pair.ts';
-import {
-  type PoolDirectory,
-  type PoolRecord,
-  poolContext,
-  type WaitingPair,
-  waitingPair,
-} from './pool-directory.ts';
+import { countPairs, type Lot, lotSize } from './lots.ts';
+import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
 
 export interface FillRequest {
   /**
@@ -28,9 +22,9 @@ export interface FillRequest {
 }
 
 // A commit waits for the disk: pairs that come quickly share one, and a crash loses little.
-const pairsToACommit = 128;
+const lotsToACommit = 64;
 const flushEvery = 250;
-// Other processes fill, too: the level is looked at again so often. Counting 100,000 takes 50 ms.
+// Other processes fill, too: the level is looked at again so often. Counting 100,000 takes 5 ms.
 const countEvery = 5000;
 
 /** Mints pairs into pools, up to their targets. */
@@ -67,33 +61,35 @@ export class Filler {
   /** Mints up to `count` pairs, and stops when the level is to be looked at again. */
   async #mint(pool: PoolRecord, count: number, request: FillRequest): Promise<number> {
     const { signal, concurrency, onAdded } = request;
-    const made: WaitingPair[] = [];
+    const made: Lot[] = [];
     const began = performance.now();
     let flushedAt = began;
     let added = 0;
     const flush = async () => {
-      const pairs = made.splice(0);
-      if (!(await this.#directory.add(pool, pairs))) return false;
-      added += pairs.length;
+      const lots = made.splice(0);
+      if (!(await this.#directory.add(pool, lots))) return false;
+      const pairs = countPairs(lots);
+      added += pairs;
       flushedAt = performance.now();
-      await onAdded?.(pairs.length);
+      await onAdded?.(pairs);
       return true;
     };
     let material = await request.material();
     let left = count;
-    const size = pairsToACrossing(pool.spec);
-    const cross = async (stop: AbortSignal) => {
+    const size = lotSize(pool.spec, pool.target);
+    const mint = async (stop: AbortSignal) => {
       const several = Math.min(size, left);
       left -= several;
       await request.turn?.(stop);
-      made.push(...(await this.#cross(pool, material, several, stop)));
+      const sealed = await this.#mintLot(pool, material, several, stop);
+      made.push({ sealed, first: 0, end: several });
       return several;
     };
-    const crossings = inParallel(cross, { count: Math.ceil(count / size), concurrency, signal });
+    const lots = inParallel(mint, { count: Math.ceil(count / size), concurrency, signal });
     try {
-      for await (const _ of crossings) {
+      for await (const _ of lots) {
         const now = performance.now();
-        if (made.length < pairsToACommit && now - flushedAt < flushEvery) continue;
+        if (made.length < lotsToACommit && now - flushedAt < flushEvery) continue;
         if (!(await flush()) || now - began > countEvery) break;
         material = await request.material();
       }
@@ -104,16 +100,13 @@ export class Filler {
     return added;
   }
 
-  async #cross(
+  async #mintLot(
     { spec }: PoolRecord,
     material: KeyMaterial,
     count: number,
     stop: AbortSignal,
-  ): Promise<WaitingPair[]> {
-    const args = { material, spec, context: poolContext, plaintext: false, count };
-    const pairs = await abortable(stop, (onStart) =>
-      this.#native.generateDataKeyPairs(args, onStart),
-    );
-    return pairs.map(waitingPair);
+  ): Promise<Uint8Array> {
+    const args = { material, spec, context: poolContext(spec), count };
+    return abortable(stop, (onStart) => this.#native.mintLot(args, onStart));
   }
 }

@@ -25,7 +25,8 @@ export interface PoolSettings extends PoolId {
   readonly low?: number | undefined;
 }
 
-export interface PoolDescription {
+/** A pool, what waits in it, and what this process has done with it. */
+export interface PoolDescription extends Readonly<PoolCounts> {
   /** The key's ARN. */
   readonly KeyId: string;
   readonly KeyPairSpec: DataKeyPairSpec;
@@ -33,8 +34,6 @@ export interface PoolDescription {
   readonly low: number;
   /** How many pairs wait, in the store and claimed by this process. */
   readonly level: number;
-  /** Of this process. */
-  readonly counts: PoolCounts;
 }
 
 /** How far a pool is filled. */
@@ -108,6 +107,7 @@ export class PoolApi {
     return this.#describe(pool);
   }
 
+  /** All pools of the account and region, with their levels and this process's counts. */
   async list(): Promise<PoolDescription[]> {
     const pools = await this.#directory.list(this.#place);
     return Promise.all(pools.map((pool) => this.#describe(pool)));
@@ -115,8 +115,9 @@ export class PoolApi {
 
   /** Deletes a pool and the pairs that wait in it. @throws KmsError NotFoundException */
   async delete(pool: PoolId): Promise<void> {
-    const { record } = await this.#find(pool);
+    const { record, arn } = await this.#find(pool);
     await this.#directory.delete(record);
+    this.#pools.forget(arn, record);
   }
 
   /**
@@ -125,9 +126,8 @@ export class PoolApi {
    */
   async drain(pool: PoolId): Promise<number> {
     const { record, arn } = await this.#find(pool);
-    const claimed = this.#pools.claimed(arn, record);
     const drained = await this.#directory.drain(record);
-    return (drained ?? 0) + claimed;
+    return (drained ?? 0) + this.#pools.forget(arn, record);
   }
 
   /**
@@ -205,7 +205,7 @@ export class PoolApi {
       target: pool.target,
       low: pool.low,
       level: waiting + this.#pools.claimed(arn, pool),
-      counts: this.#pools.countsOf(arn, pool.spec),
+      ...this.#pools.countsOf(arn, pool.spec),
     };
   }
 }

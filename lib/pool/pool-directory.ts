@@ -1,12 +1,13 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { DataKeyPairSpec } from '../model/types.ts';
-import type { MintedPair, Native, RootKey } from '../native.ts';
+import type { Native, RootKey } from '../native.ts';
 import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
 import { keyIdBytes } from '../store/key-record.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
 import { RecentlyUsed } from '../store/recently-used.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged, unavailable } from '../store/store-errors.ts';
+import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
 
 /** A pool as it was made: pairs of one spec, waiting under one key. */
 export interface PoolRecord extends KeyPlace {
@@ -28,32 +29,33 @@ export interface PoolName extends KeyPlace {
   readonly spec: DataKeyPairSpec;
 }
 
-/** A pair that waits, its private key sealed for the pool. */
-export interface WaitingPair {
-  readonly publicKey: Uint8Array;
-  readonly sealed: Uint8Array;
-}
-
 /** What was claimed: no other process and no later one gets it. */
 export interface Claim {
-  readonly pairs: readonly WaitingPair[];
-  /** Entries that were not as pairmint wrote them; they are removed and never served. */
-  readonly refused: number;
+  readonly lots: readonly Lot[];
+  /** Pairs of entries that were not as pairmint wrote them; they are removed and never served. */
+  readonly skipped: number;
+  /** Whether nothing was left. */
+  readonly dry: boolean;
 }
 
-const magic = Buffer.from('DKQ\x01', 'latin1');
-const lengthAt = magic.length;
-const publicKeyAt = lengthAt + 2;
+/** An entry that this process has added and that has room for more. */
+interface Tail {
+  readonly poolId: string;
+  readonly entry: Entry;
+  readonly lots: readonly Lot[];
+}
+
+const magic = Buffer.from('DKQ\x02', 'latin1');
 const macLength = 32;
 
 /**
  * What the private keys in pools are bound to. No encryption context encodes like this (it would
- * have 2^32 - 1 pairs), so no request can open a waiting pair.
+ * have 2^32 - 1 pairs), so no request can open what waits.
  */
-export const poolContext: Uint8Array = Buffer.concat([
-  Buffer.from([0xff, 0xff, 0xff, 0xff]),
-  Buffer.from('pool', 'latin1'),
-]);
+export function poolContext(spec: DataKeyPairSpec): Uint8Array {
+  const marks = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+  return Buffer.concat([marks, Buffer.from(`pool ${spec}`, 'latin1')]);
+}
 
 /** The pools of a store and the pairs that wait in them. Everything read is authenticated. */
 export class PoolDirectory {
@@ -61,6 +63,7 @@ export class PoolDirectory {
   readonly #native: Native;
   readonly #rootKey: RootKey;
   readonly #read = new RecentlyUsed<{ bytes: Uint8Array; record: PoolRecord }>();
+  #tail: Tail | undefined;
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
     this.#store = options.store;
@@ -131,38 +134,58 @@ export class PoolDirectory {
     }
   }
 
-  /** Adds pairs to a pool: durable on return. False where it was deleted or drained meanwhile. */
-  async add(pool: PoolRecord, pairs: readonly WaitingPair[]): Promise<boolean> {
+  /**
+   * Adds lots to a pool: durable on return. Those that come one by one are gathered in an entry, which
+   * is written again with each. False where the pool was deleted or drained meanwhile.
+   */
+  async add(pool: PoolRecord, added: readonly Lot[]): Promise<boolean> {
     const path = recordPath(pool);
-    const changes = pairs.map((pair) => {
-      const place = pairsPrefix(pool) + randomUUID();
-      return { path: place, expected: undefined, next: this.#encode(pool.keyId, place, pair) };
-    });
+    const size = entrySize(pool.target);
     for (;;) {
       const record = await this.#get(path);
       if (record === undefined) return false;
       if (this.#open(path, pool.keyId, record).poolId !== pool.poolId) return false;
-      if (await this.#commit([{ path, expected: record, next: record }, ...changes])) return true;
+      const tail = this.#tail?.poolId === pool.poolId ? this.#tail : undefined;
+      const parts = intoEntries([...(tail?.lots ?? []), ...added], size);
+      const entries = parts.map((lots) => this.#encode(pool, lots));
+      const changes = [
+        { path, expected: record, next: record },
+        ...(tail === undefined ? [] : [removal(tail.entry)]),
+        ...entries.map(addition),
+      ];
+      this.#tail = undefined;
+      // Where it fails, another process has claimed the tail, or changed the pool.
+      if (!(await this.#commit(changes))) continue;
+      const [entry, lots] = [entries.at(-1), parts.at(-1)];
+      if (entry !== undefined && lots !== undefined && countPairs(lots) < size) {
+        this.#tail = { poolId: pool.poolId, entry, lots };
+      }
+      return true;
     }
   }
 
-  /** Takes up to `most` pairs out of the store: durably, before any of them is used. */
+  /** Takes about `most` pairs out of the store: durably, before any of them is used. */
   async claim(pool: PoolRecord, most: number): Promise<Claim> {
+    const limit = Math.max(1, Math.floor(most / entrySize(pool.target)));
     for (;;) {
-      const entries = await this.#store.list(pairsPrefix(pool), { limit: most }).catch(unavailable);
-      if (entries.length === 0) return { pairs: [], refused: 0 };
+      const entries = await this.#store.list(pairsPrefix(pool), { limit }).catch(unavailable);
+      if (entries.length === 0) return { lots: [], skipped: 0, dry: true };
       const taken = entries.map(copyOf);
       // Another process took some of them.
       if (!(await this.#commit(taken.map(removal)))) continue;
-      const pairs = taken.map(({ path, value }) => this.#decode(pool.keyId, path, value));
-      const whole = pairs.filter((pair) => pair !== undefined);
-      return { pairs: whole, refused: pairs.length - whole.length };
+      const read = taken.map((entry) => ({ entry, lots: this.#decode(pool.keyId, entry) }));
+      return {
+        lots: read.flatMap(({ lots = [] }) => lots),
+        skipped: countAll(read.filter(({ lots }) => lots === undefined).map(({ entry }) => entry)),
+        dry: entries.length < limit,
+      };
     }
   }
 
   /** How many pairs wait in the store, counted up to `most`. */
   async count(pool: PoolRecord, most: number): Promise<number> {
-    return this.#store.count(pairsPrefix(pool), most).catch(unavailable);
+    const counted = await this.#store.count(pairsPrefix(pool), most, pairsIn).catch(unavailable);
+    return Math.min(most, counted);
   }
 
   /** Removes the pairs of a pool's name, but for those of `kept`; says how many they were. */
@@ -183,26 +206,24 @@ export class PoolDirectory {
   /** Removes entries; those that another process took meanwhile are its own. */
   async #removeEach(entries: readonly Entry[]): Promise<number> {
     if (entries.length === 0) return 0;
-    if (await this.#commit(entries.map(removal))) return entries.length;
+    if (await this.#commit(entries.map(removal))) return countAll(entries);
     const removed = await Promise.all(entries.map((entry) => this.#commit([removal(entry)])));
-    return removed.filter(Boolean).length;
+    return countAll(entries.filter((_, i) => removed[i]));
   }
 
-  #encode(keyId: string, path: string, { publicKey, sealed }: WaitingPair): Buffer {
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(publicKey.byteLength);
-    const body = Buffer.concat([magic, length, publicKey, sealed]);
-    return Buffer.concat([body, this.#mac(keyId, path, body)]);
+  #encode(pool: PoolRecord, lots: readonly Lot[]): Entry {
+    const path = `${pairsPrefix(pool)}${randomUUID()}.${countPairs(lots)}`;
+    const body = Buffer.concat([magic, encodeLots(lots)]);
+    return { path, value: Buffer.concat([body, this.#mac(pool.keyId, path, body)]) };
   }
 
-  #decode(keyId: string, path: string, value: Uint8Array): WaitingPair | undefined {
+  #decode(keyId: string, { path, value }: Entry): Lot[] | undefined {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    if (bytes.length < publicKeyAt + macLength || bytes.indexOf(magic) !== 0) return undefined;
+    if (bytes.length < magic.length + macLength || bytes.indexOf(magic) !== 0) return undefined;
     const body = bytes.subarray(0, -macLength);
     const mac = bytes.subarray(-macLength);
     if (!timingSafeEqual(this.#mac(keyId, path, body), mac)) return undefined;
-    const sealedAt = publicKeyAt + body.readUInt16BE(lengthAt);
-    return { publicKey: body.subarray(publicKeyAt, sealedAt), sealed: body.subarray(sealedAt) };
+    return decodeLots(body.subarray(magic.length));
   }
 
   // The path is part of it: an entry of one pool is none of another.
@@ -233,11 +254,6 @@ export class PoolDirectory {
   }
 }
 
-/** A pair as native code mints it for a pool. */
-export function waitingPair({ publicKey, privateKeyCiphertext }: MintedPair): WaitingPair {
-  return { publicKey, sealed: privateKeyCiphertext };
-}
-
 // Nine specs of some thousand keys.
 const maxPools = 100_000;
 // As many as a commit removes without holding up the event loop.
@@ -256,9 +272,23 @@ function pairsPrefix(pool: PoolRecord): string {
   return `${allPairsPrefix(pool)}${pool.poolId}/`;
 }
 
+/** How many pairs an entry has, by its path; a path that pairmint did not make counts as one. */
+function pairsIn(path: string): number {
+  const [, pairs = 1] = /\.(\d{1,2})$/.exec(path) ?? [];
+  return Number(pairs);
+}
+
+function countAll(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { path }) => sum + pairsIn(path), 0);
+}
+
 // What a store hands out may change under it.
 function copyOf({ path, value }: Entry): Entry {
   return { path, value: Uint8Array.from(value) };
+}
+
+function addition({ path, value }: Entry): Change {
+  return { path, expected: undefined, next: value };
 }
 
 function removal({ path, value }: Entry): Change {

@@ -3,12 +3,8 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial, type MintedPair, type Native } from '../native.ts';
 import { materialIdOfBlob } from '../operations/sealing.ts';
 import type { Key, KeyDirectory } from '../store/key-directory.ts';
-import {
-  type PoolDirectory,
-  type PoolRecord,
-  poolContext,
-  type WaitingPair,
-} from './pool-directory.ts';
+import { lotsOf, pairsOf, type WaitingPair } from './lots.ts';
+import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
 import type { Refill } from './refill.ts';
 
 /** What became of the requests that a pool could have served. */
@@ -17,8 +13,11 @@ export interface PoolCounts {
   hits: number;
   /** Minted, or refused, because the pool was dry or the store failed. */
   misses: number;
-  /** Entries that were damaged, or sealed under material that is gone. */
-  refused: number;
+  /**
+   * Pairs that waited and were passed over: damaged, forged, sealed under material that is gone, or
+   * claimed of a pool that was drained or deleted meanwhile.
+   */
+  skipped: number;
 }
 
 /** What a request wants a waiting pair sealed for. */
@@ -95,8 +94,8 @@ export class Pools {
     const { key, spec } = demand;
     const { keyId, region, accountId } = key.record;
     const pool = await this.#directory.find({ keyId, region, accountId, spec });
-    if (pool === undefined) return undefined;
-    const known = this.#knownAs(pool, key.arn);
+    const known = this.#knownAs(pool, key.arn, spec);
+    if (known === undefined) return undefined;
     for (;;) {
       const waiting = await this.#next(known);
       if (waiting === undefined) break;
@@ -105,7 +104,7 @@ export class Pools {
         known.counts.hits++;
         return pair;
       }
-      refuse(known, 1);
+      skip(known, 1, unusable);
     }
     known.counts.misses++;
     if (this.#onDry === 'mint') return undefined;
@@ -126,9 +125,18 @@ export class Pools {
   }
 
   /** How many pairs of a pool this process has claimed and not handed out. */
-  claimed(keyArn: string, { spec, poolId }: PoolRecord): number {
+  claimed(keyArn: string, pool: PoolRecord): number {
+    return this.#stockOf(keyArn, pool)?.length ?? 0;
+  }
+
+  /** Forgets what this process has claimed of a pool that it drains or deletes; says how many. */
+  forget(keyArn: string, pool: PoolRecord): number {
+    return this.#stockOf(keyArn, pool)?.splice(0).length ?? 0;
+  }
+
+  #stockOf(keyArn: string, { spec, poolId }: PoolRecord): WaitingPair[] | undefined {
     const stock = this.#known.get(nameOf(keyArn, spec))?.stock;
-    return stock?.pool.poolId === poolId ? stock.pairs.length : 0;
+    return stock?.pool.poolId === poolId ? stock.pairs : undefined;
   }
 
   /** Stops filling, and puts back what was claimed and not handed out. */
@@ -143,23 +151,27 @@ export class Pools {
     const pairs = stock.pairs.splice(0);
     if (pairs.length === 0) return;
     try {
-      await this.#directory.add(stock.pool, pairs);
+      await this.#directory.add(stock.pool, lotsOf(pairs));
     } catch (error) {
       warnOnce(known, `${pairs.length} pairs could not be put back: ${messageOf(error)}`);
     }
   }
 
-  #knownAs(pool: PoolRecord, keyArn: string): Known {
-    const name = nameOf(keyArn, pool.spec);
+  /** A pool as it is now; undefined where there is none and none was known. */
+  #knownAs(pool: PoolRecord | undefined, keyArn: string, spec: DataKeyPairSpec): Known | undefined {
+    const name = nameOf(keyArn, spec);
     const known = this.#known.get(name);
     if (known === undefined) {
+      if (pool === undefined) return undefined;
       const made = { stock: newStock(pool), counts: { ...noCounts }, warned: new Set<string>() };
       this.#known.set(name, made);
       return made;
     }
-    // A pool that was drained or deleted, and made again: what was claimed of it is void.
-    if (known.stock.pool.poolId !== pool.poolId) known.stock = newStock(pool);
-    return known;
+    if (known.stock.pool.poolId !== pool?.poolId) {
+      skip(known, known.stock.pairs.splice(0).length, drained);
+      if (pool !== undefined) known.stock = newStock(pool);
+    }
+    return pool && known;
   }
 
   async #next(known: Known): Promise<WaitingPair | undefined> {
@@ -190,11 +202,12 @@ export class Pools {
     // Something shall be left to other processes.
     const most = Math.min(size, Math.ceil(pool.target / 4));
     try {
-      const { pairs, refused } = await this.#directory.claim(pool, most);
+      const { lots, skipped, dry } = await this.#directory.claim(pool, most);
+      const pairs = pairsOf(lots);
       stock.pairs.push(...pairs);
-      if (refused > 0) refuse(known, refused);
-      const taken = pairs.length + refused;
-      this.#refill?.claimed(pool, taken, { dry: taken < most });
+      skip(known, skipped, unusable);
+      const taken = pairs.length + skipped;
+      this.#refill?.claimed(pool, taken, { dry });
       return taken > 0;
     } catch (error) {
       stock.restUntil = performance.now() + restAfterFailure;
@@ -206,28 +219,19 @@ export class Pools {
 
   /** In one crossing, so that no JavaScript sees the private key of a request that asks for none. */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
-    const { material: destination, context, plaintext, key } = demand;
+    const { material, context, plaintext, key, spec } = demand;
     const source = await this.#keys.material(key.record, materialIdOfBlob(waiting.sealed));
     if (source === undefined) return undefined;
     try {
-      const sealed = this.#native.reEncrypt({
+      return this.#native.takeFromLot({
         source,
-        sourceContext: poolContext,
-        ciphertext: waiting.sealed,
-        destination,
-        destinationContext: context,
+        sourceContext: poolContext(spec),
+        lot: waiting.sealed,
+        index: waiting.index,
+        material,
+        context,
+        plaintext,
       });
-      return {
-        publicKey: waiting.publicKey,
-        privateKeyCiphertext: sealed,
-        ...(plaintext && {
-          privateKeyPlaintext: this.#native.decrypt({
-            material: destination,
-            context,
-            ciphertext: sealed,
-          }),
-        }),
-      };
     } catch (error) {
       if (isNativeError(error, 'INVALID_CIPHERTEXT')) return undefined;
       throw error;
@@ -235,7 +239,7 @@ export class Pools {
   }
 }
 
-const noCounts: Readonly<PoolCounts> = { hits: 0, misses: 0, refused: 0 };
+const noCounts: Readonly<PoolCounts> = { hits: 0, misses: 0, skipped: 0 };
 
 function nameOf(keyArn: string, spec: DataKeyPairSpec): string {
   return `${keyArn} ${spec}`;
@@ -252,9 +256,13 @@ function newStock(pool: PoolRecord): Stock {
   };
 }
 
-function refuse(known: Known, refused: number): void {
-  known.counts.refused += refused;
-  warnOnce(known, 'has pairs that cannot be used; they are removed and passed over');
+const drained = 'was drained or deleted; what was claimed of it is passed over';
+const unusable = 'has pairs that cannot be used; they are removed and passed over';
+
+function skip(known: Known, pairs: number, why: string): void {
+  if (pairs === 0) return;
+  known.counts.skipped += pairs;
+  warnOnce(known, why);
 }
 
 /** Warns of each trouble of a pool once, whatever figures are in it. */

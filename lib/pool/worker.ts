@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { KmsError } from '../model/errors.ts';
-import { pairsToACrossing } from '../operations/generate-data-key-pair.ts';
+import { lotSize } from './lots.ts';
 import type { PoolApi, PoolDescription } from './pool-api.ts';
 
 export interface WorkerOptions {
@@ -22,7 +22,7 @@ export interface WorkerOptions {
 // Looking means counting: at most a twentieth of the time.
 const lookShare = 20;
 const longestPause = 60_000;
-// Crossings for one pool before the next one has its turn: some seconds of RSA_4096.
+// Lots for one pool before the next one has its turn: some seconds of RSA_4096.
 const turn = 256;
 
 /** What failed, and when it is tried again. */
@@ -72,13 +72,13 @@ export class PoolWorker {
 
   async #fill(pool: PoolDescription): Promise<number> {
     const { pools, signal, onAdded } = this.#options;
-    const { KeyId, KeyPairSpec } = pool;
+    const { KeyId, KeyPairSpec, target } = pool;
     const name = `the pool of ${KeyPairSpec} pairs of ${KeyId}`;
     if (performance.now() < (this.#rests.get(name)?.until ?? 0)) return 0;
     try {
       const added = await pools.fill({
         pool: { KeyId, KeyPairSpec },
-        most: turn * pairsToACrossing(KeyPairSpec),
+        most: turn * lotSize(KeyPairSpec, target),
         signal,
       });
       onAdded?.(added);

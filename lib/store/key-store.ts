@@ -25,8 +25,11 @@ export interface KeyStore {
   /** The entries whose paths begin with `prefix` and come after `after`, ascending, at most `limit`. */
   list(prefix: string, options: { after?: string | undefined; limit: number }): Promise<Entry[]>;
 
-  /** How many entries have paths that begin with `prefix`, counted up to `most`. */
-  count(prefix: string, most: number): Promise<number>;
+  /**
+   * How many entries have paths that begin with `prefix`, or what they weigh, counted until there are
+   * `most`.
+   */
+  count(prefix: string, most: number, weigh?: (path: string) => number): Promise<number>;
 
   /**
    * Applies all changes or none. Resolves to false when a value is not as expected; when it

@@ -77,13 +77,13 @@ export class LmdbStore implements KeyStore {
     return Array.from(range, ({ key, value }) => ({ path: key, value }));
   }
 
-  async count(prefix: string, most: number): Promise<number> {
+  async count(prefix: string, most: number, weigh = (_path: string) => 1): Promise<number> {
     let count = 0;
     for (let last = prefix; count < most; await turn()) {
       const limit = Math.min(countedAtOnce, most - count);
       const options = { start: last, exclusiveStart: true, end: prefix + afterAll, limit };
       const paths = Array.from(this.#current().getKeys(options));
-      count += paths.length;
+      count = paths.reduce((sum, path) => sum + weigh(path), count);
       if (paths.length < limit) break;
       last = paths.at(-1) as string;
     }

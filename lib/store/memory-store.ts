@@ -21,11 +21,11 @@ export class MemoryStore implements KeyStore {
       .map((path) => ({ path, value: this.#values.get(path) as Uint8Array }));
   }
 
-  async count(prefix: string, most: number): Promise<number> {
+  async count(prefix: string, most: number, weigh = (_path: string) => 1): Promise<number> {
     let count = 0;
     for (const path of this.#values.keys()) {
-      if (count === most) break;
-      if (path.startsWith(prefix)) count++;
+      if (count >= most) break;
+      if (path.startsWith(prefix)) count += weigh(path);
     }
     return count;
   }

@@ -54,6 +54,8 @@ constexpr Export kExports[] = {
     {"stateMac", StateMac},
     {"generateDataKeyPair", GenerateDataKeyPair},
     {"generateDataKeyPairs", GenerateDataKeyPairs},
+    {"mintLot", MintLot},
+    {"takeFromLot", TakeFromLot},
     {"generateDataKey", GenerateDataKey},
     {"generateRandom", GenerateRandom},
     {"encrypt", Encrypt},

@@ -19,6 +19,8 @@ Napi::Value StateMac(const Napi::CallbackInfo &info);
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info);
 Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info);
+Napi::Value MintLot(const Napi::CallbackInfo &info);
+Napi::Value TakeFromLot(const Napi::CallbackInfo &info);
 Napi::Value GenerateDataKey(const Napi::CallbackInfo &info);
 Napi::Value GenerateRandom(const Napi::CallbackInfo &info);
 Napi::Value Encrypt(const Napi::CallbackInfo &info);

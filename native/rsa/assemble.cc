@@ -118,18 +118,27 @@ Status InverseModPrime(const BIGNUM *q, const BIGNUM *p, BN_CTX *ctx,
                                                    : OutOfMemory();
 }
 
-// Whether d mod (p - 1) = dp.
-bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
+// d mod (p - 1)
+Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
   const BnCtxPtr ctx(BN_CTX_secure_new());
   const BignumPtr p_minus_1(BN_dup(p));
-  const BignumPtr rest = NewSecret();
+  BignumPtr rest = NewSecret();
   if (ctx == nullptr || p_minus_1 == nullptr || rest == nullptr ||
       BN_sub_word(p_minus_1.get(), 1) != 1) {
-    return false;
+    return OutOfMemory();
   }
   BN_set_flags(p_minus_1.get(), BN_FLG_CONSTTIME);
-  return BN_nnmod(rest.get(), d, p_minus_1.get(), ctx.get()) == 1 &&
-         BN_cmp(rest.get(), dp) == 0;
+  if (BN_nnmod(rest.get(), d, p_minus_1.get(), ctx.get()) != 1) {
+    return OutOfMemory();
+  }
+  *out = std::move(rest);
+  return Status::Ok();
+}
+
+// Whether d mod (p - 1) = dp.
+bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
+  BignumPtr rest;
+  return Reduce(d, p, &rest).ok() && BN_cmp(rest.get(), dp) == 0;
 }
 
 }  // namespace
@@ -217,6 +226,23 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
       InverseModPrime(key.q.get(), key.p.get(), ctx.get(), key.qinv.get()));
   *verdict = PairVerdict::kAccepted;
   *out = std::move(key);
+  return Status::Ok();
+}
+
+Status CompleteKey(Key *key) {
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  BignumPtr n = NewSecret();
+  BignumPtr e(BN_new());
+  if (ctx == nullptr || n == nullptr || e == nullptr || key->p == nullptr ||
+      key->q == nullptr || key->d == nullptr || key->qinv == nullptr ||
+      BN_mul(n.get(), key->p.get(), key->q.get(), ctx.get()) != 1 ||
+      BN_set_word(e.get(), kPublicExponent) != 1) {
+    return OutOfMemory();
+  }
+  PAIRMINT_RETURN_IF_ERROR(Reduce(key->d.get(), key->p.get(), &key->dp));
+  PAIRMINT_RETURN_IF_ERROR(Reduce(key->d.get(), key->q.get(), &key->dq));
+  key->n = std::move(n);
+  key->e = std::move(e);
   return Status::Ok();
 }
 

@@ -1,7 +1,7 @@
 // What pools and batches are worth: `npm run bench -- --pools`, or node test/bench/pools.mjs. A few
 // minutes on an idle machine; everything is compared within the run.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,10 +14,15 @@ import { quantile } from './statistics.mjs';
 const script = fileURLToPath(import.meta.url);
 const median = (values) => quantile(values, 0.5);
 
-const shown = { answers, batch, filling, memory, waiting };
+const shown = { answers, batch, filling, memory, stopping, yielding, waiting };
 const parts = { ...shown, drawing };
 const [part, ...rest] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 if (part === undefined) {
+  const { node, openssl } = process.versions;
+  console.log(
+    `${os.cpus()[0].model}, ${os.availableParallelism()} cores, ${os.type()} ${os.release()}, ` +
+      `Node.js ${node}, OpenSSL ${openssl}`,
+  );
   // Each in a process of its own, for its memory and its garbage are its own.
   for (const name of Object.keys(shown)) {
     execFileSync(process.execPath, ['--expose-gc', script, name], { stdio: 'inherit' });
@@ -42,10 +47,12 @@ async function stock(places, { KeyId, KeyPairSpec, count }) {
   const { region, accountId } = identity;
   const pool = await directory.find({ keyId: KeyId, region, accountId, spec: KeyPairSpec });
   const {
-    pairs: [pair],
+    lots: [lot],
   } = await directory.claim(pool, 1);
-  for (let left = count; left > 0; left -= 500) {
-    await directory.add(pool, Array(Math.min(left, 500)).fill(pair));
+  // Entries as full as a filler makes them.
+  const several = lot.end - lot.first;
+  for (let left = count; left > 0; left -= 512) {
+    await directory.add(pool, Array(Math.min(left, 512) / several).fill(lot));
   }
   await store.close();
 }
@@ -69,11 +76,11 @@ async function answers(places) {
   }
   const wall = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
-  const [{ counts }] = await kms.pools.list();
+  const [{ hits, misses }] = await kms.pools.list();
   console.log(
     `Pooled RSA_4096, lmdb: p50 ${quantile(times, 0.5).toFixed(0)} us, p99 ${quantile(times, 0.99).toFixed(0)} us, ` +
       `${(1e7 / wall).toFixed(0)}/s, ${(1e10 / (user + system)).toFixed(0)} per second of CPU; ` +
-      `${counts.hits} hits, ${counts.misses} misses`,
+      `${hits} hits, ${misses} misses`,
   );
   await kms.close();
 }
@@ -151,10 +158,11 @@ function megabytes() {
   return process.memoryUsage().rss / 2 ** 20;
 }
 
-/** What of it is pages of files, which the system shares between processes and takes back at will. */
-function mappedMegabytes() {
-  const [, kilobytes] = /^RssFile:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return Number(kilobytes) / 1024;
+/** Resident memory as the kernel counts it: RssAnon is the process's own, RssFile what is mapped. */
+function resident(name) {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const [, kilobytes] = new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status) ?? [];
+  return `${name} ${(Number(kilobytes) / 1024).toFixed(0)} MB`;
 }
 
 /** What 10,000 pairs of a batch leave behind that 100 did not. */
@@ -179,13 +187,71 @@ async function memory(places) {
   await kms.close();
 }
 
-/** What a process needs that opens, counts and draws on a pool of 100,000 waiting pairs. */
+/** How long a batch takes to stop after its signal. */
+async function stopping(places) {
+  const { kms, KeyId } = await opened(places);
+  const times = [];
+  for (let round = 0; round < 20; round++) {
+    const stop = new AbortController();
+    const request = { KeyId, KeyPairSpec: 'RSA_4096' };
+    const reading = (async () => {
+      for await (const _ of kms.mintDataKeyPairs(request, { count: 1000, signal: stop.signal }));
+    })();
+    await new Promise((done) => setTimeout(done, 100 + Math.random() * 100));
+    const began = performance.now();
+    stop.abort();
+    await reading.catch(() => {});
+    times.push(performance.now() - began);
+  }
+  console.log(
+    `A batch of RSA_4096 stops ${median(times).toFixed(1)} ms after its signal (median of 20), ` +
+      `${Math.max(...times).toFixed(1)} ms at most`,
+  );
+  await kms.close();
+}
+
+/** How long a request waits that must mint, while a pool is filled in the background and while none is. */
+async function yielding(places) {
+  const kms = await Pairmint.open(places);
+  const { KeyMetadata } = await kms.createKey({});
+  const { KeyId } = KeyMetadata;
+  const pool = { KeyId, KeyPairSpec: 'RSA_4096' };
+  const cold = { KeyId, KeyPairSpec: 'RSA_2048' };
+  const times = { idle: [], filling: [] };
+  for (let round = 0; round < 8; round++) {
+    for (const side of Object.keys(times)) {
+      if (side === 'filling') {
+        await kms.pools.create({ ...pool, target: 100_000 });
+        await kms.generateDataKeyPairWithoutPlaintext(pool);
+      }
+      for (let i = 0; i < 25; i++) {
+        await new Promise((done) => setTimeout(done, 20));
+        const start = performance.now();
+        await kms.generateDataKeyPairWithoutPlaintext(cold);
+        if (round > 0) times[side].push(performance.now() - start);
+      }
+      if (side === 'filling') {
+        // A pool that is gone ends its filling.
+        await kms.pools.delete(pool);
+        await new Promise((done) => setTimeout(done, 1000));
+      }
+    }
+  }
+  const texts = Object.entries(times).map(
+    ([side, all]) =>
+      `${side} p50 ${median(all).toFixed(1)} ms, p90 ${quantile(all, 0.9).toFixed(1)} ms`,
+  );
+  console.log(`RSA_2048 that must be minted, one at a time: ${texts.join('; ')}`);
+  await kms.close();
+}
+
+/** What a process needs that opens, counts and draws on a pool of 100,000 waiting pairs, to the last. */
 async function waiting(places) {
-  for (const KeyPairSpec of ['ECC_NIST_P256', 'RSA_4096']) {
+  for (const KeyPairSpec of ['RSA_4096', 'ECC_NIST_P256']) {
     const { kms, KeyId } = await opened(places);
     const request = { KeyId, KeyPairSpec };
     await kms.pools.create({ ...request, target: 100_000 });
-    await kms.pools.fill({ pool: request, most: 1 });
+    await kms.pools.fill({ pool: request, most: 16 });
     await kms.close();
     await stock(places, { ...request, count: 100_000 });
     execFileSync(
@@ -200,13 +266,25 @@ async function drawing(_places, placesText, KeyId, KeyPairSpec) {
   const kms = await Pairmint.open({ ...JSON.parse(placesText), refillPools: false });
   const before = megabytes();
   const level = (await kms.pools.list()).find((pool) => pool.KeyPairSpec === KeyPairSpec)?.level;
-  for (let i = 0; i < 2000; i++) {
+  const parts = () => ['RssAnon', 'RssFile'].map(resident).join(', ');
+  const counted = `${megabytes().toFixed(0)} MB (${parts()})`;
+  // A tenth; what was read of the store stays mapped.
+  for (let i = 0; i < level / 10; i++) {
     await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec });
   }
-  const after = megabytes();
+  const drawn = `${megabytes().toFixed(0)} MB (${parts()})`;
+  for (let i = level / 10; i < level; i++) {
+    await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec });
+  }
+  const { size } = statSync(`${folderOf(placesText)}/data.mdb`);
   console.log(
-    `A pool of ${level} ${KeyPairSpec} pairs, counted and 2,000 taken: ${after.toFixed(0)} MB resident, ` +
-      `${mappedMegabytes().toFixed(0)} MB of them files that are mapped (the store); ${before.toFixed(0)} MB before`,
+    `A pool of ${level} ${KeyPairSpec} pairs, resident: ${before.toFixed(0)} MB before, ${counted} counted, ` +
+      `${drawn} when a tenth was taken, ${megabytes().toFixed(0)} MB (${parts()}) when all were; ` +
+      `the store's file has ${(size / 2 ** 20).toFixed(0)} MB`,
   );
   await kms.close();
+}
+
+function folderOf(placesText) {
+  return JSON.parse(placesText).store.slice('lmdb:'.length);
 }

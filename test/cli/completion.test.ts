@@ -1,5 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -110,31 +109,10 @@ describe('in a real shell', () => {
     expect(shell('fish', ['-c', script])).toEqual(['HMAC_SHA_224', 'HMAC_SHA_256', '']);
   });
 
-  // zsh completes nowhere but at a terminal.
-  it.skipIf(isAbsent('zsh') || isAbsent('script')).each(['pairmint', 'aws'])(
-    'zsh completes %s',
-    async (word) => {
-      const env = { ...environment(), TERM: 'xterm' };
-      const child = spawn('script', ['-qfec', 'zsh -f -i', '/dev/null'], { env });
-      let screen = '';
-      let isReady = false;
-      child.stdout.on('data', (chunk: Buffer) => {
-        screen += chunk.toString();
-        if (!isReady && screen.includes('it is ready')) {
-          isReady = true;
-          child.stdin.write(`${word} kms generate-data-key-pair-w\t`);
-        } else if (screen.includes('without-plaintext')) {
-          child.stdin.end('\x15exit\n');
-        }
-      });
-      child.stdin.write(
-        "alias aws=pairmint; source <(pairmint completion zsh); echo it is rea''dy\n",
-      );
-      await once(child, 'close');
-      expect(screen).toContain('without-plaintext');
-    },
-    30_000,
-  );
+  // zsh completes nowhere but at a terminal: here it only reads the script.
+  it.skipIf(isAbsent('zsh'))('zsh understands its script', () => {
+    expect(shell('zsh', ['-f', '-c', 'pairmint completion zsh | zsh -n'])).toEqual(['']);
+  });
 });
 
 function isAbsent(program: string): boolean {

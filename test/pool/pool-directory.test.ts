@@ -1,6 +1,8 @@
 import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { PoolDirectory } from '../../lib/pool/pool-directory.ts';
+import type { MintedPair } from '../../lib/native.ts';
+import { countPairs } from '../../lib/pool/lots.ts';
+import { PoolDirectory, poolContext } from '../../lib/pool/pool-directory.ts';
 import { flipped } from '../operations/support.ts';
 import { entriesOf, fill, newParts, type Parts, poolWarnings, present, take } from './support.ts';
 
@@ -8,6 +10,10 @@ import { entriesOf, fill, newParts, type Parts, poolWarnings, present, take } fr
 async function replace({ store }: Parts, path: string, next: Uint8Array): Promise<void> {
   const expected = await store.get(path);
   await store.commit([{ path, expected: expected && Uint8Array.from(expected), next }]);
+}
+
+function publicKeyOf(pair: MintedPair | undefined): string {
+  return Buffer.from(present(pair).publicKey).toString('hex');
 }
 
 describe('an entry of a pool', () => {
@@ -23,7 +29,7 @@ describe('an entry of a pool', () => {
       expect(await take(parts), `byte ${byte}`).toBeUndefined();
       expect(await entriesOf(parts)).toEqual([]);
     }
-    expect(parts.pools.countsOf(parts.key.arn, parts.pool.spec).refused).toBe(sound.length);
+    expect(parts.pools.countsOf(parts.key.arn, parts.pool.spec).skipped).toBe(sound.length);
     await replace(parts, path, sound);
     expect(await take(parts)).toBeDefined();
     await new Promise(setImmediate);
@@ -53,9 +59,9 @@ describe('an entry of a pool', () => {
     for (const place of [beside, elsewhere]) {
       await store.commit([{ path: place, expected: undefined, next: copy }]);
     }
-    expect(await directory.claim(other, 10)).toEqual({ pairs: [], refused: 1 });
-    const { pairs, refused } = await directory.claim(pool, 10);
-    expect([pairs.length, refused]).toEqual([1, 1]);
+    expect(await directory.claim(other, 10)).toMatchObject({ lots: [], skipped: 1 });
+    const { lots, skipped } = await directory.claim(pool, 10);
+    expect([countPairs(lots), skipped]).toEqual([1, 1]);
     expect(key.record.keyId).toBe(pool.keyId);
   });
 
@@ -65,7 +71,7 @@ describe('an entry of a pool', () => {
     await fill(parts, 3);
     const rootKey = native.openRootKey(crypto.randomBytes(32));
     const foreign = new PoolDirectory({ store, native, rootKey });
-    expect(await foreign.claim(pool, 10)).toEqual({ pairs: [], refused: 3 });
+    expect(await foreign.claim(pool, 10)).toMatchObject({ lots: [], skipped: 3 });
     await expect(foreign.find(pool)).rejects.toThrow('The key store is damaged');
   });
 
@@ -73,21 +79,75 @@ describe('an entry of a pool', () => {
     const parts = await newParts();
     const { directory, pool, pools, key } = parts;
     await fill(parts, 1);
-    const { pairs } = await directory.claim(pool, 1);
-    const sealed = flipped(present(pairs[0]).sealed, 8 * 30);
-    await directory.add(pool, [{ ...present(pairs[0]), sealed }]);
+    const { lots } = await directory.claim(pool, 1);
+    const sealed = flipped(present(lots[0]).sealed, 8 * 30);
+    await directory.add(pool, [{ ...present(lots[0]), sealed }]);
     expect(await take(parts)).toBeUndefined();
-    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 0, misses: 1, refused: 1 });
+    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 0, misses: 1, skipped: 1 });
   });
 
   it('of a request is opened by no request as it waits', async () => {
     const parts = await newParts();
     await fill(parts, 1);
-    const { pairs } = await parts.directory.claim(parts.pool, 1);
-    const ciphertext = present(pairs[0]).sealed;
+    const { lots } = await parts.directory.claim(parts.pool, 1);
+    const ciphertext = present(lots[0]).sealed;
     const material = await parts.material();
     const open = () => parts.native.decrypt({ material, context: Buffer.alloc(4), ciphertext });
     expect(open).toThrow();
+  });
+});
+
+describe('pairs that come one by one', () => {
+  // As those of RSA do: a lot of one pair each.
+  async function addSingly({ directory, pool, native, material }: Parts, count: number) {
+    for (let i = 0; i < count; i++) {
+      const args = { material: await material(), spec: pool.spec, count: 1 };
+      const sealed = await native.mintLot({ ...args, context: poolContext(pool.spec) });
+      await directory.add(pool, [{ sealed, first: 0, end: 1 }]);
+    }
+  }
+
+  const level = ({ directory, pool }: Parts) => directory.count(pool, 1000);
+
+  it('are gathered in entries of sixteen, each of them durable at once', async () => {
+    const parts = await newParts({ target: 1000 });
+    for (let pairs = 1; pairs <= 35; pairs++) {
+      await addSingly(parts, 1);
+      expect(await level(parts)).toBe(pairs);
+      expect(await entriesOf(parts)).toHaveLength(Math.ceil(pairs / 16));
+    }
+    const keys = new Set<string>();
+    for (let i = 0; i < 35; i++) keys.add(publicKeyOf(await take(parts)));
+    expect(keys.size).toBe(35);
+    expect(await take(parts)).toBeUndefined();
+  });
+
+  it('are never added to what another process has claimed meanwhile', async () => {
+    const parts = await newParts({ target: 1000 });
+    const other = new PoolDirectory(parts);
+    await addSingly(parts, 5);
+    expect(countPairs((await other.claim(parts.pool, 16)).lots)).toBe(5);
+    await addSingly(parts, 3);
+    expect(await level(parts)).toBe(3);
+    await other.add(parts.pool, [{ sealed: Buffer.from('x'), first: 0, end: 1 }]);
+    await addSingly(parts, 3);
+    expect(await level(parts)).toBe(7);
+  });
+});
+
+describe('an entry as pairmint wrote it before lots', () => {
+  it('is passed over, counted and removed, and what was added since is served', async () => {
+    const parts = await newParts({ target: 1000 });
+    const { store, pool, pools, key } = parts;
+    await fill(parts, 1);
+    const { path } = present((await entriesOf(parts))[0]);
+    const old = path.replace(/[0-9a-f-]{36}\.1$/, '00000000-0000-4000-8000-000000000000');
+    const next = Buffer.concat([Buffer.from('DKQ\x01', 'latin1'), crypto.randomBytes(400)]);
+    await store.commit([{ path: old, expected: undefined, next }]);
+    expect(await parts.directory.count(pool, 10)).toBe(2);
+    expect(await take(parts)).toBeDefined();
+    expect(pools.countsOf(key.arn, pool.spec)).toEqual({ hits: 1, misses: 0, skipped: 1 });
+    expect(await entriesOf(parts)).toEqual([]);
   });
 });
 
@@ -117,7 +177,7 @@ describe('pairs of an earlier pool', () => {
     const again = await directory.put(pool);
     expect(await directory.count(again, 10)).toBe(0);
     expect(await take(parts)).toBeUndefined();
-    expect(await entriesOf(parts)).toHaveLength(5);
+    expect(await entriesOf(parts)).toHaveLength(1);
     expect(await directory.drain(again)).toBe(5);
     expect(await entriesOf(parts)).toEqual([]);
   });
@@ -126,11 +186,11 @@ describe('pairs of an earlier pool', () => {
     const parts = await newParts();
     const { directory, pool } = parts;
     await fill(parts, 2);
-    const { pairs } = await directory.claim(pool, 2);
+    const { lots } = await directory.claim(pool, 2);
     await directory.drain(pool);
-    expect(await directory.add(pool, pairs)).toBe(false);
+    expect(await directory.add(pool, lots)).toBe(false);
     await directory.delete(pool);
-    expect(await directory.add(pool, pairs)).toBe(false);
+    expect(await directory.add(pool, lots)).toBe(false);
     expect(await entriesOf(parts)).toEqual([]);
   });
 });

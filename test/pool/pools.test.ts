@@ -26,7 +26,10 @@ async function filledPool(target: number, KeyPairSpec = spec as 'SM2' | typeof s
 }
 
 const level = async () => (await kms.pools.list())[0]?.level;
-const counts = async () => (await kms.pools.list())[0]?.counts;
+async function counts() {
+  const [{ hits, misses, skipped } = {}] = await kms.pools.list();
+  return { hits, misses, skipped };
+}
 
 describe('a pool', () => {
   it('is made empty, filled to its target, and listed', async () => {
@@ -37,7 +40,9 @@ describe('a pool', () => {
       target: 5,
       low: 2,
       level: 0,
-      counts: { hits: 0, misses: 0, refused: 0 },
+      hits: 0,
+      misses: 0,
+      skipped: 0,
     };
     expect(made).toEqual(description);
     expect(await kms.pools.fill()).toBe(5);
@@ -50,7 +55,7 @@ describe('a pool', () => {
     const pairs = await Promise.all(
       Array.from({ length: 40 }, (_, i) => takePair(kms, KeyId, { n: `${i}` })),
     );
-    expect(await counts()).toEqual({ hits: 40, misses: 0, refused: 0 });
+    expect(await counts()).toEqual({ hits: 40, misses: 0, skipped: 0 });
     expect(new Set(pairs.map(publicKeyText)).size).toBe(40);
     for (const [i, { PrivateKeyCiphertextBlob }] of pairs.entries()) {
       const EncryptionContext = { n: `${i}` };
@@ -64,7 +69,7 @@ describe('a pool', () => {
     await filledPool(8);
     const pooled = await takePair(kms, KeyId);
     const open = await kms.generateDataKeyPair({ KeyId, KeyPairSpec: spec });
-    expect((await counts())?.hits).toBe(2);
+    expect((await counts()).hits).toBe(2);
     const minted = await kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'SM2' });
     expect(members(open)).toEqual(members(minted));
     expect(members(pooled)).toEqual(members(minted).filter((m) => m !== 'PrivateKeyPlaintext'));
@@ -79,14 +84,14 @@ describe('a pool', () => {
     const other = await newKey(kms);
     await takePair(kms, other.KeyId);
     await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec: 'ECC_NIST_P256' });
-    expect(await counts()).toEqual({ hits: 0, misses: 0, refused: 0 });
+    expect(await counts()).toEqual({ hits: 0, misses: 0, skipped: 0 });
   });
 
   it('that is dry lets requests mint and counts them', async () => {
     await filledPool(4);
     const pairs = await Promise.all(Array.from({ length: 7 }, () => takePair(kms, KeyId)));
     expect(new Set(pairs.map(publicKeyText)).size).toBe(7);
-    expect(await counts()).toEqual({ hits: 4, misses: 3, refused: 0 });
+    expect(await counts()).toEqual({ hits: 4, misses: 3, skipped: 0 });
   });
 
   it('that is dry refuses where pairs must not be minted instead', async () => {
@@ -129,7 +134,7 @@ describe('a pool', () => {
     const before = await takePair(kms, KeyId);
     await kms.rotateKeyOnDemand({ KeyId });
     const after = await takePair(kms, KeyId);
-    expect((await counts())?.hits).toBe(2);
+    expect((await counts()).hits).toBe(2);
     const { KeyMaterialId } = await kms.decrypt({ CiphertextBlob: after.PrivateKeyCiphertextBlob });
     expect(KeyMaterialId).toBe(after.KeyMaterialId);
     expect(after.KeyMaterialId).not.toBe(before.KeyMaterialId);
@@ -160,7 +165,7 @@ describe('a pool', () => {
       }
       expect(await level()).toBe(0);
       await takePair(kms, KeyId);
-      expect(await counts()).toEqual({ hits: 1, misses: 1, refused: 0 });
+      expect(await counts()).toEqual({ hits: 1, misses: 1, skipped: 0 });
     },
   );
 

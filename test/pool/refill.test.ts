@@ -1,9 +1,22 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
+import { countPairs } from '../../lib/pool/lots.ts';
 import { PoolWorker } from '../../lib/pool/worker.ts';
+import type { Change } from '../../lib/store/key-store.ts';
+import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { newKey } from '../operations/support.ts';
 import { internals } from '../support/internals.ts';
-import { fill, newParts, poolWarnings, spec, take, takePair } from './support.ts';
+import { fill, newParts, poolWarnings, present, spec, take, takePair } from './support.ts';
+
+/** A store whose disk is mounted anew as one that cannot be written. */
+class ReadOnlyAtTimes extends MemoryStore {
+  isReadOnly = false;
+
+  override async commit(changes: readonly Change[]): Promise<boolean> {
+    if (!this.isReadOnly) return super.commit(changes);
+    throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+  }
+}
 
 const minute = { timeout: 60_000, interval: 20 };
 
@@ -18,7 +31,7 @@ describe('filling in the background', () => {
     expect(await level()).toBe(35);
     for (let i = 0; i < 20; i++) await take(parts);
     await vi.waitFor(async () => expect(await directory.count(pool, 99)).toBe(40), minute);
-    expect(pools.countsOf(key.arn, spec)).toEqual({ hits: 25, misses: 0, refused: 0 });
+    expect(pools.countsOf(key.arn, spec)).toEqual({ hits: 25, misses: 0, skipped: 0 });
     await pools.close();
     expect(await directory.count(pool, 99)).toBeGreaterThan(40);
   });
@@ -90,11 +103,15 @@ describe('filling', () => {
     internals.failRandomAfter(60);
     await expect(fill(parts)).rejects.toThrow('the random number generator failed');
     internals.failRandomAfter(-1);
-    const { pairs, refused } = await parts.directory.claim(parts.pool, 200);
-    expect(refused).toBe(0);
-    expect(pairs.length).toBeGreaterThanOrEqual(16);
-    const keys = pairs.map(({ publicKey }) => Buffer.from(publicKey).toString('hex'));
-    expect(new Set(keys).size).toBe(pairs.length);
+    const { lots, skipped } = await parts.directory.claim(parts.pool, 200);
+    const pairs = countPairs(lots);
+    expect(skipped).toBe(0);
+    expect(pairs).toBeGreaterThanOrEqual(16);
+    await parts.directory.add(parts.pool, lots);
+    const keys = new Set<string>();
+    for (let i = 0; i < pairs; i++)
+      keys.add(Buffer.from(present(await take(parts)).publicKey).toString('hex'));
+    expect(keys.size).toBe(pairs);
   });
 
   it('refuses a request rather than answer without fresh random numbers', async () => {
@@ -104,6 +121,24 @@ describe('filling', () => {
     await expect(take(parts)).rejects.toThrow('the random number generator failed');
     internals.failRandomAfter(-1);
     expect(await take(parts)).toBeDefined();
+  });
+
+  it('and taking stop while the store takes no writes, and go on when it does again', async () => {
+    const store = new ReadOnlyAtTimes();
+    const parts = await newParts({ store, target: 40 });
+    await fill(parts, 5);
+    store.isReadOnly = true;
+    const failed = 'The key store could not complete the request.';
+    await expect(fill(parts)).rejects.toThrow(failed);
+    const warnings = poolWarnings();
+    expect(await take(parts)).toBeUndefined();
+    await new Promise(setImmediate);
+    warnings.end();
+    expect(warnings.texts).toEqual([expect.stringContaining(`cannot be drawn from: ${failed}`)]);
+    expect(parts.pools.countsOf(parts.key.arn, spec)).toEqual({ hits: 0, misses: 1, skipped: 0 });
+    store.isReadOnly = false;
+    expect(await fill(parts)).toBe(35);
+    await vi.waitFor(async () => expect(await take(parts)).toBeDefined(), minute);
   });
 
   it('ends when its key is disabled under way, and keeps what was minted', async () => {
@@ -151,8 +186,7 @@ describe('filling', () => {
     expect(await kms.pools.fill({ pool, onProgress })).toBe(300);
     vi.setSystemTime(0);
     await takePair(kms, KeyId);
-    const [{ counts } = {}] = await kms.pools.list();
-    expect(counts).toEqual({ hits: 1, misses: 0, refused: 0 });
+    expect((await kms.pools.list())[0]).toMatchObject({ hits: 1, misses: 0, skipped: 0 });
     await kms.close();
     vi.useRealTimers();
   });

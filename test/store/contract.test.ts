@@ -51,6 +51,15 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
     if (other !== store) await other.close();
   });
 
+  it('counts entries, or what they weigh, until there are enough', async () => {
+    for (const path of ['a/1', 'a/20', 'a/300', 'b/4']) await put(path, 'x');
+    const weigh = (path: string) => Number(path.slice(2));
+    expect(await store.count('a/', 10)).toBe(3);
+    expect(await store.count('a/', 2)).toBe(2);
+    expect(await store.count('a/', 1000, weigh)).toBe(321);
+    expect(await store.count('c/', 10, weigh)).toBe(0);
+  });
+
   it('removes a value', async () => {
     await put('a', '1');
     expect(await store.commit([{ path: 'a', expected: bytes('1'), next: undefined }])).toBe(true);

@@ -23,7 +23,7 @@ export const run: RunCommand = async (_given, own, context) => {
   } finally {
     stop.release();
   }
-  status.tell('the worker has stopped');
+  status.end('the worker has stopped');
   return 0;
 };
 
@@ -60,6 +60,12 @@ class StatusLine {
     const isTerminal = this.#sink.isTerminal === true;
     this.#sink.write(`${isTerminal ? '\r\x1b[K' : ''}pairmint: ${sentence}\n`);
     if (isTerminal) this.#sink.write(this.#text);
+  }
+
+  /** The last sentence, below which nothing is drawn. */
+  end(sentence: string): void {
+    this.#text = '';
+    this.tell(sentence);
   }
 
   #describe(pools: readonly PoolDescription[], now: number): string {

@@ -1,0 +1,97 @@
+import { dataKeyPairSpecs } from '../model/key-specs.ts';
+import type { DataKeyPairSpec } from '../model/types.ts';
+
+/** Pairs that were minted together and wait under one seal. */
+export interface Lot {
+  readonly sealed: Uint8Array;
+  /** The first of its pairs that waits; those before it were taken. */
+  readonly first: number;
+  /** The one behind the last. */
+  readonly end: number;
+}
+
+/** One pair of a lot. */
+export interface WaitingPair {
+  readonly sealed: Uint8Array;
+  readonly index: number;
+}
+
+// LMDB gives a value of more than half a page pages of its own: with so many, at most 23 KB of
+// RSA_4096, little of the last one is lost, and a process that is killed loses no more.
+const pairsToAnEntry = 16;
+
+/** How many pairs wait in one entry of a store: one process claims them together. */
+export function entrySize(target: number): number {
+  return Math.min(pairsToAnEntry, Math.ceil(target / 4));
+}
+
+/** How many pairs of a spec are best minted under one seal. */
+export function lotSize(spec: DataKeyPairSpec, target: number): number {
+  const pair = dataKeyPairSpecs[spec];
+  if (pair.kind === 'rsa') return 1;
+  // What is sealed at once has 6 KB at most (docs/envelope.md): 14 pairs of P-521.
+  const most = pair.curve === 'P-521' ? pairsToAnEntry / 2 : pairsToAnEntry;
+  return Math.min(most, entrySize(target));
+}
+
+export function countPairs(lots: readonly Lot[]): number {
+  return lots.reduce((sum, { first, end }) => sum + end - first, 0);
+}
+
+/** The pairs of lots, in their order. */
+export function pairsOf(lots: readonly Lot[]): WaitingPair[] {
+  return lots.flatMap(({ sealed, first, end }) =>
+    Array.from({ length: end - first }, (_, i) => ({ sealed, index: first + i })),
+  );
+}
+
+/** The lots of pairs that are in the order of `pairsOf`, some of them taken from the end. */
+export function lotsOf(pairs: readonly WaitingPair[]): Lot[] {
+  const lots: Lot[] = [];
+  for (const { sealed, index } of pairs) {
+    const last = lots.at(-1);
+    if (last?.sealed === sealed) lots[lots.length - 1] = { ...last, end: index + 1 };
+    else lots.push({ sealed, first: index, end: index + 1 });
+  }
+  return lots;
+}
+
+/** Parts lots into entries of at most `size` pairs each, or of one lot. */
+export function intoEntries(lots: readonly Lot[], size: number): Lot[][] {
+  const entries: Lot[][] = [];
+  let room = 0;
+  for (const lot of lots) {
+    const pairs = countPairs([lot]);
+    if (pairs > room) {
+      entries.push([]);
+      room = size;
+    }
+    entries.at(-1)?.push(lot);
+    room -= pairs;
+  }
+  return entries;
+}
+
+const headLength = 4;
+
+/** Each lot: `first` and `end`, a byte each, the length of what is sealed (2 bytes), and that. */
+export function encodeLots(lots: readonly Lot[]): Buffer {
+  const parts = lots.flatMap(({ sealed, first, end }) => {
+    const head = Buffer.from([first, end, 0, 0]);
+    head.writeUInt16BE(sealed.byteLength, 2);
+    return [head, sealed];
+  });
+  return Buffer.concat(parts);
+}
+
+/** Reads what `encodeLots` made; the bytes are authenticated. */
+export function decodeLots(bytes: Buffer): Lot[] {
+  const lots: Lot[] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const [first = 0, end = 0] = rest;
+    const lotEnd = headLength + rest.readUInt16BE(2);
+    lots.push({ first, end, sealed: rest.subarray(headLength, lotEnd) });
+    rest = rest.subarray(lotEnd);
+  }
+  return lots;
+}

@@ -1,0 +1,235 @@
+// Pairs: minted for a request, minted to wait in a pool, and taken out of one.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "addon/functions.h"
+#include "addon/job.h"
+#include "addon/materials.h"
+#include "addon/promised_task.h"
+#include "addon/values.h"
+#include "envelope/blob.h"
+#include "mint/mint.h"
+#include "pool/lot.h"
+
+namespace pairmint::addon {
+namespace {
+
+using core::Bytes;
+using core::SecretBytes;
+using core::Status;
+using envelope::Kind;
+
+// In one crossing. Their private keys are in locked memory, of which there is
+// little.
+constexpr uint32_t kMaxPairs = 64;
+
+// What a pair's private key is sealed with, and whether it is given in the
+// clear as well.
+struct Sealing {
+  explicit Sealing(const Napi::Value &args)
+      : material(SealingMaterial(Member(args, "material"))),
+        context(CopyOf(Member(args, "context"))),
+        plaintext(FlagOf(Member(args, "plaintext"))) {}
+
+  SharedMaterial material;
+  Bytes context;
+  bool plaintext;
+};
+
+struct SealedPair {
+  Bytes public_key;
+  Bytes ciphertext;
+  SecretBytes plaintext;  // empty unless it was asked for
+};
+
+Status Seal(const Sealing &sealing, core::KeyPair pair, SealedPair *out) {
+  PAIRMINT_RETURN_IF_ERROR(
+      envelope::Seal(*sealing.material, Kind::kPrivateKey, sealing.context,
+                     pair.private_key.span(), &out->ciphertext));
+  out->public_key = std::move(pair.public_key);
+  if (sealing.plaintext) {
+    out->plaintext = std::move(pair.private_key);
+  }
+  return Status::Ok();
+}
+
+Napi::Value ToMintedPair(Napi::Env env, const SealedPair &pair) {
+  const Napi::Value public_key = ToUint8Array(env, pair.public_key);
+  const Napi::Value ciphertext = ToUint8Array(env, pair.ciphertext);
+  if (pair.plaintext.empty()) {
+    return ToObject(
+        env, {{"publicKey", public_key}, {"privateKeyCiphertext", ciphertext}});
+  }
+  const Napi::Value plaintext = ToUint8Array(env, pair.plaintext.span());
+  return ToObject(env, {{"publicKey", public_key},
+                        {"privateKeyCiphertext", ciphertext},
+                        {"privateKeyPlaintext", plaintext}});
+}
+
+class GenerateDataKeyPairTask final : public PromisedTask {
+ public:
+  GenerateDataKeyPairTask(Napi::Env env, const Napi::Value &args)
+      : PromisedTask(env),
+        sealing_(args),
+        minting_(mint::Begin(NameOf(Member(args, "spec")), abort())) {}
+
+  [[nodiscard]] bool Shareable() const override {
+    return minting_ != nullptr && minting_->Shareable();
+  }
+
+ protected:
+  std::optional<Status> Share() override {
+    if (sealing_.material == nullptr || minting_ == nullptr) {
+      return NotUnderstood();
+    }
+    std::optional<core::KeyPair> pair;
+    PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
+    return pair ? std::optional(Seal(sealing_, std::move(*pair), &sealed_))
+                : std::nullopt;
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    return ToMintedPair(env, sealed_);
+  }
+
+ private:
+  Sealing sealing_;
+  std::unique_ptr<mint::Minting> minting_;
+  SealedPair sealed_;
+};
+
+// Several pairs on one thread: where a pair takes less time than the way to
+// another thread and back, or than a pair alone.
+class GenerateDataKeyPairsTask final : public PromisedTask {
+ public:
+  GenerateDataKeyPairsTask(Napi::Env env, const Napi::Value &args)
+      : PromisedTask(env),
+        sealing_(args),
+        spec_(NameOf(Member(args, "spec"))),
+        pairs_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
+
+ protected:
+  std::optional<Status> Share() override {
+    if (sealing_.material == nullptr) {
+      return NotUnderstood();
+    }
+    std::vector<core::KeyPair> minted(pairs_.size());
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec_, abort(), minted));
+    for (size_t i = 0; i < pairs_.size(); i++) {
+      PAIRMINT_RETURN_IF_ERROR(
+          Seal(sealing_, std::move(minted[i]), &pairs_[i]));
+    }
+    return Status::Ok();
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    std::vector<Napi::Value> pairs;
+    pairs.reserve(pairs_.size());
+    for (const SealedPair &pair : pairs_) {
+      pairs.push_back(ToMintedPair(env, pair));
+    }
+    return ToArray(env, pairs);
+  }
+
+ private:
+
+  Sealing sealing_;
+  std::string spec_;
+  std::vector<SealedPair> pairs_;
+};
+
+// Several pairs under one seal, on one thread.
+class MintLotTask final : public PromisedTask {
+ public:
+  MintLotTask(Napi::Env env, const Napi::Value &args)
+      : PromisedTask(env),
+        material_(SealingMaterial(Member(args, "material"))),
+        context_(CopyOf(Member(args, "context"))),
+        spec_(NameOf(Member(args, "spec"))),
+        count_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
+
+ protected:
+  std::optional<Status> Share() override {
+    if (material_ == nullptr) {
+      return NotUnderstood();
+    }
+    std::vector<core::KeyPair> minted(count_);
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec_, abort(), minted));
+    pool::LotWriter lot;
+    for (const core::KeyPair &pair : minted) {
+      PAIRMINT_RETURN_IF_ERROR(lot.Add(pair));
+    }
+    return envelope::Seal(*material_, Kind::kPrivateKey, context_,
+                          lot.written(), &sealed_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    return ToUint8Array(env, sealed_);
+  }
+
+ private:
+  SharedMaterial material_;
+  Bytes context_;
+  std::string spec_;
+  uint32_t count_;
+  Bytes sealed_;
+};
+
+class TakeFromLotJob final : public Job {
+ public:
+  explicit TakeFromLotJob(const Napi::Value &args)
+      : sealing_(args),
+        source_(SealingMaterial(Member(args, "source"))),
+        source_context_(CopyOf(Member(args, "sourceContext"))),
+        lot_(BytesOf(Member(args, "lot"))),
+        index_(NumberOf(Member(args, "index"))) {}
+
+  Status Run() override {
+    if (source_ == nullptr || sealing_.material == nullptr) {
+      return NotUnderstood();
+    }
+    SecretBytes lot;
+    core::KeyPair pair;
+    PAIRMINT_RETURN_IF_ERROR(
+        envelope::Open(*source_, source_context_, lot_, &lot, nullptr));
+    PAIRMINT_RETURN_IF_ERROR(pool::ReadLot(lot.span(), index_, &pair));
+    return Seal(sealing_, std::move(pair), &sealed_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    return ToMintedPair(env, sealed_);
+  }
+
+ private:
+  Sealing sealing_;
+  SharedMaterial source_;
+  Bytes source_context_;
+  // JavaScript's own: it does not run before the job is done.
+  core::ByteSpan lot_;
+  uint32_t index_;
+  SealedPair sealed_;
+};
+
+}  // namespace
+
+Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info) {
+  return ByCrew<GenerateDataKeyPairTask>(info);
+}
+
+Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info) {
+  return ByCrew<GenerateDataKeyPairsTask>(info);
+}
+
+Napi::Value MintLot(const Napi::CallbackInfo &info) {
+  return ByCrew<MintLotTask>(info);
+}
+
+Napi::Value TakeFromLot(const Napi::CallbackInfo &info) {
+  return Here<TakeFromLotJob>(info);
+}
+
+}  // namespace pairmint::addon
