@@ -20,6 +20,7 @@ export type Service = Pick<
   | 'describeStore'
   | 'mintDataKeyPairs'
   | 'pools'
+  | 'principal'
 >;
 
 /** The world outside, as the program is given it. */

@@ -1,11 +1,11 @@
 import type { Shape } from '../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { packageVersion } from '../package-version.ts';
 import { memberDescriptions } from './member-descriptions.ts';
 import { operationDescriptions, operationNames } from './operation-descriptions.ts';
 import { kebabCase, type RequestOption, requestOptions, structure } from './operation-options.ts';
 import { type OwnOption, ownCommands, sharedOptions } from './own-commands.ts';
 import { definition, wrap } from './text-layout.ts';
-import { packageVersion } from './version.ts';
 
 const COLUMN = 26;
 

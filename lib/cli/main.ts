@@ -1,11 +1,11 @@
 import type { OperationName } from '../model/shapes.ts';
+import { packageVersion } from '../package-version.ts';
 import { type ParsedArguments, parseKnown, type Syntax } from './argument-parser.ts';
 import { complain } from './complaints.ts';
 import type { Context, OwnOptions } from './context.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
 import { type OwnCommand, ownCommands, sharedOptions } from './own-commands.ts';
 import { invalidChoice } from './usage.ts';
-import { packageVersion } from './version.ts';
 
 /** What may stand anywhere on a command line. Never abbreviated: AWS's options come first there. */
 const ownSyntax: Syntax = {

@@ -104,8 +104,9 @@ export const ownCommands: Readonly<Record<string, OwnCommand>> = {
     summary: 'serve AWS clients over HTTP',
     description:
       "Speaks AWS KMS's protocol: point a client's endpoint URL here. Requests must be signed with " +
-      'an access key of `pairmint credentials`. SIGTERM ends it when the requests under way are ' +
-      'answered; SIGHUP reads the certificate again.',
+      'an access key of `pairmint credentials`. SIGTERM or SIGINT ends it when the requests under ' +
+      'way are answered, a second one at once; SIGHUP reads the certificate again. Logs are lines ' +
+      'of JSON on stderr.',
     options: [
       { name: '--host', value: 'HOST', explanation: 'the address; 127.0.0.1 by default' },
       { name: '--port', value: 'PORT', explanation: '4599 by default; 0 picks a free one' },
@@ -116,6 +117,26 @@ export const ownCommands: Readonly<Record<string, OwnCommand>> = {
       { name: '--tls-cert', value: 'FILE', explanation: 'serve HTTPS with this certificate (PEM)' },
       { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
       { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
+      {
+        name: '--workers',
+        value: 'N',
+        explanation: 'how many processes serve, sharing the store; auto is one for each core',
+      },
+      {
+        name: '--metrics-port',
+        value: 'PORT',
+        explanation: 'serve GET /metrics for Prometheus there; 0 picks a free one',
+      },
+      {
+        name: '--metrics-host',
+        value: 'HOST',
+        explanation: 'the address of metrics; 127.0.0.1 by default',
+      },
+      {
+        name: '--log-level',
+        value: 'LEVEL',
+        explanation: 'trace, debug, info (the default), warn, error, fatal or silent',
+      },
     ],
     load: () => import('./commands/serve.ts'),
   },

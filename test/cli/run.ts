@@ -30,6 +30,7 @@ export async function run(args: readonly string[], respond = noResponse): Promis
   const opened: object[] = [];
   const service: Service = {
     as: notAsked,
+    principal: 'arn:aws:iam::000000000000:root',
     checkStore: notAsked,
     mintDataKeyPairs: notAsked,
     get credentials() {
