@@ -15,6 +15,8 @@ export async function abortable<T>(
   const work = start((stop) => {
     abort = stop;
   });
+  // What is done at once cannot be abandoned.
+  if (abort === undefined) return work;
   signal.addEventListener('abort', listener, { once: true });
   try {
     return await work;

@@ -216,6 +216,18 @@ export interface Native {
     message: Uint8Array;
     mac: Uint8Array;
   }): boolean;
+  /**
+   * Tells whether a signature of AWS Signature Version 4 is that of a request under a signing key of
+   * 32 bytes. The heads are the string to sign and the canonical request, each up to the hash that
+   * ends it; their characters are bytes.
+   */
+  verifyRequest(
+    signingKey: Uint8Array,
+    scopeHead: string,
+    canonicalHead: string,
+    body: Uint8Array,
+    signature: string,
+  ): boolean;
   /** The x coordinate of the shared point, in the field's full length. */
   deriveSharedSecret(args: { material: KeyMaterial; publicKey: Uint8Array }): Promise<Uint8Array>;
   /** A plaintext that is too long is an INVALID_ARGUMENT. */

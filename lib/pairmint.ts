@@ -351,6 +351,11 @@ export class Pairmint {
     };
   }
 
+  /** The ARN of who requests are made as. */
+  get principal(): string {
+    return this.#caller.principal.arn;
+  }
+
   /** The access keys that requests through the HTTP door are signed with. */
   get credentials(): CredentialDirectory {
     return this.#core.credentials;

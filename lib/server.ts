@@ -10,7 +10,9 @@ export {
   type HttpRequest,
   headerFields,
 } from './http/message.ts';
+export type { MeasuredServer, Metrics } from './http/metrics.ts';
 export {
+  createMetrics,
   createServer,
   type Limits,
   type ListenOptions,

@@ -113,8 +113,9 @@ export const commandDescriptions = {
     summary: 'serve AWS clients over HTTP',
     description:
       "Speaks AWS KMS's protocol: point a client's endpoint URL here. Requests must be signed with " +
-      'an access key of `pairmint credentials`. SIGTERM ends it when the requests under way are ' +
-      'answered; SIGHUP reads the certificate again.',
+      'an access key of `pairmint credentials`. SIGTERM or SIGINT ends it when the requests under ' +
+      'way are answered, a second one at once; SIGHUP reads the certificate again. Logs are lines ' +
+      'of JSON on stderr.',
     options: [
       { name: '--host', value: 'HOST', explanation: 'the address; 127.0.0.1 by default' },
       { name: '--port', value: 'PORT', explanation: '4599 by default; 0 picks a free one' },
@@ -125,10 +126,31 @@ export const commandDescriptions = {
       { name: '--tls-cert', value: 'FILE', explanation: 'serve HTTPS with this certificate (PEM)' },
       { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
       { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
+      {
+        name: '--workers',
+        value: 'N',
+        explanation: 'how many processes serve, sharing the store; auto is one for each core',
+      },
+      {
+        name: '--metrics-port',
+        value: 'PORT',
+        explanation: 'serve GET /metrics for Prometheus there; 0 picks a free one',
+      },
+      {
+        name: '--metrics-host',
+        value: 'HOST',
+        explanation: 'the address of metrics; 127.0.0.1 by default',
+      },
+      {
+        name: '--log-level',
+        value: 'LEVEL',
+        explanation: 'trace, debug, info (the default), warn, error, fatal or silent',
+      },
     ],
     examples: [
       '',
       '--no-auth --port 0',
+      '--workers auto --metrics-port 9464',
       '--host 0.0.0.0 --tls-cert server.pem --tls-key server.key',
     ],
   },

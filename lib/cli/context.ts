@@ -24,6 +24,7 @@ export type Service = Pick<
   | 'describeStore'
   | 'mintDataKeyPairs'
   | 'pools'
+  | 'principal'
 >;
 
 /** What makes the requests of operations: the local store or a server. */

@@ -2,7 +2,7 @@ import { type OperationName, operationShapes, type ShapeName, shapes } from '../
 import type { TextSink } from './context.ts';
 import { memberShape, requestOptions } from './operation-options.ts';
 import { pythonRepr } from './python-text.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../package-version.ts';
 
 const masked = '***';
 

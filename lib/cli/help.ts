@@ -1,5 +1,6 @@
 import type { Shape } from '../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { packageVersion } from '../package-version.ts';
 import { inputOptions, skeletonOption } from './cli-input.ts';
 import {
   type CommandDescription,
@@ -13,7 +14,6 @@ import { operationDescriptions, operationNames } from './operation-descriptions.
 import { kebabCase, type RequestOption, requestOptions, structure } from './operation-options.ts';
 import { pagingOptions } from './paginated-call.ts';
 import { definition, wrap } from './text-layout.ts';
-import { packageVersion } from './version.ts';
 
 const COLUMN = 26;
 const NO_BREAK = '\u00a0';

@@ -1,4 +1,5 @@
 import type { OperationName } from '../model/shapes.ts';
+import { packageVersion } from '../package-version.ts';
 import {
   type OptionSyntax,
   type ParsedArguments,
@@ -14,7 +15,6 @@ import { type OwnCommand, ownCommands, sharedOptions } from './own-commands.ts';
 import { promptMode } from './prompt-mode.ts';
 import { Settings } from './settings.ts';
 import { invalidChoice } from './usage.ts';
-import { packageVersion } from './version.ts';
 
 /** What may stand anywhere on a command line. Ours are never abbreviated: AWS's come first there. */
 const ownSyntax: readonly OptionSyntax[] = [

@@ -1,6 +1,6 @@
 import type { KmsError } from '../model/errors.ts';
 import { type OperationName, operationShapes } from '../model/shapes.ts';
-import { toJson } from '../model/wire.ts';
+import { writeJson } from '../model/wire.ts';
 import type { HttpAnswer } from './message.ts';
 
 export const jsonType = 'application/x-amz-json-1.1';
@@ -8,8 +8,7 @@ export const jsonType = 'application/x-amz-json-1.1';
 /** An operation without output answers with an empty body. */
 export function success(operation: OperationName, response: object, requestId: string): HttpAnswer {
   const { output } = operationShapes[operation];
-  const body =
-    output === undefined ? '' : JSON.stringify(toJson(output, response, { timestamps: 'epoch' }));
+  const body = output === undefined ? '' : writeJson(output, response);
   return answer(200, jsonType, requestId, body);
 }
 

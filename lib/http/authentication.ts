@@ -3,7 +3,7 @@ import { KmsError } from '../model/errors.ts';
 import type { Credential } from '../store/credential-directory.ts';
 import { fieldValue, type HttpRequest } from './message.ts';
 import type { Actor, Service } from './service.ts';
-import { isSignatureOf, readSignature, type SigningKey, signingKey } from './signature.ts';
+import { isSignatureOf, readSignature, signingKey } from './signature.ts';
 
 /** Finds the service acting for whoever made a request. */
 export type CallerOf = (request: HttpRequest) => Promise<Actor>;
@@ -12,7 +12,7 @@ export type CallerOf = (request: HttpRequest) => Promise<Actor>;
 interface Known {
   readonly caller: Actor;
   /** By date; two of them around midnight. */
-  readonly signingKeys: Map<string, SigningKey>;
+  readonly signingKeys: Map<string, Uint8Array>;
 }
 
 /** Lets everyone make requests as the service's own caller. */
@@ -52,7 +52,7 @@ export function authenticator(kms: Service, now: () => number): CallerOf {
       known.set(credential, entry);
     }
     const key = keyFor(signature.date, credential, entry.signingKeys, region);
-    if (!isSignatureOf(signature, request, key)) throw mismatch();
+    if (!isSignatureOf(signature, request, { key, credential })) throw mismatch();
     return entry.caller;
   };
 }
@@ -67,9 +67,9 @@ function isTokenOf({ record: { session } }: Credential, token: string | undefine
 function keyFor(
   date: string,
   credential: Credential,
-  keys: Map<string, SigningKey>,
+  keys: Map<string, Uint8Array>,
   region: string,
-): SigningKey {
+): Uint8Array {
   let key = keys.get(date);
   if (key === undefined) {
     key = signingKey(credential.dateKey(date), region);

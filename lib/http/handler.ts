@@ -10,21 +10,24 @@ import { isCall, operationOf, route } from './routing.ts';
 import type { Service } from './service.ts';
 import { isSigned } from './signature.ts';
 
-/** What an observer learns of a call that was answered. */
+/** What an observer learns of a request. */
 export interface RequestEvent {
   readonly requestId: string;
-  /** Undefined where the request names none that is offered. */
-  readonly operation: OfferedOperation | undefined;
-  readonly status: number;
+  /** What it asked for; undefined where that is none that is offered. */
+  readonly operation: OfferedOperation | keyof typeof probes | undefined;
+  /** The ARN of who made it; undefined where that was not found out. */
+  readonly principal?: string | undefined;
+  /** Undefined where the client went away before it was answered. */
+  readonly status: number | undefined;
   /** What it failed with. The cause that it may have is for logs alone. */
-  readonly error: KmsError | undefined;
+  readonly error?: Pick<Error, 'name' | 'cause'> | undefined;
   readonly milliseconds: number;
 }
 
 export interface HandlerOptions {
   /** Whether requests must be signed; where not, they are made as the service's own caller. */
   readonly auth?: boolean | undefined;
-  /** Told of every call when it is answered, probes apart. Must not throw. */
+  /** Told of every request when it is answered. Must not throw. */
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
@@ -40,27 +43,38 @@ export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promi
 export function createHandler(kms: Service, options: HandlerOptions = {}): Handler {
   const { auth = true, onRequest, now = Date.now } = options;
   const callerOf = auth ? authenticator(kms, now) : acceptAll(kms);
+  const answerTo = async (request: HttpRequest, options: CallOptions): Promise<Outcome> => {
+    const { requestId } = options;
+    const asked = probeOf(request);
+    if (asked !== undefined) return { answer: probe(await probes[asked](kms), requestId) };
+    if (isCall(request)) return call(callerOf, request, options);
+    const unsigned = auth && !isSigned(request);
+    const name = unsigned ? 'MissingAuthenticationTokenException' : 'AccessDeniedException';
+    return { answer: unroutable(name, requestId), error: { name } };
+  };
   return async (request, abortSignal) => {
     const requestId = randomUUID();
-    if (request.method === 'GET' && Object.hasOwn(probes, request.path)) {
-      return probe(await probes[request.path as keyof typeof probes](kms), requestId);
+    if (onRequest === undefined) {
+      return (await answerTo(request, { requestId, abortSignal })).answer;
     }
-    if (!isCall(request)) {
-      const unsigned = auth && !isSigned(request);
-      const name = unsigned ? 'MissingAuthenticationTokenException' : 'AccessDeniedException';
-      return unroutable(name, requestId);
+    const started = performance.now();
+    const operation = probeOf(request) ?? operationOf(request.headers);
+    const tell = (outcome: Pick<RequestEvent, 'status' | 'principal' | 'error'>) =>
+      onRequest({ requestId, operation, milliseconds: performance.now() - started, ...outcome });
+    try {
+      const { answer, ...facts } = await answerTo(request, { requestId, abortSignal });
+      tell({ status: answer.status, ...facts });
+      return answer;
+    } catch (reason) {
+      tell({ status: undefined });
+      throw reason;
     }
-    const started = onRequest && performance.now();
-    const { answer, error } = await call(callerOf, request, { requestId, abortSignal });
-    onRequest?.({
-      requestId,
-      operation: operationOf(request.headers),
-      status: answer.status,
-      error,
-      milliseconds: performance.now() - (started as number),
-    });
-    return answer;
   };
+}
+
+/** An answer, and what is known of how it came about. */
+interface Outcome extends Pick<RequestEvent, 'principal' | 'error'> {
+  readonly answer: HttpAnswer;
 }
 
 /** Whether the process runs, and whether it can serve: the store may be out of reach. */
@@ -73,6 +87,12 @@ const probes = {
     ),
 } as const satisfies Record<string, (kms: Service) => Promise<200 | 503>>;
 
+function probeOf({ method, path }: HttpRequest): keyof typeof probes | undefined {
+  return method === 'GET' && Object.hasOwn(probes, path)
+    ? (path as keyof typeof probes)
+    : undefined;
+}
+
 interface CallOptions {
   readonly requestId: string;
   readonly abortSignal: AbortSignal | undefined;
@@ -82,20 +102,22 @@ async function call(
   callerOf: ReturnType<typeof acceptAll>,
   request: HttpRequest,
   options: CallOptions,
-): Promise<{ answer: HttpAnswer; error?: KmsError }> {
+): Promise<Outcome> {
   const { requestId, abortSignal } = options;
+  let principal: string | undefined;
   try {
     const { operation, members } = route(request);
     const caller = await callerOf(request);
+    principal = caller.principal;
     const input = fromJson(operationShapes[operation].input, members);
     const response = await caller.call(operation, input, options);
-    return { answer: success(operation, response, requestId) };
+    return { answer: success(operation, response, requestId), principal };
   } catch (thrown) {
     if (abortSignal?.aborted && thrown === abortSignal.reason) throw thrown;
     const error =
       thrown instanceof KmsError
         ? thrown
         : new KmsError('KMSInternalException', 'internal failure', { cause: thrown });
-    return { answer: failure(error, requestId), error };
+    return { answer: failure(error, requestId), principal, error };
   }
 }

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import http from 'node:http';
+import http, { STATUS_CODES } from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ConfigurationError } from '../configuration-error.ts';
 import { tooLarge, unroutable } from './answers.ts';
 import { readBody } from './body.ts';
-import { createHandler, type Handler, type HandlerOptions } from './handler.ts';
+import { createHandler, type Handler, type HandlerOptions, type RequestEvent } from './handler.ts';
 import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, type HttpAnswer, headerFields } from './message.ts';
+import type { Measured, Metrics } from './metrics.ts';
 import type { Service } from './service.ts';
 
 /** A certificate chain and its private key, PEM. */
@@ -20,6 +22,8 @@ export interface ServerOptions extends HandlerOptions {
   /** Makes it an HTTPS server: TLS 1.2 and 1.3. */
   readonly tls?: TlsFiles | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /** Counts requests and connections, of several servers if they share it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** How long clients may take, in milliseconds. */
@@ -59,23 +63,44 @@ const properties = {
   timeout: 300_000,
 };
 const handshakeTimeout = 10_000;
+// What Node.js answers where a request cannot be read; everything else is a 400.
+const unreadable: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
 
 /** Makes the HTTP server of a service; it listens once it is told to. */
 export function createServer(kms: Service, options: ServerOptions = {}): PairmintServer {
   return new PairmintServer(kms, options);
 }
 
+/** Makes what measures servers, for their options; with prom-client, which is loaded for it. */
+export async function createMetrics(kms: Measured): Promise<Metrics> {
+  const metrics = await import('./metrics.ts');
+  return new metrics.Metrics(kms);
+}
+
 /** AWS's JSON protocol over HTTP/1.1. The service stays open when the server is closed. */
 export class PairmintServer {
   readonly #handle: Handler;
   readonly #auth: boolean;
+  readonly #observe: (event: RequestEvent) => void;
   readonly #server: http.Server | https.Server;
   readonly #underWay = new Set<http.ServerResponse>();
   #drained: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(kms: Service, { tls, limits, ...options }: ServerOptions) {
-    this.#handle = createHandler(kms, options);
+  constructor(kms: Service, { tls, limits, metrics, onRequest, ...options }: ServerOptions) {
+    this.#observe = (event) => {
+      metrics?.count(event);
+      onRequest?.(event);
+    };
+    const isObserved = metrics !== undefined || onRequest !== undefined;
+    this.#handle = createHandler(kms, {
+      ...options,
+      onRequest: isObserved ? this.#observe : undefined,
+    });
     this.#auth = options.auth ?? true;
     const settings = { ...defaultLimits, ...fixedLimits, ...limits };
     this.#server =
@@ -84,6 +109,20 @@ export class PairmintServer {
         : https.createServer({ ...settings, ...secureContext(tls), handshakeTimeout });
     Object.assign(this.#server, properties);
     this.#server.on('request', (request, response) => void this.#serve(request, response));
+    this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    metrics?.watch(this);
+  }
+
+  /** How many requests are being read or answered. */
+  get requestsUnderWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** How many connections are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.getConnections((_error, count) => resolve(count ?? 0));
+    });
   }
 
   /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
@@ -159,11 +198,36 @@ export class PairmintServer {
     // A page in a browser reaches a loopback address under a name of its own that leads there, but
     // then it names itself here.
     if (!this.#auth && !isLoopback(hostName(fieldValue(headers, 'host') ?? ''))) {
-      return unroutable('AccessDeniedException', randomUUID());
+      const refusal = 'AccessDeniedException';
+      return this.#turnAway((requestId) => unroutable(refusal, requestId), refusal);
     }
     const body = await readBody(request, headers);
-    if (body === undefined) return tooLarge(randomUUID());
+    if (body === undefined) return this.#turnAway(tooLarge, 'RequestEntityTooLargeException');
     return this.#handle({ method, path: url, headers, body }, signalOf(socket));
+  }
+
+  /** Answers what the handler is not asked. */
+  #turnAway(answerWith: (requestId: string) => HttpAnswer, name: string): HttpAnswer {
+    const requestId = randomUUID();
+    const answer = answerWith(requestId);
+    this.#tell({ requestId, status: answer.status, name });
+    return answer;
+  }
+
+  /** Answers what cannot be read, as Node.js would, but not unseen. */
+  #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+    const answering = [...this.#underWay].find((response) => response.socket === socket);
+    if (socket.writable && !answering?.headersSent) {
+      const status = unreadable[code] ?? 400;
+      const text = STATUS_CODES[status] as string;
+      socket.write(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n\r\n`);
+      this.#tell({ requestId: randomUUID(), status, name: text.replaceAll(' ', '') });
+    }
+    socket.destroy();
+  }
+
+  #tell({ name, ...facts }: { requestId: string; status: number; name: string }): void {
+    this.#observe({ ...facts, operation: undefined, error: { name }, milliseconds: 0 });
   }
 }
 

@@ -4,4 +4,4 @@ import type { Pairmint } from '../pairmint.ts';
 export type Service = Actor & Pick<Pairmint, 'as' | 'checkStore' | 'credentials' | 'describeStore'>;
 
 /** The service acting for someone. */
-export type Actor = Pick<Pairmint, 'call'>;
+export type Actor = Pick<Pairmint, 'call' | 'principal'>;

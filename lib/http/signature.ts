@@ -1,5 +1,7 @@
-import crypto, { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
+import type { Credential } from '../store/credential-directory.ts';
+import { RecentlyUsed } from '../store/recently-used.ts';
 import { fieldValue, type HeaderFields, type HttpRequest } from './message.ts';
 
 /** A signature of AWS's Signature Version 4, as an Authorization field has it. */
@@ -10,8 +12,15 @@ export interface Signature {
   /** What was signed with it: date, region, service and terminator. */
   readonly scope: string;
   readonly timestamp: string;
-  readonly signedHeaders: readonly string[];
+  readonly signedHeaders: SignedHeaders;
   readonly value: string;
+}
+
+/** Which header fields were signed. */
+export interface SignedHeaders {
+  readonly names: readonly string[];
+  /** As they are signed, too: joined by semicolons. */
+  readonly text: string;
 }
 
 interface Place {
@@ -23,7 +32,9 @@ interface Place {
 const algorithm = 'AWS4-HMAC-SHA256';
 const service = 'kms';
 const terminator = 'aws4_request';
-const parameters = ['Credential', 'Signature', 'SignedHeaders'];
+const parameters = ['Credential', 'Signature', 'SignedHeaders'] as const;
+type Parameter = (typeof parameters)[number];
+
 // As AWS allows for wrong clocks.
 const skewInMinutes = 5;
 // What decides over a request beside its body.
@@ -48,88 +59,64 @@ export function readSignature({ headers, path }: HttpRequest, place: Place): Sig
   if (!authorization?.startsWith('AWS4-')) {
     throw new KmsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
-  const given = readParameters(authorization);
+  const { declared, value } = readAuthorization(authorization);
   const timestamp = fieldValue(headers, 'x-amz-date') ?? fieldValue(headers, 'date');
-  requireParts(given, timestamp, authorization);
+  const { Credential, SignedHeaders } = declared.parameters;
+  requireParts({ Credential, Signature: value, SignedHeaders }, timestamp, authorization);
   checkTime(timestamp as string, place.now);
-  const signedHeaders = (given.get('SignedHeaders') as string).split(';');
-  checkSignedHeaders(headers, signedHeaders);
-  checkAlgorithm(authorization.split(' ', 1)[0] as string);
-  const credential = given.get('Credential') as string;
-  const [accessKeyId = '', ...scope] = readCredential(credential);
+  checkSignedHeaders(headers, declared.unsigned);
+  checkAlgorithm(declared.algorithm);
+  checkCredential(declared);
+  const [accessKeyId, ...scope] = declared.credential;
   checkScope(scope, place.region, timestamp as string);
   return {
-    accessKeyId,
+    accessKeyId: accessKeyId as string,
     date: scope[0] as string,
-    scope: scope.join('/'),
+    scope: declared.scope,
     timestamp: timestamp as string,
-    signedHeaders,
-    value: given.get('Signature') as string,
+    signedHeaders: declared.signedHeaders,
+    value: value as string,
   };
 }
 
-/** A key of HMAC-SHA-256, combined with its paddings (RFC 2104). */
-export interface SigningKey {
-  readonly inner: Uint8Array;
-  readonly outer: Uint8Array;
-}
-
 /** The key that signs for a day, from what AWS calls kDate. */
-export function signingKey(dateKey: Uint8Array, region: string): SigningKey {
-  const key = [region, service, terminator].reduce(
+export function signingKey(dateKey: Uint8Array, region: string): Uint8Array {
+  return [region, service, terminator].reduce(
     (key, part) => createHmac('sha256', key).update(part).digest(),
-    Buffer.from(dateKey),
+    dateKey,
   );
-  const padded = Buffer.alloc(64);
-  key.copy(padded);
-  return { inner: padded.map((byte) => byte ^ 0x36), outer: padded.map((byte) => byte ^ 0x5c) };
 }
 
-// Objects of createHash and createHmac cost more than the hashing, and as much again when they are
-// collected. Node.js has the function from 20.12 on.
-const sha256: (data: Uint8Array) => string =
-  typeof crypto.hash === 'function'
-    ? (data) => crypto.hash('sha256', data, 'hex')
-    : (data) => createHash('sha256').update(data).digest('hex');
-
-function hmac({ inner, outer }: SigningKey, message: Uint8Array): string {
-  const hashed = Buffer.from(sha256(Buffer.concat([inner, message])), 'hex');
-  return sha256(Buffer.concat([outer, hashed]));
-}
-
-/** Tells whether a signature was made with `key` of this very request. */
+/** Tells whether a signature was made with `key`, a signing key of the credential, of this very
+ * request. */
 export function isSignatureOf(
-  signature: Signature,
+  { signedHeaders, timestamp, scope, value }: Signature,
   request: HttpRequest,
-  key: SigningKey,
+  { key, credential }: { key: Uint8Array; credential: Credential },
 ): boolean {
-  const canonical = canonicalRequest(request, signature.signedHeaders);
-  if (canonical === undefined) return false;
-  // Header fields are latin1: one character a byte.
-  const hashed = sha256(Buffer.from(canonical, 'latin1'));
-  const signed = [algorithm, signature.timestamp, signature.scope, hashed].join('\n');
-  const expected = hmac(key, Buffer.from(signed, 'latin1'));
-  const given = Buffer.from(signature.value, 'latin1');
-  return (
-    given.length === expected.length && timingSafeEqual(given, Buffer.from(expected, 'latin1'))
-  );
+  const head = canonicalHead(request, signedHeaders);
+  if (head === undefined) return false;
+  const scopeHead = `${algorithm}\n${timestamp}\n${scope}\n`;
+  // The body itself, whatever X-Amz-Content-Sha256 says of it.
+  return credential.verifyRequest(key, scopeHead, head, request.body, value);
 }
 
-/** Undefined where a header is missing that was signed. */
-export function canonicalRequest(
-  { method, path, headers, body }: HttpRequest,
-  signedHeaders: readonly string[],
+/** The canonical request up to the hash of its body; undefined where a signed header is missing. */
+export function canonicalHead(
+  { method, path, headers }: Omit<HttpRequest, 'body'>,
+  { names, text }: SignedHeaders,
 ): string | undefined {
   const [pathname, query] = splitPath(path);
-  const lines = [method, canonicalPath(pathname), canonicalQuery(query)];
-  for (const name of signedHeaders) {
+  let head = `${method}\n${canonicalPath(pathname)}\n${canonicalQuery(query)}\n`;
+  for (const name of names) {
     const values = headers.get(name);
     if (values === undefined) return undefined;
-    lines.push(`${name}:${values.map(canonicalValue).join(',')}`);
+    const [first = '', ...others] = values;
+    head += `${name}:${canonicalValue(first)}`;
+    for (const other of others) head += `,${canonicalValue(other)}`;
+    head += '\n';
   }
-  // The body itself, whatever X-Amz-Content-Sha256 says of it.
-  lines.push('', signedHeaders.join(';'), sha256(body));
-  return lines.join('\n');
+  return `${head}\n${text}\n`;
 }
 
 function canonicalValue(value: string): string {
@@ -197,27 +184,74 @@ function refusePresigned(authorization: string | undefined): never {
   );
 }
 
-function readParameters(authorization: string): ReadonlyMap<string, string> {
-  const given = new Map<string, string>();
-  const start = authorization.indexOf(' ');
-  if (start === -1) return given;
-  for (const part of authorization.slice(start).split(',')) {
-    const equals = part.indexOf('=');
-    const name = part.slice(0, equals === -1 ? undefined : equals).trim();
-    const value = equals === -1 ? '' : part.slice(equals + 1).trim();
-    // One that is there twice counts as absent: nobody shall read the other one.
-    given.set(name, given.has(name) ? '' : value);
+/** What an Authorization field says beside the signature: the same for all that a client sends in a
+ * day. */
+interface Declared {
+  readonly algorithm: string;
+  readonly parameters: Readonly<Partial<Record<Parameter, string>>>;
+  readonly signedHeaders: SignedHeaders;
+  /** Of `alwaysSigned`, those that were not. */
+  readonly unsigned: readonly string[];
+  /** The parts of the credential: an access key's id, and the scope. */
+  readonly credential: readonly string[];
+  readonly scope: string;
+}
+
+// Of what is longer, as nobody sends it, a few thousand would take much memory.
+const longestRemembered = 512;
+const remembered = new RecentlyUsed<Declared>();
+
+function readAuthorization(text: string): { declared: Declared; value: string | undefined } {
+  const comma = text.lastIndexOf(',');
+  const [name, value] = readParameter(text.slice(comma + 1));
+  // Clients put the signature last.
+  if (name !== 'Signature' || comma <= text.indexOf(' ')) {
+    const declared = readDeclared(text);
+    return { declared, value: declared.parameters.Signature };
   }
-  return given;
+  const head = text.slice(0, comma);
+  let declared = remembered.get(head);
+  if (declared === undefined) {
+    declared = readDeclared(head);
+    if (head.length <= longestRemembered) remembered.set(head, declared);
+  }
+  return { declared, value: declared.parameters.Signature === undefined ? value : '' };
+}
+
+function readDeclared(text: string): Declared {
+  const start = text.indexOf(' ');
+  const parameters: Record<string, string> = Object.create(null);
+  for (const part of start === -1 ? [] : text.slice(start).split(',')) {
+    const [name, value] = readParameter(part);
+    // One that is there twice counts as absent: nobody shall read the other one.
+    parameters[name] = name in parameters ? '' : value;
+  }
+  const { Credential = '', SignedHeaders = '' } = parameters;
+  const names = SignedHeaders.split(';');
+  const fields = names.map((name) => name.toLowerCase());
+  return {
+    algorithm: start === -1 ? text : text.slice(0, start),
+    parameters,
+    signedHeaders: { names, text: SignedHeaders },
+    unsigned: alwaysSigned.filter((name) => !fields.includes(name.toLowerCase())),
+    credential: Credential.split('/'),
+    scope: Credential.slice(Credential.indexOf('/') + 1),
+  };
+}
+
+function readParameter(text: string): [name: string, value: string] {
+  const equals = text.indexOf('=');
+  if (equals === -1) return [text.trim(), ''];
+  return [text.slice(0, equals).trim(), text.slice(equals + 1).trim()];
 }
 
 function requireParts(
-  given: ReadonlyMap<string, string>,
+  given: Readonly<Partial<Record<Parameter, string | undefined>>>,
   timestamp: string | undefined,
   authorization: string,
 ): void {
   const complaints = parameters
-    .filter((name) => !given.get(name))
+    .filter((name) => !given[name])
     .map((name) => `Authorization header requires '${name}' parameter.`);
   if (!timestamp) {
     complaints.push(
@@ -272,11 +306,9 @@ function timestampOf(time: number): string {
   return new Date(time).toISOString().replace(/[-:]|\.\d+/g, '');
 }
 
-function checkSignedHeaders(headers: HeaderFields, signedHeaders: readonly string[]): void {
-  for (const name of alwaysSigned) {
-    const field = name.toLowerCase();
-    if (signedHeaders.some((signed) => signed.toLowerCase() === field)) continue;
-    if (!headers.has(field)) continue;
+function checkSignedHeaders(headers: HeaderFields, unsigned: readonly string[]): void {
+  for (const name of unsigned) {
+    if (!headers.has(name.toLowerCase())) continue;
     throw invalid(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
   }
 }
@@ -286,12 +318,11 @@ function checkAlgorithm(given: string): void {
   throw incomplete(`Unsupported AWS 'algorithm': '${given}' (only ${algorithm} for now).`);
 }
 
-function readCredential(credential: string): string[] {
-  const parts = credential.split('/');
-  if (parts.length === 5) return parts;
+function checkCredential({ credential, parameters }: Declared): void {
+  if (credential.length === 5) return;
   throw incomplete(
     'Credential must have exactly 5 slash-delimited elements, ' +
-      `e.g. keyid/date/region/service/term, got '${credential}'`,
+      `e.g. keyid/date/region/service/term, got '${parameters.Credential}'`,
   );
 }
 

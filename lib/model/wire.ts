@@ -27,6 +27,55 @@ export function fromJson(name: ShapeName, json: unknown): unknown {
 }
 
 /**
+ * Writes a response as the JSON of AWS's protocol: bytes as base64, times as seconds since the epoch,
+ * members in model order, absent ones left out. What a server does with every answer, in less time
+ * than `toJson` and `JSON.stringify` take.
+ */
+export function writeJson(name: ShapeName, value: unknown): string {
+  const shape = shapes[name];
+  switch (shape.type) {
+    case 'structure':
+      return writeStructure(shape, value as Record<string, unknown>);
+    case 'list':
+      return `[${(value as unknown[]).map((item) => writeJson(shape.member, item)).join(',')}]`;
+    case 'blob':
+      return `"${encodeBase64(value as Uint8Array)}"`;
+    case 'timestamp':
+      return String(toEpoch(value as Date));
+    case 'string':
+      return plainText.test(value as string) ? `"${value}"` : JSON.stringify(value);
+    default:
+      // Maps, too: responses have none but of texts.
+      return JSON.stringify(value);
+  }
+}
+
+// What JSON leaves as it is.
+const plainText = /^[ !#-[\]-~]*$/;
+
+function writeStructure(shape: StructureShape, value: Record<string, unknown>): string {
+  let out = '';
+  for (const [name, label, member] of labelledMembers(shape)) {
+    const part = value[name];
+    if (part === undefined || part === null) continue;
+    out += (out === '' ? label : `,${label}`) + writeJson(member, part);
+  }
+  return `{${out}}`;
+}
+
+type LabelledMember = readonly [name: string, label: string, shape: ShapeName];
+const labelled = new Map<StructureShape, readonly LabelledMember[]>();
+
+function labelledMembers(shape: StructureShape): readonly LabelledMember[] {
+  let members = labelled.get(shape);
+  if (members === undefined) {
+    members = Object.entries(shape.members).map(([name, member]) => [name, `"${name}":`, member]);
+    labelled.set(shape, members);
+  }
+  return members;
+}
+
+/**
  * Turns a response into what `JSON.stringify` writes: bytes as base64, dates as `timestamps` says,
  * members in model order, absent ones left out.
  */

@@ -1,4 +1,5 @@
 import { abortable } from '../abortable.ts';
+import { timeMinting } from '../minting-channel.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { dataKeyPairSpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
@@ -57,8 +58,10 @@ async function generate(
   const pair =
     (await services.pools.take(sealing)) ??
     (await services.pools.mint(() =>
-      abortable(services.call.abortSignal, (onStart) =>
-        services.native.generateDataKeyPair(sealing, onStart),
+      timeMinting(sealing.spec, () =>
+        abortable(services.call.abortSignal, (onStart) =>
+          services.native.generateDataKeyPair(sealing, onStart),
+        ),
       ),
     ));
   return responseOf(sealing, pair);

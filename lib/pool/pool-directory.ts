@@ -1,4 +1,4 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native.ts';
 import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
@@ -188,6 +188,24 @@ export class PoolDirectory {
     return Math.min(most, counted);
   }
 
+  /** Whose turn it is to fill a pool: nothing but that it changes, or does not, means anything. */
+  async turnOf(pool: PoolRecord): Promise<Uint8Array | undefined> {
+    return this.#get(turnPath(pool));
+  }
+
+  /** Takes a turn, or renews one, that nobody else has changed; undefined where somebody has. */
+  async changeTurn(
+    pool: PoolRecord,
+    expected: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const next = randomBytes(16);
+    return (await this.#commit([{ path: turnPath(pool), expected, next }])) ? next : undefined;
+  }
+
+  async endTurn(pool: PoolRecord, expected: Uint8Array): Promise<void> {
+    await this.#commit([{ path: turnPath(pool), expected, next: undefined }]);
+  }
+
   /** Removes the pairs of a pool's name, but for those of `kept`; says how many they were. */
   async #removePairs(name: PoolName, kept?: PoolRecord): Promise<number> {
     const keep = kept && pairsPrefix(kept);
@@ -266,6 +284,10 @@ function recordPath(pool: PoolName): string {
 /** Of all pairs that wait under a name, those of deleted pools whose removal was cut short included. */
 function allPairsPrefix(pool: PoolName): string {
   return `${poolPrefixes(pool)[1]}${pool.spec}/`;
+}
+
+function turnPath(pool: PoolName): string {
+  return poolPrefixes(pool)[2] + pool.spec;
 }
 
 function pairsPrefix(pool: PoolRecord): string {

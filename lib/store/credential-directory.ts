@@ -43,6 +43,8 @@ export interface Credential {
   readonly record: CredentialRecord;
   /** HMAC-SHA-256 of a date under "AWS4" and the secret: what a day's signing keys derive from. */
   dateKey(date: string): Uint8Array;
+  /** As the native function does; the signing key derives from `dateKey`. */
+  readonly verifyRequest: Native['verifyRequest'];
 }
 
 interface Options {
@@ -55,6 +57,7 @@ interface Options {
 }
 
 const pathPrefix = 'credential/';
+const pageSize = 100;
 const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 // A block of SHA-256, to which HMAC pads shorter keys with zeros: the padded key gives the same.
@@ -150,11 +153,26 @@ export class CredentialDirectory {
     return this.#commit({ path, expected: Uint8Array.from(bytes), next: undefined });
   }
 
+  /** Deletes the sessions that had ended by `time`, and says how many they were. */
+  async removeExpired(time: number): Promise<number> {
+    let removed = 0;
+    for (let after: string | undefined; ; ) {
+      const records = await this.list({ after, limit: pageSize });
+      for (const { accessKeyId, session } of records) {
+        const isOver = session !== undefined && session.expirationDate <= time;
+        if (isOver && (await this.delete(accessKeyId))) removed++;
+      }
+      if (records.length < pageSize) return removed;
+      after = records.at(-1)?.accessKeyId;
+    }
+  }
+
   #credential(record: CredentialRecord): Credential {
     const { native, rootKey } = this.#options;
     let material: KeyMaterial | undefined;
     return {
       record,
+      verifyRequest: native.verifyRequest,
       dateKey(date) {
         const [header, wrapped] = [record.secret.header, record.secret.wrapped].map((text) =>
           Buffer.from(text, 'base64'),

@@ -566,7 +566,7 @@ export class KeyDirectory {
     return unavailable(new Error(`${maxTries} commits in a row met another one`));
   }
 
-  async #get(path: string): Promise<Uint8Array | undefined> {
+  #get(path: string): Promise<Uint8Array | undefined> {
     return this.#store.get(path).catch(unavailable);
   }
 
@@ -595,9 +595,10 @@ export function grantsPrefix(key: KeyPlace): string {
   return `${scope(key)}grant/${key.keyId}/`;
 }
 
-/** What the paths of a key's pools and of the pairs in them begin with. */
-export function poolPrefixes(key: KeyPlace): [records: string, pairs: string] {
-  return [`${scope(key)}pool-record/${key.keyId}/`, `${scope(key)}pool/${key.keyId}/`];
+/** What the paths of a key's pools, of the pairs in them and of who fills them begin with. */
+export function poolPrefixes(key: KeyPlace): [records: string, pairs: string, turns: string] {
+  const prefixOf = (kind: string) => `${scope(key)}${kind}/${key.keyId}/`;
+  return [prefixOf('pool-record'), prefixOf('pool'), prefixOf('pool-turn')];
 }
 
 /** What the paths of what a key's grants are noted under begin with. */

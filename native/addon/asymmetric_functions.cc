@@ -13,6 +13,7 @@
 #include "keys/agreement.h"
 #include "keys/encryption.h"
 #include "keys/mac.h"
+#include "keys/request_signature.h"
 #include "keys/sign.h"
 
 namespace pairmint::addon {
@@ -309,6 +310,19 @@ Napi::Value GenerateMac(const Napi::CallbackInfo &info) {
 
 Napi::Value VerifyMac(const Napi::CallbackInfo &info) {
   return Here<VerifyMacJob>(info);
+}
+
+Napi::Value VerifyRequest(const Napi::CallbackInfo &info) {
+  const Bytes scope_head = Latin1Of(info[1]);
+  const Bytes canonical_head = Latin1Of(info[2]);
+  const Bytes signature = Latin1Of(info[4]);
+  const keys::SignedRequest request = {.canonical_head = canonical_head,
+                                       .body = BytesOf(info[3]),
+                                       .scope_head = scope_head};
+  bool valid = false;
+  const Status status =
+      keys::VerifyRequest(BytesOf(info[0]), request, signature, &valid);
+  return status.ok() ? ToBoolean(info.Env(), valid) : Throw(info.Env(), status);
 }
 
 Napi::Value DeriveSharedSecret(const Napi::CallbackInfo &info) {

@@ -66,6 +66,7 @@ constexpr Export kExports[] = {
     {"verify", Verify},
     {"generateMac", GenerateMac},
     {"verifyMac", VerifyMac},
+    {"verifyRequest", VerifyRequest},
     {"deriveSharedSecret", DeriveSharedSecret},
     {"encryptWithPublicKey", EncryptWithPublicKey},
     {"decryptWithPrivateKey", DecryptWithPrivateKey},

@@ -32,6 +32,7 @@ Napi::Value Sign(const Napi::CallbackInfo &info);
 Napi::Value Verify(const Napi::CallbackInfo &info);
 Napi::Value GenerateMac(const Napi::CallbackInfo &info);
 Napi::Value VerifyMac(const Napi::CallbackInfo &info);
+Napi::Value VerifyRequest(const Napi::CallbackInfo &info);
 Napi::Value DeriveSharedSecret(const Napi::CallbackInfo &info);
 Napi::Value EncryptWithPublicKey(const Napi::CallbackInfo &info);
 Napi::Value DecryptWithPrivateKey(const Napi::CallbackInfo &info);

@@ -80,6 +80,9 @@ class GenerateDataKeyPairTask final : public PromisedTask {
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
   }
+  [[nodiscard]] bool Brief() const override {
+    return minting_ != nullptr && minting_->Brief();
+  }
 
  protected:
   std::optional<Status> Share() override {

@@ -77,6 +77,21 @@ inline std::string NameOf(const Napi::Value &value) {
   return {text.data(), len};
 }
 
+// Text whose characters are bytes, as those of HTTP's header fields are.
+inline core::Bytes Latin1Of(const Napi::Value &value) {
+  size_t len = 0;
+  if (value.IsEmpty() || napi_get_value_string_latin1(
+                             value.Env(), value, nullptr, 0, &len) != napi_ok) {
+    return {};
+  }
+  core::Bytes text(len + 1);  // Node-API ends it with a zero
+  napi_get_value_string_latin1(value.Env(), value,
+                               reinterpret_cast<char *>(text.data()),
+                               text.size(), &len);
+  text.resize(len);
+  return text;
+}
+
 inline Napi::Value Member(const Napi::Value &object, const char *name) {
   napi_value member = nullptr;
   if (object.IsEmpty() ||

@@ -6,6 +6,7 @@
 //   npm run bench -- --svg FILE        the chart of the README
 //   npm run bench -- --only RSA_4096   some specs only, separated by commas
 //   npm run bench -- --pools           batches and pools instead
+//   npm run bench -- --server          the HTTP door instead
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -22,10 +23,17 @@ const { values: options } = parseArgs({
     svg: { type: 'string' },
     only: { type: 'string' },
     pools: { type: 'boolean', default: false },
+    server: { type: 'boolean', default: false },
   },
 });
 if (options.pools) {
   await import('./pools.mjs');
+  process.exit();
+}
+
+if (options.server) {
+  const { benchServer } = await import('./server.mjs');
+  await benchServer(options);
   process.exit();
 }
 

@@ -6,10 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pairmint } from '../../dist/index.js';
-import { loadNative } from '../../dist/native.js';
-import { PoolDirectory } from '../../dist/pool/pool-directory.js';
-import { openStore } from '../../dist/store/open-store.js';
 import { quantile } from './statistics.mjs';
+import { stock } from './stock.mjs';
 
 const script = fileURLToPath(import.meta.url);
 const median = (values) => quantile(values, 0.5);
@@ -38,23 +36,6 @@ async function opened(places) {
   const kms = await Pairmint.open({ ...places, refillPools: false });
   const { KeyMetadata } = await kms.createKey({});
   return { kms, KeyId: KeyMetadata.KeyId };
-}
-
-/** Puts copies of one sealed pair into a pool: minting so many would take hours. */
-async function stock(places, { KeyId, KeyPairSpec, count }) {
-  const { store, rootKey, identity } = await openStore(loadNative(), places);
-  const directory = new PoolDirectory({ store, native: loadNative(), rootKey });
-  const { region, accountId } = identity;
-  const pool = await directory.find({ keyId: KeyId, region, accountId, spec: KeyPairSpec });
-  const {
-    lots: [lot],
-  } = await directory.claim(pool, 1);
-  // Entries as full as a filler makes them.
-  const several = lot.end - lot.first;
-  for (let left = count; left > 0; left -= 512) {
-    await directory.add(pool, Array(Math.min(left, 512) / several).fill(lot));
-  }
-  await store.close();
 }
 
 /** How long a pooled answer takes, and how many a core gives. */

@@ -40,6 +40,7 @@ export async function run(
   const opened: object[] = [];
   const service: Service = {
     as: notAsked,
+    principal: 'arn:aws:iam::000000000000:root',
     checkStore: notAsked,
     mintDataKeyPairs: notAsked,
     get credentials() {

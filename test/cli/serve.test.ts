@@ -1,13 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import tls from 'node:tls';
-import { fileURLToPath } from 'node:url';
 import { KMSClient, ListKeysCommand } from '@aws-sdk/client-kms';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { sampleOf } from '../http/exposition.ts';
+import { answered, bytesOf, exchange, lastOne, pause } from '../http/raw.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { logOf, metricsUrl, pairmint as run, serve as start } from '../support/pairmint-process.ts';
 
-const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
 const principal = 'arn:aws:iam::000000000000:user/alice';
 
 let home: string;
@@ -15,37 +17,9 @@ beforeEach(() => {
   home = temporaryFolder();
 });
 
-function pairmint(...args: string[]) {
-  const child = spawn(process.execPath, [bin, ...args], {
-    env: { ...process.env, PAIRMINT_HOME: home },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const written = { stdout: '', stderr: '' };
-  child.stdout.on('data', (data) => {
-    written.stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    written.stderr += data;
-  });
-  const ended = once(child, 'close').then(([code]) => ({ code, ...written }));
-  return { child, written, ended };
-}
-
-async function serve(...args: string[]) {
-  const process = pairmint('serve', '--port', '0', ...args);
-  onTestFinished(() => {
-    process.child.kill('SIGKILL');
-  });
-  for (;;) {
-    const [, url] = /^pairmint listening on (\S+)\n/m.exec(process.written.stdout) ?? [];
-    if (url !== undefined) return { ...process, url };
-    await Promise.race([once(process.child.stdout, 'data'), process.ended.then(fail)]);
-  }
-}
-
-function fail({ stderr }: { stderr: string }): never {
-  throw new Error(stderr);
-}
+const pairmint = (...args: string[]) => run({ PAIRMINT_HOME: home }, ...args);
+const soon = { timeout: 20_000, interval: 20 };
+const serve = (...args: string[]) => start({ PAIRMINT_HOME: home }, ...args);
 
 describe('pairmint serve', () => {
   it('serves the access keys of the store until it is told to end', async () => {
@@ -116,6 +90,81 @@ describe('pairmint serve', () => {
   });
 
   it.each([
+    ['SIGTERM', null],
+    ['SIGINT', 130],
+  ] as const)(
+    'answers what is under way at %s, and ends at once at a second one',
+    async (signal, code) => {
+      const busy = await serve('--no-auth');
+      const slow = exchange(busy.url, bytesOf('CreateKey').slice(0, -1), pause(500), '}');
+      await setTimeout(200);
+      busy.child.kill(signal);
+      expect(answered(await slow)).toEqual(['200']);
+      expect(await busy.ended).toMatchObject({ code: 0, signal: null });
+      expect(logOf(busy)).toMatchObject([
+        { msg: expect.stringMatching(/^made a new store at lmdb:/) },
+        { msg: 'listening', url: busy.url, workers: 1 },
+        { msg: 'draining', signal },
+        { msg: 'request', operation: 'CreateKey' },
+        { msg: 'stopped' },
+      ]);
+      const stuck = await serve('--no-auth');
+      const never = exchange(stuck.url, bytesOf('ListKeys').slice(0, -1));
+      await setTimeout(200);
+      stuck.child.kill(signal);
+      await vi.waitFor(() => expect(logOf(stuck).at(-1)).toMatchObject({ msg: 'draining' }), soon);
+      stuck.child.kill(signal);
+      expect(await stuck.ended).toMatchObject(code === null ? { signal } : { code });
+      expect(await never).toBe('');
+    },
+  );
+
+  it('logs lines of JSON, from its first to its last', async () => {
+    const quiet = await serve('--no-auth', '--log-level', 'warn');
+    await fetch(new URL('/healthz', quiet.url));
+    quiet.child.kill('SIGTERM');
+    expect((await quiet.ended).stderr).toBe('');
+    const server = await serve('--no-auth');
+    for (let i = 0; i < 50; i++) await fetch(new URL('/healthz', server.url));
+    server.child.kill('SIGTERM');
+    await server.ended;
+    const lines = logOf(server);
+    const requests = lines.filter(({ msg }) => msg === 'request');
+    expect(requests).toHaveLength(50);
+    expect(lines.at(-1)).toMatchObject({ level: 'info', msg: 'stopped', pid: server.child.pid });
+    expect(server.written.stderr.endsWith('\n')).toBe(true);
+  });
+
+  it('logs what the service warns of', async () => {
+    // As a sink that fails does, once a process.
+    const audit = { PAIRMINT_HOME: home, PAIRMINT_AUDIT_FILE: '/dev/full' };
+    const server = await start(audit, '--no-auth');
+    await exchange(server.url, bytesOf('ListKeys', {}, lastOne));
+    server.child.kill('SIGTERM');
+    await server.ended;
+    expect(logOf(server)).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        code: 'PAIRMINT_AUDIT',
+        msg: expect.stringMatching(/^the audit sink failed: ENOSPC/),
+      }),
+    );
+  });
+
+  it('serves metrics on a port of their own', async () => {
+    const server = await serve('--no-auth', '--metrics-port', '0');
+    await exchange(server.url, bytesOf('ListKeys', {}, lastOne));
+    const metrics = await metricsUrl(server);
+    expect(new URL(metrics).hostname).toBe('127.0.0.1');
+    const labels = { operation: 'ListKeys', error: '' };
+    const text = await (await fetch(metrics)).text();
+    expect(sampleOf(text, 'pairmint_requests_total', labels)).toBe(1);
+    expect((await fetch(new URL('/metrics', server.url))).status).toBe(403);
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).toBe(0);
+  });
+
+  it.each([
     [['--port', 'x'], 252, "Error parsing parameter '--port': 'x' is not a port"],
     [['--port', '65536'], 252, "Error parsing parameter '--port': '65536' is not a port"],
     [['--tls-cert', 'x'], 252, '--tls-cert and --tls-key go together'],
@@ -123,6 +172,13 @@ describe('pairmint serve', () => {
     [['--no-auth=x'], 252, 'argument --no-auth: ignored explicit argument'],
     [['--no-auth', '--host', '0.0.0.0'], 253, 'without authentication everyone could use keys'],
     [['--host', '192.0.2.1', '--port', '0'], 253, 'cannot listen on 192.0.2.1, port 0: '],
+    [['--workers', '0'], 252, "'--workers': '0' is neither auto nor a number from 1 to 256"],
+    [['--workers', '257'], 252, "'--workers': '257' is neither auto nor a number from 1 to 256"],
+    [['--workers', '2', '--store', 'memory:'], 253, 'processes cannot share a store in memory'],
+    [['--metrics-port', 'x'], 252, "Error parsing parameter '--metrics-port': 'x' is not a port"],
+    [['--metrics-host', '::1'], 252, '--metrics-host needs --metrics-port'],
+    [['--metrics-port', '0', '--metrics-host', '192.0.2.1'], 253, 'for metrics: '],
+    [['--log-level', 'loud'], 252, "'--log-level': 'loud' is none of trace, debug, info, warn"],
     [['x'], 252, 'Unknown options: x'],
   ])('%j is refused', async (args, code, text) => {
     const outcome = await pairmint('serve', ...args).ended;
@@ -159,7 +215,7 @@ describe('pairmint credentials', () => {
       ],
     });
     const deleted = await pairmint('credentials', 'delete', made.AccessKeyId).ended;
-    expect(deleted).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(deleted).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const again = await pairmint('credentials', 'delete', made.AccessKeyId).ended;
     expect(again).toMatchObject({ code: 255, stdout: '' });
     expect(again.stderr).toContain(`there is no access key ${made.AccessKeyId}`);

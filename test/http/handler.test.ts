@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler, type Handler, type RequestEvent } from '../../lib/http/handler.ts';
 import { KmsError } from '../../lib/model/errors.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { absentKeyId, openKms } from '../operations/support.ts';
+import { absentKeyId, openKms, caller as root } from '../operations/support.ts';
 import { callHeaders, contentType, type Sent, summaryOf, toRequest } from './support.ts';
 
 let kms: Pairmint;
@@ -239,16 +239,26 @@ describe('probes', () => {
 });
 
 describe('the observer', () => {
-  it('learns operation, status, error and duration of every call', async () => {
+  it('learns operation, status, error, principal and duration of every request', async () => {
     events.length = 0;
     await call('ListKeys', {});
     await call('DescribeKey', { KeyId: absentKeyId });
     await call('Nonsense', {});
     await open(toRequest({ method: 'GET', path: '/healthz' }));
-    expect(events.map(({ operation, status, error }) => [operation, status, error?.name])).toEqual([
-      ['ListKeys', 200, undefined],
-      ['DescribeKey', 400, 'NotFoundException'],
-      [undefined, 400, 'UnknownOperationException'],
+    await open(toRequest({ method: 'GET', path: '/nonsense' }));
+    expect(
+      events.map(({ operation, status, error, principal }) => [
+        operation,
+        status,
+        error?.name,
+        principal,
+      ]),
+    ).toEqual([
+      ['ListKeys', 200, undefined, root],
+      ['DescribeKey', 400, 'NotFoundException', root],
+      [undefined, 400, 'UnknownOperationException', undefined],
+      ['/healthz', 200, undefined, undefined],
+      [undefined, 403, 'AccessDeniedException', undefined],
     ]);
     for (const { milliseconds, requestId } of events) {
       expect(milliseconds).toBeGreaterThan(0);
@@ -267,5 +277,7 @@ it('rejects with the reason where the caller abandons the request', async () => 
   });
   const reason = new Error('enough');
   setTimeout(() => controller.abort(reason), 5);
+  events.length = 0;
   await expect(open(request, controller.signal)).rejects.toBe(reason);
+  expect(events).toMatchObject([{ operation: 'GenerateDataKeyPair', status: undefined }]);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRequest } from '../../lib/model/request.ts';
-import { fromJson, toJson } from '../../lib/model/wire.ts';
+import { fromJson, toJson, writeJson } from '../../lib/model/wire.ts';
 import { failureText } from './failures.ts';
 
 const epoch = { timestamps: 'epoch' } as const;
@@ -154,6 +154,30 @@ describe('writing JSON', () => {
     const json = toJson('ListGrantsResponse', { Grants: [{ Constraints }] }, epoch);
     expect(JSON.stringify(json)).toBe(
       '{"Grants":[{"Constraints":{"EncryptionContextEquals":{"__proto__":"p"}}}]}',
+    );
+  });
+
+  test('a server writes what JSON.stringify does', () => {
+    const special = fc.constantFrom('"', '\\', '\n', '\x7f', 'a');
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: special }));
+    const grant = fc.record(
+      {
+        Name: text,
+        CreationDate: fc.date({ noInvalidDate: true }),
+        Operations: fc.array(fc.constantFrom('Decrypt', 'Encrypt')),
+        Constraints: fc.record({ EncryptionContextEquals: fc.dictionary(text, text) }),
+      },
+      { requiredKeys: [] },
+    );
+    const grants = fc.record({ Grants: fc.array(grant), Truncated: fc.boolean() });
+    const data = fc.record({ CiphertextBlob: fc.uint8Array() }, { requiredKeys: [] });
+    fc.assert(
+      fc.property(grants, data, (list, blob) => {
+        const written = JSON.stringify(toJson('ListGrantsResponse', list, epoch));
+        expect(writeJson('ListGrantsResponse', list)).toBe(written);
+        const bytes = JSON.stringify(toJson('EncryptResponse', blob, epoch));
+        expect(writeJson('EncryptResponse', blob)).toBe(bytes);
+      }),
     );
   });
 

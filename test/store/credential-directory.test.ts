@@ -104,6 +104,21 @@ describe('the credentials of a store', () => {
     expect(found).toEqual(ids.sort());
   });
 
+  it('of sessions that have ended are removed when it is asked for, and no others', async () => {
+    const ends: number[] = [];
+    for (let i = 0; i < 120; i++) {
+      const made = await kms.credentials.create({ principal, durationSeconds: 900 + i });
+      ends.push(made.expirationDate ?? 0);
+    }
+    const { accessKeyId } = await kms.credentials.create({ principal });
+    expect(await kms.credentials.removeExpired(Date.now())).toBe(0);
+    ends.sort((a, b) => a - b);
+    expect(await kms.credentials.removeExpired(ends[109] ?? 0)).toBe(110);
+    expect(await kms.credentials.list({ limit: 999 })).toHaveLength(11);
+    expect(await kms.credentials.removeExpired(ends[119] ?? 0)).toBe(10);
+    expect(await kms.credentials.list({ limit: 999 })).toMatchObject([{ accessKeyId }]);
+  });
+
   it('are the same object as long as the record is the same', async () => {
     const { accessKeyId } = await kms.credentials.create({ principal });
     expect(await kms.credentials.find(accessKeyId)).toBe(await kms.credentials.find(accessKeyId));

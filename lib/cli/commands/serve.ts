@@ -1,60 +1,166 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { createServer, type PairmintServer, type TlsFiles } from '../../http/server.ts';
-import { openOptions, withService } from '../context.ts';
-import { cannotParse, UsageError } from '../errors.ts';
+import { ConfigurationError } from '../../configuration-error.ts';
+import { cpuShare } from '../../cpu-share.ts';
+import { removeExpiredSessions } from '../../http/expired-sessions.ts';
+import { createLog, type Log, logWarnings, requestLogger } from '../../http/log.ts';
+import { createMetrics, createServer, type PairmintServer } from '../../http/server.ts';
+import { isWorker, obey, runWorker } from '../../http/worker.ts';
+import { Workers } from '../../http/workers.ts';
+import { packageVersion } from '../../package-version.ts';
+import type { OpenOptions } from '../../pairmint.ts';
+import { type Context, openOptions, type Service, withService } from '../context.ts';
 import type { RunCommand } from '../own-commands.ts';
+import { readSettings, type Settings } from '../serve-settings.ts';
+import { stopAt } from '../stop-signals.ts';
+
+const drainLimit = 30_000;
+// What draining takes besides the wait for requests.
+const endLimit = drainLimit + 5000;
+
+/** Requests served on one port, by this process or by those that it has started. */
+interface Serving {
+  /** Resolves to the URL when all of it listens. */
+  start(): Promise<string>;
+  reload(): void;
+  /** In Prometheus's text format. */
+  metrics(): Promise<string>;
+  drain(): Promise<void>;
+}
+
+/** What every way to serve is given. */
+interface Setup {
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Opens the service for as long as `use` works with it. */
+  readonly open: (
+    use: (service: Service) => Promise<void>,
+    options?: Pick<OpenOptions, 'refillPools'>,
+  ) => Promise<void>;
+}
 
 export const run: RunCommand = async (given, own, context) => {
-  const host = given.get('--host');
-  const port = readPort(given.get('--port'));
-  const region = given.get('--region');
-  const readTls = tlsReader(given.get('--tls-cert'), given.get('--tls-key'));
-  await withService(context, { ...openOptions(own), region }, async (service) => {
-    const server = createServer(service, { auth: !given.has('--no-auth'), tls: readTls?.() });
-    const url = await server.listen({ host, port });
-    const reload = readTls && (() => reloadTls(server, readTls, context.stderr));
-    if (reload) process.on('SIGHUP', reload);
-    context.stdout.write(`pairmint listening on ${url}\n`);
-    await once(process, 'SIGTERM');
-    if (reload) process.off('SIGHUP', reload);
-    await server.drain();
-  });
+  const settings = readSettings(given);
+  const log = createLog(settings.logLevel);
+  logWarnings(log);
+  const { region, workers } = settings;
+  const onNotice = (notice: string) => log.info(notice);
+  const setup: Setup = {
+    settings,
+    log,
+    open: (use, options) =>
+      withService(context, { ...openOptions(own), ...options, region, onNotice }, use),
+  };
+  if (isWorker) await runWorker(() => serveAsWorker(setup));
+  else if (workers > 1) await serveWithWorkers(setup, context);
+  else await serveAlone(setup, context);
   return 0;
 };
 
-function readPort(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
-  throw cannotParse('--port', `'${text}' is not a port`);
+function serveAlone({ open, ...setup }: Setup, context: Context): Promise<void> {
+  return open(async (service) => {
+    const { server, metrics, reload } = await makeServer(service, setup);
+    const { settings } = setup;
+    const serving: Serving = {
+      start: () => server.listen(settings),
+      reload,
+      metrics: async () => metrics?.text() ?? '',
+      drain: () => server.drain(drainLimit),
+    };
+    await operate(serving, service, setup, context);
+  });
 }
 
-/** Reads the files anew each time it is called. */
-function tlsReader(cert: string | undefined, key: string | undefined) {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) {
-    throw new UsageError('--tls-cert and --tls-key go together');
-  }
-  return (): TlsFiles => ({ cert: read('--tls-cert', cert), key: read('--tls-key', key) });
+/** This process opens the store, too: it is made, or refused, once. */
+function serveWithWorkers({ open, ...setup }: Setup, context: Context): Promise<void> {
+  const { settings, log } = setup;
+  const count = settings.workers;
+  return open(
+    async (service) => {
+      if (service.describeStore().url === 'memory:') {
+        throw new ConfigurationError('processes cannot share a store in memory', {
+          hint: 'name one with --store lmdb:FOLDER, or leave out --workers',
+        });
+      }
+      // Otherwise all of them together would mint on each core as often as there are processes.
+      const threads = Math.max(1, Math.floor(cpuShare() / count));
+      const workers = new Workers({ count, log, env: { PAIRMINT_THREADS: `${threads}` } });
+      const metrics =
+        settings.metrics && (await import('../../http/workers-metrics.ts')).metricsOf(workers);
+      const serving: Serving = {
+        start: () => workers.start(),
+        reload: () => workers.reload(),
+        metrics: async () => metrics?.() ?? '',
+        drain: () => workers.drain(endLimit),
+      };
+      await operate(serving, service, setup, context);
+    },
+    { refillPools: false },
+  );
 }
 
-function read(option: string, file: string): Buffer {
+function serveAsWorker({ open, ...setup }: Setup): Promise<void> {
+  return open(async (service) => {
+    const { server, metrics, reload } = await makeServer(service, setup);
+    await obey({
+      listen: () => server.listen(setup.settings),
+      reload,
+      measure: async () => metrics?.snapshot() ?? [],
+      drain: () => server.drain(drainLimit),
+    });
+  });
+}
+
+/** Serves until the process is told to end; a second signal ends it at once. */
+async function operate(
+  serving: Serving,
+  service: Service,
+  { settings, log }: Omit<Setup, 'open'>,
+  { stdout }: Context,
+): Promise<void> {
+  const listener = await listenerOf(serving, settings);
+  const stopRemoving = removeExpiredSessions(service.credentials, log);
+  const reload = settings.readTls && (() => serving.reload());
   try {
-    return readFileSync(file);
-  } catch (error) {
-    throw cannotParse(option, (error as Error).message);
+    const url = await serving.start();
+    const stop = stopAt('SIGTERM', 'SIGINT');
+    if (reload) process.on('SIGHUP', reload);
+    const { workers } = settings;
+    log.info({ version: packageVersion(), url, metrics: listener?.url, workers }, 'listening');
+    stdout.write(`pairmint listening on ${url}\n`);
+    await once(stop.signal, 'abort');
+    log.info({ signal: stop.received }, 'draining');
+    await serving.drain();
+    log.info('stopped');
+  } finally {
+    if (reload) process.off('SIGHUP', reload);
+    stopRemoving();
+    await listener?.close();
   }
+}
+
+async function listenerOf(serving: Serving, { metrics }: Settings) {
+  if (metrics === undefined) return undefined;
+  const { MetricsListener } = await import('../../http/metrics-listener.ts');
+  const listener = new MetricsListener(() => serving.metrics());
+  return { url: await listener.listen(metrics), close: () => listener.close() };
+}
+
+/** Makes the server of this process, and what observes it. */
+async function makeServer(service: Service, { settings, log }: Omit<Setup, 'open'>) {
+  const { auth, readTls } = settings;
+  const metrics = settings.metrics && (await createMetrics(service));
+  const onRequest = requestLogger(log);
+  const server = createServer(service, { auth, tls: readTls?.(), metrics, onRequest });
+  return { server, metrics, reload: () => reloadTls(server, settings, log) };
 }
 
 /** A certificate that cannot be used leaves the one in use in place. */
-function reloadTls(
-  server: PairmintServer,
-  readTls: () => TlsFiles,
-  stderr: { write(text: string): void },
-): void {
+function reloadTls(server: PairmintServer, { readTls }: Settings, log: Log): void {
+  if (readTls === undefined) return;
   try {
     server.setTls(readTls());
+    log.info('the certificate was read again');
   } catch (error) {
-    stderr.write(`pairmint: the certificate is not changed: ${(error as Error).message}\n`);
+    log.warn({ reason: (error as Error).message }, 'the certificate is not changed');
   }
 }

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { cpuShare } from '../cpu-share.ts';
+import { type LogLevel, logLevels } from '../http/log.ts';
+import type { ListenOptions, TlsFiles } from '../http/server.ts';
+import { cannotParse, UsageError } from './errors.ts';
+
+type Given = ReadonlyMap<string, string>;
+
+/** What `pairmint serve` was asked for. */
+export interface Settings extends ListenOptions {
+  readonly auth: boolean;
+  readonly region: string | undefined;
+  /** How many processes serve. */
+  readonly workers: number;
+  /** Where metrics are served, if they are. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  readonly logLevel: LogLevel;
+  /** Reads the files anew each time it is called. */
+  readonly readTls: (() => TlsFiles) | undefined;
+}
+
+const mostWorkers = 256;
+
+/** @throws ParameterError, UsageError */
+export function readSettings(given: Given): Settings {
+  const settings = {
+    auth: !given.has('--no-auth'),
+    host: given.get('--host'),
+    port: readPort('--port', given),
+    region: given.get('--region'),
+    workers: readWorkers(given.get('--workers') ?? '1'),
+    metrics: readMetrics(given),
+    logLevel: readLogLevel(given.get('--log-level') ?? 'info'),
+    readTls: tlsReader(given.get('--tls-cert'), given.get('--tls-key')),
+  };
+  // Files that are not there are complained of before anything is made.
+  settings.readTls?.();
+  return settings;
+}
+
+function readPort(option: string, given: Given): number | undefined {
+  const text = given.get(option);
+  if (text === undefined) return undefined;
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
+  throw cannotParse(option, `'${text}' is not a port`);
+}
+
+function readWorkers(text: string): number {
+  if (text === 'auto') return cpuShare();
+  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= mostWorkers) return Number(text);
+  throw cannotParse('--workers', `'${text}' is neither auto nor a number from 1 to ${mostWorkers}`);
+}
+
+function readMetrics(given: Given): Settings['metrics'] {
+  const port = readPort('--metrics-port', given);
+  const host = given.get('--metrics-host');
+  if (port !== undefined) return { host: host ?? '127.0.0.1', port };
+  if (host === undefined) return undefined;
+  throw new UsageError('--metrics-host needs --metrics-port');
+}
+
+function readLogLevel(text: string): LogLevel {
+  const level = logLevels.find((name) => name === text);
+  if (level !== undefined) return level;
+  throw cannotParse('--log-level', `'${text}' is none of ${logLevels.join(', ')}`);
+}
+
+function tlsReader(cert: string | undefined, key: string | undefined) {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw new UsageError('--tls-cert and --tls-key go together');
+  }
+  return (): TlsFiles => ({ cert: read('--tls-cert', cert), key: read('--tls-key', key) });
+}
+
+function read(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw cannotParse(option, (error as Error).message);
+  }
+}

@@ -1,0 +1,21 @@
+import type { CredentialDirectory } from '../store/credential-directory.ts';
+import type { Log } from './log.ts';
+
+const hour = 3_600_000;
+// Until then, whoever still uses one learns that it has expired.
+const keptFor = 24 * hour;
+
+/** Removes sessions that have ended, now and every hour, until the returned function is called. */
+export function removeExpiredSessions(
+  credentials: Pick<CredentialDirectory, 'removeExpired'>,
+  log: Log,
+): () => void {
+  const remove = () =>
+    credentials.removeExpired(Date.now() - keptFor).then(
+      (removed) => removed > 0 && log.info({ removed }, 'expired sessions removed'),
+      (error: Error) => log.warn({ reason: error.message }, 'expired sessions cannot be removed'),
+    );
+  void remove();
+  const timer = setInterval(() => void remove(), hour).unref();
+  return () => clearInterval(timer);
+}

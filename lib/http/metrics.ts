@@ -1,0 +1,234 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
+import { type Minting, mintings } from '../minting-channel.ts';
+import { packageVersion } from '../package-version.ts';
+import type { Pairmint } from '../pairmint.ts';
+import type { RequestEvent } from './handler.ts';
+
+/** What metrics need of class Pairmint. */
+export type Measured = Pick<Pairmint, 'capabilities' | 'pools'>;
+
+/** A server, as far as it is measured. */
+export interface MeasuredServer {
+  readonly requestsUnderWay: number;
+  connections(): Promise<number>;
+}
+
+/** The metrics of one process, as they are sent to the one that adds them up. */
+export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+
+export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+// Small requests take fractions of a millisecond, an RSA_4096 pair seconds where many wait.
+const requestBuckets = [
+  0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+const mintingBuckets = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+// Levels are counted, which holds up a store of many pairs: at most a twentieth of the time.
+const lookShare = 20;
+
+/** The names of errors that say that a request is not who it says it is. */
+const signatureFailures: ReadonlySet<string | undefined> = new Set([
+  'ExpiredTokenException',
+  'IncompleteSignatureException',
+  'InvalidSignatureException',
+  'MissingAuthenticationTokenException',
+  'UnrecognizedClientException',
+]);
+
+/** What there is to measure in a process that serves: names, labels and what they mean. */
+function metersIn(registry: Registry) {
+  const registers = [registry];
+  const pool = ['key_id', 'spec'] as const;
+  return {
+    requests: new Counter({
+      name: 'pairmint_requests_total',
+      help: 'Requests by operation and by the name of the error they failed with, if they did.',
+      labelNames: ['operation', 'error'] as const,
+      registers,
+    }),
+    durations: new Histogram({
+      name: 'pairmint_request_duration_seconds',
+      help: 'Time from the last byte of a request to its answer.',
+      labelNames: ['operation'] as const,
+      buckets: requestBuckets,
+      registers,
+    }),
+    underWay: new Gauge({
+      name: 'pairmint_requests_under_way',
+      help: 'Requests that are being read or answered.',
+      registers,
+    }),
+    connections: new Gauge({
+      name: 'pairmint_connections_open',
+      help: 'Open connections of clients.',
+      registers,
+    }),
+    signatureFailures: new Counter({
+      name: 'pairmint_signature_failures_total',
+      help: 'Requests refused because of their signature, access key or session token.',
+      labelNames: ['error'] as const,
+      registers,
+    }),
+    mintings: new Histogram({
+      name: 'pairmint_minting_duration_seconds',
+      help: 'Time that requests waited for a pair to be minted and sealed.',
+      labelNames: ['spec'] as const,
+      buckets: mintingBuckets,
+      registers,
+    }),
+    threads: new Gauge({
+      name: 'pairmint_minting_threads',
+      help: 'Threads that mint at once.',
+      registers,
+    }),
+    poolLevels: new Gauge({
+      name: 'pairmint_pool_pairs',
+      help: 'Pairs that wait in a pool.',
+      labelNames: pool,
+      // All processes see the same store; each adds the few that it has claimed.
+      aggregator: 'max',
+      registers,
+    }),
+    poolTargets: new Gauge({
+      name: 'pairmint_pool_target_pairs',
+      help: 'Pairs that shall wait in a pool.',
+      labelNames: pool,
+      aggregator: 'max',
+      registers,
+    }),
+    poolRequests: new Counter({
+      name: 'pairmint_pool_requests_total',
+      help: 'Requests that a pool could serve: hit where it did, miss where it was dry.',
+      labelNames: [...pool, 'result'] as const,
+      registers,
+    }),
+    poolSkips: new Counter({
+      name: 'pairmint_pool_refused_pairs_total',
+      help: 'Waiting pairs that were damaged or sealed under material that is gone.',
+      labelNames: pool,
+      registers,
+    }),
+    build: new Gauge({
+      name: 'pairmint_build_info',
+      help: 'Always 1: what runs here.',
+      labelNames: ['version', 'kernel', 'node', 'openssl'] as const,
+      aggregator: 'first',
+      registers,
+    }),
+  };
+}
+
+/** Counts what happens in a process, for Prometheus. `close` it when its service is closed. */
+export class Metrics {
+  readonly #kms: Measured;
+  readonly #registry = new Registry();
+  readonly #meters = metersIn(this.#registry);
+  readonly #servers: MeasuredServer[] = [];
+  readonly #onMinting: (minting: unknown) => void;
+  #lookAgainAt = Number.NEGATIVE_INFINITY;
+
+  constructor(kms: Measured) {
+    this.#kms = kms;
+    const { kernel, node, openssl, threads } = kms.capabilities();
+    this.#meters.build.set({ version: packageVersion(), kernel, node, openssl }, 1);
+    this.#meters.threads.set(threads);
+    collectDefaultMetrics({ register: this.#registry });
+    this.#onMinting = (minting) => {
+      const { spec, milliseconds } = minting as Minting;
+      this.#meters.mintings.observe({ spec }, milliseconds / 1000);
+    };
+    subscribe(mintings.name, this.#onMinting);
+  }
+
+  /** Counts a request. Operations that are not offered count as one. */
+  count({ operation: asked, status, error, milliseconds }: RequestEvent): void {
+    const operation = asked ?? 'unknown';
+    const name = status === undefined ? 'ClientGone' : error?.name;
+    this.#meters.requests.inc({ operation, error: name ?? '' });
+    if (status !== undefined) this.#meters.durations.observe({ operation }, milliseconds / 1000);
+    if (signatureFailures.has(name)) this.#meters.signatureFailures.inc({ error: name as string });
+  }
+
+  /** Measures a server, too. */
+  watch(server: MeasuredServer): void {
+    this.#servers.push(server);
+  }
+
+  /** Everything, in Prometheus's text format. */
+  async text(): Promise<string> {
+    await this.#collect();
+    return this.#registry.metrics();
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    await this.#collect();
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  close(): void {
+    unsubscribe(mintings.name, this.#onMinting);
+  }
+
+  async #collect(): Promise<void> {
+    const connections = await Promise.all(this.#servers.map((server) => server.connections()));
+    this.#meters.connections.set(sum(connections));
+    this.#meters.underWay.set(sum(this.#servers.map((server) => server.requestsUnderWay)));
+    await this.#collectPools();
+  }
+
+  async #collectPools(): Promise<void> {
+    const began = performance.now();
+    if (began < this.#lookAgainAt) return;
+    this.#lookAgainAt = Number.POSITIVE_INFINITY;
+    // A store that is out of reach has no levels; all else is to be seen then above all.
+    const pools = await this.#kms.pools.list().catch(() => []);
+    const now = performance.now();
+    this.#lookAgainAt = now + lookShare * (now - began);
+    const { poolLevels, poolTargets, poolRequests, poolSkips } = this.#meters;
+    for (const meter of [poolLevels, poolTargets, poolRequests, poolSkips]) meter.reset();
+    for (const { KeyId, KeyPairSpec, level, target, ...counts } of pools) {
+      const labels = { key_id: KeyId, spec: KeyPairSpec };
+      poolLevels.set(labels, level);
+      poolTargets.set(labels, target);
+      poolRequests.inc({ ...labels, result: 'hit' }, counts.hits);
+      poolRequests.inc({ ...labels, result: 'miss' }, counts.misses);
+      poolSkips.inc(labels, counts.skipped);
+    }
+  }
+}
+
+/** The metrics of several processes as those of one. */
+export function merge(snapshots: readonly Snapshot[]): Promise<Snapshot> {
+  return added(snapshots).getMetricsAsJSON();
+}
+
+/** The same in Prometheus's text format. */
+export function textOfAll(snapshots: readonly Snapshot[]): Promise<string> {
+  return added(snapshots).metrics();
+}
+
+/** What of a process's metrics stays true when it has ended. */
+export function countsOf(snapshot: Snapshot): Snapshot {
+  return snapshot.filter(({ type }) => countingTypes.has(`${type}`));
+}
+
+// As snapshots name them, whatever the types of prom-client say.
+const countingTypes: ReadonlySet<string> = new Set(['counter', 'histogram']);
+
+function added(snapshots: readonly Snapshot[]) {
+  return AggregatorRegistry.aggregate(snapshots as Snapshot[]);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

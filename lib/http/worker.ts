@@ -1,0 +1,61 @@
+import cluster from 'node:cluster';
+import { ConfigurationError } from '../configuration-error.ts';
+import type { Snapshot } from './metrics.ts';
+import type { Order, Report } from './worker-process.ts';
+
+/** What a worker does when it is told to. */
+export interface Duties {
+  /** Resolves to the URL. */
+  listen(): Promise<string>;
+  reload(): void;
+  measure(): Promise<Snapshot>;
+  drain(): Promise<void>;
+}
+
+// A terminal or a supervisor sends them to all processes; the one that started this one acts.
+const othersSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Whether this process was started by `Workers` of another one. */
+export const isWorker: boolean = cluster.isWorker;
+
+/**
+ * Runs what a worker does, from its start to its end. A ConfigurationError is told to the process
+ * that started it, which ends it then. Where that process is gone, node:cluster ends this one.
+ */
+export async function runWorker(work: () => Promise<void>): Promise<void> {
+  for (const name of othersSignals) process.on(name, () => {});
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    tell({ report: 'refused', message: error.message, hint: error.hint });
+    await new Promise(() => {});
+  }
+}
+
+/** Does as it is told until it has drained. @throws ConfigurationError where it cannot listen */
+export function obey(duties: Duties): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.on('message', (order: Order) => {
+      perform(duties, order).then(() => order.order === 'drain' && resolve(), reject);
+    });
+    tell({ report: 'opened' });
+  });
+}
+
+async function perform(duties: Duties, order: Order): Promise<void> {
+  switch (order.order) {
+    case 'listen':
+      return tell({ report: 'listening', url: await duties.listen() });
+    case 'reload':
+      return duties.reload();
+    case 'measure':
+      return tell({ report: 'measured', id: order.id, snapshot: await duties.measure() });
+    case 'drain':
+      return duties.drain();
+  }
+}
+
+function tell(report: Report): void {
+  process.send?.(report);
+}

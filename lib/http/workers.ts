@@ -1,0 +1,137 @@
+import cluster from 'node:cluster';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from './log.ts';
+import type { Snapshot } from './metrics.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+export interface WorkersOptions {
+  readonly count: number;
+  readonly log: Log;
+  /** What their environment has besides that of this process. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+// One that ends as soon as it starts shall not take all the time; the first is replaced at once.
+const firstPause = 100;
+const longestPause = 10_000;
+// Whoever lived for so long ended for another reason than its predecessor.
+const longLife = 60_000;
+
+/**
+ * Processes that serve one port, whose socket they share: this program again, started with the same
+ * arguments. One that ends unasked is replaced.
+ */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #processes = new Set<WorkerProcess>();
+  readonly #stop = new AbortController();
+  #kept: readonly Promise<void>[] = [];
+  #restarts = 0;
+  #retired: Snapshot = [];
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /** How many of them serve. */
+  get listening(): number {
+    return this.#listening().length;
+  }
+
+  /** How many were replaced. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Resolves to the URL when all listen. @throws ConfigurationError; Error where one ends */
+  async start(): Promise<string> {
+    // Whoever is idle accepts. The other way, this process hands connections over in turn, and one
+    // on its way to a process that is killed stays open for ever, with nobody to answer it.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    const first = Array.from({ length: this.#options.count }, () => this.#fork());
+    try {
+      await Promise.all(first.map((process) => process.opened()));
+      // Together: nobody is told that the server is ready while some of it is not.
+      const [url = ''] = await Promise.all(first.map((process) => process.listen()));
+      this.#kept = first.map((process) => this.#keep(process));
+      return url;
+    } catch (error) {
+      for (const process of first) process.kill();
+      await Promise.all(first.map(({ ended }) => ended));
+      throw error;
+    }
+  }
+
+  reload(): void {
+    for (const process of this.#listening()) process.tell({ order: 'reload' });
+  }
+
+  /** What all have counted, those that have ended included, so that no counter ever goes back. */
+  async snapshots(): Promise<Snapshot[]> {
+    const measured = await Promise.all(this.#listening().map((process) => process.measure()));
+    return [this.#retired, ...measured.filter((snapshot) => snapshot !== undefined)];
+  }
+
+  /** Has all of them drain and end; those that take longer than `milliseconds` are ended. */
+  async drain(milliseconds: number): Promise<void> {
+    this.#stop.abort();
+    for (const process of this.#processes) {
+      if (process.isListening) process.tell({ order: 'drain' });
+      else process.kill();
+    }
+    const deadline = setTimeout(() => {
+      for (const process of this.#processes) process.kill();
+    }, milliseconds);
+    await Promise.all(this.#kept);
+    clearTimeout(deadline);
+  }
+
+  #listening(): WorkerProcess[] {
+    return [...this.#processes].filter(({ isListening }) => isListening);
+  }
+
+  #fork(): WorkerProcess {
+    const process = new WorkerProcess(this.#options.env);
+    this.#processes.add(process);
+    return process;
+  }
+
+  /** Replaces a process, and the one after it, until all shall stop. */
+  async #keep(first: WorkerProcess): Promise<void> {
+    const { signal } = this.#stop;
+    let wait = firstPause;
+    for (let process = first; ; process = this.#fork()) {
+      if (process !== first) await this.#bringUp(process);
+      const { livedMilliseconds, ...end } = await process.ended;
+      this.#processes.delete(process);
+      await this.#retire(process);
+      if (signal.aborted) return;
+      if (livedMilliseconds > longLife) wait = firstPause;
+      this.#options.log.warn({ worker: process.pid, ...end, nextIn: wait }, 'a worker ended');
+      await pause(wait, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      wait = Math.min(2 * wait, longestPause);
+      this.#restarts++;
+    }
+  }
+
+  async #bringUp(process: WorkerProcess): Promise<void> {
+    const { log } = this.#options;
+    const { pid: worker } = process;
+    try {
+      await process.opened();
+      await process.listen();
+      log.info({ worker }, 'a worker was replaced');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ worker, reason }, 'a worker cannot serve');
+      process.kill();
+    }
+  }
+
+  async #retire({ lastSnapshot }: WorkerProcess): Promise<void> {
+    if (lastSnapshot === undefined) return;
+    const { countsOf, merge } = await import('./metrics.ts');
+    this.#retired = await merge([this.#retired, countsOf(lastSnapshot)]);
+  }
+}
