@@ -1,8 +1,8 @@
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { packageVersion } from '../package-version.ts';
 import type { TextSink } from './context.ts';
 import { memberShape, requestOptions } from './operation-options.ts';
 import { pythonRepr } from './python-text.ts';
-import { packageVersion } from '../package-version.ts';
 
 const masked = '***';
 

@@ -113,8 +113,8 @@ function metersIn(registry: Registry) {
       registers,
     }),
     poolSkips: new Counter({
-      name: 'pairmint_pool_refused_pairs_total',
-      help: 'Waiting pairs that were damaged or sealed under material that is gone.',
+      name: 'pairmint_pool_skipped_pairs_total',
+      help: 'Waiting pairs that were passed over: damaged, drained meanwhile, or sealed under material that is gone.',
       labelNames: pool,
       registers,
     }),

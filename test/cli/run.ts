@@ -119,10 +119,7 @@ async function capture(
  * Runs a command in this process that must not need a store. AWS's SDK reads the environment of the
  * process, so that is `env` meanwhile.
  */
-export async function runRemote(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<Outcome> {
+export async function runRemote(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
   const before = process.env;
   process.env = { ...env };
   try {
