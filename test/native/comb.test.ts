@@ -58,9 +58,9 @@ function edges({ n }: TestCurve): bigint[] {
 }
 
 function combPoints(curve: TestCurve, keys: bigint[]): Buffer[] {
-  const points = internals.multiplyByComb(curve.name, keys);
+  const points = Buffer.from(internals.multiplyByComb(curve.name, keys) ?? []);
   const length = 1 + 2 * fieldLength(curve);
-  return keys.map((_, i) => points?.subarray(i * length, (i + 1) * length) as Buffer);
+  return keys.map((_, i) => points.subarray(i * length, (i + 1) * length));
 }
 
 /** That the public key is node:crypto's for the private key. */

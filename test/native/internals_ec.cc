@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "addon/job.h"
+#include "addon/values.h"
 #include "core/abort_flag.h"
 #include "ec/batch.h"
 #include "ec/dispatch.h"
@@ -43,15 +44,15 @@ Napi::Value FieldWith(const Napi::CallbackInfo &info) {
   const ec::Field<kLimbs> field(ToNumber<kLimbs>(info[1]));
   const auto a = ToNumber<kLimbs>(info[2]);
   const auto b = ToNumber<kLimbs>(info[3]);
-  const auto aR = field.ToMontgomery(a);
+  const auto a_montgomery = field.ToMontgomery(a);
   Napi::Object out = Napi::Object::New(info.Env());
   const auto set = [&](const char *name, const ec::Number<kLimbs> &number) {
     out.Set(name, FromNumber<kLimbs>(info.Env(), number));
   };
   set("sum", field.Add(a, b));
   set("difference", field.Subtract(a, b));
-  set("product", field.Multiply(aR, b));
-  set("inverse", field.FromMontgomery(field.Invert(aR)));
+  set("product", field.Multiply(a_montgomery, b));
+  set("inverse", field.FromMontgomery(field.Invert(a_montgomery)));
   return out;
 }
 
@@ -93,7 +94,7 @@ Napi::Value MultiplyByComb(const Napi::CallbackInfo &info) {
     ThrowStatus(info.Env(), status);
     return {};
   }
-  return Napi::Buffer<uint8_t>::Copy(info.Env(), points.data(), points.size());
+  return addon::ToUint8Array(info.Env(), points);
 }
 
 // verifyPoints(curve, keys, points) -> boolean

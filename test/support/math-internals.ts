@@ -51,7 +51,7 @@ export interface MathInternals {
     a: bigint,
     b: bigint,
   ): { sum: bigint; difference: bigint; product: bigint; inverse: bigint };
-  multiplyByComb(curve: string, keys: bigint[]): Buffer | undefined;
+  multiplyByComb(curve: string, keys: bigint[]): Uint8Array | undefined;
   verifyPoints(curve: string, keys: bigint[], points: Buffer): boolean;
   mintSeveral(curve: string, count: number): { spki: Buffer; pkcs8: Buffer }[];
   /** 'nothing' has the comb work without a look at whether it is worth it; 'none' as at the start. */
