@@ -28,9 +28,10 @@ const nothing: Section = new Map();
  */
 export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | undefined {
   const home = env.HOME || homedir();
-  const config = readSections(env.AWS_CONFIG_FILE || path.join(home, '.aws', 'config'), home);
-  const own =
-    config.get(name === 'default' ? name : `profile ${name}`) ?? config.get(`profile ${name}`);
+  const config = named(
+    readSections(env.AWS_CONFIG_FILE || path.join(home, '.aws', 'config'), home),
+  );
+  const own = config.get(`profile ${name}`);
   const credentials = readSections(
     env.AWS_SHARED_CREDENTIALS_FILE || path.join(home, '.aws', 'credentials'),
     home,
@@ -56,31 +57,60 @@ function readSections(given: string, home: string): ReadonlyMap<string, Section>
   return existsSync(file) ? parseSections(readFileSync(file, 'utf8'), file) : new Map();
 }
 
-/** Comments have lines of their own; indented lines belong to the setting above them. */
-function parseSections(text: string, file: string): ReadonlyMap<string, Section> {
-  const sections = new Map<string, Map<string, string>>();
-  let section: Map<string, string> | undefined;
-  let above = '';
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*(?:[#;].*)?$/.test(line)) continue;
-    const [, title] = /^\[([^\]]+)\]/.exec(line) ?? [];
-    if (title !== undefined) {
-      section = sections.get(nameOf(title)) ?? new Map();
-      sections.set(nameOf(title), section);
-      continue;
-    }
-    const [, indent = '', key = '', value = ''] =
-      /^(\s*)([^=:]+?)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? [];
-    if (section === undefined || key === '') {
-      throw new GeneralError(`Unable to parse config file: ${file}`);
-    }
-    if (indent === '') above = key.toLowerCase();
-    section.set(indent === '' ? above : `${above}.${key.toLowerCase()}`, value);
-  }
-  return sections;
+/** Sections of the configuration by what they name: `[default]` is `[profile default]`, too. */
+function named(sections: ReadonlyMap<string, Section>): ReadonlyMap<string, Section> {
+  return new Map([...sections].map(([title, section]) => [nameOf(title), section]));
 }
 
 /** `profile "a b"` is the profile `a b`. */
 function nameOf(title: string): string {
-  return title.trim().replace(/^(profile|services)\s+(["']?)(.*)\2$/, '$1 $3');
+  return title === 'default'
+    ? 'profile default'
+    : title.trim().replace(/^(profile|services)\s+(["']?)(.*)\2$/, '$1 $3');
+}
+
+/**
+ * Reads the form of Python's configparser. Comments have lines of their own. A line that is indented
+ * deeper than the setting above it belongs to that one, as a setting of its own where that is empty.
+ */
+function parseSections(text: string, file: string): ReadonlyMap<string, Section> {
+  const sections = new Map<string, Map<string, string>>();
+  const failure = new GeneralError(`Unable to parse config file: ${file}`);
+  let section: Map<string, string> | undefined;
+  let above: { readonly key: string; readonly indent: number } | undefined;
+  for (const line of text.split(/\r?\n/)) {
+    const content = line.trim();
+    if (/^(?:[#;].*)?$/.test(content)) continue;
+    const indent = line.length - line.trimStart().length;
+    if (section !== undefined && above !== undefined && indent > above.indent) {
+      if (!append(section, above.key, content)) throw failure;
+      continue;
+    }
+    const [, title] = /^\[(.+)\]/.exec(content) ?? [];
+    if (title !== undefined) {
+      if (sections.has(title)) throw failure;
+      section = new Map();
+      sections.set(title, section);
+      above = undefined;
+      continue;
+    }
+    const [, name = '', value = ''] = /^([^=:]+?)\s*[=:]\s*(.*)$/.exec(content) ?? [];
+    const key = name.toLowerCase();
+    if (section === undefined || key === '' || section.has(key)) throw failure;
+    section.set(key, value);
+    above = { key, indent };
+  }
+  return sections;
+}
+
+/** Adds a line to the setting above it. Whether that may be. */
+function append(section: Map<string, string>, above: string, content: string): boolean {
+  const value = section.get(above);
+  if (value !== '') {
+    section.set(above, `${value}\n${content}`);
+    return true;
+  }
+  const [, key, nested] = /^(.*?)\s*=\s*(.*)$/.exec(content) ?? [];
+  section.set(`${above}.${key}`, nested ?? '');
+  return nested !== undefined;
 }

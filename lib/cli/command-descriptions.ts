@@ -2,6 +2,8 @@ export interface CommandDescription {
   readonly summary: string;
   readonly description: string;
   readonly options: readonly OwnOption[];
+  /** Whether it has no use for `--store` and its like. */
+  readonly isStoreless?: true;
   /** What may stand behind the command's name, in this order. */
   readonly operands?: readonly OwnOption['name'][];
   /** What to write after the command's name. */
@@ -69,12 +71,13 @@ export const commandDescriptions = {
     summary: 'print what makes a shell complete command lines',
     description:
       'Prints a script for the shell that is named, which then completes operations, options and ' +
-      'their values. Load it when the shell starts: in ~/.bashrc, in ~/.zshrc or in ' +
-      '~/.config/fish/config.fish. Other names are completed, too, where they are aliases of ' +
-      'pairmint; in bash, make them before.',
+      'their values. The examples put it where the shell finds it when it starts; open a new one ' +
+      'to have it. Other names are completed, too, where they are aliases of pairmint; in bash, ' +
+      'make them above the script.',
     operands: ['bash|zsh|fish'],
     options: [],
-    examples: ['bash > ~/.pairmint-completion.bash', 'zsh', 'fish'],
+    isStoreless: true,
+    examples: ['bash >> ~/.bashrc', 'zsh >> ~/.zshrc', 'fish >> ~/.config/fish/config.fish'],
   },
   doctor: {
     summary: 'show what runs here and what would be faster or safer',
@@ -207,3 +210,8 @@ export const commandDescriptions = {
     examples: [''],
   },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
+
+/** All options of a command, its own first. */
+export function optionsOf({ options, isStoreless }: CommandDescription): readonly OwnOption[] {
+  return isStoreless === true ? options : [...options, ...sharedOptions];
+}

@@ -5,6 +5,7 @@ import {
   type CommandDescription,
   commandDescriptions,
   type OwnOption,
+  optionsOf as optionsOfCommand,
   sharedOptions,
 } from './command-descriptions.ts';
 import { globalOptions } from './global-options.ts';
@@ -30,12 +31,9 @@ const ownCommands: ReadonlyMap<string, CommandDescription> = new Map(
   Object.entries(commandDescriptions),
 );
 
-const shared: readonly OptionHint[] = [
-  ...sharedOptions.map(ofRow),
-  { name: '--help', explanation: 'show all about the operation or command' },
-];
+const help: OptionHint = { name: '--help', explanation: 'show all about the operation or command' };
 
-const globals: readonly OptionHint[] = [...globalOptions.map(ofRow), ...shared];
+const globals: readonly OptionHint[] = [...[...globalOptions, ...sharedOptions].map(ofRow), help];
 
 interface Choices {
   readonly choices?: readonly string[];
@@ -120,14 +118,14 @@ function valuesOf(member: string, name: keyof typeof shapes): readonly string[] 
 }
 
 function ofOwn(command: string): readonly OptionHint[] {
-  const { options = [] } = ownCommands.get(command) ?? {};
+  const description = ownCommands.get(command);
+  const options = description === undefined ? [] : optionsOfCommand(description);
   const keySpecs = shapes.DataKeyPairSpec as StringShape;
   const known: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
     '--key-pair-spec': keySpecs.enum ?? [],
   };
-  const own = options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] }));
-  return [...own, ...shared];
+  return [...options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] })), help];
 }
 
 function operandsOf(command: string, words: readonly string[]): readonly string[] {

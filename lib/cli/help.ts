@@ -6,6 +6,7 @@ import {
   type CommandDescription,
   commandDescriptions,
   type OwnOption,
+  optionsOf,
   sharedOptions,
 } from './command-descriptions.ts';
 import { globalOptions } from './global-options.ts';
@@ -45,10 +46,12 @@ interface OptionRow extends OwnOption {
 
 /** `pairmint help`. */
 export function generalHelp(): string {
-  const operations = operationNames.map((name): [string, string] => [
+  const all = operationNames.map((name): [string, string] => [
     kebabCase(name),
     operationDescriptions[name]?.summary ?? '',
   ]);
+  const missing = all.filter(([, summary]) => summary.endsWith('not offered'));
+  const operations = all.filter((row) => !missing.includes(row));
   const commands = Object.entries(commandDescriptions).map(
     ([name, { summary }]): [string, string] => [name, summary],
   );
@@ -59,6 +62,7 @@ export function generalHelp(): string {
     `Usage\n  pairmint <operation> [options]\n  pairmint kms <operation> [options]\n  pairmint <command> [options]`,
     section('Operations', operations),
     section('Commands', commands),
+    ["AWS's operations that are not offered", ...missing.map(([name]) => `  ${name}`)].join('\n'),
     section('Options of every operation and command', sharedOptions.map(optionRow)),
     section('Options of every operation', [
       ...[...inputOptions, skeletonOption].map(optionRow),
@@ -92,11 +96,12 @@ export function operationHelp(operation: OperationName): string {
 /** `pairmint help <command>`. */
 export function commandHelp(name: string): string {
   const command = commandDescriptions[name as keyof typeof commandDescriptions];
-  const { summary, description, options, operands = [], examples }: CommandDescription = command;
+  const { summary, description, operands = [], examples }: CommandDescription = command;
+  const options = optionsOf(command);
   return document([
     title([name, ...operands].join(' '), summary),
     wrap(description, 2),
-    section('Options', [...options, ...sharedOptions].map(optionRow)),
+    ...(options.length === 0 ? [] : [section('Options', options.map(optionRow))]),
     ['Examples', ...examples.map((example) => formatExample(name, example))].join('\n'),
   ]);
 }

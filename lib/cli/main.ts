@@ -11,7 +11,7 @@ import type { Context, OwnOptions } from './context.ts';
 import type { DebugLog } from './debug-log.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
 import { globalOptions } from './global-options.ts';
-import { type OwnCommand, ownCommands, sharedOptions } from './own-commands.ts';
+import { type OwnCommand, optionsOf, ownCommands, sharedOptions } from './own-commands.ts';
 import { promptMode } from './prompt-mode.ts';
 import { Settings } from './settings.ts';
 import { invalidChoice } from './usage.ts';
@@ -157,9 +157,9 @@ async function runOwnCommand(
 
 /** The options of operations, but for those that a command has, too. */
 function refuseGlobals(name: string, command: OwnCommand, { given }: ParsedArguments): void {
-  const foreign = globalOptions.filter(
-    (option) => given.has(option.key) && !command.options.some((own) => own.name === option.name),
-  );
+  const all = [...globalOptions, ...sharedOptions.map(({ name }) => ({ name, key: name }))];
+  const own = optionsOf(command).map(({ name }) => name);
+  const foreign = all.filter(({ name, key }) => given.has(key) && !own.includes(name));
   if (foreign.some(({ key }) => key === 'endpointUrl')) {
     throw new UsageError(`${name} works on a store, not on a server: leave --endpoint-url away`);
   }

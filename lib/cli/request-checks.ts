@@ -4,6 +4,7 @@ import { decodeBase64 } from './base64.ts';
 import { ParameterError } from './errors.ts';
 import { memberShape } from './operation-options.ts';
 import { pythonText, pythonType } from './python-text.ts';
+import { parseTimestamp } from './timestamp.ts';
 import { Dictionary, type Value } from './value.ts';
 
 export type BinaryFormat = 'base64' | 'raw-in-base64-out';
@@ -18,18 +19,38 @@ const blobReaders: Readonly<Record<BinaryFormat, (text: string) => Uint8Array>> 
  * they are written as they are. Bytes from a `fileb://` stay. Throws GeneralError for text that is
  * not base64.
  */
-export function decodeBlobs(name: ShapeName, value: Value, format: BinaryFormat = 'base64'): Value {
+export function decodeBlobs(
+  name: ShapeName,
+  request: Dictionary,
+  format: BinaryFormat = 'base64',
+): void {
+  const read = (value: Value) => (typeof value === 'string' ? blobReaders[format](value) : value);
+  replaceAll('blob', name, request, read);
+}
+
+/** Turns what `checkRequest` found to be timestamps into dates. */
+export function readTimestamps(name: ShapeName, request: Dictionary): void {
+  replaceAll('timestamp', name, request, (value) => parseTimestamp(value) ?? value);
+}
+
+/** Replaces all values of one type, wherever they are in a request. */
+function replaceAll(
+  type: Shape['type'],
+  name: ShapeName,
+  value: Value,
+  read: (value: Value) => Value,
+): Value {
   const shape = shapes[name];
-  if (shape.type === 'blob' && typeof value === 'string') {
-    return blobReaders[format](value);
+  if (shape.type === type) {
+    return read(value);
   }
   if (shape.type === 'list' && Array.isArray(value)) {
-    return value.map((item) => decodeBlobs(shape.member, item, format));
+    return value.map((item) => replaceAll(type, shape.member, item, read));
   }
   if (value instanceof Dictionary && (shape.type === 'structure' || shape.type === 'map')) {
     for (const [key, member] of value) {
-      const memberName = memberShape(shape, key);
-      value.set(key, memberName === undefined ? member : decodeBlobs(memberName, member, format));
+      const known = memberShape(shape, key);
+      value.set(key, known === undefined ? member : replaceAll(type, known, member, read));
     }
   }
   return value;
@@ -66,7 +87,7 @@ const isOfType: Readonly<Record<Shape['type'], (value: Value) => boolean>> = {
   map: (value) => value instanceof Dictionary,
   structure: (value) => value instanceof Dictionary,
   blob: (value) => value instanceof Uint8Array,
-  timestamp: (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
+  timestamp: (value) => parseTimestamp(value) !== undefined,
 };
 
 function* findProblems(name: ShapeName, value: Value, path: string): Generator<string> {

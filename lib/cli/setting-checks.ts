@@ -29,7 +29,8 @@ export function checkEndpoint(url: string | undefined): void {
 }
 
 export function checkServer(url: string): string {
-  if (!URL.canParse(url) || new URL(url).hostname === '') {
+  // A URL of Node.js takes the path for the host where there is none.
+  if (!/^[^:]+:\/\/[^/?#]/.test(url) || !URL.canParse(url)) {
     throw new GeneralError(`Invalid endpoint: ${url}`);
   }
   const { protocol } = new URL(url);

@@ -2,6 +2,7 @@ import { parseDocument, type ScalarTag, type Tags } from 'yaml';
 import { decodeBase64 } from './base64.ts';
 import { GeneralError, ParameterError } from './errors.ts';
 import { pythonText, pythonType } from './python-text.ts';
+import { parseIso8601 } from './timestamp.ts';
 import { CalendarDate, Dictionary, type Value } from './value.ts';
 
 /** Tells that a text is not YAML. The AWS CLI does not tell its users why. */
@@ -32,17 +33,14 @@ const date: ScalarTag = {
   tag: 'tag:yaml.org,2002:timestamp',
   default: true,
   test: /^\d{4}-\d\d-\d\d$/,
-  resolve: (text) => new CalendarDate(millisecondsOf(text)),
+  resolve: (text) => new CalendarDate(readDate(text)),
 };
-
-const timestampText =
-  /^(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?)(:\d\d:\d\d)(?:\.(\d*))?(?:[ \t]*(?:Z|([-+])(\d\d?)(:\d\d)?))?$/;
 
 const timestamp: ScalarTag = {
   tag: 'tag:yaml.org,2002:timestamp',
   default: true,
-  test: timestampText,
-  resolve: readTimestamp,
+  test: /^\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?$/,
+  resolve: readDate,
 };
 
 const binary: ScalarTag = {
@@ -85,22 +83,12 @@ function withOurs(tags: Tags): Tags {
   return [date, timestamp, binary, ...(isOld ? [] : [integer, float]), ...tags];
 }
 
-/** Without an offset it is in UTC. */
-function readTimestamp(text: string): Date {
-  const [, year, month = '', day = '', hour = '', rest, fraction = '', sign, hours = '0', minutes] =
-    timestampText.exec(text) ?? [];
-  const date = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
-  const time = `${hour.padStart(2, '0')}${rest}.${fraction.slice(0, 3).padEnd(3, '0')}`;
-  const offset = `${sign ?? '+'}${hours.padStart(2, '0')}${minutes ?? ':00'}`;
-  return new Date(millisecondsOf(`${date}T${time}${offset}`));
-}
-
-function millisecondsOf(text: string): number {
-  const milliseconds = Date.parse(text);
-  if (Number.isNaN(milliseconds)) {
+function readDate(text: string): Date {
+  const date = parseIso8601(text);
+  if (date === undefined) {
     throw new RangeError(`there is no ${text}`);
   }
-  return milliseconds;
+  return date;
 }
 
 function toValue(value: unknown, path: string, depth: number): Value {

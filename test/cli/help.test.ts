@@ -4,6 +4,7 @@ import { inputOptions, skeletonOption } from '../../lib/cli/cli-input.ts';
 import {
   type CommandDescription,
   commandDescriptions,
+  optionsOf,
   sharedOptions,
 } from '../../lib/cli/command-descriptions.ts';
 import { globalOptions } from '../../lib/cli/global-options.ts';
@@ -72,11 +73,14 @@ describe.each(operationNames)('help on %s', (operation) => {
 
 describe.each(Object.entries<CommandDescription>(commandDescriptions))(
   'help on %s',
-  (name, { options, operands = [], examples }) => {
+  (name, description) => {
+    const { operands = [], examples } = description;
+    const options = optionsOf(description);
+
     it('names every option and example and fits 80 columns', async () => {
       const { exitCode, stdout } = await run(['help', name]);
       expect(exitCode).toBe(0);
-      for (const option of [...options, ...sharedOptions]) {
+      for (const option of options) {
         expect(stdout).toContain(`\n  ${option.name}`);
       }
       expect(stdout.replaceAll(' \\\n     ', '')).toContain(
@@ -86,16 +90,13 @@ describe.each(Object.entries<CommandDescription>(commandDescriptions))(
     });
 
     it.each(examples)('has examples that the program accepts: %j', (example) => {
-      const [line = ''] = example.split(' > ');
+      const [line = ''] = example.split(/ >>? /);
       const syntax = options.map((option) => {
         const takes = option.value === undefined ? 'nothing' : 'one';
         return { name: option.name, key: option.name, takes } as const;
       });
-      const shared = sharedOptions.map((option) => {
-        return { name: option.name, key: option.name, takes: 'one' } as const;
-      });
       const words = line.split(' ').filter((word) => word !== '');
-      const { rest } = parseKnown({ options: [...syntax, ...shared], abbreviations: false }, words);
+      const { rest } = parseKnown({ options: syntax, abbreviations: false }, words);
       const accepted = rest.map((word, index) => {
         const operand = operands[index] ?? '';
         return operand === operand.toUpperCase()

@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export interface Printed {
@@ -43,25 +44,55 @@ export function giveModel(home: string): void {
   copyFileSync(model, path.join(folder, 'service-2.json'));
 }
 
-/** Runs command lines of `command`, a few at a time, and returns what each printed. */
-export async function runAll(
-  command: string,
-  lines: readonly CommandLine[],
-): Promise<readonly Printed[]> {
-  const printed: Printed[] = [];
-  const left = lines.entries();
-  const work = async () => {
-    for (const [index, line] of left) printed[index] = await runOne(command, line);
-  };
-  await Promise.all([work(), work(), work()]);
-  return printed;
+const server = fileURLToPath(new URL('aws-cli-server.py', import.meta.url));
+
+/** Processes that run command lines of the AWS CLI, each one at a time, having imported it once. */
+export class AwsCli {
+  readonly #runners: readonly Runner[];
+
+  /** Its imports say where it finds models: below `home`, among others. */
+  constructor(command: string, home: string) {
+    this.#runners = Array.from({ length: 3 }, () => new Runner(command, home));
+  }
+
+  async runAll(lines: readonly CommandLine[]): Promise<readonly Printed[]> {
+    const printed: Printed[] = [];
+    const left = lines.entries();
+    const work = async (runner: Runner) => {
+      for (const [index, line] of left) printed[index] = await runner.run(line);
+    };
+    await Promise.all(this.#runners.map(work));
+    return printed;
+  }
+
+  stop(): void {
+    for (const runner of this.#runners) runner.stop();
+  }
 }
 
-async function runOne(command: string, { args, env, cwd }: CommandLine): Promise<Printed> {
-  const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { exitCode: await closed, stdout, stderr: normalized(stderr) };
+class Runner {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(command: string, home: string) {
+    // Its modules may be those of one Python only, which its first line names.
+    const [, python = ''] = /^#!(\S+)/.exec(readFileSync(command, 'latin1')) ?? [];
+    const env = { HOME: home, LC_ALL: 'C.UTF-8' };
+    this.#child = spawn(python, [server, command], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async run({ args, env, cwd }: CommandLine): Promise<Printed> {
+    this.#child.stdin.write(`${JSON.stringify({ args, env, cwd })}\n`);
+    const { done, value } = await this.#answers.next();
+    if (done === true) throw new Error(`the AWS CLI's process ended at ${args.join(' ')}`);
+    const { exitCode, stdout, stderr } = JSON.parse(value);
+    return { exitCode, stdout, stderr: normalized(stderr) };
+  }
+
+  stop(): void {
+    this.#child.stdin.end();
+  }
 }
 
 /** Without what tells the two programs apart: their names, and the place in Python's source. */

@@ -110,3 +110,9 @@ describe('doctor', () => {
     expect(stdout).toContain('chmod 700');
   });
 });
+
+it('refuses a store where a command has no use for one', async () => {
+  const { exitCode, stdout, stderr } = await run(['completion', 'bash', '--store', 'memory:']);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 252, stdout: '' });
+  expect(stderr).toContain('Unknown options: --store');
+});

@@ -103,9 +103,10 @@ export async function startStrangeServer(): Promise<Served & { readonly seen: Se
   return { ...(await listen(createServer(listener))), seen };
 }
 
-/** As the message of a refusal, for spaces in JSON must not make a difference. */
+/** As the message of a refusal. Spaces and the order of members, AWS's SDK's own, do not differ. */
 function echo(body: string): string {
-  const message = JSON.stringify(JSON.parse(body));
+  const members = Object.entries(JSON.parse(body)).sort();
+  const message = JSON.stringify(Object.fromEntries(members));
   return JSON.stringify({ __type: 'EchoException', message });
 }
 

@@ -1,6 +1,6 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
-import { type OptionSyntax, type ParsedArguments, parseKnown } from '../argument-parser.ts';
-import { inputOptions, mergeInput } from '../cli-input.ts';
+import { type ParsedArguments, parseKnown } from '../argument-parser.ts';
+import { inputOptions, mergeInput, skeletonOption } from '../cli-input.ts';
 import {
   type Calls,
   type Context,
@@ -15,7 +15,7 @@ import { optionSyntax, requestOptions } from '../operation-options.ts';
 import { printPages } from '../output.ts';
 import { pagingOptions, type ResponsePages, readPaging, responsePages } from '../paginated-call.ts';
 import { readParameter } from '../parameter-values.ts';
-import { checkRequest, decodeBlobs } from '../request-checks.ts';
+import { checkRequest, decodeBlobs, readTimestamps } from '../request-checks.ts';
 import type { Settings } from '../settings.ts';
 import { Dictionary, toRequest } from '../value.ts';
 
@@ -25,14 +25,6 @@ export interface Surroundings {
   readonly own: OwnOptions;
   readonly debug: DebugLog | undefined;
 }
-
-const skeletonOption: OptionSyntax = {
-  name: '--generate-cli-skeleton',
-  key: 'generateCliSkeleton',
-  takes: 'optional',
-  otherwise: 'input',
-  choices: ['input', 'output', 'yaml-input'],
-};
 
 /** Reads the request from the command line, makes it, and prints the response. */
 export async function runOperation(
@@ -113,6 +105,7 @@ function checked({ operation, request, settings }: Call): object {
   const { input } = operationShapes[operation];
   decodeBlobs(input, request, settings.binaryFormat);
   checkRequest(input, request);
+  readTimestamps(input, request);
   return toRequest(request) as object;
 }
 
