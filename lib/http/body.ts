@@ -4,30 +4,31 @@ import { fieldValue, type HeaderFields } from './message.ts';
 // KMS's largest request, an import of key material, has some 20 KiB.
 const maxLength = 1_048_576;
 
-/** Reads a request's body; undefined where it is too large. Rejects where the client goes away. */
+/**
+ * Reads a request's body and hands it over, undefined where it is too large; never where the client
+ * goes away. A promise would take longer than most bodies do.
+ */
 export function readBody(
   request: IncomingMessage,
   headers: HeaderFields,
-): Promise<Uint8Array | undefined> {
-  return new Promise((resolve, reject) => {
-    if (Number(fieldValue(headers, 'content-length')) > maxLength) {
-      resolve(undefined);
+  take: (body: Uint8Array | undefined) => void,
+): void {
+  if (Number(fieldValue(headers, 'content-length')) > maxLength) {
+    take(undefined);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const end = () => take(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= maxLength) {
+      chunks.push(chunk);
       return;
     }
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= maxLength) {
-        chunks.push(chunk);
-        return;
-      }
-      request.pause().removeAllListeners('data');
-      resolve(undefined);
-    });
-    request.once('end', () => {
-      resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
-    });
-    request.once('error', reject);
+    // Node.js reads on when it is answered, and may come to the end.
+    request.pause().removeAllListeners('data').off('end', end);
+    take(undefined);
   });
+  request.on('end', end);
 }

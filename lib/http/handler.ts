@@ -43,38 +43,47 @@ export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promi
 export function createHandler(kms: Service, options: HandlerOptions = {}): Handler {
   const { auth = true, onRequest, now = Date.now } = options;
   const callerOf = auth ? authenticator(kms, now) : acceptAll(kms);
-  const answerTo = async (request: HttpRequest, options: CallOptions): Promise<Outcome> => {
-    const { requestId } = options;
+  const answerTo = (request: HttpRequest, course: Course): Promise<HttpAnswer> => {
+    if (isCall(request)) return call(callerOf, request, course);
     const asked = probeOf(request);
-    if (asked !== undefined) return { answer: probe(await probes[asked](kms), requestId) };
-    if (isCall(request)) return call(callerOf, request, options);
+    if (asked !== undefined) {
+      return probes[asked](kms).then((status) => probe(status, course.requestId));
+    }
     const unsigned = auth && !isSigned(request);
     const name = unsigned ? 'MissingAuthenticationTokenException' : 'AccessDeniedException';
-    return { answer: unroutable(name, requestId), error: { name } };
+    course.error = { name };
+    return Promise.resolve(unroutable(name, course.requestId));
   };
+  if (onRequest === undefined) {
+    return (request, abortSignal) => answerTo(request, courseOf(abortSignal));
+  }
   return async (request, abortSignal) => {
-    const requestId = randomUUID();
-    if (onRequest === undefined) {
-      return (await answerTo(request, { requestId, abortSignal })).answer;
-    }
     const started = performance.now();
-    const operation = probeOf(request) ?? operationOf(request.headers);
-    const tell = (outcome: Pick<RequestEvent, 'status' | 'principal' | 'error'>) =>
-      onRequest({ requestId, operation, milliseconds: performance.now() - started, ...outcome });
+    const course = courseOf(abortSignal);
+    let status: number | undefined;
     try {
-      const { answer, ...facts } = await answerTo(request, { requestId, abortSignal });
-      tell({ status: answer.status, ...facts });
+      const answer = await answerTo(request, course);
+      status = answer.status;
       return answer;
-    } catch (reason) {
-      tell({ status: undefined });
-      throw reason;
+    } finally {
+      const { requestId, principal, error } = course;
+      const operation = probeOf(request) ?? operationOf(request.headers);
+      const milliseconds = performance.now() - started;
+      onRequest({ requestId, operation, principal, status, error, milliseconds });
     }
   };
 }
 
-/** An answer, and what is known of how it came about. */
-interface Outcome extends Pick<RequestEvent, 'principal' | 'error'> {
-  readonly answer: HttpAnswer;
+/** What is known of a request while it is answered. */
+interface Course {
+  readonly requestId: string;
+  readonly abortSignal: AbortSignal | undefined;
+  principal: RequestEvent['principal'];
+  error: RequestEvent['error'];
+}
+
+function courseOf(abortSignal: AbortSignal | undefined): Course {
+  return { requestId: randomUUID(), abortSignal, principal: undefined, error: undefined };
 }
 
 /** Whether the process runs, and whether it can serve: the store may be out of reach. */
@@ -93,31 +102,26 @@ function probeOf({ method, path }: HttpRequest): keyof typeof probes | undefined
     : undefined;
 }
 
-interface CallOptions {
-  readonly requestId: string;
-  readonly abortSignal: AbortSignal | undefined;
-}
-
 async function call(
   callerOf: ReturnType<typeof acceptAll>,
   request: HttpRequest,
-  options: CallOptions,
-): Promise<Outcome> {
-  const { requestId, abortSignal } = options;
-  let principal: string | undefined;
+  course: Course,
+): Promise<HttpAnswer> {
+  const { requestId, abortSignal } = course;
   try {
     const { operation, members } = route(request);
     const caller = await callerOf(request);
-    principal = caller.principal;
+    course.principal = caller.principal;
     const input = fromJson(operationShapes[operation].input, members);
-    const response = await caller.call(operation, input, options);
-    return { answer: success(operation, response, requestId), principal };
+    const response = await caller.call(operation, input, { requestId, abortSignal });
+    return success(operation, response, requestId);
   } catch (thrown) {
     if (abortSignal?.aborted && thrown === abortSignal.reason) throw thrown;
     const error =
       thrown instanceof KmsError
         ? thrown
         : new KmsError('KMSInternalException', 'internal failure', { cause: thrown });
-    return { answer: failure(error, requestId), principal, error };
+    course.error = error;
+    return failure(error, requestId);
   }
 }

@@ -15,6 +15,22 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** What a request line names (RFC 9112, 3.2). */
+export interface Target {
+  /** Path and query. */
+  readonly path: string;
+  /** The host, and maybe port, of a target in absolute form: counts instead of the Host field. */
+  readonly authority: string | undefined;
+}
+
+export function readTarget(target: string): Target {
+  const [, authority, path = ''] = target.startsWith('/')
+    ? []
+    : (/^https?:\/\/([^/?]*)(.*)$/i.exec(target) ?? []);
+  if (authority === undefined) return { path: target, authority };
+  return { path: path.startsWith('/') ? path : `/${path}`, authority };
+}
+
 /** Reads names and values in turn, as `IncomingMessage.rawHeaders` has them. */
 export function headerFields(raw: readonly string[]): HeaderFields {
   const fields = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { KmsError } from '../model/errors.ts';
-import { isOffered, type OfferedOperation } from '../operations/index.ts';
+import { type OfferedOperation, operations } from '../operations/index.ts';
 import { fieldValue, type HeaderFields, type HttpRequest } from './message.ts';
 
 /** The operation that a request names, and its members as JSON has them. */
@@ -9,21 +9,20 @@ export interface RoutedRequest {
   readonly members: object;
 }
 
-const targetPrefix = 'TrentService.';
 const jsonTypes = ['application/x-amz-json-1.1', 'application/json'];
+const targets: ReadonlyMap<string | undefined, OfferedOperation> = new Map(
+  (Object.keys(operations) as OfferedOperation[]).map((name) => [`TrentService.${name}`, name]),
+);
 
 /** Tells whether a request is one to the service at all, by method and content type. */
 export function isCall({ method, headers }: HttpRequest): boolean {
-  const [type = ''] = (fieldValue(headers, 'content-type') ?? '').split(';');
-  return method === 'POST' && jsonTypes.includes(type.trim().toLowerCase());
+  const type = fieldValue(headers, 'content-type') ?? '';
+  return method === 'POST' && (jsonTypes.includes(type) || jsonTypes.includes(mediaType(type)));
 }
 
 /** The operation that a request names; undefined where it is none that is offered. */
 export function operationOf(headers: HeaderFields): OfferedOperation | undefined {
-  const target = fieldValue(headers, 'x-amz-target');
-  if (!target?.startsWith(targetPrefix)) return undefined;
-  const name = target.slice(targetPrefix.length);
-  return isOffered(name) ? name : undefined;
+  return targets.get(fieldValue(headers, 'x-amz-target'));
 }
 
 /**
@@ -38,6 +37,11 @@ export function route({ headers, body }: HttpRequest): RoutedRequest {
   const members = parseBody(body);
   if (operation === undefined) throw new KmsError('UnknownOperationException');
   return { operation, members };
+}
+
+/** Without parameters. */
+function mediaType(contentType: string): string {
+  return contentType.replace(/;.*$/s, '').trim().toLowerCase();
 }
 
 function parseBody(body: Uint8Array): object {

@@ -59,7 +59,8 @@ export function readSignature({ headers, path }: HttpRequest, place: Place): Sig
   if (!authorization?.startsWith('AWS4-')) {
     throw new KmsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
-  const { declared, value } = readAuthorization(authorization);
+  const isOnce = headers.get('authorization')?.length === 1;
+  const { declared, value } = isOnce ? readAuthorization(authorization) : undecided;
   const timestamp = fieldValue(headers, 'x-amz-date') ?? fieldValue(headers, 'date');
   const { Credential, SignedHeaders } = declared.parameters;
   requireParts({ Credential, Signature: value, SignedHeaders }, timestamp, authorization);
@@ -106,15 +107,13 @@ export function canonicalHead(
   { method, path, headers }: Omit<HttpRequest, 'body'>,
   { names, text }: SignedHeaders,
 ): string | undefined {
-  const [pathname, query] = splitPath(path);
-  let head = `${method}\n${canonicalPath(pathname)}\n${canonicalQuery(query)}\n`;
+  let head = `${method}\n${canonicalTarget(path)}\n`;
   for (const name of names) {
     const values = headers.get(name);
     if (values === undefined) return undefined;
-    const [first = '', ...others] = values;
-    head += `${name}:${canonicalValue(first)}`;
-    for (const other of others) head += `,${canonicalValue(other)}`;
-    head += '\n';
+    const [first = ''] = values;
+    const value = values.length === 1 ? canonicalValue(first) : values.map(canonicalValue).join();
+    head += `${name}:${value}\n`;
   }
   return `${head}\n${text}\n`;
 }
@@ -126,6 +125,12 @@ function canonicalValue(value: string): string {
 function splitPath(path: string): [pathname: string, query: string] {
   const mark = path.indexOf('?');
   return mark === -1 ? [path, ''] : [path.slice(0, mark), path.slice(mark + 1)];
+}
+
+function canonicalTarget(path: string): string {
+  if (path === '/') return '/\n';
+  const [pathname, query] = splitPath(path);
+  return `${canonicalPath(pathname)}\n${canonicalQuery(query)}`;
 }
 
 /** Without dot segments and empty ones, and with what is encoded encoded once more. */
@@ -172,8 +177,7 @@ function decode(text: string): string {
 }
 
 function isPresigned(path: string): boolean {
-  const [, query] = splitPath(path);
-  return query !== '' && new URLSearchParams(query).has('X-Amz-Algorithm');
+  return path.includes('?') && new URLSearchParams(splitPath(path)[1]).has('X-Amz-Algorithm');
 }
 
 function refusePresigned(authorization: string | undefined): never {
@@ -200,6 +204,8 @@ interface Declared {
 // Of what is longer, as nobody sends it, a few thousand would take much memory.
 const longestRemembered = 512;
 const remembered = new RecentlyUsed<Declared>();
+// Of two fields, nobody shall read the other one: they say nothing.
+const undecided = { declared: readDeclared(''), value: undefined };
 
 function readAuthorization(text: string): { declared: Declared; value: string | undefined } {
   const comma = text.lastIndexOf(',');

@@ -32,47 +32,62 @@ export function fromJson(name: ShapeName, json: unknown): unknown {
  * than `toJson` and `JSON.stringify` take.
  */
 export function writeJson(name: ShapeName, value: unknown): string {
+  return writerOf(name)(value);
+}
+
+type Write = (value: unknown) => string;
+const writers = new Map<ShapeName, Write>();
+
+/** Shapes are read once: what depends on the value alone is left for every answer. */
+function writerOf(name: ShapeName): Write {
+  let write = writers.get(name);
+  if (write === undefined) {
+    write = makeWriter(name);
+    writers.set(name, write);
+  }
+  return write;
+}
+
+function makeWriter(name: ShapeName): Write {
   const shape = shapes[name];
   switch (shape.type) {
     case 'structure':
-      return writeStructure(shape, value as Record<string, unknown>);
-    case 'list':
-      return `[${(value as unknown[]).map((item) => writeJson(shape.member, item)).join(',')}]`;
+      return structureWriter(shape);
+    case 'list': {
+      const write = writerOf(shape.member);
+      return (items) => `[${(items as unknown[]).map(write).join(',')}]`;
+    }
     case 'blob':
-      return `"${encodeBase64(value as Uint8Array)}"`;
+      return (bytes) => `"${encodeBase64(bytes as Uint8Array)}"`;
     case 'timestamp':
-      return String(toEpoch(value as Date));
+      return (date) => String(toEpoch(date as Date));
     case 'string':
-      return plainText.test(value as string) ? `"${value}"` : JSON.stringify(value);
+      return (text) => (plainText.test(text as string) ? `"${text}"` : JSON.stringify(text));
+    case 'boolean':
+      return String;
     default:
       // Maps, too: responses have none but of texts.
-      return JSON.stringify(value);
+      return JSON.stringify;
   }
 }
 
 // What JSON leaves as it is.
 const plainText = /^[ !#-[\]-~]*$/;
 
-function writeStructure(shape: StructureShape, value: Record<string, unknown>): string {
-  let out = '';
-  for (const [name, label, member] of labelledMembers(shape)) {
-    const part = value[name];
-    if (part === undefined || part === null) continue;
-    out += (out === '' ? label : `,${label}`) + writeJson(member, part);
-  }
-  return `{${out}}`;
-}
-
-type LabelledMember = readonly [name: string, label: string, shape: ShapeName];
-const labelled = new Map<StructureShape, readonly LabelledMember[]>();
-
-function labelledMembers(shape: StructureShape): readonly LabelledMember[] {
-  let members = labelled.get(shape);
-  if (members === undefined) {
-    members = Object.entries(shape.members).map(([name, member]) => [name, `"${name}":`, member]);
-    labelled.set(shape, members);
-  }
-  return members;
+function structureWriter({ members }: StructureShape): Write {
+  const rows = Object.entries(members).map(([name, member]) => {
+    return { name, label: `"${name}":`, write: writerOf(member) };
+  });
+  return (value) => {
+    let out = '{';
+    for (const { name, label, write } of rows) {
+      const part = (value as Record<string, unknown>)[name];
+      if (part === undefined || part === null) continue;
+      if (out.length > 1) out += ',';
+      out += label + write(part);
+    }
+    return `${out}}`;
+  };
 }
 
 /**

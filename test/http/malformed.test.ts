@@ -47,6 +47,8 @@ interface Changes {
   /** Instead of the line of the body's length. */
   readonly length?: string;
   readonly body?: string;
+  /** As the request line has it. */
+  readonly target?: string;
   readonly version?: string;
 }
 
@@ -56,6 +58,7 @@ async function request({
   members = {},
   first = '',
   last = '',
+  target = '/',
   version = '1.1',
   ...changes
 }: Changes = {}): Promise<string> {
@@ -63,7 +66,7 @@ async function request({
   const { headers } = await signed({ headers: callHeaders(operation), body }, key);
   const { length = `content-length: ${body.length}\r\n` } = changes;
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST / HTTP/${version}\r\n${first}${lines.join('')}${length}${last}\r\n`;
+  const head = `POST ${target} HTTP/${version}\r\n${first}${lines.join('')}${length}${last}\r\n`;
   return head + (changes.body ?? body);
 }
 
@@ -340,6 +343,18 @@ describe('a connection', () => {
     }
   });
 
+  it.each(['http://example.com/', 'http://example.com', 'HTTPS://example.com:443/'])(
+    'that names its target as %s, as through a proxy, is answered',
+    async (target) => {
+      expect(statuses(await exchange(await request({ target, last: close })))).toEqual(['200']);
+      const signedForAnother = await request({
+        target: `${target.replace(/\/$/, '')}/x`,
+        last: close,
+      });
+      expect(await exchange(signedForAnother)).toContain('InvalidSignatureException');
+    },
+  );
+
   it('of HTTP/1.0 is answered and closed', async () => {
     expect(statuses(await exchange(await request({ version: '1.0' })))).toEqual(['200']);
   });
@@ -352,6 +367,11 @@ describe('a connection', () => {
       'that asks for another service',
       `GET http://example.com/ HTTP/1.1\r\nhost: x\r\n${close}\r\n`,
       ['403'],
+    ],
+    [
+      'that asks for health as through a proxy',
+      `GET http://x/healthz HTTP/1.1\r\nhost: x\r\n${close}\r\n`,
+      ['200'],
     ],
     ['that asks for a file', `GET /../../etc/passwd HTTP/1.1\r\nhost: x\r\n${close}\r\n`, ['403']],
     ['that asks for options', `OPTIONS * HTTP/1.1\r\nhost: x\r\n${close}\r\n`, ['403']],
@@ -440,7 +460,6 @@ it.runIf(process.platform === 'linux')(
     await expect
       .poll(() => openFiles(server.pid), { timeout: 20_000 })
       .toBeLessThanOrEqual(before.files);
-    // Half a gigabyte was sent.
     expect(measure().memory - before.memory).toBeLessThan(100);
   },
 );

@@ -317,6 +317,17 @@ describe('without authentication', () => {
   });
 });
 
+it('the host of a target in absolute form counts, and not the Host field', async () => {
+  const to = (target: string, host: string) =>
+    bytesOf('ListKeys', {}, lastOne)
+      .replace('POST /', `POST ${target}`)
+      .replace('host: 127.0.0.1', `host: ${host}`);
+  const own = await exchange(url, to('http://localhost:4599/', 'example.com'));
+  expect(answered(own)).toEqual(['200']);
+  const rebound = await exchange(url, to('http://example.com/', 'localhost'));
+  expect(answered(rebound)).toEqual(['403']);
+});
+
 it('says so when it cannot listen', async () => {
   const port = Number(new URL(url).port);
   await expect(createServer(kms).listen({ port })).rejects.toMatchObject({

@@ -282,7 +282,15 @@ describe('requests that were changed on their way', () => {
         header('authorization', [`${headers.authorization}`, `${headers.authorization}`])({
           headers,
         } as Signed),
-      requires('Signature', 'SignedHeaders'),
+      requires('Credential', 'Signature', 'SignedHeaders'),
+    ],
+    [
+      'an authorization, and behind it one that says nothing',
+      ({ headers }) =>
+        header('authorization', [`${headers.authorization}`, 'AWS4-HMAC-SHA256 x'])({
+          headers,
+        } as Signed),
+      requires('Credential', 'Signature', 'SignedHeaders'),
     ],
     [
       'parameters in lower case',

@@ -1,4 +1,4 @@
-// `pairmint serve` as a process of its own, on a store of its own, for real clients.
+// The built program as a process of its own; as a server, on a store of its own, for real clients.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,7 +18,8 @@ export const root = 'arn:aws:iam::000000000000:root';
  */
 export async function startServer(...args) {
   const home = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
-  const server = pairmint(home, 'serve', '--port', '0', ...args);
+  const env = { PAIRMINT_HOME: home };
+  const server = pairmint(env, 'serve', '--port', '0', ...args);
   const url = await listeningAt(server);
   return {
     url,
@@ -27,7 +28,7 @@ export async function startServer(...args) {
     /** Makes an access key as users do. */
     async accessKey(/** @type {string} */ principal = root, /** @type {string[]} */ ...options) {
       const args = ['credentials', 'create', '--principal', principal, ...options];
-      const { code, stdout, stderr } = await pairmint(home, ...args).ended;
+      const { code, stdout, stderr } = await pairmint(env, ...args).ended;
       if (code !== 0) throw new Error(stderr);
       const { AccessKeyId, SecretAccessKey, SessionToken } = JSON.parse(stdout);
       return {
@@ -46,9 +47,15 @@ export async function startServer(...args) {
   };
 }
 
-function pairmint(home, ...args) {
+/**
+ * Runs the program. `written` is what it has written until now.
+ *
+ * @param {NodeJS.ProcessEnv} env besides that of this process
+ * @param {string[]} args
+ */
+export function pairmint(env, ...args) {
   const child = spawn(process.execPath, [bin, ...args], {
-    env: { ...process.env, PAIRMINT_HOME: home },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };
@@ -57,11 +64,16 @@ function pairmint(home, ...args) {
       written[stream] += data;
     });
   }
-  const ended = once(child, 'close').then(([code]) => ({ code, ...written }));
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...written }));
   return { child, written, ended };
 }
 
-async function listeningAt({ child, written, ended }) {
+/**
+ * Resolves to where a server listens. Rejects with what it complains of where it ends instead.
+ *
+ * @param {ReturnType<typeof pairmint>} server
+ */
+export async function listeningAt({ child, written, ended }) {
   for (;;) {
     const [, url] = /^pairmint listening on (\S+)\n/m.exec(written.stdout) ?? [];
     if (url !== undefined) return url;
