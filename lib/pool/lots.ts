@@ -87,11 +87,12 @@ export function encodeLots(lots: readonly Lot[]): Buffer {
 /** Reads what `encodeLots` made; the bytes are authenticated. */
 export function decodeLots(bytes: Buffer): Lot[] {
   const lots: Lot[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
-    const [first = 0, end = 0] = rest;
-    const lotEnd = headLength + rest.readUInt16BE(2);
-    lots.push({ first, end, sealed: rest.subarray(headLength, lotEnd) });
-    rest = rest.subarray(lotEnd);
+  for (let at = 0; at < bytes.length; ) {
+    const sealedAt = at + headLength;
+    const lotEnd = sealedAt + bytes.readUInt16BE(at + 2);
+    const sealed = bytes.subarray(sealedAt, lotEnd);
+    lots.push({ first: bytes.readUInt8(at), end: bytes.readUInt8(at + 1), sealed });
+    at = lotEnd;
   }
   return lots;
 }

@@ -217,10 +217,19 @@ export class Pools {
     }
   }
 
+  /** What a waiting pair was sealed under; undefined where the key has no such material. */
+  async #sourceOf({ sealed }: WaitingPair, { key, material }: Demand) {
+    const id = materialIdOfBlob(sealed);
+    // Nearly always what the request has just read from the store; reading it again takes as long as
+    // opening the pair.
+    if (id === key.record.currentMaterialId) return material;
+    return this.#keys.material(key.record, id);
+  }
+
   /** In one crossing, so that no JavaScript sees the private key of a request that asks for none. */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
-    const { material, context, plaintext, key, spec } = demand;
-    const source = await this.#keys.material(key.record, materialIdOfBlob(waiting.sealed));
+    const { material, context, plaintext, spec } = demand;
+    const source = await this.#sourceOf(waiting, demand);
     if (source === undefined) return undefined;
     try {
       return this.#native.takeFromLot({

@@ -139,7 +139,6 @@ class GenerateDataKeyPairsTask final : public PromisedTask {
   }
 
  private:
-
   Sealing sealing_;
   std::string spec_;
   std::vector<SealedPair> pairs_;

@@ -47,6 +47,18 @@ void DerWriter::Integer(const BIGNUM *number) {
                static_cast<size_t>(BN_num_bits(number)) / 8 + 1);
 }
 
+void DerWriter::Integer(ByteSpan number) {
+  while (!number.empty() && number.front() == 0) {
+    number = number.subspan(1);
+  }
+  const size_t end = at_;
+  Bytes(number);
+  if (number.empty() || number.front() >= 0x80) {
+    Byte(0);
+  }
+  Header(kIntegerTag, end);
+}
+
 void DerWriter::PaddedNumber(uint8_t tag, const BIGNUM *number, size_t len) {
   const size_t end = at_;
   uint8_t *out = Claim(len);

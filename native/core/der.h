@@ -23,6 +23,8 @@ class DerWriter {
   void Header(uint8_t tag, size_t end);
   // INTEGER of a number that is not negative.
   void Integer(const BIGNUM *number);
+  // The same of big-endian bytes, with any leading zeros.
+  void Integer(ByteSpan number);
   // OCTET STRING or similar of `len` bytes, big-endian with leading zeros.
   void PaddedNumber(uint8_t tag, const BIGNUM *number, size_t len);
 

@@ -10,7 +10,6 @@
 namespace pairmint::pool {
 namespace {
 
-using core::BignumPtr;
 using core::ByteSpan;
 using core::KeyPair;
 using core::MutableByteSpan;
@@ -81,22 +80,16 @@ class Reader {
 
 Status NoPair() { return Status(StatusCode::kInvalidCiphertext); }
 
-// Without BN_FLG_CONSTTIME, which only makes OpenSSL slower at telling the
-// length of a number; that is known, and dividing takes no other way for it.
-BignumPtr ToNumber(ByteSpan bytes) {
-  return BignumPtr(
-      BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
-}
-
 Status ReadNumbers(ByteSpan numbers, KeyPair *out) {
   const size_t prime_len = numbers.size() / kPrimeLengths;
   Reader reader(numbers);
-  rsa::Key key;
-  for (BignumPtr *number : {&key.p, &key.q, &key.qinv}) {
-    *number = ToNumber(reader.Bytes(prime_len));
+  rsa::KeyNumbers key;
+  for (ByteSpan *number : {&key.p, &key.q, &key.qinv}) {
+    *number = reader.Bytes(prime_len);
   }
-  key.d = ToNumber(reader.Rest());
-  PAIRMINT_RETURN_IF_ERROR(rsa::CompleteKey(&key));
+  key.d = reader.Rest();
+  SecretBytes room;
+  PAIRMINT_RETURN_IF_ERROR(rsa::CompleteKey(&key, &room));
   return rsa::Encode(key, out);
 }
 

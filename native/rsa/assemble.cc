@@ -19,6 +19,8 @@ namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
+using core::ByteSpan;
+using core::MutableByteSpan;
 using core::SecretBox;
 using core::SecretBytes;
 using core::Status;
@@ -63,20 +65,16 @@ uint64_t InverseModE(uint64_t x) {
   return power;
 }
 
-// e^-1 mod m for an m that 65537 does not divide: (1 + m * k) / e with
+// Makes m, which 65537 does not divide, e^-1 mod m: (1 + m * k) / e with
 // k = -m^-1 mod e, so that one word's inverse is all it takes and nothing
 // depends on m.
-Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
-  SecretBox<std::array<uint64_t, 2 * kWords>> words;
-  if (!ToWords(m, *words)) {
-    return OutOfMemory();
-  }
-  const uint64_t k = InverseModE(kE - ModE(*words));
+void InvertExponent(std::span<uint64_t> m) {
+  const uint64_t k = InverseModE(kE - ModE(m));
   // e^-1 mod 2^32: the product with 2^16 + 1 is 2^32 - 1 + 2 = 1.
   constexpr uint32_t kInverse = 0xffff0001;
   uint64_t product = 1;  // 1 + m * k, from its lowest word up
   uint64_t borrow = 0;
-  for (uint64_t &word : *words) {
+  for (uint64_t &word : m) {
     uint64_t quotient = 0;
     for (int half = 0; half < 64; half += 32) {
       product += (word >> half & 0xffffffff) * k;
@@ -90,6 +88,14 @@ Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
     }
     word = quotient;
   }
+}
+
+Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
+  SecretBox<std::array<uint64_t, 2 * kWords>> words;
+  if (!ToWords(m, *words)) {
+    return OutOfMemory();
+  }
+  InvertExponent(*words);
   *out = ToBignum(*words);
   return *out != nullptr ? Status::Ok() : OutOfMemory();
 }
@@ -139,6 +145,45 @@ Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
 bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
   BignumPtr rest;
   return Reduce(d, p, &rest).ok() && BN_cmp(rest.get(), dp) == 0;
+}
+
+// The primes of the longest modulus that is minted, RSA_4096.
+constexpr size_t kPrimeWords = 32;
+constexpr size_t kWordLen = sizeof(uint64_t);
+
+// Big-endian bytes and words, the lowest first.
+void Load(ByteSpan bytes, std::span<uint64_t> out) {
+  for (uint64_t &word : out) {
+    word = 0;
+    for (const uint8_t byte : bytes.last(kWordLen)) {
+      word = word << 8 | byte;
+    }
+    bytes = bytes.first(bytes.size() - kWordLen);
+  }
+}
+
+void Store(std::span<const uint64_t> words, MutableByteSpan out) {
+  for (uint64_t word : words) {
+    for (size_t i = 0; i < kWordLen; i++, word >>= 8) {
+      out[out.size() - 1 - i] = static_cast<uint8_t>(word);
+    }
+    out = out.first(out.size() - kWordLen);
+  }
+}
+
+// out = a * b; `out` is zeros and as long as both.
+void Multiply(std::span<const uint64_t> a, std::span<const uint64_t> b,
+              std::span<uint64_t> out) {
+  __extension__ using Wide = unsigned __int128;
+  for (size_t i = 0; i < a.size(); i++) {
+    uint64_t carry = 0;
+    for (size_t j = 0; j < b.size(); j++) {
+      const Wide sum = Wide{a[i]} * b[j] + out[i + j] + carry;
+      out[i + j] = static_cast<uint64_t>(sum);
+      carry = static_cast<uint64_t>(sum >> 64);
+    }
+    out[i + b.size()] = carry;
+  }
 }
 
 }  // namespace
@@ -229,20 +274,36 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   return Status::Ok();
 }
 
-Status CompleteKey(Key *key) {
-  const BnCtxPtr ctx(BN_CTX_secure_new());
-  BignumPtr n = NewSecret();
-  BignumPtr e(BN_new());
-  if (ctx == nullptr || n == nullptr || e == nullptr || key->p == nullptr ||
-      key->q == nullptr || key->d == nullptr || key->qinv == nullptr ||
-      BN_mul(n.get(), key->p.get(), key->q.get(), ctx.get()) != 1 ||
-      BN_set_word(e.get(), kPublicExponent) != 1) {
-    return OutOfMemory();
+Status CompleteKey(KeyNumbers *key, SecretBytes *room) {
+  const size_t len = key->p.size();
+  if (len == 0 || len % kWordLen != 0 || len > kPrimeWords * kWordLen ||
+      key->q.size() != len) {
+    return Status(StatusCode::kInvalidArgument, "no primes of ours");
   }
-  PAIRMINT_RETURN_IF_ERROR(Reduce(key->d.get(), key->p.get(), &key->dp));
-  PAIRMINT_RETURN_IF_ERROR(Reduce(key->d.get(), key->q.get(), &key->dq));
-  key->n = std::move(n);
-  key->e = std::move(e);
+  struct Words {
+    std::array<uint64_t, kPrimeWords> p, q;
+    std::array<uint64_t, 2 * kPrimeWords> n;
+  };
+  SecretBox<Words> words;
+  const auto p = std::span(words->p).first(len / kWordLen);
+  const auto q = std::span(words->q).first(len / kWordLen);
+  const auto n = std::span(words->n).first(2 * len / kWordLen);
+  Load(key->p, p);
+  Load(key->q, q);
+  Multiply(p, q, n);
+  *room = SecretBytes(4 * len);
+  const MutableByteSpan out = room->mutable_span();
+  Store(n, out.first(2 * len));
+  // d mod (p - 1) is the inverse of e there, too; p is odd.
+  p.front()--;
+  q.front()--;
+  InvertExponent(p);
+  InvertExponent(q);
+  Store(p, out.subspan(2 * len, len));
+  Store(q, out.subspan(3 * len, len));
+  key->n = out.first(2 * len);
+  key->dp = out.subspan(2 * len, len);
+  key->dq = out.subspan(3 * len, len);
   return Status::Ok();
 }
 

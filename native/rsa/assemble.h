@@ -31,9 +31,11 @@ enum class PairVerdict {
 core::Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
                          PairVerdict *verdict, Key *out);
 
-// Computes the numbers of a key that follow quickly from p, q, d and qinv: n,
-// e, dp and dq. The key was assembled, and tested, before.
-core::Status CompleteKey(Key *key);
+// Computes the numbers of a key that follow quickly from its primes: n, dp and
+// dq, which lie in `room`. The key was assembled, and tested, before. Fails
+// with kInvalidArgument where key->p and key->q are not of one length and a
+// modulus of ours.
+core::Status CompleteKey(KeyNumbers *key, core::SecretBytes *room);
 
 // The pairwise consistency test of SP 800-56B rev 2, 6.4.1.1 step 4: a random
 // message comes back from the public operation and OpenSSL's private one by

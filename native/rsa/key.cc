@@ -7,6 +7,7 @@
 namespace pairmint::rsa {
 namespace {
 
+using core::ByteSpan;
 using core::DerWriter;
 using core::Status;
 using core::StatusCode;
@@ -25,10 +26,20 @@ constexpr uint8_t kBitString = 0x03;
 constexpr size_t kMaxPublicLen = 1024;
 constexpr size_t kMaxPrivateLen = 4096;
 
-void WritePublic(const Key &key, DerWriter *der) {
+constexpr std::array<uint8_t, 3> kExponent = {
+    kPublicExponent >> 16, kPublicExponent >> 8 & 0xff, kPublicExponent & 0xff};
+
+// What the writers below take of a key, in the order of RFC 8017, A.1.2.
+template <typename Number>
+struct Parts {
+  Number n, e, d, p, q, dp, dq, qinv;
+};
+
+template <typename Number>
+void WritePublic(const Parts<Number> &key, DerWriter *der) {
   const size_t end = der->position();
-  der->Integer(key.e.get());
-  der->Integer(key.n.get());
+  der->Integer(key.e);
+  der->Integer(key.n);
   der->Header(kSequence, end);
   der->Byte(0);  // unused bits of the BIT STRING
   der->Header(kBitString, end);
@@ -36,11 +47,11 @@ void WritePublic(const Key &key, DerWriter *der) {
   der->Header(kSequence, end);
 }
 
-void WritePrivate(const Key &key, DerWriter *der) {
+template <typename Number>
+void WritePrivate(const Parts<Number> &key, DerWriter *der) {
   const size_t end = der->position();
-  for (const BIGNUM *number :
-       {key.qinv.get(), key.dq.get(), key.dp.get(), key.q.get(), key.p.get(),
-        key.d.get(), key.e.get(), key.n.get()}) {
+  for (const Number &number :
+       {key.qinv, key.dq, key.dp, key.q, key.p, key.d, key.e, key.n}) {
     der->Integer(number);
   }
   der->Bytes(kVersion0);
@@ -51,9 +62,8 @@ void WritePrivate(const Key &key, DerWriter *der) {
   der->Header(kSequence, end);
 }
 
-}  // namespace
-
-Status Encode(const Key &key, core::KeyPair *out) {
+template <typename Number>
+Status EncodeParts(const Parts<Number> &key, core::KeyPair *out) {
   std::array<uint8_t, kMaxPublicLen> public_buffer;
   core::SecretBytes private_buffer(kMaxPrivateLen);
   DerWriter public_der(public_buffer);
@@ -64,10 +74,25 @@ Status Encode(const Key &key, core::KeyPair *out) {
     return Status(StatusCode::kInternal,
                   "an RSA key does not fit its encoding");
   }
-  const core::ByteSpan spki = public_der.written();
+  const ByteSpan spki = public_der.written();
   out->public_key.assign(spki.begin(), spki.end());
   out->private_key = core::SecretBytes(private_der.written());
   return Status::Ok();
+}
+
+}  // namespace
+
+Status Encode(const Key &key, core::KeyPair *out) {
+  const Parts<const BIGNUM *> parts = {
+      key.n.get(), key.e.get(),  key.d.get(),  key.p.get(),
+      key.q.get(), key.dp.get(), key.dq.get(), key.qinv.get()};
+  return EncodeParts(parts, out);
+}
+
+Status Encode(const KeyNumbers &key, core::KeyPair *out) {
+  const Parts<ByteSpan> parts = {key.n, kExponent, key.d,  key.p,
+                                 key.q, key.dp,    key.dq, key.qinv};
+  return EncodeParts(parts, out);
 }
 
 }  // namespace pairmint::rsa

@@ -14,8 +14,17 @@ struct Key {
   core::BignumPtr n, e, d, p, q, dp, dq, qinv;
 };
 
-// Encodes `key` as SubjectPublicKeyInfo and PrivateKeyInfo (RFC 8017 A.1).
+// KeyNumbers views the same numbers as big-endian bytes, with any leading
+// zeros; e is kPublicExponent.
+struct KeyNumbers {
+  core::ByteSpan n, d, p, q, dp, dq, qinv;
+};
+
+// Encode `key` as SubjectPublicKeyInfo and PrivateKeyInfo (RFC 8017 A.1). That
+// of bytes takes a tenth of the time: OpenSSL hides how long a number is, which
+// here is public.
 core::Status Encode(const Key &key, core::KeyPair *out);
+core::Status Encode(const KeyNumbers &key, core::KeyPair *out);
 
 }  // namespace pairmint::rsa
 

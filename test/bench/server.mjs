@@ -21,9 +21,9 @@ const region = 'us-east-1';
 const connections = 16;
 // A tenth of them are different, and signed anew for every turn.
 const requestsToATurn = 3000;
-// The pairs that wait in the pool have to last.
-const pooledToATurn = 300;
-const pooled = 12_000;
+// The pairs that wait in the pool have to last: for the turns, those that warm up, and some more.
+const pooledToATurn = 1000;
+const pooled = 36_000;
 const warmUpTurns = 4;
 
 export async function benchServer({ quick, json }) {
