@@ -9,9 +9,14 @@ import { keyArn } from './model/key-id.ts';
 import { type CheckedRequest, parseRequest } from './model/request.ts';
 import type { Requests, Responses } from './model/types.ts';
 import { isNativeError, loadNative, type Native, type NativeCapabilities } from './native.ts';
-import { generateSeveral, pairsToACrossing } from './operations/generate-data-key-pair.ts';
-import { isOffered, type OfferedOperation, operations } from './operations/index.ts';
-import type { Call, Caller, Operation, Services } from './operations/operation.ts';
+import {
+  isOffered,
+  loadedOperation,
+  loadOperation,
+  type OfferedOperation,
+  operations,
+} from './operations/index.ts';
+import type { Call, Caller, Services } from './operations/operation.ts';
 import { defaultIdentityPolicy, parsePolicy } from './policy/document.ts';
 import { parsePrincipal, rootArn } from './policy/principal.ts';
 import { Filler } from './pool/filler.ts';
@@ -200,7 +205,8 @@ export class Pairmint {
    */
   async call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
     const abortSignal = signalOf(options);
-    return this.#started(name, request, { ...options, abortSignal });
+    // Awaited: a promise that is returned as it is takes three turns of the queue to settle.
+    return await this.#started(name, request, { abortSignal, requestId: options.requestId });
   }
 
   async #started(
@@ -232,6 +238,7 @@ export class Pairmint {
         now,
         record: async (operation, request, key) => {
           if (audit === undefined) return;
+          await loadOperation(operation);
           const keyArns = new Set([keyArn(key)]);
           const call = { operation, request, requestId: randomUUID(), keyArns };
           await new AuditRecorder(audit, (error) => this.#event(call, error)).beforeCommit();
@@ -260,7 +267,7 @@ export class Pairmint {
       abortSignal: options.abortSignal,
       keyArns: new Set(),
     };
-    if (audit === undefined) return this.#checked(request, call, { run });
+    if (audit === undefined) return await this.#checked(request, call, { run });
     const recorder = new AuditRecorder(audit, (error) => this.#event(call, error));
     try {
       const answer = await this.#checked(request, call, {
@@ -271,6 +278,8 @@ export class Pairmint {
       if (Array.isArray(answer)) await this.#recordOthers(audit, call, answer.length - 1);
       return answer;
     } catch (error) {
+      // What does not fit the model was refused before its operation was loaded.
+      if (isOffered(name)) await loadOperation(name).catch(() => undefined);
       await recorder.failed(error);
       throw error;
     }
@@ -310,10 +319,10 @@ export class Pairmint {
     call.request = checked;
     abortSignal?.throwIfAborted();
     if (this.#core.closing !== undefined) throw closed();
-    const operation = operations[name] as Operation<OfferedOperation>;
     // For those that read, too: the first to name the default alias makes its key.
     const services = this.#services(call as Call, beforeCommit);
     try {
+      const operation = loadedOperation(name) ?? (await loadOperation(name));
       return await (run ?? operation.run)(services, checked);
     } catch (error) {
       if (error instanceof KmsError) throw error;
@@ -417,7 +426,11 @@ export class Pairmint {
     { count, plaintext = false, concurrency, signal }: BatchOptions,
   ): AsyncGenerator<Responses['GenerateDataKeyPair'], void, undefined> {
     const name = plaintext ? 'GenerateDataKeyPair' : 'GenerateDataKeyPairWithoutPlaintext';
-    const best = pairsToACrossing(parseRequest(name, request).KeyPairSpec);
+    const { KeyPairSpec } = parseRequest(name, request);
+    const { generateSeveral, pairsToACrossing } = await import(
+      './operations/generate-data-key-pair.ts'
+    );
+    const best = pairsToACrossing(KeyPairSpec);
     const most = concurrency ?? 4 * cpuShare() * best;
     // Two crossings for each thread keep it busy.
     const size = Math.max(1, Math.min(best, Math.floor(most / (2 * cpuShare()))));
@@ -477,8 +490,9 @@ async function end({ underWay, pools, opened }: Core): Promise<void> {
   }
 }
 
+/** Whether an operation, which has been loaded where there is one, changes nothing. */
 function isReadOnly(name: string): boolean {
-  return isOffered(name) && 'readOnly' in operations[name];
+  return loadedOperation(name)?.readOnly ?? false;
 }
 
 async function loadSeed(source: string | object, native: Native): Promise<Seed> {

@@ -36,21 +36,45 @@ export function missingMemberError(member: string): KmsError {
 }
 
 function checkStructure(shape: StructureShape, value: object, prefix: string, out: string[]): void {
-  for (const name of Object.keys(shape.members)) {
+  for (const { name, shown, shape: memberShape, required } of membersOf(shape)) {
     const member = (value as Record<string, unknown>)[name];
-    const path = prefix + lowerFirst(name);
-    const memberShape = shapes[shape.members[name] as ShapeName];
-    if (member !== undefined) checkMember(memberShape, member, path, out);
-    else if (shape.required?.includes(name)) {
-      out.push(complain(isSensitive(memberShape) ? '' : 'null', path, notNull));
+    if (member !== undefined) checkMember(memberShape, member, prefix + shown, out);
+    else if (required) {
+      out.push(complain(isSensitive(memberShape) ? '' : 'null', prefix + shown, notNull));
     }
   }
 }
 
+interface Member {
+  readonly name: string;
+  /** Its name in complaints. */
+  readonly shown: string;
+  readonly shape: Shape;
+  readonly required: boolean;
+}
+
+// Worked out once: a request is checked in less time than its shapes are looked up.
+const membersByShape = new Map<StructureShape, readonly Member[]>();
+
+function membersOf(shape: StructureShape): readonly Member[] {
+  let members = membersByShape.get(shape);
+  if (members === undefined) {
+    members = Object.entries(shape.members).map(([name, shapeName]) => ({
+      name,
+      shown: lowerFirst(name),
+      shape: shapes[shapeName],
+      required: shape.required?.includes(name) ?? false,
+    }));
+    membersByShape.set(shape, members);
+  }
+  return members;
+}
+
 function checkMember(shape: Shape, value: unknown, path: string, out: string[]): void {
   if (shape.type === 'structure') checkStructure(shape, value as object, `${path}.`, out);
-  for (const constraint of brokenConstraints(shape, value)) {
-    out.push(complain(renderValue(shape, value), path, constraint));
+  for (const constraint of constraintsOf(shape)) {
+    if (!constraint.holds(value))
+      out.push(complain(renderValue(shape, value), path, constraint.text));
   }
   if (shape.type === 'list') checkElements(shape, value as unknown[], path, out);
 }
@@ -63,7 +87,7 @@ function checkElements(shape: ListShape, values: unknown[], path: string, out: s
     for (const [index, value] of values.entries()) {
       checkMember(member, value, `${path}.${index + 1}.member`, out);
     }
-  } else if (values.some((value) => brokenConstraints(member, value).length > 0)) {
+  } else if (values.some((value) => breaksAny(constraintsOf(member), value))) {
     const all = constraintsOf(member).map(({ text }) => text);
     const constraint = `Member must satisfy constraint: [${all.join(', ')}]`;
     out.push(complain(renderValue(shape, values), path, constraint));
@@ -95,10 +119,8 @@ function makeConstraints(shape: Shape): Constraint[] {
   return [...bounds(shape, 'length', (value) => (value as string).length), ...textRules(shape)];
 }
 
-function brokenConstraints(shape: Shape, value: unknown): string[] {
-  return constraintsOf(shape)
-    .filter((constraint) => !constraint.holds(value))
-    .map(({ text }) => text);
+function breaksAny(constraints: readonly Constraint[], value: unknown): boolean {
+  return constraints.some((constraint) => !constraint.holds(value));
 }
 
 function bounds(

@@ -1,119 +1,89 @@
 import type { OperationName } from '../model/shapes.ts';
-import { createAlias, deleteAlias, updateAlias } from './aliases.ts';
-import { createKey } from './create-key.ts';
-import {
-  connectCustomKeyStore,
-  createCustomKeyStore,
-  deleteCustomKeyStore,
-  describeCustomKeyStores,
-  disconnectCustomKeyStore,
-  updateCustomKeyStore,
-} from './custom-key-stores.ts';
-import { decrypt } from './decrypt.ts';
-import { deriveSharedSecret } from './derive-shared-secret.ts';
-import { describeKey } from './describe-key.ts';
-import { disableKey, enableKey } from './enable-key.ts';
-import { encrypt } from './encrypt.ts';
-import { generateDataKey, generateDataKeyWithoutPlaintext } from './generate-data-key.ts';
-import {
-  generateDataKeyPair,
-  generateDataKeyPairWithoutPlaintext,
-} from './generate-data-key-pair.ts';
-import { generateRandom } from './generate-random.ts';
-import { getKeyLastUsage } from './get-key-last-usage.ts';
-import { getPublicKey } from './get-public-key.ts';
-import {
-  createGrant,
-  listGrants,
-  listRetirableGrants,
-  retireGrant,
-  revokeGrant,
-} from './grants.ts';
-import {
-  deleteImportedKeyMaterial,
-  getParametersForImport,
-  importKeyMaterial,
-} from './import-key-material.ts';
-import { cancelKeyDeletion, scheduleKeyDeletion } from './key-deletion.ts';
-import { getKeyPolicy, listKeyPolicies, putKeyPolicy } from './key-policies.ts';
-import { listAliases } from './list-aliases.ts';
-import { listKeys } from './list-keys.ts';
-import { generateMac, verifyMac } from './macs.ts';
-import { replicateKey, updatePrimaryRegion } from './multi-region.ts';
 import type { Operation } from './operation.ts';
-import { reEncrypt } from './re-encrypt.ts';
-import {
-  disableKeyRotation,
-  enableKeyRotation,
-  getKeyRotationStatus,
-  listKeyRotations,
-  rotateKeyOnDemand,
-} from './rotation.ts';
-import { sign, verify } from './signing.ts';
-import { listResourceTags, tagResource, untagResource } from './tags.ts';
-import { updateKeyDescription } from './update-key-description.ts';
 
-/** Every operation that is offered, by the name that AWS gives it. */
+/** Every operation that is offered, by the name that AWS gives it, and how its file is loaded: one
+ * that is not called costs a command nothing. */
 export const operations = {
-  CancelKeyDeletion: cancelKeyDeletion,
-  ConnectCustomKeyStore: connectCustomKeyStore,
-  CreateAlias: createAlias,
-  CreateCustomKeyStore: createCustomKeyStore,
-  CreateGrant: createGrant,
-  CreateKey: createKey,
-  Decrypt: decrypt,
-  DeleteAlias: deleteAlias,
-  DeleteCustomKeyStore: deleteCustomKeyStore,
-  DeleteImportedKeyMaterial: deleteImportedKeyMaterial,
-  DeriveSharedSecret: deriveSharedSecret,
-  DescribeCustomKeyStores: describeCustomKeyStores,
-  DescribeKey: describeKey,
-  DisableKey: disableKey,
-  DisableKeyRotation: disableKeyRotation,
-  DisconnectCustomKeyStore: disconnectCustomKeyStore,
-  EnableKey: enableKey,
-  EnableKeyRotation: enableKeyRotation,
-  Encrypt: encrypt,
-  GenerateDataKey: generateDataKey,
-  GenerateDataKeyPair: generateDataKeyPair,
-  GenerateDataKeyPairWithoutPlaintext: generateDataKeyPairWithoutPlaintext,
-  GenerateDataKeyWithoutPlaintext: generateDataKeyWithoutPlaintext,
-  GenerateMac: generateMac,
-  GenerateRandom: generateRandom,
-  GetKeyLastUsage: getKeyLastUsage,
-  GetKeyPolicy: getKeyPolicy,
-  GetKeyRotationStatus: getKeyRotationStatus,
-  GetParametersForImport: getParametersForImport,
-  GetPublicKey: getPublicKey,
-  ImportKeyMaterial: importKeyMaterial,
-  ListAliases: listAliases,
-  ListGrants: listGrants,
-  ListKeyPolicies: listKeyPolicies,
-  ListKeyRotations: listKeyRotations,
-  ListKeys: listKeys,
-  ListResourceTags: listResourceTags,
-  ListRetirableGrants: listRetirableGrants,
-  PutKeyPolicy: putKeyPolicy,
-  ReEncrypt: reEncrypt,
-  ReplicateKey: replicateKey,
-  RetireGrant: retireGrant,
-  RevokeGrant: revokeGrant,
-  RotateKeyOnDemand: rotateKeyOnDemand,
-  ScheduleKeyDeletion: scheduleKeyDeletion,
-  Sign: sign,
-  TagResource: tagResource,
-  UntagResource: untagResource,
-  UpdateAlias: updateAlias,
-  UpdateCustomKeyStore: updateCustomKeyStore,
-  UpdateKeyDescription: updateKeyDescription,
-  UpdatePrimaryRegion: updatePrimaryRegion,
-  Verify: verify,
-  VerifyMac: verifyMac,
-} satisfies { readonly [O in OperationName]?: Operation<O> };
+  CancelKeyDeletion: async () => (await import('./key-deletion.ts')).cancelKeyDeletion,
+  ConnectCustomKeyStore: async () => (await import('./custom-key-stores.ts')).connectCustomKeyStore,
+  CreateAlias: async () => (await import('./aliases.ts')).createAlias,
+  CreateCustomKeyStore: async () => (await import('./custom-key-stores.ts')).createCustomKeyStore,
+  CreateGrant: async () => (await import('./grants.ts')).createGrant,
+  CreateKey: async () => (await import('./create-key.ts')).createKey,
+  Decrypt: async () => (await import('./decrypt.ts')).decrypt,
+  DeleteAlias: async () => (await import('./aliases.ts')).deleteAlias,
+  DeleteCustomKeyStore: async () => (await import('./custom-key-stores.ts')).deleteCustomKeyStore,
+  DeleteImportedKeyMaterial: async () =>
+    (await import('./import-key-material.ts')).deleteImportedKeyMaterial,
+  DeriveSharedSecret: async () => (await import('./derive-shared-secret.ts')).deriveSharedSecret,
+  DescribeCustomKeyStores: async () =>
+    (await import('./custom-key-stores.ts')).describeCustomKeyStores,
+  DescribeKey: async () => (await import('./describe-key.ts')).describeKey,
+  DisableKey: async () => (await import('./enable-key.ts')).disableKey,
+  DisableKeyRotation: async () => (await import('./rotation.ts')).disableKeyRotation,
+  DisconnectCustomKeyStore: async () =>
+    (await import('./custom-key-stores.ts')).disconnectCustomKeyStore,
+  EnableKey: async () => (await import('./enable-key.ts')).enableKey,
+  EnableKeyRotation: async () => (await import('./rotation.ts')).enableKeyRotation,
+  Encrypt: async () => (await import('./encrypt.ts')).encrypt,
+  GenerateDataKey: async () => (await import('./generate-data-key.ts')).generateDataKey,
+  GenerateDataKeyPair: async () =>
+    (await import('./generate-data-key-pair.ts')).generateDataKeyPair,
+  GenerateDataKeyPairWithoutPlaintext: async () =>
+    (await import('./generate-data-key-pair.ts')).generateDataKeyPairWithoutPlaintext,
+  GenerateDataKeyWithoutPlaintext: async () =>
+    (await import('./generate-data-key.ts')).generateDataKeyWithoutPlaintext,
+  GenerateMac: async () => (await import('./macs.ts')).generateMac,
+  GenerateRandom: async () => (await import('./generate-random.ts')).generateRandom,
+  GetKeyLastUsage: async () => (await import('./get-key-last-usage.ts')).getKeyLastUsage,
+  GetKeyPolicy: async () => (await import('./key-policies.ts')).getKeyPolicy,
+  GetKeyRotationStatus: async () => (await import('./rotation.ts')).getKeyRotationStatus,
+  GetParametersForImport: async () =>
+    (await import('./import-key-material.ts')).getParametersForImport,
+  GetPublicKey: async () => (await import('./get-public-key.ts')).getPublicKey,
+  ImportKeyMaterial: async () => (await import('./import-key-material.ts')).importKeyMaterial,
+  ListAliases: async () => (await import('./list-aliases.ts')).listAliases,
+  ListGrants: async () => (await import('./grants.ts')).listGrants,
+  ListKeyPolicies: async () => (await import('./key-policies.ts')).listKeyPolicies,
+  ListKeyRotations: async () => (await import('./rotation.ts')).listKeyRotations,
+  ListKeys: async () => (await import('./list-keys.ts')).listKeys,
+  ListResourceTags: async () => (await import('./tags.ts')).listResourceTags,
+  ListRetirableGrants: async () => (await import('./grants.ts')).listRetirableGrants,
+  PutKeyPolicy: async () => (await import('./key-policies.ts')).putKeyPolicy,
+  ReEncrypt: async () => (await import('./re-encrypt.ts')).reEncrypt,
+  ReplicateKey: async () => (await import('./multi-region.ts')).replicateKey,
+  RetireGrant: async () => (await import('./grants.ts')).retireGrant,
+  RevokeGrant: async () => (await import('./grants.ts')).revokeGrant,
+  RotateKeyOnDemand: async () => (await import('./rotation.ts')).rotateKeyOnDemand,
+  ScheduleKeyDeletion: async () => (await import('./key-deletion.ts')).scheduleKeyDeletion,
+  Sign: async () => (await import('./signing.ts')).sign,
+  TagResource: async () => (await import('./tags.ts')).tagResource,
+  UntagResource: async () => (await import('./tags.ts')).untagResource,
+  UpdateAlias: async () => (await import('./aliases.ts')).updateAlias,
+  UpdateCustomKeyStore: async () => (await import('./custom-key-stores.ts')).updateCustomKeyStore,
+  UpdateKeyDescription: async () =>
+    (await import('./update-key-description.ts')).updateKeyDescription,
+  UpdatePrimaryRegion: async () => (await import('./multi-region.ts')).updatePrimaryRegion,
+  Verify: async () => (await import('./signing.ts')).verify,
+  VerifyMac: async () => (await import('./macs.ts')).verifyMac,
+} satisfies { readonly [O in OperationName]?: () => Promise<Operation<O>> };
 
 export type OfferedOperation = keyof typeof operations;
 
 /** Tells whether an operation is offered; inherited property names are none. */
 export function isOffered(name: string): name is OfferedOperation {
   return Object.hasOwn(operations, name);
+}
+
+const loaded = new Map<string, Operation<OfferedOperation>>();
+
+/** The operation, where it was loaded before: who serves a request need not wait for it again. */
+export function loadedOperation(name: string): Operation<OfferedOperation> | undefined {
+  return loaded.get(name);
+}
+
+export async function loadOperation(name: OfferedOperation): Promise<Operation<OfferedOperation>> {
+  const operation = (await operations[name]()) as Operation<OfferedOperation>;
+  loaded.set(name, operation);
+  return operation;
 }

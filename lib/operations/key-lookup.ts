@@ -26,7 +26,8 @@ export async function lookUp(
   keyId: string,
   options: AccessOptions = {},
 ): Promise<{ key: Key; requestAlias: string | undefined }> {
-  const reference = parseKeyId(keyId, { ...services, aliases: 'allowed' });
+  const { region, accountId } = services;
+  const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
   const key = await find(services, reference, options);
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
 }

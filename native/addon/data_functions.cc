@@ -27,9 +27,8 @@ class GenerateDataKeyJob final : public Job {
     if (material_ == nullptr) {
       return NotUnderstood();
     }
-    PAIRMINT_RETURN_IF_ERROR(core::FillRandom(key_.mutable_span()));
-    return envelope::Seal(*material_, Kind::kDataKey, context_, key_.span(),
-                          &ciphertext_);
+    return envelope::SealFresh(*material_, Kind::kDataKey, context_, &key_,
+                               &ciphertext_);
   }
 
   Napi::Value Result(Napi::Env env) override {

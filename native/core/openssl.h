@@ -31,8 +31,6 @@ using PkeyCtxPtr = OpenSslPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using CipherCtxPtr = OpenSslPtr<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 using CipherPtr = OpenSslPtr<EVP_CIPHER, EVP_CIPHER_free>;
 using MdCtxPtr = OpenSslPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
-using MacPtr = OpenSslPtr<EVP_MAC, EVP_MAC_free>;
-using MacCtxPtr = OpenSslPtr<EVP_MAC_CTX, EVP_MAC_CTX_free>;
 
 }  // namespace pairmint::core
 

@@ -1,11 +1,11 @@
 #include "envelope/blob.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
 #include "core/random.h"
+#include "core/sha256.h"
 #include "envelope/kdf.h"
 
 namespace pairmint::envelope {
@@ -24,6 +24,14 @@ constexpr size_t kKeyIdAt = 8;
 constexpr size_t kMaterialIdAt = 24;
 constexpr size_t kNonceAt = 56;
 constexpr size_t kIvAt = 88;
+constexpr size_t kFreshnessLen = kNonceLen + kGcmIvLen;
+
+Freshness FreshnessOf(ByteSpan drawn) {
+  Freshness freshness;
+  std::copy_n(drawn.begin(), kNonceLen, freshness.nonce.begin());
+  std::copy_n(drawn.begin() + kNonceLen, kGcmIvLen, freshness.iv.begin());
+  return freshness;
+}
 
 template <typename Part>
 void Put(Bytes *out, size_t at, const Part &part) {
@@ -49,9 +57,8 @@ Status DeriveMessageKeys(const KeyMaterial &material, ByteSpan header,
   out->aad.reserve(header.size() + context.size());
   out->aad.insert(out->aad.end(), header.begin(), header.end());
   out->aad.insert(out->aad.end(), context.begin(), context.end());
-  std::array<uint8_t, 32> digest;
-  if (EVP_Digest(out->aad.data(), out->aad.size(), digest.data(), nullptr,
-                 EVP_sha256(), nullptr) != 1) {
+  core::Sha256Digest digest;
+  if (!core::Sha256().Hash({out->aad}, &digest)) {
     return Status(StatusCode::kInternal, "SHA-256 failed");
   }
   return DeriveKey(material.secret.span(), "DKP1 AES-256-GCM", digest,
@@ -98,15 +105,24 @@ Status SealWith(const Freshness &freshness, const KeyMaterial &material,
   return Status::Ok();
 }
 
+// Randomness is drawn at once: a draw takes longer than its bytes do.
+
 Status Seal(const KeyMaterial &material, Kind kind, ByteSpan context,
             ByteSpan plaintext, Bytes *out) {
-  // Drawn at once: a draw takes longer than its bytes do.
-  std::array<uint8_t, kNonceLen + kGcmIvLen> drawn;
+  std::array<uint8_t, kFreshnessLen> drawn;
   PAIRMINT_RETURN_IF_ERROR(core::FillRandom(drawn));
-  Freshness freshness;
-  std::copy_n(drawn.begin(), kNonceLen, freshness.nonce.begin());
-  std::copy_n(drawn.begin() + kNonceLen, kGcmIvLen, freshness.iv.begin());
-  return SealWith(freshness, material, kind, context, plaintext, out);
+  return SealWith(FreshnessOf(drawn), material, kind, context, plaintext, out);
+}
+
+Status SealFresh(const KeyMaterial &material, Kind kind, ByteSpan context,
+                 SecretBytes *secret, Bytes *out) {
+  SecretBytes drawn(kFreshnessLen + secret->size());
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(drawn.mutable_span()));
+  const ByteSpan made = drawn.span().subspan(kFreshnessLen);
+  PAIRMINT_RETURN_IF_ERROR(
+      SealWith(FreshnessOf(drawn.span()), material, kind, context, made, out));
+  std::copy(made.begin(), made.end(), secret->data());
+  return Status::Ok();
 }
 
 Status Open(const KeyMaterial &material, ByteSpan context, ByteSpan blob,

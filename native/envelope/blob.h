@@ -32,8 +32,14 @@ core::Status Seal(const KeyMaterial &material, Kind kind,
                   core::ByteSpan context, core::ByteSpan plaintext,
                   core::Bytes *out);
 
+// Makes a secret of as many bytes as `secret` has and seals it. On failure
+// `secret` is as it was.
+core::Status SealFresh(const KeyMaterial &material, Kind kind,
+                       core::ByteSpan context, core::SecretBytes *secret,
+                       core::Bytes *out);
+
 // Seal with given randomness. A repeated nonce under one material is a
-// catastrophe: only Seal and known-answer tests call this.
+// catastrophe: only Seal, SealFresh and known-answer tests call this.
 core::Status SealWith(const Freshness &freshness, const KeyMaterial &material,
                       Kind kind, core::ByteSpan context,
                       core::ByteSpan plaintext, core::Bytes *out);

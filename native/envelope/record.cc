@@ -1,10 +1,10 @@
 #include "envelope/record.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
+#include "core/sha256.h"
 #include "envelope/aes.h"
 #include "envelope/kdf.h"
 
@@ -36,9 +36,8 @@ bool KindOf(ByteSpan header, SecretKind *out) {
 }
 
 Status DeriveWrappingKey(ByteSpan root_key, ByteSpan header, SecretBytes *out) {
-  std::array<uint8_t, 32> digest;
-  if (EVP_Digest(header.data(), header.size(), digest.data(), nullptr,
-                 EVP_sha256(), nullptr) != 1) {
+  core::Sha256Digest digest;
+  if (!core::Sha256().Hash({header}, &digest)) {
     return Status(StatusCode::kInternal, "SHA-256 failed");
   }
   SecretBytes kek(kAesKeyLen);
