@@ -4,6 +4,7 @@ import https from 'node:https';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ConfigurationError } from '../configuration-error.ts';
+import { loadOperations } from '../operations/index.ts';
 import { tooLarge, unroutable } from './answers.ts';
 import { readBody } from './body.ts';
 import { createHandler, type Handler, type HandlerOptions, type RequestEvent } from './handler.ts';
@@ -132,6 +133,7 @@ export class PairmintServer {
         hint: 'listen on 127.0.0.1, or let clients sign: pairmint credentials create',
       });
     }
+    await loadOperations();
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         const where = `${host}, port ${port}`;

@@ -87,3 +87,8 @@ export async function loadOperation(name: OfferedOperation): Promise<Operation<O
   loaded.set(name, operation);
   return operation;
 }
+
+/** Loads them all, so that none is read from a package that was replaced meanwhile. */
+export async function loadOperations(): Promise<void> {
+  await Promise.all(Object.keys(operations).filter(isOffered).map(loadOperation));
+}

@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createServer, type PairmintServer } from '../../lib/http/server.ts';
+import { loadedOperation } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
 import { openKms } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -88,6 +89,11 @@ describe('the JavaScript SDK, signing', () => {
       name: 'UnrecognizedClientException',
     });
   });
+});
+
+it('listens when every operation is loaded: no request waits for a file', () => {
+  const seldom = ['DeriveSharedSecret', 'ReplicateKey', 'VerifyMac'];
+  expect(seldom.filter((name) => loadedOperation(name) === undefined)).toEqual([]);
 });
 
 describe('a connection', () => {
