@@ -264,8 +264,8 @@ describe('draining', () => {
     const { made, url } = await start({ auth: false });
     const idle = connect(url);
     await once(idle, 'connect');
-    const busy = exchange(url, bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_3072' }));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    const busy = exchange(url, bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_4096' }));
+    await vi.waitFor(() => expect(made.requestsUnderWay).toBe(1), { interval: 1 });
     const closed = once(idle, 'close');
     await made.drain();
     await closed;
