@@ -1,6 +1,7 @@
 // What is fed with spoilt input, and what must hold of each answer. Runs on the compiled package.
 // Each target prepares a service and gives the property that fast-check tries.
 import { constants, createPublicKey, generateKeyPairSync, publicEncrypt } from 'node:crypto';
+import { devNull } from 'node:os';
 import fc from 'fast-check';
 import { main } from '../../dist/cli/main.js';
 import { createHandler } from '../../dist/server.js';
@@ -225,7 +226,35 @@ async function commandLines(kms) {
     ['generate-data-key', '--key-id', 'x', '--encryption-context', '{"a": "b\\u00e9", "c": ""}'],
     ['create-key', '--tags', 'TagKey=a,TagValue=b', '--no-multi-region', '--description', ''],
     ['create-grant', '--key-id', 'x', '--constraints', 'EncryptionContextSubset={a=b}'],
+    [
+      'list-aliases',
+      '--output',
+      'table',
+      '--query',
+      'Aliases[?contains(AliasName,`a`)].[AliasArn]',
+    ],
+    [
+      'describe-key',
+      '--cli-input-yaml',
+      'KeyId: "alias/pairmint/default" # a key\nGrantTokens: [a]',
+    ],
+    [
+      'describe-key',
+      '--cli-input-json',
+      '{"KeyId": "alias/pairmint/default", "GrantTokens": ["a"]}',
+    ],
+    [
+      'list-keys',
+      '--output',
+      'yaml',
+      '--max-items',
+      '1',
+      '--starting-token',
+      'eyJNYXJrZXIiOiAiYSJ9',
+    ],
   ];
+  // Nobody's settings.
+  const env = { AWS_CONFIG_FILE: devNull, AWS_SHARED_CREDENTIALS_FILE: devNull };
   return fc.asyncProperty(
     fc.record({ line: fc.constantFrom(...lines), word: fc.nat(), changes: edits }),
     async ({ line, word, changes }) => {
@@ -235,7 +264,7 @@ async function commandLines(kms) {
       );
       let written = '';
       const sink = { write: (text) => (written += text) };
-      const code = await main(argv, { stdout: sink, stderr: sink, open: async () => service });
+      const code = await main(argv, { stdout: sink, stderr: sink, env, open: async () => service });
       if (![0, 252, 253, 254, 255].includes(code) || written.includes('internal failure')) {
         throw new Finding(`${JSON.stringify(argv)}: ${code} ${written}`);
       }
