@@ -20,10 +20,11 @@ import type { Call, Caller, Services } from './operations/operation.ts';
 import { defaultIdentityPolicy, parsePolicy } from './policy/document.ts';
 import { parsePrincipal, rootArn } from './policy/principal.ts';
 import { Filler } from './pool/filler.ts';
-import { PoolApi } from './pool/pool-api.ts';
+import { type Attended, PoolApi } from './pool/pool-api.ts';
 import { PoolDirectory } from './pool/pool-directory.ts';
 import { Pools } from './pool/pools.ts';
 import { Refill } from './pool/refill.ts';
+import { requireWhole } from './pool/whole-number.ts';
 import type { Seed } from './seed/seed.ts';
 import { CredentialDirectory, type NewCredential } from './store/credential-directory.ts';
 import { GrantDirectory } from './store/grant-directory.ts';
@@ -124,8 +125,10 @@ interface Core {
   readonly filler: Filler;
   readonly pools: Pools;
   readonly audit: AuditSink | undefined;
-  /** The requests that were started and have not settled. */
-  readonly underWay: Set<Promise<object>>;
+  /** What was started and has not settled. */
+  readonly underWay: Set<Promise<unknown>>;
+  /** Aborted when the service closes. */
+  readonly stop: AbortController;
   closing: Promise<void> | undefined;
   now(): number;
 }
@@ -175,6 +178,7 @@ export class Pairmint {
       credentials: new CredentialDirectory({ store, native, rootKey, now, check: checkCaller }),
       audit: options.audit ?? auditOfEnvironment(),
       underWay: new Set(),
+      stop: new AbortController(),
       closing: undefined,
       now,
     };
@@ -209,13 +213,12 @@ export class Pairmint {
     return await this.#started(name, request, { abortSignal, requestId: options.requestId });
   }
 
-  async #started(
-    name: string,
-    request: unknown,
-    options: RequestOptions,
-    run?: Run,
-  ): Promise<object> {
-    const work = this.#audited(name, request, options, run);
+  #started(name: string, request: unknown, options: RequestOptions, run?: Run): Promise<object> {
+    return this.#waitedFor(this.#audited(name, request, options, run));
+  }
+
+  /** Has close() wait for some work. */
+  async #waitedFor<T>(work: Promise<T>): Promise<T> {
     this.#core.underWay.add(work);
     try {
       return await work;
@@ -386,18 +389,46 @@ export class Pairmint {
   get pools(): PoolApi {
     const { poolDirectory: directory, pools, filler, opened } = this.#core;
     const { accountId } = this.#caller.principal;
-    const operation = 'GenerateDataKeyPairWithoutPlaintext';
+    const operation = 'GenerateDataKeyPairWithoutPlaintext' as const;
     return new PoolApi({
+      attend: (work, given) => this.#attend(work, given),
       services: ({ KeyId, KeyPairSpec }) => {
         const request = parseRequest(operation, { KeyId, KeyPairSpec });
-        const call = { operation, request, requestId: '', keyArns: new Set<string>() } as const;
-        return this.#services(call, undefined);
+        const call = { operation, request, requestId: randomUUID(), keyArns: new Set<string>() };
+        return this.#services(call, this.#recordingOf(call));
       },
       place: { region: opened.identity.region, accountId },
       directory,
       pools,
       filler,
     });
+  }
+
+  /** Of a call that is no request: the audit hears of it only where it makes a key. */
+  #recordingOf(call: Call): (() => Promise<void>) | undefined {
+    const { audit } = this.#core;
+    if (audit === undefined) return undefined;
+    const recorder = new AuditRecorder(audit, (error) => this.#event(call, error));
+    return async () => {
+      await loadOperation(call.operation);
+      await recorder.beforeCommit();
+    };
+  }
+
+  async #attend<T>(work: Attended<T>, given: AbortSignal | undefined): Promise<T> {
+    if (this.#core.closing !== undefined) throw closed();
+    const closing = this.#core.stop.signal;
+    const stop = new AbortController();
+    const { signal } = stop;
+    for (const source of given === undefined ? [closing] : [closing, given]) {
+      source.addEventListener('abort', () => stop.abort(source.reason), { signal });
+    }
+    try {
+      return await this.#waitedFor(work(signal));
+    } finally {
+      // Takes the listeners away.
+      stop.abort();
+    }
   }
 
   /**
@@ -414,9 +445,7 @@ export class Pairmint {
     for (const name of ['count', 'concurrency'] as const) {
       const value = options[name];
       if (name === 'concurrency' && value === undefined) continue;
-      if (!Number.isSafeInteger(value) || (value as number) < 1) {
-        throw new TypeError(`${name} must be a whole number from 1`);
-      }
+      requireWhole(name, value);
     }
     return this.#mintSeveral(request, options);
   }
@@ -481,7 +510,8 @@ type UncheckedCall = Omit<Call, 'operation' | 'request'> & {
   request: object | undefined;
 };
 
-async function end({ underWay, pools, opened }: Core): Promise<void> {
+async function end({ underWay, stop, pools, opened }: Core): Promise<void> {
+  stop.abort(closed());
   await Promise.allSettled(underWay);
   try {
     await pools.close();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { GeneralError } from './errors.ts';
@@ -54,7 +54,17 @@ export function setting(profile: Profile | undefined, name: string): string | un
 
 function readSections(given: string, home: string): ReadonlyMap<string, Section> {
   const file = given.replace(/^~(?=\/|$)/, home);
-  return existsSync(file) ? parseSections(readFileSync(file, 'utf8'), file) : new Map();
+  const text = readText(file);
+  return text === undefined ? new Map() : parseSections(text, file);
+}
+
+/** A file that cannot be read counts as none, whatever the reason. */
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sections of the configuration by what they name: `[default]` is `[profile default]`, too. */

@@ -4,15 +4,16 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /**
  * Decodes base64 as leniently as the AWS CLI, which skips line ends and all else that is not of the
- * alphabet and stops at the padding, but wants the last group complete.
+ * alphabet and stops at the padding, but wants the last group complete. A complaint does not repeat a
+ * secret, which may be on its way into somebody's log.
  */
-export function decodeBase64(text: string): Uint8Array {
+export function decodeBase64(text: string, { isSecret = false } = {}): Uint8Array {
   if (!/^[\0-\x7f]*$/.test(text)) {
     throw new GeneralError('string argument should contain only ASCII characters');
   }
   const { digits, isComplete } = significantDigits(text);
   if (!isComplete) {
-    throw new GeneralError(`Invalid base64: "${text}"`);
+    throw new GeneralError(isSecret ? 'Invalid base64' : `Invalid base64: "${text}"`);
   }
   return new Uint8Array(Buffer.from(digits, 'base64'));
 }

@@ -27,6 +27,15 @@ export class DebugLog {
     this.write('service', `Making request for ${operation} with params: ${shown}`);
   }
 
+  sending(method: string, url: string, headers: Readonly<Record<string, string>>): void {
+    const shown = { ...headers };
+    for (const name of ['authorization', 'x-amz-security-token']) {
+      if (name in shown) shown[name] = masked;
+    }
+    const where = `${method} ${withoutPassword(url)}`;
+    this.write('remote', `Sending http request: ${where} ${JSON.stringify(shown)}`);
+  }
+
   write(area: string, message: string): void {
     this.#sink.write(
       `${timeText(new Date())} - MainThread - pairmint.${area} - DEBUG - ${message}\n`,
@@ -40,18 +49,26 @@ function timeText(now: Date): string {
   return local.toISOString().replace('T', ' ').replace('.', ',').slice(0, -1);
 }
 
+const optionName = /^--[a-z][a-z0-9-]*$/;
+
 /** Masks what follows an option for secrets, however that is abbreviated. */
 function maskArguments(argv: readonly string[]): string[] {
   const secret = secretOptions();
   let masking = false;
   return argv.map((word) => {
     const [name = '', ...value] = word.split('=');
-    if (name.startsWith('--')) {
+    // A text with spaces may be a value although it begins as an option, see argument-parser.ts.
+    if (optionName.test(name) && !(masking && word.includes(' '))) {
       masking = [...secret].some((option) => option.startsWith(name));
-      return masking && value.length > 0 ? `${name}=${masked}` : word;
+      return masking && value.length > 0 ? `${name}=${masked}` : withoutPassword(word);
     }
-    return masking ? masked : word;
+    return masking ? masked : withoutPassword(word);
   });
+}
+
+/** Masks who logs in and how in a URL, written as leniently as `URL` reads it. */
+function withoutPassword(text: string): string {
+  return text.replace(/(https?:[\\/]*)[^\\/?#]*@/i, `$1${masked}@`);
 }
 
 function secretOptions(): ReadonlySet<string> {

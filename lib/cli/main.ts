@@ -40,7 +40,7 @@ export async function main(argv: readonly string[], context: Context): Promise<n
 
 /** Lets the command line be completed on the terminal where that is wished. */
 async function prompted(argv: readonly string[], context: Context): Promise<number> {
-  const mode = promptMode(argv, context.env);
+  const mode = namesOwnCommand(argv) ? 'off' : promptMode(argv, context.env);
   if (mode === 'off') {
     return run(argv, context);
   }
@@ -56,9 +56,22 @@ async function prompted(argv: readonly string[], context: Context): Promise<numb
   }
 }
 
+/** Ours do not ask. A line that cannot be read may be asked about. */
+function namesOwnCommand(argv: readonly string[]): boolean {
+  try {
+    return findOwnCommand(parseExact(argv).positional) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Reads as our own commands have it, for their options may begin as those of AWS do. */
+function parseExact(argv: readonly string[]): ParsedArguments {
+  return parseKnown({ ...outerSyntax, abbreviations: false }, argv);
+}
+
 async function run(argv: readonly string[], context: Context): Promise<number> {
-  // Read as our own commands have it, for their options may begin as those of AWS do.
-  const exact = parseKnown({ ...outerSyntax, abbreviations: false }, argv);
+  const exact = parseExact(argv);
   const command = findOwnCommand(exact.positional);
   const line = command === undefined ? parseKnown(outerSyntax, argv) : exact;
   const { given, positional: word, rest } = line;
@@ -159,7 +172,11 @@ async function runOwnCommand(
 function refuseGlobals(name: string, command: OwnCommand, { given }: ParsedArguments): void {
   const all = [...globalOptions, ...sharedOptions.map(({ name }) => ({ name, key: name }))];
   const own = optionsOf(command).map(({ name }) => name);
-  const foreign = all.filter(({ name, key }) => given.has(key) && !own.includes(name));
+  const foreign = all.filter((option) => {
+    const isGiven = given.has(option.key) && !own.includes(option.name);
+    // Two options may have one key.
+    return isGiven && (!('means' in option) || given.get(option.key) === option.means);
+  });
   if (foreign.some(({ key }) => key === 'endpointUrl')) {
     throw new UsageError(`${name} works on a store, not on a server: leave --endpoint-url away`);
   }

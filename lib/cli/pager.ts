@@ -57,13 +57,9 @@ class Pager implements TextSink {
     return !this.#isLeft;
   }
 
-  /** An interrupt from the keyboard is for the pager: it does not end this program below it. */
   async close(): Promise<void> {
-    const ignore = () => {};
-    process.on('SIGINT', ignore);
     this.#process?.stdin?.end();
     await this.#exited;
-    process.off('SIGINT', ignore);
     if (this.#failure !== undefined) {
       throw cannotStart(this.#words[0] ?? '', this.#failure);
     }
@@ -74,6 +70,9 @@ class Pager implements TextSink {
     // F: nothing to page if it fits; R: colours; X: what was shown stays on the screen.
     const env = { LESS: 'FRX', ...this.#env };
     const started = spawn(program, args, { env, stdio: ['pipe', 'inherit', 'inherit'] });
+    // An interrupt from the keyboard is for the pager: it does not end this program below it.
+    const ignore = () => {};
+    process.on('SIGINT', ignore);
     this.#exited = new Promise<void>((resolve) => {
       started.once('close', () => resolve());
       started.once('error', (error) => {
@@ -81,7 +80,7 @@ class Pager implements TextSink {
         this.#isLeft = true;
         resolve();
       });
-    });
+    }).finally(() => process.off('SIGINT', ignore));
     // Users leave a pager before its end.
     started.stdin?.on('error', () => {
       this.#isLeft = true;

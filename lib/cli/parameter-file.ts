@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { homedir } from 'node:os';
 
 /** Its message tells what could not be loaded, and why in the words of the system. */
@@ -58,7 +58,8 @@ function readToEnd(file: number, path: string): Buffer {
   const buffer = Buffer.alloc(MAX_BYTES + 1);
   let length = 0;
   for (;;) {
-    const count = readMore(file, buffer.subarray(length), path);
+    const isAwaited = length === 0 && lstatSync(path).isFIFO();
+    const count = readMore(file, buffer.subarray(length), { path, isAwaited });
     length += count;
     if (length > MAX_BYTES) {
       throw new ParameterFileError(`'${path}' has more than the ${MAX_BYTES} bytes of a request`);
@@ -69,13 +70,21 @@ function readToEnd(file: number, path: string): Buffer {
   }
 }
 
-/** Waits for the writer of a pipe, which may be a program that is still at work. */
-function readMore(file: number, space: Buffer, path: string): number {
+/**
+ * Waits for the writer of a pipe, which may be a program that is still at work. A named pipe without
+ * one is at its end, too, until a writer comes: then `isAwaited`.
+ */
+function readMore(
+  file: number,
+  space: Buffer,
+  { path, isAwaited }: { readonly path: string; readonly isAwaited: boolean },
+): number {
   const deadline = performance.now() + PATIENCE_MS;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
-      return readSync(file, space);
+      const count = readSync(file, space);
+      if (count > 0 || !isAwaited) return count;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }

@@ -105,7 +105,8 @@ class Questions {
             known.map((value) => ({ value })),
           )
         : await this.#ask(option, isRequired);
-    this.#words.push(name, value);
+    // In one word, for a value that begins with a dash would be an option by itself.
+    this.#words.push(`${name}=${value}`);
   }
 
   async #askList(

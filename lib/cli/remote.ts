@@ -6,6 +6,9 @@ import { type Answer, clientFailure, serviceFailure } from './remote-failures.ts
 import type { Remote } from './settings.ts';
 import { tlsOptions } from './tls-options.ts';
 
+// Node's timers take 32 bits and fire at once beyond; the SDK may add some seconds.
+const MAX_CONNECT_MS = 2 ** 31 - 1 - 10_000;
+
 /** As far as the SDK's middleware shows them. */
 interface SentRequest {
   readonly method: string;
@@ -48,7 +51,6 @@ export class RemoteService implements Calls {
 
   /** @throws ServiceFailure where the service refuses; what the AWS CLI says where nobody answers */
   async call(name: string, request: unknown): Promise<object> {
-    this.#answer = undefined;
     try {
       const { $metadata: _, ...response } = await this.#client.send(this.#command(name, request));
       return response;
@@ -81,7 +83,8 @@ export class RemoteService implements Calls {
 
   #lookAtTraffic(): void {
     const { middlewareStack } = this.#client;
-    const { pathname } = new URL(this.#remote.endpointUrl);
+    const { endpointUrl } = this.#remote;
+    const { pathname } = new URL(endpointUrl);
     middlewareStack.add(
       (next) => (args) => {
         // The SDK adds a slash to the path of the endpoint's URL, the AWS CLI does not.
@@ -93,7 +96,10 @@ export class RemoteService implements Calls {
     middlewareStack.add(
       (next) => async (args) => {
         const begun = performance.now();
-        this.#logSending(args.request as SentRequest);
+        const { method, headers } = args.request as SentRequest;
+        this.#debug?.sending(method, endpointUrl, headers);
+        // The failure of this try is not to be told as what an earlier one was answered.
+        this.#answer = undefined;
         const result = await next(args);
         this.#answer = await keepAnswer(result.response as ReceivedResponse);
         const time = Math.round(performance.now() - begun);
@@ -101,18 +107,6 @@ export class RemoteService implements Calls {
         return result;
       },
       { step: 'deserialize', name: 'keepAnswer', priority: 'low' },
-    );
-  }
-
-  #logSending({ method, headers }: SentRequest): void {
-    const shown = { ...headers };
-    for (const name of ['authorization', 'x-amz-security-token']) {
-      if (name in shown) shown[name] = '***';
-    }
-    const { endpointUrl } = this.#remote;
-    this.#debug?.write(
-      'remote',
-      `Sending http request: ${method} ${endpointUrl} ${JSON.stringify(shown)}`,
     );
   }
 }
@@ -134,7 +128,7 @@ function makeClient(sdk: typeof import('@aws-sdk/client-kms'), remote: Remote): 
     // It warns of credentials that it does not use.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     requestHandler: {
-      connectionTimeout: remote.connectTimeout * 1000,
+      connectionTimeout: Math.min(remote.connectTimeout * 1000, MAX_CONNECT_MS),
       socketTimeout: remote.readTimeout * 1000,
       httpsAgent: tlsOptions(remote),
     },

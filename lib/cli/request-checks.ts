@@ -9,7 +9,9 @@ import { Dictionary, type Value } from './value.ts';
 
 export type BinaryFormat = 'base64' | 'raw-in-base64-out';
 
-const blobReaders: Readonly<Record<BinaryFormat, (text: string) => Uint8Array>> = {
+type ReadBlob = (text: string, as: { readonly isSecret: boolean }) => Uint8Array;
+
+const blobReaders: Readonly<Record<BinaryFormat, ReadBlob>> = {
   base64: decodeBase64,
   'raw-in-base64-out': (text) => new TextEncoder().encode(text),
 };
@@ -24,8 +26,10 @@ export function decodeBlobs(
   request: Dictionary,
   format: BinaryFormat = 'base64',
 ): void {
-  const read = (value: Value) => (typeof value === 'string' ? blobReaders[format](value) : value);
-  replaceAll('blob', name, request, read);
+  replaceAll('blob', name, request, (value, shape) => {
+    const isSecret = 'sensitive' in shape;
+    return typeof value === 'string' ? blobReaders[format](value, { isSecret }) : value;
+  });
 }
 
 /** Turns what `checkRequest` found to be timestamps into dates. */
@@ -38,11 +42,11 @@ function replaceAll(
   type: Shape['type'],
   name: ShapeName,
   value: Value,
-  read: (value: Value) => Value,
+  read: (value: Value, shape: Shape) => Value,
 ): Value {
   const shape = shapes[name];
   if (shape.type === type) {
-    return read(value);
+    return read(value, shape);
   }
   if (shape.type === 'list' && Array.isArray(value)) {
     return value.map((item) => replaceAll(type, shape.member, item, read));

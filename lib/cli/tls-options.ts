@@ -10,7 +10,7 @@ export function tlsOptions({ endpointUrl, verifySsl, caBundle }: Remote): {
   if (!verifySsl) {
     return { rejectUnauthorized: false };
   }
-  const isUsed = caBundle !== undefined && endpointUrl.startsWith('https:');
+  const isUsed = caBundle !== undefined && new URL(endpointUrl).protocol === 'https:';
   return isUsed ? { ca: readBundle(caBundle, endpointUrl) } : {};
 }
 

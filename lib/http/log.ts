@@ -10,8 +10,8 @@ export type LogLevel = (typeof logLevels)[number];
 const stderr = 2;
 
 /**
- * Lines of JSON, on stderr or to another file descriptor. They are written some at a time: at most a quarter of a second late, and
- * lost where the process is killed.
+ * Lines of JSON, on stderr or to another file descriptor. They are written some at a time: at most a
+ * quarter of a second late, and lost where the process is killed.
  */
 export function createLog(level: LogLevel, fd: number = stderr): Log {
   const destination = pino.destination({

@@ -28,6 +28,7 @@ export class Workers {
   #kept: readonly Promise<void>[] = [];
   #restarts = 0;
   #retired: Snapshot = [];
+  #retiring = Promise.resolve();
 
   constructor(options: WorkersOptions) {
     this.#options = options;
@@ -63,13 +64,16 @@ export class Workers {
   }
 
   reload(): void {
-    for (const process of this.#listening()) process.tell({ order: 'reload' });
+    // Those that do not listen yet have read the certificate, too.
+    for (const process of this.#processes) process.tell({ order: 'reload' });
   }
 
   /** What all have counted, those that have ended included, so that no counter ever goes back. */
   async snapshots(): Promise<Snapshot[]> {
-    const measured = await Promise.all(this.#listening().map((process) => process.measure()));
-    return [this.#retired, ...measured.filter((snapshot) => snapshot !== undefined)];
+    await Promise.all(this.#listening().map((process) => process.measure()));
+    // Read in one turn: one that ended meanwhile is either retired or among them.
+    const last = [...this.#processes].map(({ lastSnapshot }) => lastSnapshot);
+    return [this.#retired, ...last.filter((snapshot) => snapshot !== undefined)];
   }
 
   /** Has all of them drain and end; those that take longer than `milliseconds` are ended. */
@@ -103,8 +107,8 @@ export class Workers {
     for (let process = first; ; process = this.#fork()) {
       if (process !== first) await this.#bringUp(process);
       const { livedMilliseconds, ...end } = await process.ended;
-      this.#processes.delete(process);
-      await this.#retire(process);
+      this.#retiring = this.#retiring.then(() => this.#retire(process));
+      await this.#retiring;
       if (signal.aborted) return;
       if (livedMilliseconds > longLife) wait = firstPause;
       this.#options.log.warn({ worker: process.pid, ...end, nextIn: wait }, 'a worker ended');
@@ -129,9 +133,13 @@ export class Workers {
     }
   }
 
-  async #retire({ lastSnapshot }: WorkerProcess): Promise<void> {
-    if (lastSnapshot === undefined) return;
+  /** Keeps what an ended process has counted; one at a time, for each adds to what it found. */
+  async #retire(process: WorkerProcess): Promise<void> {
     const { countsOf, merge } = await import('./metrics.ts');
-    this.#retired = await merge([this.#retired, countsOf(lastSnapshot)]);
+    const { lastSnapshot = [] } = process;
+    const retired = await merge([this.#retired, countsOf(lastSnapshot)]);
+    // In one turn: whoever looks finds its counts in one place.
+    this.#retired = retired;
+    this.#processes.delete(process);
   }
 }

@@ -11,6 +11,7 @@ import type { Key, Place } from '../store/key-directory.ts';
 import type { Filler } from './filler.ts';
 import type { PoolDirectory, PoolRecord } from './pool-directory.ts';
 import type { PoolCounts, Pools } from './pools.ts';
+import { requireWhole } from './whole-number.ts';
 
 /** Which pool: a key, by any form of its id, and a spec. */
 export interface PoolId {
@@ -59,10 +60,16 @@ export interface FillOptions {
   readonly concurrency?: number | undefined;
 }
 
+/** Work that ends early where it heeds the signal. */
+export type Attended<T> = (signal: AbortSignal) => Promise<T>;
+
+type Attend = <T>(work: Attended<T>, given?: AbortSignal) => Promise<T>;
+
 const largestTarget = 1_000_000;
 
 /** The pools of an account and region, for a caller who may mint pairs under their keys. */
 export class PoolApi {
+  readonly #attend: Attend;
   readonly #services: (request: PoolId) => Services;
   readonly #place: Place;
   readonly #directory: PoolDirectory;
@@ -70,6 +77,11 @@ export class PoolApi {
   readonly #filler: Filler;
 
   constructor(options: {
+    /**
+     * Runs work that the closing of the service waits for; its signal is aborted by the closing and
+     * by the given one. @throws KmsError once the service is closed
+     */
+    attend: Attend;
     /** The services for a request, checked against the model. */
     services: (request: PoolId) => Services;
     place: Place;
@@ -77,6 +89,7 @@ export class PoolApi {
     pools: Pools;
     filler: Filler;
   }) {
+    this.#attend = options.attend;
     this.#services = options.services;
     this.#place = options.place;
     this.#directory = options.directory;
@@ -93,31 +106,30 @@ export class PoolApi {
     if (!Number.isInteger(low) || low < 0 || low >= target) {
       throw new KmsError('ValidationException', 'low must be from 0 to less than target');
     }
-    const { key, services, spec } = await this.#keyOf(settings);
-    const { keyId, region, accountId } = key.record;
-    const pool = await this.#directory.put({
-      keyId,
-      region,
-      accountId,
-      spec,
-      target,
-      low,
-      creationDate: services.now(),
+    return this.#attend(async () => {
+      const { key, services, spec } = await this.#keyOf(settings);
+      const { keyId, region, accountId } = key.record;
+      const creationDate = services.now();
+      const name = { keyId, region, accountId, spec };
+      return this.#describe(await this.#directory.put({ ...name, target, low, creationDate }));
     });
-    return this.#describe(pool);
   }
 
   /** All pools of the account and region, with their levels and this process's counts. */
   async list(): Promise<PoolDescription[]> {
-    const pools = await this.#directory.list(this.#place);
-    return Promise.all(pools.map((pool) => this.#describe(pool)));
+    return this.#attend(async () => {
+      const pools = await this.#directory.list(this.#place);
+      return Promise.all(pools.map((pool) => this.#describe(pool)));
+    });
   }
 
   /** Deletes a pool and the pairs that wait in it. @throws KmsError NotFoundException */
   async delete(pool: PoolId): Promise<void> {
-    const { record, arn } = await this.#find(pool);
-    await this.#directory.delete(record);
-    this.#pools.forget(arn, record);
+    return this.#attend(async () => {
+      const { record, arn } = await this.#find(pool);
+      await this.#directory.delete(record);
+      this.#pools.forget(arn, record);
+    });
   }
 
   /**
@@ -125,19 +137,30 @@ export class PoolApi {
    * claimed are void, too. @throws KmsError NotFoundException
    */
   async drain(pool: PoolId): Promise<number> {
-    const { record, arn } = await this.#find(pool);
-    const drained = await this.#directory.drain(record);
-    return (drained ?? 0) + this.#pools.forget(arn, record);
+    return this.#attend(async () => {
+      const { record, arn } = await this.#find(pool);
+      const drained = await this.#directory.drain(record);
+      return (drained ?? 0) + this.#pools.forget(arn, record);
+    });
   }
 
   /**
    * Mints until every pool has its target, and says how many pairs that took. What was minted before
    * a failure or an abort is kept.
    *
-   * @throws KmsError where a pool cannot be filled; the signal's reason
+   * @throws KmsError where a pool cannot be filled; the signal's reason; TypeError where a number of
+   *   the options is none
    */
   async fill(options: FillOptions = {}): Promise<number> {
-    options.signal?.throwIfAborted();
+    const { most, concurrency, signal: given } = options;
+    for (const [name, value] of Object.entries({ most, concurrency })) {
+      if (value !== undefined) requireWhole(name, value);
+    }
+    given?.throwIfAborted();
+    return this.#attend((signal) => this.#fill({ ...options, signal }), given);
+  }
+
+  async #fill(options: FillOptions): Promise<number> {
     const pools =
       options.pool === undefined
         ? await this.#directory.list(this.#place)

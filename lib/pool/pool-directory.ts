@@ -130,7 +130,7 @@ export class PoolDirectory {
       if (expected === undefined) return undefined;
       const record = { ...this.#open(path, name.keyId, expected), poolId: randomUUID() };
       if (!(await this.#commit([{ path, expected, next: this.#seal(record) }]))) continue;
-      return this.#removePairs(name, record);
+      return this.#removePairs(name);
     }
   }
 
@@ -206,9 +206,8 @@ export class PoolDirectory {
     await this.#commit([{ path: turnPath(pool), expected, next: undefined }]);
   }
 
-  /** Removes the pairs of a pool's name, but for those of `kept`; says how many they were. */
-  async #removePairs(name: PoolName, kept?: PoolRecord): Promise<number> {
-    const keep = kept && pairsPrefix(kept);
+  /** Removes the void pairs of a pool's name; says how many they were. */
+  async #removePairs(name: PoolName): Promise<number> {
     let removed = 0;
     for (let after: string | undefined; ; ) {
       const entries = await this.#store
@@ -216,8 +215,11 @@ export class PoolDirectory {
         .catch(unavailable);
       if (entries.length === 0) return removed;
       after = entries.at(-1)?.path;
-      const old = entries.filter(({ path }) => keep === undefined || !path.startsWith(keep));
-      removed += await this.#removeEach(old.map(copyOf));
+      const listed = entries.map(copyOf);
+      // Read after them: of those listed, all that are not of this pool are of earlier ones.
+      const pool = await this.find(name);
+      const old = listed.filter(({ path }) => !pool || !path.startsWith(pairsPrefix(pool)));
+      removed += await this.#removeEach(old);
     }
   }
 

@@ -32,11 +32,12 @@ export interface Demand {
 
 /** The pairs of one pool that this process has claimed. */
 interface Stock {
-  readonly pool: PoolRecord;
+  /** As it was read last: its levels may change. */
+  pool: PoolRecord;
   readonly pairs: WaitingPair[];
   /** Resolves to whether it found any. */
   claiming: Promise<boolean> | undefined;
-  /** How many the next claim takes. */
+  /** How many the next claim takes, where the pool is large enough. */
   size: number;
   claimedAt: number;
   /** Not before then, for the last claim failed. */
@@ -170,6 +171,8 @@ export class Pools {
     if (known.stock.pool.poolId !== pool?.poolId) {
       skip(known, known.stock.pairs.splice(0).length, drained);
       if (pool !== undefined) known.stock = newStock(pool);
+    } else if (pool !== undefined) {
+      known.stock.pool = pool;
     }
     return pool && known;
   }
@@ -177,7 +180,7 @@ export class Pools {
   async #next(known: Known): Promise<WaitingPair | undefined> {
     const { stock } = known;
     for (;;) {
-      if (stock.pairs.length <= stock.size / 4) this.#claim(known);
+      if (stock.pairs.length <= claimSize(stock) / 4) this.#claim(known);
       const pair = stock.pairs.pop();
       if (pair !== undefined || stock.claiming === undefined) return pair;
       // Where it found some, others who waited may have taken them all.
@@ -198,11 +201,9 @@ export class Pools {
   }
 
   async #claimInto(known: Known, stock: Stock): Promise<boolean> {
-    const { pool, size } = stock;
-    // Something shall be left to other processes.
-    const most = Math.min(size, Math.ceil(pool.target / 4));
+    const { pool } = stock;
     try {
-      const { lots, skipped, dry } = await this.#directory.claim(pool, most);
+      const { lots, skipped, dry } = await this.#directory.claim(pool, claimSize(stock));
       const pairs = pairsOf(lots);
       stock.pairs.push(...pairs);
       skip(known, skipped, unusable);
@@ -252,6 +253,11 @@ const noCounts: Readonly<PoolCounts> = { hits: 0, misses: 0, skipped: 0 };
 
 function nameOf(keyArn: string, spec: DataKeyPairSpec): string {
   return `${keyArn} ${spec}`;
+}
+
+/** Something of a small pool shall be left to other processes. */
+function claimSize({ pool, size }: Stock): number {
+  return Math.min(size, Math.ceil(pool.target / 4));
 }
 
 function newStock(pool: PoolRecord): Stock {

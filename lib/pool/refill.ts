@@ -36,8 +36,8 @@ export class Refill {
   #running: Promise<void> | undefined;
   #foreground = 0;
   #endOfForeground = () => {};
-  #warned = false;
-  #pausedUntil = Number.NEGATIVE_INFINITY;
+  /** The pools that could not be filled, by id, and until when each of them is left alone. */
+  readonly #restUntil = new Map<string, number>();
 
   constructor(options: { directory: PoolDirectory; keys: KeyDirectory; filler: Filler }) {
     this.#directory = options.directory;
@@ -59,15 +59,15 @@ export class Refill {
   /** Told of each claim: how many pairs it got, and whether the pool had no more. */
   claimed(pool: PoolRecord, pairs: number, { dry }: { dry: boolean }): void {
     const now = performance.now();
-    if (this.#stop.signal.aborted || now < this.#pausedUntil || this.#due.has(pool.poolId)) return;
-    const level = this.#levels.get(pool.poolId);
+    const { poolId } = pool;
+    if (this.#stop.signal.aborted || this.#due.has(poolId)) return;
+    if (now < (this.#restUntil.get(poolId) ?? 0)) return;
+    const level = this.#levels.get(poolId);
     if (level !== undefined) level.pairs -= pairs;
     const isHigh = level !== undefined && level.pairs > pool.low;
     if (!dry && isHigh && now - level.countedAt < countEvery) return;
-    this.#due.set(pool.poolId, pool);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#due.set(poolId, pool);
+    this.#running ??= this.#run();
   }
 
   /** Stops at once; what was minted is kept. */
@@ -78,16 +78,15 @@ export class Refill {
   }
 
   async #run(): Promise<void> {
-    for (const [poolId, pool] of this.#due) {
-      try {
-        await this.#refill(pool);
-      } catch (error) {
+    try {
+      for (const [poolId, pool] of this.#due) {
         if (this.#stop.signal.aborted) return;
-        this.#pausedUntil = performance.now() + pauseAfterFailure;
-        this.#warn(pool, error);
-      } finally {
+        await this.#refill(pool).catch((error) => this.#fail(pool, error));
         this.#due.delete(poolId);
       }
+    } finally {
+      // In the same turn of the queue as the end of the loop: nothing is due that nobody looks at.
+      this.#running = undefined;
     }
   }
 
@@ -132,9 +131,11 @@ export class Refill {
     }
   }
 
-  #warn({ keyId, spec }: PoolRecord, error: unknown): void {
-    if (this.#warned) return;
-    this.#warned = true;
+  #fail({ poolId, keyId, spec }: PoolRecord, error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    const hasFailed = this.#restUntil.has(poolId);
+    this.#restUntil.set(poolId, performance.now() + pauseAfterFailure);
+    if (hasFailed) return;
     const reason = error instanceof Error ? error.message : String(error);
     process.emitWarning(`the pool of ${spec} pairs of ${keyId} is not filled: ${reason}`, {
       code: 'PAIRMINT_POOL',

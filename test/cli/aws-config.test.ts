@@ -35,6 +35,11 @@ describe('AWS’s configuration file', () => {
     expect(readProfile('default', configured(text))?.config.get('output')).toBe(output);
   });
 
+  it('counts as none where it cannot be read', () => {
+    const env = { AWS_CONFIG_FILE: temporaryFolder(), AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
+    expect(readProfile('default', env)).toBe(undefined);
+  });
+
   it('may have the endpoints of services in a section of their own', () => {
     const text =
       '[profile p]\nservices = dev\n[services dev]\nkms =\n  endpoint_url = http://a=b\n';

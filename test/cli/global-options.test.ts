@@ -171,6 +171,14 @@ describe('--debug', () => {
     const secrets = [
       ['encrypt', '--key-id', 'k', '--plaintext', 'c2VjcmV0'],
       ['encrypt', '--key-id', 'k', '--plaint=c2VjcmV0'],
+      [
+        ...['encrypt', '--key-id', 'k', '--cli-binary-format', 'raw-in-base64-out'],
+        ...['--plaintext', '-----BEGIN c2VjcmV0 KEY-----'],
+      ],
+      [
+        ...['encrypt', '--key-id', 'k', '--cli-binary-format', 'raw-in-base64-out'],
+        ...['--plaintext', '--x=c2VjcmV0 y'],
+      ],
       ['encrypt', '--cli-input-json', '{"KeyId":"k","Plaintext":"c2VjcmV0"}'],
     ];
     for (const args of secrets) {

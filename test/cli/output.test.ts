@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TextSink } from '../../lib/cli/context.ts';
+import { GeneralError } from '../../lib/cli/errors.ts';
 import { printPages } from '../../lib/cli/output.ts';
 import { parseQuery } from '../../lib/cli/query.ts';
 import { Dictionary } from '../../lib/cli/value.ts';
@@ -89,6 +90,18 @@ describe('a query', () => {
   it('is refused before a request is made', async () => {
     const outcome = await runOn([{}], ['list-keys', '--query', 'Keys[']);
     expect(outcome).toMatchObject({ exitCode: 252, requests: [] });
+  });
+
+  it.each([
+    ['not_null(&a)', `['any'], received: "expref"`],
+    ['not_null(a, &a)', `['any'], received: "expref"`],
+    ['to_array(&a)', `['any'], received: "expref"`],
+    ['ceil(`1e400`)', 'cannot convert float infinity to integer'],
+    ['floor(`NaN`)', 'cannot convert float NaN to integer'],
+  ])('%s is refused', (expression, complaint) => {
+    const search = () => parseQuery(expression).search(new Dictionary());
+    expect(search).toThrow(GeneralError);
+    expect(search).toThrow(complaint);
   });
 
   it('finds nothing that every object of JavaScript has', () => {

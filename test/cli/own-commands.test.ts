@@ -45,6 +45,19 @@ describe('init', () => {
   });
 });
 
+describe('the automatic prompt', () => {
+  it.each(['on', 'on-partial'])('is not for our own commands where it is %s', async (mode) => {
+    const { exitCode } = await run(['init'], undefined, { AWS_CLI_AUTO_PROMPT: mode });
+    expect(exitCode).toBe(0);
+  });
+
+  it('is an option that they refuse', async () => {
+    const { exitCode, stderr } = await run(['init', '--cli-auto-prompt']);
+    expect(exitCode).toBe(252);
+    expect(stderr).toContain('Unknown options: --cli-auto-prompt\n');
+  });
+});
+
 describe('doctor', () => {
   let home: string;
   beforeEach(() => {

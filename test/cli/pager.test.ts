@@ -58,6 +58,17 @@ describe('a pager', () => {
     expect(seen.at(-1)).toBe(false);
   });
 
+  it('has the interrupts of the keyboard to itself from its first text on', async () => {
+    const before = process.listenerCount('SIGINT');
+    const terminal = { write: () => {} };
+    await throughPager("sh -c 'cat > /dev/null'", { env: process.env, terminal }, async (sink) => {
+      expect(process.listenerCount('SIGINT')).toBe(before);
+      sink.write('text');
+      expect(process.listenerCount('SIGINT')).toBe(before + 1);
+    });
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
   it('is none where its name is empty', async () => {
     let direct = '';
     const terminal = { write: (text: string) => (direct += text) };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as sdk from '@aws-sdk/client-kms';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { operationShapes } from '../../lib/model/shapes.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { runRemote } from './run.ts';
@@ -87,6 +87,35 @@ describe('a request', () => {
     expect(seen).toHaveLength(5);
   });
 
+  it('tells the failure of its last try', async () => {
+    const { url } = await during(startStrangeServer());
+    const args = [...describeKey, '--endpoint-url', `${url}/internal-once`];
+    const { exitCode, stderr } = await runRemote(args, environment);
+    expect(exitCode).toBe(255);
+    expect(stderr).toContain('Connection was closed before we received a valid response');
+  });
+
+  it('is made where the time to connect is beyond that of a timer', async () => {
+    const { url } = await during(startStrangeServer());
+    const args = [...describeKey, '--endpoint-url', `${url}/empty`];
+    // Node.js warns of a time that it takes for no time at all.
+    const warned = vi.fn();
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const outcome = await runRemote([...args, '--cli-connect-timeout', '3000000'], environment);
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  it('is logged without a password of its URL', async () => {
+    const { url } = await during(startStrangeServer());
+    const at = `${url.replace('//', '//user:secret@')}/empty`;
+    const args = [...describeKey, '--endpoint-url', at, '--debug'];
+    const { stderr } = await runRemote(args, environment);
+    expect(stderr).toContain(`Sending http request: POST ${url.replace('//', '//***@')}/empty`);
+    expect(stderr).not.toMatch(/user:|secret/);
+  });
+
   it('is logged without its signature', async () => {
     const { url } = await during(startStrangeServer());
     const args = [...describeKey, '--endpoint-url', `${url}/empty`, '--debug'];
@@ -121,6 +150,7 @@ describe('a certificate', () => {
     );
     for (const [more, env] of [
       [['--ca-bundle', cert], {}],
+      [['--ca-bundle', cert, '--endpoint-url', url.replace('https', 'HTTPS')], {}],
       [['--no-verify-ssl'], {}],
       [[], { AWS_CA_BUNDLE: cert }],
     ] as const) {

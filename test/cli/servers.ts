@@ -84,7 +84,7 @@ export interface Seen {
 
 /**
  * Starts a server that gives those answers, never any under `/hang`, closes the connection under
- * `/close`, and otherwise refuses with what it was sent as the message.
+ * `/close`, from the second request on under `/internal-once`, too, and otherwise refuses with what it was sent as the message.
  */
 export async function startStrangeServer(): Promise<Served & { readonly seen: Seen[] }> {
   const seen: Seen[] = [];
@@ -93,11 +93,11 @@ export async function startStrangeServer(): Promise<Served & { readonly seen: Se
     const body = await text(request);
     seen.push({ path: url, headers, body });
     if (url === '/hang') return;
-    if (url === '/close') {
+    if (url === '/close' || (url === '/internal-once' && seen.length > 1)) {
       request.socket.destroy();
       return;
     }
-    const [status, answer] = strangeAnswers[url] ?? [400, echo(body)];
+    const [status, answer] = strangeAnswers[url.replace(/-once$/, '')] ?? [400, echo(body)];
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(answer);
   };
   return { ...(await listen(createServer(listener))), seen };

@@ -10,6 +10,9 @@ const naming = ['--key-id', 'alias/pairmint/default', '--key-pair-spec', 'ECC_NI
 // util-linux's: the script of other systems takes other options.
 const hasTerminal =
   process.platform === 'linux' && /util-linux/.test(`${spawnSync('script', ['--version']).stdout}`);
+if (!hasTerminal && process.platform === 'linux' && process.env.CI !== undefined) {
+  throw new Error('a terminal of its own needs util-linux’s script: install util-linux');
+}
 
 function environment(home: string): NodeJS.ProcessEnv {
   const { PAIRMINT_STORE: _, PAIRMINT_ROOT_KEY_FILE: __, ...rest } = process.env;

@@ -213,6 +213,26 @@ describe('a process that is killed', () => {
     expect(counted).toBeGreaterThan(count.done / 2);
   });
 
+  it('takes no count back, whenever it is asked', async () => {
+    const server = await serve('--workers', '2', '--metrics-port', '0');
+    const metrics = await metricsUrl(server);
+    for (const request of (await clientOfEach(server, 2)).values()) await request('ListKeys');
+    const labels = { operation: 'ListKeys', error: '' };
+    const counted = async () =>
+      sampleOf(await (await fetch(metrics)).text(), 'pairmint_requests_total', labels) ?? 0;
+    const counts = [await counted()];
+    const replaced = () => logOf(server).filter(({ msg }) => msg === 'a worker was replaced');
+    let over = false;
+    const scrapes = Array.from({ length: 4 }, async () => {
+      while (!over) counts.push(await counted());
+    });
+    for (const worker of workersOf(server)) process.kill(worker, 'SIGKILL');
+    await vi.waitFor(() => expect(replaced()).toHaveLength(2), soon);
+    over = true;
+    await Promise.all(scrapes);
+    expect(new Set(counts)).toEqual(new Set([counts[0]]));
+  });
+
   it('again and again is replaced later and later', async () => {
     const server = await serve('--workers', '2');
     const ended = () => logOf(server).filter(({ msg }) => msg === 'a worker ended');

@@ -1,5 +1,5 @@
 import crypto from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { MintedPair } from '../../lib/native.ts';
 import { countPairs } from '../../lib/pool/lots.ts';
 import { PoolDirectory, poolContext } from '../../lib/pool/pool-directory.ts';
@@ -180,6 +180,23 @@ describe('pairs of an earlier pool', () => {
     expect(await entriesOf(parts)).toHaveLength(1);
     expect(await directory.drain(again)).toBe(5);
     expect(await entriesOf(parts)).toEqual([]);
+  });
+
+  it.each(['delete', 'drain'] as const)('are all that a %s removes', async (act) => {
+    const parts = await newParts();
+    const { directory, store, pool } = parts;
+    await fill(parts, 2);
+    // Another process is quick: between the commit that makes the pairs void and their removal.
+    const list = store.list.bind(store);
+    vi.spyOn(store, 'list').mockImplementationOnce(async (...args) => {
+      await directory.delete(pool);
+      const next = await directory.put(pool);
+      await fill(parts, 5, next);
+      return list(...args);
+    });
+    await directory[act](pool);
+    const next = present(await directory.find(pool));
+    expect(await directory.count(next, 10)).toBe(5);
   });
 
   it('are not added to the one that came after', async () => {

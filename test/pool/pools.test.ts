@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditEvent } from '../../lib/audit.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { accountId, bytes, failureText, keyArn, members, newKey } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -151,6 +152,34 @@ describe('a pool', () => {
     expect(await level()).toBe(7);
   });
 
+  it.each([{ most: 0 }, { most: Number.NaN }, { concurrency: 0 }, { concurrency: 1.5 }])(
+    'is not filled with %j',
+    async (options) => {
+      await filledPool(1);
+      await expect(kms.pools.fill(options)).rejects.toThrow(/must be a whole number from 1$/);
+    },
+  );
+
+  it('makes no key that the audit does not know', async () => {
+    let isFailing = true;
+    const events: AuditEvent[] = [];
+    const audited = await open({
+      audit: (event) => {
+        if (isFailing) throw new Error('the disk is full');
+        events.push(event);
+      },
+    });
+    const pool = { KeyId: 'alias/pairmint/default', KeyPairSpec: spec, target: 4 } as const;
+    expect(await failureText(audited.pools.create(pool))).toContain('The audit could not record');
+    expect((await audited.listKeys({})).Keys).toEqual([]);
+    isFailing = false;
+    const { KeyId: arn } = await audited.pools.create(pool);
+    const eventName = 'GenerateDataKeyPairWithoutPlaintext';
+    const resources = [{ ARN: arn, type: 'AWS::KMS::Key' }];
+    expect(events).toEqual([expect.objectContaining({ eventName, resources })]);
+    await audited.close();
+  });
+
   it.each(['drained', 'deleted and made again'])(
     'that was %s serves nothing of before',
     async (how) => {
@@ -230,6 +259,30 @@ describe('a caller', () => {
 });
 
 describe('closing', () => {
+  it('ends fillings and waits for them, and no pool is served from then on', async () => {
+    const pool = { KeyId, KeyPairSpec: spec } as const;
+    await kms.pools.create({ ...pool, target: 1_000_000 });
+    const { pools } = kms;
+    let closing: Promise<void> | undefined;
+    const filling = pools.fill({
+      onProgress: () => {
+        closing ??= kms.close();
+      },
+    });
+    const closed = 'KMSInternalException: this Pairmint is closed';
+    expect(await failureText(filling)).toBe(closed);
+    await closing;
+    for (const acting of [
+      pools.create({ ...pool, target: 2 }),
+      pools.list(),
+      pools.fill(),
+      pools.drain(pool),
+      pools.delete(pool),
+    ]) {
+      expect(await failureText(acting)).toBe(closed);
+    }
+  });
+
   it('puts back what was claimed, but not into a pool that was drained or deleted meanwhile', async () => {
     const folder = temporaryFolder();
     const place = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };

@@ -5,7 +5,7 @@ import { Pairmint } from '../../lib/pairmint.ts';
 import { failureText, newKey } from '../operations/support.ts';
 import { smallDisk, temporaryFolder } from '../support/folders.ts';
 import { killAgainAndAgain } from '../support/pool-kills.mjs';
-import { poolWarnings, publicKeyText, spec, takePair } from './support.ts';
+import { fill, newParts, poolWarnings, publicKeyText, spec, take, takePair } from './support.ts';
 
 function open(folder: string): Promise<Pairmint> {
   return Pairmint.open({
@@ -45,6 +45,15 @@ describe('processes that share a pool', () => {
         await other.close();
       }
     }
+  });
+
+  it('leave three quarters of a small one to the others', async () => {
+    const parts = await newParts({ target: 20 });
+    const { directory, pool, pools, key } = parts;
+    await fill(parts);
+    for (let i = 0; i < 3; i++) await take(parts);
+    expect(pools.claimed(key.arn, pool)).toBe(2);
+    expect(await directory.count(pool, 99)).toBe(15);
   });
 
   it('see what the others do to it', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { countPairs } from '../../lib/pool/lots.ts';
+import { Refill } from '../../lib/pool/refill.ts';
 import { PoolWorker } from '../../lib/pool/worker.ts';
 import type { Change } from '../../lib/store/key-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
@@ -76,6 +77,48 @@ describe('filling in the background', () => {
     warnings.end();
     expect(warnings.texts[0]).toMatch(/^the pool of .* is not filled: /);
     await pools.close();
+  });
+
+  it('goes by levels that were changed since', async () => {
+    const parts = await newParts({ background: true, target: 40, low: 4 });
+    const { directory, pool, pools } = parts;
+    await fill(parts);
+    await take(parts);
+    await directory.put({ ...pool, target: 400, low: 390 });
+    for (let i = 0; i < 20; i++) await take(parts);
+    await vi.waitFor(async () => expect(await directory.count(pool, 999)).toBe(400), minute);
+    await pools.close();
+  });
+
+  it('of one pool goes on while another cannot be filled', async () => {
+    const parts = await newParts({ background: true, target: 40, low: 4 });
+    const { directory, keys, refill, key, pool } = parts;
+    const second = await directory.put({ ...pool, spec: 'SM2' });
+    const third = await directory.put({ ...pool, spec: 'ECC_NIST_P256' });
+    const findById = vi.spyOn(keys, 'findById').mockResolvedValue(undefined);
+    const warnings = poolWarnings();
+    for (const failing of [pool, second, pool]) refill?.claimed(failing, 0, { dry: true });
+    await vi.waitFor(() => expect(warnings.texts).toHaveLength(2), minute);
+    warnings.end();
+    findById.mockResolvedValue(key);
+    refill?.claimed(third, 0, { dry: true });
+    await vi.waitFor(async () => expect(await directory.count(third, 99)).toBe(40), minute);
+    await refill?.close();
+  });
+
+  it('is not forgotten where it is asked for just when it ends', async () => {
+    const { directory, keys, filler, pool } = await newParts();
+    const counted = vi.spyOn(directory, 'count').mockResolvedValue(99);
+    for (let turns = 0; turns < 20; turns++) {
+      const refill = new Refill({ directory, keys, filler });
+      refill.claimed(pool, 0, { dry: true });
+      for (let i = 0; i < turns; i++) await Promise.resolve();
+      const late = { ...pool, poolId: `late ${turns}` };
+      refill.claimed(late, 0, { dry: true });
+      await new Promise(setImmediate);
+      expect(counted, `after ${turns} turns`).toHaveBeenCalledWith(late, pool.low + 1);
+      await refill.close();
+    }
   });
 
   it('is what a service does unless it is told otherwise', async () => {

@@ -42,7 +42,9 @@ export const run: RunCommand = async (given, own, context) => {
   const settings = readSettings(given);
   const log = createLog(settings.logLevel);
   logWarnings(log);
-  const { region, workers } = settings;
+  const { region, workers, readTls } = settings;
+  // The certificate may be renewed before there is a server, which then reads the new one.
+  if (readTls) process.on('SIGHUP', () => {});
   const onNotice = (notice: string) => log.info(notice);
   const setup: Setup = {
     settings,
@@ -117,13 +119,14 @@ async function operate(
   { settings, log }: Omit<Setup, 'open'>,
   { stdout }: Context,
 ): Promise<void> {
+  const reload = settings.readTls && (() => serving.reload());
+  // Before it listens: the certificate may be renewed while it starts, after it was read.
+  if (reload) process.on('SIGHUP', reload);
   const listener = await listenerOf(serving, settings);
   const stopRemoving = removeExpiredSessions(service.credentials, log);
-  const reload = settings.readTls && (() => serving.reload());
   try {
     const url = await serving.start();
     const stop = stopAt('SIGTERM', 'SIGINT');
-    if (reload) process.on('SIGHUP', reload);
     const { workers } = settings;
     log.info({ version: packageVersion(), url, metrics: listener?.url, workers }, 'listening');
     stdout.write(`pairmint listening on ${url}\n`);

@@ -13,6 +13,7 @@ export interface Reference {
 
 export type Argument = Value | Reference;
 
+/** `any` is any value, which a reference is none of. */
 type Type =
   | 'any'
   | 'array'
@@ -97,7 +98,7 @@ const functions: Readonly<Record<string, FunctionOfJmespath>> = {
     run: (of: Value) => (typeof of === 'string' ? of : asciiJson(of)),
   },
   type: {
-    takes: [['any']],
+    takes: [['any', 'expref']],
     run: (of: Argument) => (isReference(of) ? null : typeOf(of)),
   },
   values: { takes: [['object']], run: (of: Dictionary) => [...of.values()] },
@@ -116,14 +117,14 @@ export function callFunction(name: string, args: readonly Argument[]): Value {
       `Expected ${least}${takes.length} ${noun} for function ${name}(), received ${args.length}`,
     );
   }
-  for (const [i, types] of takes.entries()) {
-    checkType(name, args[i] as Argument, types);
+  for (const [i, given] of args.entries()) {
+    checkType(name, given, takes[i] ?? takes.at(-1) ?? []);
   }
   return run(...args);
 }
 
 function checkType(name: string, given: Argument, types: readonly Type[]): void {
-  if (types[0] === 'any') {
+  if (types[0] === 'any' && !isReference(given)) {
     return;
   }
   const type = isReference(given) ? 'expref' : typeOf(given);
@@ -175,7 +176,14 @@ function sum(of: readonly Number[]): Number {
 }
 
 function whole(of: Number, round: (of: number) => number): bigint {
-  return typeof of === 'bigint' ? of : BigInt(round(of));
+  if (typeof of === 'bigint') {
+    return of;
+  }
+  if (!Number.isFinite(of)) {
+    const what = Number.isNaN(of) ? 'NaN' : 'infinity';
+    throw new GeneralError(`cannot convert float ${what} to integer`);
+  }
+  return BigInt(round(of));
 }
 
 function length(of: string | Value[] | Dictionary): number {
