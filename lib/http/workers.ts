@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '../error-message.ts';
 import type { Log } from './log.ts';
 import type { Snapshot } from './metrics.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -127,8 +128,7 @@ export class Workers {
       await process.listen();
       log.info({ worker }, 'a worker was replaced');
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log.error({ worker, reason }, 'a worker cannot serve');
+      log.error({ worker, reason: messageOf(error) }, 'a worker cannot serve');
       process.kill();
     }
   }

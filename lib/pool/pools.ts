@@ -1,3 +1,4 @@
+import { messageOf } from '../error-message.ts';
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial, type MintedPair, type Native } from '../native.ts';
@@ -289,8 +290,4 @@ function warnOnce({ stock, warned }: Known, trouble: string): void {
   process.emitWarning(`the pool of ${spec} pairs of ${keyId} ${trouble}`, {
     code: 'PAIRMINT_POOL',
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '../error-message.ts';
 import { requireState } from '../operations/key-checks.ts';
 import { currentMaterial } from '../operations/sealing.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
@@ -136,9 +137,11 @@ export class Refill {
     const hasFailed = this.#restUntil.has(poolId);
     this.#restUntil.set(poolId, performance.now() + pauseAfterFailure);
     if (hasFailed) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    process.emitWarning(`the pool of ${spec} pairs of ${keyId} is not filled: ${reason}`, {
-      code: 'PAIRMINT_POOL',
-    });
+    process.emitWarning(
+      `the pool of ${spec} pairs of ${keyId} is not filled: ${messageOf(error)}`,
+      {
+        code: 'PAIRMINT_POOL',
+      },
+    );
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '../error-message.ts';
 import { KmsError } from '../model/errors.ts';
 import { lotSize } from './lots.ts';
 import type { PoolApi, PoolDescription } from './pool-api.ts';
@@ -97,8 +98,7 @@ export class PoolWorker {
     const wait = known === undefined ? this.#firstPause : Math.min(2 * known.pause, longestPause);
     this.#rests.set(what, { until: performance.now() + wait, pause: wait });
     if (known === undefined) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.onTrouble?.(`${what} cannot be filled: ${reason}`);
+      this.#options.onTrouble?.(`${what} cannot be filled: ${messageOf(error)}`);
     }
     return wait;
   }

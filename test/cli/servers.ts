@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { listeningAt, pairmint } from '../support/server-process.mjs';
 
 const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
 
@@ -17,20 +18,12 @@ export interface Served {
 
 /** Starts `pairmint serve` on a free port with the store of `home`. */
 export async function startServe(home: string, ...args: string[]): Promise<Served> {
-  const child = spawn(process.execPath, [bin, 'serve', '--port', '0', ...args], {
-    env: { ...process.env, PAIRMINT_HOME: home },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const complaint = text(child.stderr);
-  const [line = ''] = await Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
-  const [, url] = /^pairmint listening on (\S+)\n/.exec(String(line)) ?? [];
-  if (url === undefined) throw new Error(await complaint);
+  const server = pairmint({ PAIRMINT_HOME: home }, 'serve', '--port', '0', ...args);
   return {
-    url,
+    url: await listeningAt(server),
     stop: async () => {
-      const closed = once(child, 'close');
-      child.kill('SIGTERM');
-      await closed;
+      server.child.kill('SIGTERM');
+      await server.ended;
     },
   };
 }
