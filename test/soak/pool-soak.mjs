@@ -21,6 +21,7 @@ const found = await killAgainAndAgain({
   rounds: Math.ceil(kills / 3),
   spec: 'ECC_NIST_EDWARDS25519',
   signal: enough.signal,
+  onRound: tell,
 });
 rmSync(folder, { recursive: true });
 const { answered, repeated, broken, strange, waiting, skipped } = found;
@@ -30,3 +31,8 @@ console.log(
 );
 for (const line of strange.slice(0, 20)) console.error(line);
 process.exit(repeated + broken.length + strange.length + skipped === 0 ? 0 : 1);
+
+function tell({ kills, answered, strange }) {
+  if (kills % 60 !== 0) return;
+  console.log(`${kills} kills, ${answered} pairs answered, ${strange} failures said`);
+}

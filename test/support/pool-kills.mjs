@@ -12,9 +12,17 @@ const tasks = ['take', 'take', 'fill'];
  *
  * @param open opens the store of `places` (its URL and its root key file)
  * @param {AbortSignal | undefined} signal ends it before so many rounds
+ * @param onRound told after each of how many kills and answers there were until then
  * @returns what was answered, what was not as expected, and how many kills that took
  */
-export async function killAgainAndAgain({ open, places, rounds, spec, signal = undefined }) {
+export async function killAgainAndAgain({
+  open,
+  places,
+  rounds,
+  spec,
+  signal = undefined,
+  onRound = (_soFar) => {},
+}) {
   const kms = await open();
   const { KeyMetadata } = await kms.createKey({});
   const { KeyId } = KeyMetadata;
@@ -32,12 +40,13 @@ export async function killAgainAndAgain({ open, places, rounds, spec, signal = u
     kills += tasks.length;
     answered.push(...lines.filter((line) => / /.test(line) && !/^F/.test(line)));
     strange.push(...lines.filter((line) => line.startsWith('FAILED')));
+    onRound({ kills, answered: answered.length, strange: strange.length });
   }
   return { kills, strange, ...(await check(open, answered)) };
 }
 
 // A process that fills says nothing more where the pool is full.
-const longestWait = 2000;
+const longestWait = 500;
 
 /** Kills a process at a random moment after it has said so many lines, of which the first is that it is ready. */
 async function runAndKill(places, args, lines) {
