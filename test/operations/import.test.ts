@@ -763,13 +763,14 @@ describe('DeleteImportedKeyMaterial', () => {
     const { KeyId: DestinationKeyId } = await newKey(kms);
     await kms.deleteImportedKeyMaterial({ KeyId });
     const CiphertextBlob = blob;
-    for (const request of [
+    const asked = [
       kms.decrypt({ CiphertextBlob }),
       kms.decrypt({ CiphertextBlob, KeyId }),
       kms.reEncrypt({ CiphertextBlob, DestinationKeyId }),
       kms.reEncrypt({ CiphertextBlob, DestinationKeyId, SourceKeyId: KeyId }),
-    ]) {
-      expect(await failureText(request)).toBe(pendingImport(key));
+    ];
+    for (const text of await Promise.all(asked.map(failureText))) {
+      expect(text).toBe(pendingImport(key));
     }
     // [FL decryptRejectsAKeyIdThatDidNotEncryptTheCiphertext]: the wrong key wins over its state
     const other = await newBlob(kms, DestinationKeyId);
