@@ -132,6 +132,11 @@ export interface Native {
   openKeyMaterial(rootKey: RootKey, header: Uint8Array, wrapped: Uint8Array): KeyMaterial;
   /** The 32-byte MAC of state that belongs to the key or store of the 16-byte `id`. */
   stateMac(rootKey: RootKey, id: Uint8Array, state: Uint8Array): Uint8Array;
+  /**
+   * The first bytes of a file, as they are at any moment: what other processes write there shows. For
+   * reading alone. Undefined where the system has no such views.
+   */
+  viewFile(path: string, length: number): ArrayBuffer | undefined;
 
   generateDataKeyPair(
     args: {

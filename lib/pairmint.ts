@@ -31,6 +31,7 @@ import { GrantDirectory } from './store/grant-directory.ts';
 import { KeyDirectory } from './store/key-directory.ts';
 import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
 import { unavailable } from './store/store-errors.ts';
+import { UnderWay } from './under-way.ts';
 
 export { ConfigurationError };
 
@@ -126,7 +127,7 @@ interface Core {
   readonly pools: Pools;
   readonly audit: AuditSink | undefined;
   /** What was started and has not settled. */
-  readonly underWay: Set<Promise<unknown>>;
+  readonly underWay: UnderWay;
   /** Aborted when the service closes. */
   readonly stop: AbortController;
   closing: Promise<void> | undefined;
@@ -177,7 +178,7 @@ export class Pairmint {
       grants: new GrantDirectory({ store, native, rootKey }),
       credentials: new CredentialDirectory({ store, native, rootKey, now, check: checkCaller }),
       audit: options.audit ?? auditOfEnvironment(),
-      underWay: new Set(),
+      underWay: new UnderWay(),
       stop: new AbortController(),
       closing: undefined,
       now,
@@ -207,23 +208,31 @@ export class Pairmint {
    * @param options as the operation's method takes them
    * @throws KmsError, as every method does; TypeError where `options` are none
    */
-  async call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
-    const abortSignal = signalOf(options);
-    // Awaited: a promise that is returned as it is takes three turns of the queue to settle.
-    return await this.#started(name, request, { abortSignal, requestId: options.requestId });
+  call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
+    return this.#started(name, request, options);
   }
 
-  #started(name: string, request: unknown, options: RequestOptions, run?: Run): Promise<object> {
-    return this.#waitedFor(this.#audited(name, request, options, run));
-  }
-
-  /** Has close() wait for some work. */
-  async #waitedFor<T>(work: Promise<T>): Promise<T> {
-    this.#core.underWay.add(work);
+  async #started(
+    name: string,
+    request: unknown,
+    options: RequestOptions,
+    run?: Run,
+  ): Promise<object> {
+    const { underWay, audit } = this.#core;
+    const call: UncheckedCall = {
+      operation: name,
+      request: undefined,
+      abortSignal: signalOf(options),
+      requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
+      keyArns: new Set(),
+    };
+    underWay.begin();
     try {
-      return await work;
+      return audit === undefined
+        ? await this.#checked(request, call, { run })
+        : await this.#audited(request, call, { run, audit });
     } finally {
-      this.#core.underWay.delete(work);
+      underWay.end();
     }
   }
 
@@ -257,20 +266,11 @@ export class Pairmint {
 
   /** Runs a request and has it recorded: what changes anything before it is committed. */
   async #audited(
-    name: string,
     request: unknown,
-    options: RequestOptions,
-    run: Run | undefined,
+    call: UncheckedCall,
+    { run, audit }: { run: Run | undefined; audit: AuditSink },
   ): Promise<object> {
-    const { audit } = this.#core;
-    const call: UncheckedCall = {
-      operation: name,
-      request: undefined,
-      requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
-      abortSignal: options.abortSignal,
-      keyArns: new Set(),
-    };
-    if (audit === undefined) return await this.#checked(request, call, { run });
+    const name = call.operation;
     const recorder = new AuditRecorder(audit, (error) => this.#event(call, error));
     try {
       const answer = await this.#checked(request, call, {
@@ -423,9 +423,12 @@ export class Pairmint {
     for (const source of given === undefined ? [closing] : [closing, given]) {
       source.addEventListener('abort', () => stop.abort(source.reason), { signal });
     }
+    const { underWay } = this.#core;
+    underWay.begin();
     try {
-      return await this.#waitedFor(work(signal));
+      return await work(signal);
     } finally {
+      underWay.end();
       // Takes the listeners away.
       stop.abort();
     }
@@ -512,7 +515,7 @@ type UncheckedCall = Omit<Call, 'operation' | 'request'> & {
 
 async function end({ underWay, stop, pools, opened }: Core): Promise<void> {
   stop.abort(closed());
-  await Promise.allSettled(underWay);
+  await underWay.settled();
   try {
     await pools.close();
   } finally {

@@ -9,7 +9,7 @@ import { type GrantConstraints, type GrantRequest, grantCovers } from '../policy
 import type { GrantRecord } from '../store/grant-directory.ts';
 import type { Key } from '../store/key-directory.ts';
 import { isPrimary, type KeyRecord, type NewKeyRecord } from '../store/key-record.ts';
-import type { Services } from './operation.ts';
+import type { Caller, Services } from './operation.ts';
 
 /** What of a request its authorisation needs to know beside its members. */
 export interface AccessOptions {
@@ -31,13 +31,17 @@ export async function authorize(
   const { caller, call, accountId } = services;
   call.keyArns.add(key.arn);
   const action = options.action ?? call.operation;
-  const request = accessRequest(services, action, key.arn, { key: key.record, ...options });
+  if (isAlwaysAllowed(caller, key.record, action)) return;
+  const { request, wasAsked } = watched(
+    accessRequest(services, action, key.arn, { key: key.record, ...options }),
+  );
   const owner = key.record.accountId;
   const policies = {
     key: { policy: policyOf(key.record), accountId: owner },
     identity: caller.identityPolicy,
   };
   let decision = decide(request, { ...policies, grantAllows: () => false });
+  if (decision === 'allowed' && !wasAsked()) allowAlways(caller, key.record, action);
   if (decision === 'no-key-policy-allows' || decision === 'no-identity-policy-allows') {
     decision = decide(request, {
       ...policies,
@@ -47,6 +51,30 @@ export async function authorize(
   if (decision === 'allowed') return;
   const { ciphertext = false } = options;
   throw accessDenied(request, decision, { foreign: owner !== accountId, ciphertext });
+}
+
+// What policies allow without asking for a condition of the request, they always do: by the key's
+// record, which is another object when anything of it has changed, and by the caller.
+const alwaysAllowed = new WeakMap<KeyRecord, WeakMap<Caller, Set<string>>>();
+
+function isAlwaysAllowed(caller: Caller, record: KeyRecord, action: string): boolean {
+  return alwaysAllowed.get(record)?.get(caller)?.has(action) === true;
+}
+
+function allowAlways(caller: Caller, record: KeyRecord, action: string): void {
+  const byCaller = alwaysAllowed.get(record) ?? new WeakMap<Caller, Set<string>>();
+  alwaysAllowed.set(record, byCaller);
+  byCaller.set(caller, (byCaller.get(caller) ?? new Set()).add(action));
+}
+
+/** The same request, which tells whether any of its conditions was asked for. */
+function watched(request: AccessRequest): { request: AccessRequest; wasAsked: () => boolean } {
+  let asked = false;
+  const condition: AccessRequest['condition'] = (name) => {
+    asked = true;
+    return request.condition(name);
+  };
+  return { request: { ...request, condition }, wasAsked: () => asked };
 }
 
 /** Makes sure that no policy denies a caller who `may` retire a grant what none can allow. */

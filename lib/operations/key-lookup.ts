@@ -28,7 +28,7 @@ export async function lookUp(
 ): Promise<{ key: Key; requestAlias: string | undefined }> {
   const { region, accountId } = services;
   const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
-  const key = await find(services, reference, options);
+  const key = services.keys.known(reference) ?? (await find(services, reference, options));
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
 }
 
@@ -41,7 +41,9 @@ export async function findOwnKey(services: Services, keyId: string): Promise<Key
 
 /** The same without asking who may use it. */
 export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
-  return find(services, parseKeyId(keyId, { ...services, aliases: 'refused' }));
+  const { region, accountId } = services;
+  const reference = parseKeyId(keyId, { region, accountId, aliases: 'refused' });
+  return services.keys.known(reference) ?? find(services, reference);
 }
 
 /** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */

@@ -3,8 +3,8 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native.ts';
 import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
 import { keyIdBytes } from '../store/key-record.ts';
-import { type Change, type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
-import { RecentlyUsed } from '../store/recently-used.ts';
+import type { Change, Entry, KeyStore } from '../store/key-store.ts';
+import { RecordCache } from '../store/record-cache.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged, unavailable } from '../store/store-errors.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
@@ -62,27 +62,18 @@ export class PoolDirectory {
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
-  readonly #read = new RecentlyUsed<{ bytes: Uint8Array; record: PoolRecord }>();
+  readonly #read: RecordCache<PoolRecord>;
   #tail: Tail | undefined;
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
+    this.#read = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
   }
 
   async find(name: PoolName): Promise<PoolRecord | undefined> {
-    const path = recordPath(name);
-    const bytes = await this.#store.get(path).catch(unavailable);
-    if (bytes === undefined) {
-      this.#read.delete(path);
-      return undefined;
-    }
-    const known = this.#read.get(path);
-    if (known !== undefined && sameValue(known.bytes, bytes)) return known.record;
-    const record = this.#open(path, name.keyId, bytes);
-    this.#read.set(path, { bytes: Uint8Array.from(bytes), record });
-    return record;
+    return this.#read.get(recordPath(name));
   }
 
   /** Makes a pool, or changes the levels of the one that is there. */
@@ -90,7 +81,7 @@ export class PoolDirectory {
     for (;;) {
       const path = recordPath(pool);
       const expected = await this.#get(path);
-      const existing = expected && this.#open(path, pool.keyId, expected);
+      const existing = expected && this.#open(path, expected);
       const record = existing
         ? { ...existing, target: pool.target, low: pool.low }
         : { ...pool, poolId: randomUUID() };
@@ -101,10 +92,7 @@ export class PoolDirectory {
   async list(place: Place): Promise<PoolRecord[]> {
     const prefix = `${scope(place)}pool-record/`;
     const entries = await this.#store.list(prefix, { limit: maxPools }).catch(unavailable);
-    return entries.map(({ path, value }) => {
-      const [keyId = ''] = path.slice(prefix.length).split('/');
-      return this.#open(path, keyId, value);
-    });
+    return entries.map(({ path, value }) => this.#open(path, value));
   }
 
   /** Deletes a pool, then its pairs; false where there is none. */
@@ -128,7 +116,7 @@ export class PoolDirectory {
     for (;;) {
       const expected = await this.#get(path);
       if (expected === undefined) return undefined;
-      const record = { ...this.#open(path, name.keyId, expected), poolId: randomUUID() };
+      const record = { ...this.#open(path, expected), poolId: randomUUID() };
       if (!(await this.#commit([{ path, expected, next: this.#seal(record) }]))) continue;
       return this.#removePairs(name);
     }
@@ -144,7 +132,7 @@ export class PoolDirectory {
     for (;;) {
       const record = await this.#get(path);
       if (record === undefined) return false;
-      if (this.#open(path, pool.keyId, record).poolId !== pool.poolId) return false;
+      if (this.#open(path, record).poolId !== pool.poolId) return false;
       const tail = this.#tail?.poolId === pool.poolId ? this.#tail : undefined;
       const parts = intoEntries([...(tail?.lots ?? []), ...added], size);
       const entries = parts.map((lots) => this.#encode(pool, lots));
@@ -257,7 +245,8 @@ export class PoolDirectory {
     return sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: { pool } });
   }
 
-  #open(path: string, keyId: string, bytes: Uint8Array): PoolRecord {
+  #open(path: string, bytes: Uint8Array): PoolRecord {
+    const [, keyId = ''] = path.split('/');
     const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes)?.state;
     const pool = (opened as { pool?: PoolRecord } | undefined)?.pool;
     if (pool === undefined || recordPath(pool) !== path) throw damaged(path);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { KeyMaterial, Native, RootKey } from '../native.ts';
-import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
-import { RecentlyUsed } from './recently-used.ts';
+import type { Change, Entry, KeyStore } from './key-store.ts';
+import { RecordCache } from './record-cache.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { damaged, unavailable } from './store-errors.ts';
 
@@ -68,14 +68,17 @@ const attributes = new Uint8Array(20);
 /**
  * The access keys of a store. Secrets are sealed like key material and never come back: only what a
  * day's signatures are checked with does. What is deleted is refused at once by every process that
- * shares the store, for records are read again for every request.
+ * shares the store: no request is served by what was read before a commit.
  */
 export class CredentialDirectory {
   readonly #options: Options;
-  readonly #read = new RecentlyUsed<{ bytes: Uint8Array; credential: Credential }>();
+  readonly #read: RecordCache<Credential>;
 
   constructor(options: Options) {
     this.#options = options;
+    this.#read = new RecordCache(options.store, (path, value) =>
+      this.#credential(this.#open({ path, value })),
+    );
   }
 
   /** Makes a credential. @throws ConfigurationError where principal or policy are none */
@@ -123,17 +126,12 @@ export class CredentialDirectory {
   /** Undefined where there is none of this id. @throws KmsError KMSInternalException */
   async find(accessKeyId: string): Promise<Credential | undefined> {
     if (!accessKeyIdPattern.test(accessKeyId)) return undefined;
-    const path = pathPrefix + accessKeyId;
-    const bytes = await this.#options.store.get(path).catch(unavailable);
-    if (bytes === undefined) {
-      this.#read.delete(path);
-      return undefined;
-    }
-    const known = this.#read.get(path);
-    if (known !== undefined && sameValue(known.bytes, bytes)) return known.credential;
-    const credential = this.#credential(this.#open({ path, value: bytes }));
-    this.#read.set(path, { bytes: Uint8Array.from(bytes), credential });
-    return credential;
+    return this.#read.get(pathPrefix + accessKeyId);
+  }
+
+  /** The same at once, where it was found before and nothing has been committed since. */
+  known(accessKeyId: string): Credential | undefined {
+    return this.#read.peek(pathPrefix + accessKeyId);
   }
 
   /** The credentials in the order of their ids, from the one after `after`. */

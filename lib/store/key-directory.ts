@@ -21,7 +21,7 @@ import {
 } from './key-record.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
-import { RecentlyUsed } from './recently-used.ts';
+import { RecordCache } from './record-cache.ts';
 import { openState, sealState } from './sealed-state.ts';
 import {
   dayInMilliseconds,
@@ -50,6 +50,15 @@ interface ReadKey extends Key {
   readonly sequence: bigint;
   /** What the store held, to compare when it is changed. */
   readonly bytes: Uint8Array;
+  /** Whether time can do anything to it. */
+  readonly hasTerms: boolean;
+}
+
+/** What was read from the store and is remembered. */
+interface Read {
+  readonly keys: RecordCache<ReadKey>;
+  /** The ids of aliases' keys, by the index, which is not authenticated. */
+  readonly aliases: RecordCache<string>;
 }
 
 export interface Place {
@@ -93,7 +102,7 @@ export class KeyDirectory {
   readonly #native: Native;
   readonly #rootKey: RootKey;
   readonly #now: () => number;
-  readonly #read: RecentlyUsed<ReadKey>;
+  readonly #read: Read;
   readonly #beforeCommit: (() => Promise<void>) | undefined;
   readonly vault: MaterialVault;
 
@@ -103,7 +112,7 @@ export class KeyDirectory {
     this.#native = options.native;
     this.#rootKey = options.rootKey;
     this.#now = options.now;
-    this.#read = shared === undefined ? new RecentlyUsed() : shared.#read;
+    this.#read = shared === undefined ? this.#reading() : shared.#read;
     this.vault = shared?.vault ?? new MaterialVault(options);
     this.#beforeCommit = beforeCommit;
   }
@@ -111,6 +120,13 @@ export class KeyDirectory {
   /** The same directory; what is asked of it is committed only after `hook`, which may refuse. */
   beforeCommit(hook: () => Promise<void>): KeyDirectory {
     return new KeyDirectory(this.#options, this, hook);
+  }
+
+  #reading(): Read {
+    return {
+      keys: new RecordCache(this.#store, (...entry) => this.#openKey(...entry)),
+      aliases: new RecordCache(this.#store, (_path, bytes) => latin1(bytes)),
+    };
   }
 
   /** Finds the key that a KeyId names. @throws KmsError NotFoundException */
@@ -121,6 +137,22 @@ export class KeyDirectory {
         : await this.#readAliasTarget(reference);
     if (key === undefined) throw notFound(reference);
     return key;
+  }
+
+  /**
+   * The same at once, where it was found before and nothing has been committed since; undefined says
+   * nothing.
+   */
+  known(reference: KeyReference | AliasReference): Key | undefined {
+    if (reference.kind === 'key') return this.#knownKey(reference);
+    const keyId = this.#read.aliases.peek(aliasPath(reference));
+    const key = keyId === undefined ? undefined : this.#knownKey({ ...reference, keyId });
+    return key !== undefined && hasAlias(key, reference) ? key : undefined;
+  }
+
+  #knownKey(place: KeyPlace): Key | undefined {
+    const key = this.#read.keys.peek(keyPath(place));
+    return key?.hasTerms ? undefined : key;
   }
 
   /** The key of an id, or undefined. */
@@ -323,43 +355,35 @@ export class KeyDirectory {
     record: KeyRecord,
     materialId = record.currentMaterialId,
   ): Promise<KeyMaterial | undefined> {
-    return materialId === undefined ? undefined : this.vault.open(record, materialId);
+    if (materialId === undefined) return undefined;
+    return this.vault.opened(record, materialId) ?? this.vault.open(record, materialId);
   }
 
   async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
-    let before: { target: Uint8Array; key: Uint8Array | undefined } | undefined;
+    let before: { keyId: string; key: Uint8Array | undefined } | undefined;
     for (;;) {
-      const target = await this.#get(aliasPath(alias));
-      if (target === undefined) return undefined;
-      const keyId = Buffer.from(target).toString('latin1');
+      const keyId = await this.#read.aliases.get(aliasPath(alias));
+      if (keyId === undefined) return undefined;
       const key = await this.#readKey(keyPath({ ...alias, keyId }));
-      if (key?.record.aliases.some(({ name }) => name === alias.name)) return key;
+      if (key !== undefined && hasAlias(key, alias)) return key;
       // The index is not authenticated, the key's own list is. They differ while the alias is being
       // moved; where they still do at a second look, and the key did not change meanwhile, the key is
       // gone or the index was forged.
-      if (before && sameValue(target, before.target) && sameValue(key?.bytes, before.key)) {
+      if (before?.keyId === keyId && sameValue(key?.bytes, before.key)) {
         if (key === undefined) return undefined;
         throw damaged(aliasPath(alias));
       }
-      before = { target: Uint8Array.from(target), key: key?.bytes };
+      before = { keyId, key: key?.bytes };
     }
   }
 
   async #readKey(path: string): Promise<ReadKey | undefined> {
     const key = await this.#readRecord(path);
-    return key !== undefined && hasTerms(key.record) ? this.#settled(key) : key;
+    return key?.hasTerms ? this.#settled(key) : key;
   }
 
-  async #readRecord(path: string): Promise<ReadKey | undefined> {
-    const bytes = await this.#get(path);
-    if (bytes === undefined) {
-      this.#read.delete(path);
-      return undefined;
-    }
-    const known = this.#read.get(path);
-    return known !== undefined && sameValue(known.bytes, bytes)
-      ? known
-      : this.#openKey(path, bytes);
+  #readRecord(path: string): Promise<ReadKey | undefined> {
+    return this.#read.keys.get(path);
   }
 
   /** The key after what fell due; undefined where it is gone. */
@@ -420,23 +444,22 @@ export class KeyDirectory {
     await this.#store.commit([change]).catch(unavailable);
   }
 
-  #openKey(path: string, bytes: Uint8Array): ReadKey {
+  #openKey(path: string, bytes: Uint8Array, before: ReadKey | undefined): ReadKey {
     const keyId = path.slice(path.indexOf('key/') + 'key/'.length);
     const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes);
     const state = opened?.state as KeyRecord | undefined;
     if (opened === undefined || state === undefined || keyPath(state) !== path) throw damaged(path);
     const record = withMaterials(state);
     // Every change counts up: a record that counts less than the one remembered was put back.
-    if (opened.sequence < (this.#read.get(path)?.sequence ?? 0n)) throw damaged(path);
-    const key = {
+    if (opened.sequence < (before?.sequence ?? 0n)) throw damaged(path);
+    return {
       arn: keyArn(record),
       record,
       path,
       sequence: opened.sequence,
       bytes: Uint8Array.from(bytes),
+      hasTerms: hasTerms(record),
     };
-    this.#read.set(path, key);
-    return key;
   }
 
   async #purge(key: ReadKey, now: number): Promise<void> {
@@ -486,9 +509,8 @@ export class KeyDirectory {
 
   /** Takes an alias from a key that is gone, so that it can be given to another. */
   async #freeAlias(alias: AliasReference): Promise<void> {
-    const target = await this.#get(aliasPath(alias));
-    if (target === undefined) return;
-    const keyId = Buffer.from(target).toString('latin1');
+    const keyId = await this.#read.aliases.get(aliasPath(alias));
+    if (keyId === undefined) return;
     const key = await this.#readRecord(keyPath({ ...alias, keyId }));
     if (key === undefined || !isGone(key.record, this.#now())) return;
     const changes = [
@@ -564,10 +586,6 @@ export class KeyDirectory {
       if (result !== undefined && result !== false) return result;
     }
     return unavailable(new Error(`${maxTries} commits in a row met another one`));
-  }
-
-  #get(path: string): Promise<Uint8Array | undefined> {
-    return this.#store.get(path).catch(unavailable);
   }
 
   /** Applies the changes of a request, all or none; false where something is not as expected. */
@@ -663,6 +681,14 @@ function withoutRegion(record: KeyRecord, gone: string, now: number): KeyRecord 
     return { ...record, regions };
   }
   return { ...kept, regions, deletionDate: now + deletionWindowInDays * dayInMilliseconds };
+}
+
+function hasAlias({ record }: Key, { name }: { name: string }): boolean {
+  return record.aliases.some((alias) => alias.name === name);
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
 }
 
 function findAlias(record: KeyRecord, name: string): AliasRecord {

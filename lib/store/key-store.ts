@@ -37,6 +37,12 @@ export interface KeyStore {
    */
   commit(changes: readonly Change[]): Promise<boolean>;
 
+  /**
+   * A number that is another one after each commit of any process: while it is the same, all that was
+   * read since is true. Undefined where that takes as long as reading.
+   */
+  generation(): number | undefined;
+
   close(): Promise<void>;
 }
 

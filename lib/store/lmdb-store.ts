@@ -4,9 +4,10 @@ import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Database } from 'lmdb';
 import { ConfigurationError } from '../configuration-error.ts';
+import type { Native } from '../native.ts';
 import { checkFreeSpace } from './free-space.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
-import { faultOf, makeRoom } from './lmdb-file.ts';
+import { commitCounter, faultOf, makeRoom } from './lmdb-file.ts';
 
 // As CommonJS it is three files instead of twenty, and a command starts the sooner.
 const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
@@ -19,6 +20,8 @@ const pageSize = 4096;
 const pagesToAChange = 4;
 const pagesToACommit = 16;
 
+type ViewFile = Native['viewFile'];
+
 // Sorts after every character that a path may have.
 const afterAll = '\uffff';
 
@@ -27,15 +30,20 @@ export class LmdbStore implements KeyStore {
   readonly url: string;
   readonly #folder: string;
   readonly #db: Database<Buffer, string>;
+  #generation: () => number | undefined;
 
-  private constructor(folder: string, db: Database<Buffer, string>) {
+  private constructor(folder: string, db: Database<Buffer, string>, viewFile: ViewFile) {
     this.url = urlOf(folder);
     this.#folder = folder;
     this.#db = db;
+    this.#generation = commitCounter(folder, viewFile) ?? unknown;
   }
 
-  /** @throws ConfigurationError where the folder cannot be written or holds no store */
-  static open(folder: string): LmdbStore {
+  /**
+   * @param viewFile as native code has it; without it the store has no generation
+   * @throws ConfigurationError where the folder cannot be written or holds no store
+   */
+  static open(folder: string, viewFile: ViewFile = unknown): LmdbStore {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       checkFreeSpace(folder);
@@ -48,7 +56,7 @@ export class LmdbStore implements KeyStore {
         // The default resolves a commit before it is on disk.
         overlappingSync: false,
       });
-      return new LmdbStore(folder, db);
+      return new LmdbStore(folder, db, viewFile);
     } catch (cause) {
       throw new ConfigurationError(
         `the store ${urlOf(folder)} cannot be opened: ${reasonOf(cause)}`,
@@ -94,7 +102,8 @@ export class LmdbStore implements KeyStore {
   // and a process that exits meanwhile waits for that thread for ever. Changes of keys are rare.
   async commit(changes: readonly Change[]): Promise<boolean> {
     checkFreeSpace(this.#folder);
-    return this.#db.transactionSync(() => {
+    const before = this.#generation();
+    const committed = this.#db.transactionSync(() => {
       if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
         return false;
       }
@@ -105,6 +114,14 @@ export class LmdbStore implements KeyStore {
       }
       return true;
     });
+    // An LMDB that counts elsewhere than we look.
+    const isCounted = !committed || changes.length === 0 || this.#generation() !== before;
+    if (!isCounted) this.#generation = unknown;
+    return committed;
+  }
+
+  generation(): number | undefined {
+    return this.#generation();
   }
 
   async close(): Promise<void> {
@@ -118,6 +135,8 @@ export class LmdbStore implements KeyStore {
     return this.#db;
   }
 }
+
+const unknown = () => undefined;
 
 function pagesFor(changes: readonly Change[]): number {
   const bytes = changes.reduce((sum, { next }) => sum + (next?.byteLength ?? 0), 0);

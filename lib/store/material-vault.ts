@@ -16,8 +16,8 @@ import {
   type NewKeyRecord,
   namesMaterial,
 } from './key-record.ts';
-import { type Change, type KeyStore, sameValue } from './key-store.ts';
-import { RecentlyUsed } from './recently-used.ts';
+import type { Change, KeyStore } from './key-store.ts';
+import { RecordCache } from './record-cache.ts';
 import { damaged, unavailable } from './store-errors.ts';
 
 /** Material that was made or imported, on its way into the store. */
@@ -35,27 +35,23 @@ export class MaterialVault {
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
-  readonly #opened = new RecentlyUsed<{ bytes: Uint8Array; material: KeyMaterial }>();
+  readonly #opened: RecordCache<KeyMaterial>;
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
+    this.#opened = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
   }
 
   /** Opens the material of a key; undefined where the key has no material of that id. */
   async open(record: KeyRecord, materialId: string): Promise<KeyMaterial | undefined> {
-    const path = materialPath(record, materialId);
-    const bytes = await this.#store.get(path).catch(unavailable);
-    if (bytes === undefined) {
-      this.#opened.delete(path);
-      return undefined;
-    }
-    const known = this.#opened.get(path);
-    if (known !== undefined && sameValue(known.bytes, bytes)) return known.material;
-    const material = this.#open(record, materialId, bytes);
-    this.#opened.set(path, { bytes: Uint8Array.from(bytes), material });
-    return material;
+    return this.#opened.get(materialPath(record, materialId));
+  }
+
+  /** The same at once, where it was opened before and nothing has been committed since. */
+  opened(record: KeyRecord, materialId: string): KeyMaterial | undefined {
+    return this.#opened.peek(materialPath(record, materialId));
   }
 
   /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */
@@ -128,24 +124,23 @@ export class MaterialVault {
   async removal(record: KeyRecord, materialIds: readonly string[]): Promise<Change[]> {
     const changes = materialIds.map(async (id) => {
       const path = materialPath(record, id);
-      this.#opened.delete(path);
+      this.#opened.forget(path);
       const expected = await this.#store.get(path).catch(unavailable);
       return { path, expected: expected && Uint8Array.from(expected), next: undefined };
     });
     return (await Promise.all(changes)).filter(({ expected }) => expected !== undefined);
   }
 
-  #open(record: KeyRecord, materialId: string, bytes: Uint8Array): KeyMaterial {
+  #open(path: string, bytes: Uint8Array): KeyMaterial {
     const header = bytes.subarray(0, headerLength);
+    const [, keyId = '', materialId = ''] = path.split(/[/@]/);
     // A record is bound to the names in its header; they must also be the ones asked for.
-    if (!namesMaterial(header, record.keyId, materialId)) {
-      throw damaged(materialPath(record, materialId));
-    }
+    if (!namesMaterial(header, keyId, materialId)) throw damaged(path);
     try {
       return this.#native.openKeyMaterial(this.#rootKey, header, bytes.subarray(headerLength));
     } catch (cause) {
       if (!isNativeError(cause, 'INVALID_RECORD')) throw cause;
-      throw damaged(materialPath(record, materialId));
+      throw damaged(path);
     }
   }
 

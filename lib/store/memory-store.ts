@@ -4,6 +4,7 @@ import { type Change, type Entry, type KeyStore, sameValue } from './key-store.t
 export class MemoryStore implements KeyStore {
   readonly url = 'memory:';
   readonly #values = new Map<string, Uint8Array>();
+  #commits = 0;
 
   async get(path: string): Promise<Uint8Array | undefined> {
     return this.#values.get(path);
@@ -38,7 +39,12 @@ export class MemoryStore implements KeyStore {
       if (next === undefined) this.#values.delete(path);
       else this.#values.set(path, Uint8Array.from(next));
     }
+    this.#commits++;
     return true;
+  }
+
+  generation(): number {
+    return this.#commits;
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,7 @@ export async function openStore(native: Native, options: StoreOptions): Promise<
     store: options.store,
     rootKeyFile: source !== undefined && 'file' in source ? source.file : undefined,
   });
-  const store = await connect(places.store);
+  const store = await connect(places.store, native);
   try {
     const made = await storeExists(store);
     const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
@@ -86,7 +86,7 @@ function placed(
   return { ...identity, region };
 }
 
-async function connect(url: string): Promise<KeyStore> {
+async function connect(url: string, native: Native): Promise<KeyStore> {
   const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
   if (scheme === 'memory' && rest === '') {
     const { MemoryStore } = await import('./memory-store.ts');
@@ -95,7 +95,7 @@ async function connect(url: string): Promise<KeyStore> {
   if (scheme === 'lmdb' && rest !== '') {
     // Loaded here, so that a memory store works without it.
     const { LmdbStore } = await import('./lmdb-store.ts');
-    return LmdbStore.open(path.resolve(rest));
+    return LmdbStore.open(path.resolve(rest), native.viewFile);
   }
   throw new ConfigurationError(`'${url}' is not a store`, {
     hint: 'a store is lmdb:FOLDER or memory:',

@@ -52,6 +52,7 @@ constexpr Export kExports[] = {
     {"createKeyMaterial", CreateKeyMaterial},
     {"openKeyMaterial", OpenKeyMaterial},
     {"stateMac", StateMac},
+    {"viewFile", ViewFile},
     {"generateDataKeyPair", GenerateDataKeyPair},
     {"generateDataKeyPairs", GenerateDataKeyPairs},
     {"mintLot", MintLot},

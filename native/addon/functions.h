@@ -16,6 +16,7 @@ Napi::Value CreateRootKey(const Napi::CallbackInfo &info);
 Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info);
 Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info);
 Napi::Value StateMac(const Napi::CallbackInfo &info);
+Napi::Value ViewFile(const Napi::CallbackInfo &info);
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info);
 Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info);

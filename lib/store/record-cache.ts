@@ -1,0 +1,62 @@
+import { type KeyStore, sameValue } from './key-store.ts';
+import { RecentlyUsed } from './recently-used.ts';
+import { unavailable } from './store-errors.ts';
+
+/** What was at a path; undefined where nothing was. */
+interface Remembered<T> {
+  readonly bytes: Uint8Array | undefined;
+  readonly record: T | undefined;
+  /** The store's, before it was read. */
+  generation: number | undefined;
+}
+
+/**
+ * Opens a record's bytes. `before` is what was there when it was last read.
+ *
+ * @throws KmsError where the bytes are not as pairmint wrote them
+ */
+type Open<T> = (path: string, bytes: Uint8Array, before: T | undefined) => T;
+
+/** Records of a store, each read and opened once for as long as its bytes stay the same. */
+export class RecordCache<T> {
+  readonly #store: KeyStore;
+  readonly #open: Open<T>;
+  readonly #remembered = new RecentlyUsed<Remembered<T>>();
+
+  constructor(store: KeyStore, open: Open<T>) {
+    this.#store = store;
+    this.#open = open;
+  }
+
+  /** The record at a path, if nothing was committed to the store since it was read. */
+  peek(path: string): T | undefined {
+    const known = this.#remembered.get(path);
+    return known !== undefined && this.#isCurrent(known) ? known.record : undefined;
+  }
+
+  /** The record at a path as it is now; undefined where there is none. @throws KmsError */
+  async get(path: string): Promise<T | undefined> {
+    const known = this.#remembered.get(path);
+    if (known !== undefined && this.#isCurrent(known)) return known.record;
+    // Before it is read: what is committed meanwhile is to be read next time.
+    const generation = this.#store.generation();
+    const bytes = await this.#store.get(path).catch(unavailable);
+    const before = this.#remembered.get(path);
+    if (before !== undefined && sameValue(before.bytes, bytes)) {
+      before.generation = generation;
+      return before.record;
+    }
+    const record = bytes && this.#open(path, bytes, before?.record);
+    this.#remembered.set(path, { bytes: bytes && Uint8Array.from(bytes), record, generation });
+    return record;
+  }
+
+  /** Lets go of a record, whether it is still there or not. */
+  forget(path: string): void {
+    this.#remembered.delete(path);
+  }
+
+  #isCurrent({ generation }: Remembered<T>): boolean {
+    return generation !== undefined && generation === this.#store.generation();
+  }
+}
