@@ -58,7 +58,7 @@ Status DeriveMessageKeys(const KeyMaterial &material, ByteSpan header,
   out->aad.insert(out->aad.end(), header.begin(), header.end());
   out->aad.insert(out->aad.end(), context.begin(), context.end());
   core::Sha256Digest digest;
-  if (!core::Sha256().Hash({out->aad}, &digest)) {
+  if (!core::Sha256({out->aad}, &digest)) {
     return Status(StatusCode::kInternal, "SHA-256 failed");
   }
   return DeriveKey(material.secret.span(), "DKP1 AES-256-GCM", digest,
