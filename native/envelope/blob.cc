@@ -24,7 +24,6 @@ constexpr size_t kKeyIdAt = 8;
 constexpr size_t kMaterialIdAt = 24;
 constexpr size_t kNonceAt = 56;
 constexpr size_t kIvAt = 88;
-constexpr size_t kFreshnessLen = kNonceLen + kGcmIvLen;
 
 Freshness FreshnessOf(ByteSpan drawn) {
   Freshness freshness;
