@@ -15,6 +15,10 @@ using core::MutableByteSpan;
 using core::Status;
 using core::StatusCode;
 
+Status Failed() {
+  return Status(StatusCode::kInternal, "EC key generation failed");
+}
+
 // An affine point's coordinates.
 struct Coordinates {
   BignumPtr x{BN_new()}, y{BN_new()}, z{BN_new()};
@@ -36,7 +40,6 @@ bool WriteAffine(const Curve &curve, const EC_POINT *point, BN_CTX *ctx,
 
 Status EncodePoints(const Curve &curve, std::span<const PointPtr> points,
                     MutableByteSpan out) {
-  const Status failed(StatusCode::kInternal, "EC key generation failed");
   // Z says something of the private key.
   const BnCtxPtr ctx(BN_CTX_secure_new());
   Coordinates room;
@@ -49,13 +52,13 @@ Status EncodePoints(const Curve &curve, std::span<const PointPtr> points,
       room.z == nullptr ||
       EC_POINTs_make_affine(GroupOf(curve), all.size(), all.data(),
                             ctx.get()) != 1) {
-    return failed;
+    return Failed();
   }
   const size_t len = PointLen(curve);
   for (size_t i = 0; i < all.size(); i++) {
     if (!WriteAffine(curve, all[i], ctx.get(), &room,
                      out.subspan(i * len, len))) {
-      return failed;
+      return Failed();
     }
   }
   return Status::Ok();
