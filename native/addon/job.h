@@ -8,9 +8,9 @@
 namespace pairmint::addon {
 
 // Job is the work of one crossing from JavaScript that is done at once, in the
-// calling thread: arguments are read in the constructor. Bytes that lib/ alone
-// holds are read where they are, as JavaScript does not run meanwhile; what
-// came from a caller may be shared with another thread, and is copied.
+// calling thread: arguments are read in the constructor. Bytes stay where they
+// are, as JavaScript does not run meanwhile; a caller's that are read twice are
+// copied, as another thread may share them.
 class Job {
  public:
   Job() = default;
