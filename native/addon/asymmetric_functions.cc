@@ -313,15 +313,15 @@ Napi::Value VerifyMac(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value VerifyRequest(const Napi::CallbackInfo &info) {
-  const Bytes scope_head = Latin1Of(info[1]);
-  const Bytes canonical_head = Latin1Of(info[2]);
-  const Bytes signature = Latin1Of(info[4]);
-  const keys::SignedRequest request = {.canonical_head = canonical_head,
+  const Latin1 scope_head(info[1]);
+  const Latin1 canonical_head(info[2]);
+  const Latin1 signature(info[4]);
+  const keys::SignedRequest request = {.canonical_head = canonical_head.span(),
                                        .body = BytesOf(info[3]),
-                                       .scope_head = scope_head};
+                                       .scope_head = scope_head.span()};
   bool valid = false;
   const Status status =
-      keys::VerifyRequest(BytesOf(info[0]), request, signature, &valid);
+      keys::VerifyRequest(BytesOf(info[0]), request, signature.span(), &valid);
   return status.ok() ? ToBoolean(info.Env(), valid) : Throw(info.Env(), status);
 }
 

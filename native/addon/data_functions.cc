@@ -11,6 +11,7 @@ namespace pairmint::addon {
 namespace {
 
 using core::Bytes;
+using core::ByteSpan;
 using core::SecretBytes;
 using core::Status;
 using envelope::Kind;
@@ -20,7 +21,7 @@ class GenerateDataKeyJob final : public Job {
   explicit GenerateDataKeyJob(const Napi::Value &args)
       : material_(SealingMaterial(Member(args, "material"))),
         key_(NumberOf(Member(args, "length"))),
-        context_(CopyOf(Member(args, "context"))),
+        context_(BytesOf(Member(args, "context"))),
         plaintext_(FlagOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
@@ -43,7 +44,7 @@ class GenerateDataKeyJob final : public Job {
  private:
   SharedMaterial material_;
   SecretBytes key_;
-  Bytes context_;
+  ByteSpan context_;
   bool plaintext_;
   Bytes ciphertext_;
 };
@@ -66,7 +67,7 @@ class EncryptJob final : public Job {
  public:
   explicit EncryptJob(const Napi::Value &args)
       : material_(SealingMaterial(Member(args, "material"))),
-        context_(CopyOf(Member(args, "context"))),
+        context_(BytesOf(Member(args, "context"))),
         plaintext_(BytesOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
@@ -83,7 +84,7 @@ class EncryptJob final : public Job {
 
  private:
   SharedMaterial material_;
-  Bytes context_;
+  ByteSpan context_;
   SecretBytes plaintext_;
   Bytes ciphertext_;
 };
@@ -92,7 +93,7 @@ class DecryptJob final : public Job {
  public:
   explicit DecryptJob(const Napi::Value &args)
       : material_(SealingMaterial(Member(args, "material"))),
-        context_(CopyOf(Member(args, "context"))),
+        context_(BytesOf(Member(args, "context"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))) {}
 
   Status Run() override {
@@ -109,7 +110,7 @@ class DecryptJob final : public Job {
 
  private:
   SharedMaterial material_;
-  Bytes context_;
+  ByteSpan context_;
   Bytes ciphertext_;
   SecretBytes plaintext_;
 };
@@ -118,10 +119,10 @@ class ReEncryptJob final : public Job {
  public:
   explicit ReEncryptJob(const Napi::Value &args)
       : source_(SealingMaterial(Member(args, "source"))),
-        source_context_(CopyOf(Member(args, "sourceContext"))),
+        source_context_(BytesOf(Member(args, "sourceContext"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))),
         destination_(SealingMaterial(Member(args, "destination"))),
-        destination_context_(CopyOf(Member(args, "destinationContext"))) {}
+        destination_context_(BytesOf(Member(args, "destinationContext"))) {}
 
   Status Run() override {
     if (source_ == nullptr || destination_ == nullptr) {
@@ -139,10 +140,10 @@ class ReEncryptJob final : public Job {
 
  private:
   SharedMaterial source_;
-  Bytes source_context_;
+  ByteSpan source_context_;
   Bytes ciphertext_;
   SharedMaterial destination_;
-  Bytes destination_context_;
+  ByteSpan destination_context_;
   Bytes out_;
 };
 

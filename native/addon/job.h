@@ -8,7 +8,9 @@
 namespace pairmint::addon {
 
 // Job is the work of one crossing from JavaScript that is done at once, in the
-// calling thread: arguments are read in the constructor.
+// calling thread: arguments are read in the constructor. Bytes stay where they
+// are, as JavaScript does not run meanwhile; a caller's that are read twice are
+// copied, as another thread may share them.
 class Job {
  public:
   Job() = default;

@@ -11,6 +11,7 @@
 #include "addon/materials.h"
 #include "addon/promised_task.h"
 #include "addon/values.h"
+#include "core/random.h"
 #include "envelope/blob.h"
 #include "mint/mint.h"
 #include "pool/lot.h"
@@ -26,6 +27,10 @@ using envelope::Kind;
 // In one crossing. Their private keys are in locked memory, of which there is
 // little.
 constexpr uint32_t kMaxPairs = 64;
+
+// What a pair on a curve and its sealing draw: of the curves' private keys that
+// of P-521 is the longest.
+constexpr size_t kRandomLen = 66 + envelope::kFreshnessLen;
 
 // What a pair's private key is sealed with, and whether it is given in the
 // clear as well.
@@ -89,6 +94,7 @@ class GenerateDataKeyPairTask final : public PromisedTask {
     if (sealing_.material == nullptr || minting_ == nullptr) {
       return NotUnderstood();
     }
+    const core::DrawAhead ahead(Brief() ? kRandomLen : 0);
     std::optional<core::KeyPair> pair;
     PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
     return pair ? std::optional(Seal(sealing_, std::move(*pair), &sealed_))
@@ -120,6 +126,7 @@ class GenerateDataKeyPairsTask final : public PromisedTask {
     if (sealing_.material == nullptr) {
       return NotUnderstood();
     }
+    const core::DrawAhead ahead(pairs_.size() * kRandomLen);
     std::vector<core::KeyPair> minted(pairs_.size());
     PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec_, abort(), minted));
     for (size_t i = 0; i < pairs_.size(); i++) {

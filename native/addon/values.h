@@ -78,19 +78,43 @@ inline std::string NameOf(const Napi::Value &value) {
 }
 
 // Text whose characters are bytes, as those of HTTP's header fields are.
-inline core::Bytes Latin1Of(const Napi::Value &value) {
-  size_t len = 0;
-  if (value.IsEmpty() || napi_get_value_string_latin1(
-                             value.Env(), value, nullptr, 0, &len) != napi_ok) {
-    return {};
+class Latin1 {
+ public:
+  explicit Latin1(const Napi::Value &value) {
+    if (value.IsEmpty() ||
+        napi_get_value_string_latin1(value.Env(), value, room_.data(),
+                                     room_.size(), &len_) != napi_ok) {
+      len_ = 0;
+      return;
+    }
+    // Node-API ends it with a zero and cuts off what has no room.
+    if (len_ + 1 == room_.size()) {
+      ReadLong(value);
+    }
   }
-  core::Bytes text(len + 1);  // Node-API ends it with a zero
-  napi_get_value_string_latin1(value.Env(), value,
-                               reinterpret_cast<char *>(text.data()),
-                               text.size(), &len);
-  text.resize(len);
-  return text;
-}
+  Latin1(const Latin1 &) = delete;
+  Latin1 &operator=(const Latin1 &) = delete;
+
+  [[nodiscard]] core::ByteSpan span() const {
+    const char *text = more_.empty() ? room_.data() : more_.data();
+    return {reinterpret_cast<const uint8_t *>(text), len_};
+  }
+
+ private:
+  void ReadLong(const Napi::Value &value) {
+    size_t len = 0;
+    napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &len);
+    more_.resize(len + 1);
+    napi_get_value_string_latin1(value.Env(), value, more_.data(), more_.size(),
+                                 &len_);
+  }
+
+  // What a signed request has, as a rule, is read in one call and without
+  // memory of its own.
+  std::array<char, 1024> room_;
+  std::vector<char> more_;
+  size_t len_ = 0;
+};
 
 inline Napi::Value Member(const Napi::Value &object, const char *name) {
   napi_value member = nullptr;

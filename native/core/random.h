@@ -2,6 +2,7 @@
 #define NATIVE_CORE_RANDOM_H_
 
 #include "core/bytes.h"
+#include "core/secret_bytes.h"
 #include "core/status.h"
 
 namespace pairmint::core {
@@ -9,6 +10,27 @@ namespace pairmint::core {
 // Fills `out` from OpenSSL's private DRBG (SP 800-90A CTR_DRBG, one a thread).
 // On failure `out` is wiped and the status is kEntropy.
 Status FillRandom(MutableByteSpan out);
+
+// While it lives, the first FillRandom of its thread draws `size` bytes at once
+// and the next ones take theirs from them: a draw takes longer than its bytes
+// do. Each byte is wiped when it is taken, and what is left at the end; where
+// too few are left FillRandom draws as ever. At most one a thread.
+class DrawAhead {
+ public:
+  explicit DrawAhead(size_t size);
+  ~DrawAhead();
+  DrawAhead(const DrawAhead &) = delete;
+  DrawAhead &operator=(const DrawAhead &) = delete;
+
+ private:
+  friend Status FillRandom(MutableByteSpan out);
+
+  Status Take(MutableByteSpan out);
+
+  SecretBytes bytes_;
+  MutableByteSpan rest_;
+  bool drawn_ = false;
+};
 
 // Makes every FillRandom from now on fail after `calls` more calls; negative
 // turns it off. Only the tests' build has it.

@@ -1,3 +1,8 @@
+// The functions below EVP are deprecated, not replaced: what EVP looks up,
+// takes and gives back for each message takes longer than a short one's blocks
+// do, and its states cannot be copied without memory of their own.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "core/sha256.h"
 
 #include <openssl/crypto.h>
@@ -9,53 +14,65 @@ namespace {
 
 constexpr size_t kBlockLen = 64;
 
-// Fetched once: fetching takes longer than hashing a request does. Never freed,
-// as a worker may still need it while the process exits.
-const EVP_MD *Algorithm() {
-  static const EVP_MD *const kDigest = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return kDigest;
+bool Add(SHA256_CTX *state, std::initializer_list<ByteSpan> parts) {
+  return std::all_of(parts.begin(), parts.end(), [state](ByteSpan part) {
+    return SHA256_Update(state, part.data(), part.size()) == 1;
+  });
+}
+
+bool Finish(SHA256_CTX *state, Sha256Digest *out) {
+  return SHA256_Final(out->data(), state) == 1;
+}
+
+// Hashes the block of the key, which is at most as long, and `pad`.
+bool StartPadded(SHA256_CTX *state, ByteSpan key, uint8_t pad) {
+  std::array<uint8_t, kBlockLen> block;
+  block.fill(pad);
+  for (size_t i = 0; i < key.size(); i++) {
+    block[i] ^= key[i];
+  }
+  const bool good = SHA256_Init(state) == 1 && Add(state, {block});
+  OPENSSL_cleanse(block.data(), block.size());
+  return good;
 }
 
 }  // namespace
 
-bool Sha256::Start() {
-  return ctx_ != nullptr && Algorithm() != nullptr &&
-         EVP_DigestInit_ex2(ctx_.get(), Algorithm(), nullptr) == 1;
+bool Sha256(std::initializer_list<ByteSpan> parts, Sha256Digest *out) {
+  SHA256_CTX state;
+  const bool good =
+      SHA256_Init(&state) == 1 && Add(&state, parts) && Finish(&state, out);
+  OPENSSL_cleanse(&state, sizeof(state));
+  return good;
 }
 
-bool Sha256::Add(std::initializer_list<ByteSpan> parts) {
-  return std::all_of(parts.begin(), parts.end(), [this](ByteSpan part) {
-    return EVP_DigestUpdate(ctx_.get(), part.data(), part.size()) == 1;
-  });
-}
-
-bool Sha256::Finish(Sha256Digest *out) {
-  return EVP_DigestFinal_ex(ctx_.get(), out->data(), nullptr) == 1;
-}
-
-bool Sha256::Hash(std::initializer_list<ByteSpan> parts, Sha256Digest *out) {
-  return Start() && Add(parts) && Finish(out);
-}
-
-bool Sha256::Hmac(ByteSpan key, ByteSpan head,
-                  std::initializer_list<ByteSpan> parts, Sha256Digest *out) {
+HmacKey::HmacKey(ByteSpan key) {
   Sha256Digest hashed{};
-  if (key.size() > kBlockLen && !Hash({key}, &hashed)) {
+  const bool is_long = key.size() > kBlockLen;
+  good_ = !is_long || Sha256({key}, &hashed);
+  const ByteSpan used = is_long ? ByteSpan(hashed) : key;
+  good_ = good_ && StartPadded(&inner_, used, 0x36) &&
+          StartPadded(&outer_, used, 0x5c);
+  OPENSSL_cleanse(hashed.data(), hashed.size());
+}
+
+HmacKey::~HmacKey() {
+  OPENSSL_cleanse(&inner_, sizeof(inner_));
+  OPENSSL_cleanse(&outer_, sizeof(outer_));
+}
+
+bool HmacKey::Compute(ByteSpan head, std::initializer_list<ByteSpan> parts,
+                      Sha256Digest *out) const {
+  if (!good_) {
     return false;
   }
-  const ByteSpan used = key.size() > kBlockLen ? ByteSpan(hashed) : key;
-  std::array<uint8_t, kBlockLen> inner;
-  std::array<uint8_t, kBlockLen> outer;
-  for (size_t i = 0; i < kBlockLen; i++) {
-    const uint8_t byte = i < used.size() ? used[i] : 0;
-    inner[i] = byte ^ 0x36;
-    outer[i] = byte ^ 0x5c;
+  SHA256_CTX state = inner_;
+  bool good = Add(&state, {head}) && Add(&state, parts) && Finish(&state, out);
+  if (good) {
+    state = outer_;
+    good = Add(&state, {*out}) && Finish(&state, out);
   }
-  const bool good = Start() && Add({inner, head}) && Add(parts) &&
-                    Finish(out) && Hash({outer, *out}, out);
-  OPENSSL_cleanse(hashed.data(), hashed.size());
-  OPENSSL_cleanse(inner.data(), inner.size());
-  OPENSSL_cleanse(outer.data(), outer.size());
+  OPENSSL_cleanse(&state, sizeof(state));
   return good;
 }
 

@@ -1,11 +1,12 @@
 #ifndef NATIVE_CORE_SHA256_H_
 #define NATIVE_CORE_SHA256_H_
 
+#include <openssl/sha.h>
+
 #include <array>
 #include <initializer_list>
 
 #include "core/bytes.h"
-#include "core/openssl.h"
 
 namespace pairmint::core {
 
@@ -13,27 +14,29 @@ constexpr size_t kSha256Len = 32;
 
 using Sha256Digest = std::array<uint8_t, kSha256Len>;
 
-// Sha256 hashes one message after the other. It is OpenSSL's, in one context:
-// what EVP_Digest and EVP_MAC look up, take and give back for each message
-// takes longer than a short one's blocks do. False where OpenSSL fails.
-class Sha256 {
- public:
-  // SHA-256 (FIPS 180-4) of the parts in a row.
-  [[nodiscard]] bool Hash(std::initializer_list<ByteSpan> parts,
+// SHA-256 (FIPS 180-4) of the parts in a row. False where OpenSSL fails.
+[[nodiscard]] bool Sha256(std::initializer_list<ByteSpan> parts,
                           Sha256Digest *out);
 
-  // HMAC-SHA-256 (RFC 2104) of the head and the parts in a row.
-  [[nodiscard]] bool Hmac(ByteSpan key, ByteSpan head,
-                          std::initializer_list<ByteSpan> parts,
-                          Sha256Digest *out);
+// HmacKey computes HMAC-SHA-256 (RFC 2104) under one key, which is hashed once
+// for any number of messages. Holds secrets, in its own memory, and wipes them.
+class HmacKey {
+ public:
+  explicit HmacKey(ByteSpan key);
+  ~HmacKey();
+  HmacKey(const HmacKey &) = delete;
+  HmacKey &operator=(const HmacKey &) = delete;
+
+  // The code of the head and the parts in a row. False where OpenSSL fails.
+  [[nodiscard]] bool Compute(ByteSpan head,
+                             std::initializer_list<ByteSpan> parts,
+                             Sha256Digest *out) const;
 
  private:
-  bool Start();
-  bool Add(std::initializer_list<ByteSpan> parts);
-  bool Finish(Sha256Digest *out);
-
-  // Wiped when freed.
-  const MdCtxPtr ctx_{EVP_MD_CTX_new()};
+  // The hash of the inner and of the outer pad, so far.
+  SHA256_CTX inner_;
+  SHA256_CTX outer_;
+  bool good_;
 };
 
 }  // namespace pairmint::core

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "ec/affine.h"
 #include "ec/dispatch.h"
 #include "ec/verify.h"
 
@@ -47,14 +48,13 @@ Status PointsByComb(const Curve &curve, const Multiplier &multiplier,
 }
 
 Status PointsByOpenSsl(const Curve &curve, const AbortFlag &abort, Keys keys,
-                       MutableByteSpan points) {
-  const size_t len = PointLen(curve);
+                       MutableByteSpan out) {
+  std::vector<PointPtr> points(keys.size());
   for (size_t i = 0; i < keys.size(); i++) {
     PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
-    PAIRMINT_RETURN_IF_ERROR(
-        PublicPoint(curve, keys[i].get(), points.subspan(i * len, len)));
+    PAIRMINT_RETURN_IF_ERROR(Multiple(curve, keys[i].get(), &points[i]));
   }
-  return Status::Ok();
+  return EncodePoints(curve, points, out);
 }
 
 Status Points(const Curve &curve, const AbortFlag &abort, Keys keys,

@@ -147,18 +147,28 @@ Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
   return Status::Ok();
 }
 
-Status PublicPoint(const Curve &curve, const BIGNUM *d,
-                   core::MutableByteSpan out) {
+Status Multiple(const Curve &curve, const BIGNUM *d, PointPtr *out) {
   const EC_GROUP *group = GroupOf(curve);
   const BnCtxPtr ctx(BN_CTX_new());
   if (group == nullptr || ctx == nullptr) {
     return Failed();
   }
-  const PointPtr point(EC_POINT_new(group));
+  PointPtr point(EC_POINT_new(group));
   if (point == nullptr ||
-      EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) != 1 ||
-      EC_POINT_point2oct(group, point.get(), POINT_CONVERSION_UNCOMPRESSED,
-                         out.data(), out.size(), ctx.get()) != out.size()) {
+      EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) != 1) {
+    return Failed();
+  }
+  *out = std::move(point);
+  return Status::Ok();
+}
+
+Status PublicPoint(const Curve &curve, const BIGNUM *d,
+                   core::MutableByteSpan out) {
+  PointPtr point;
+  PAIRMINT_RETURN_IF_ERROR(Multiple(curve, d, &point));
+  if (EC_POINT_point2oct(GroupOf(curve), point.get(),
+                         POINT_CONVERSION_UNCOMPRESSED, out.data(), out.size(),
+                         nullptr) != out.size()) {
     return Failed();
   }
   return Status::Ok();

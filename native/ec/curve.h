@@ -38,8 +38,9 @@ inline size_t PointLen(const Curve &curve) { return 1 + 2 * curve.field_len; }
 // Draws a private key by rejection (FIPS 186-5 A.2.2).
 core::Status DrawPrivateKey(const Curve &curve, core::BignumPtr *out);
 
-// The uncompressed point d * G into `out`, with OpenSSL's constant-time
-// multiplication.
+// The point d * G, with OpenSSL's constant-time multiplication.
+core::Status Multiple(const Curve &curve, const BIGNUM *d, PointPtr *out);
+// The same, uncompressed.
 core::Status PublicPoint(const Curve &curve, const BIGNUM *d,
                          core::MutableByteSpan out);
 

@@ -24,7 +24,6 @@ constexpr size_t kKeyIdAt = 8;
 constexpr size_t kMaterialIdAt = 24;
 constexpr size_t kNonceAt = 56;
 constexpr size_t kIvAt = 88;
-constexpr size_t kFreshnessLen = kNonceLen + kGcmIvLen;
 
 Freshness FreshnessOf(ByteSpan drawn) {
   Freshness freshness;
@@ -58,7 +57,7 @@ Status DeriveMessageKeys(const KeyMaterial &material, ByteSpan header,
   out->aad.insert(out->aad.end(), header.begin(), header.end());
   out->aad.insert(out->aad.end(), context.begin(), context.end());
   core::Sha256Digest digest;
-  if (!core::Sha256().Hash({out->aad}, &digest)) {
+  if (!core::Sha256({out->aad}, &digest)) {
     return Status(StatusCode::kInternal, "SHA-256 failed");
   }
   return DeriveKey(material.secret.span(), "DKP1 AES-256-GCM", digest,

@@ -14,6 +14,8 @@ namespace pairmint::envelope {
 enum class Kind : uint8_t { kData = 1, kDataKey = 2, kPrivateKey = 3 };
 
 constexpr size_t kNonceLen = 32;
+// What is drawn for each sealing: the nonce and the IV.
+constexpr size_t kFreshnessLen = kNonceLen + kGcmIvLen;
 constexpr size_t kHeaderLen = 100;
 constexpr size_t kCommitmentLen = 32;
 constexpr size_t kOverhead = kHeaderLen + kCommitmentLen + kGcmTagLen;

@@ -11,8 +11,8 @@ namespace pairmint::envelope {
 namespace {
 
 using core::ByteSpan;
+using core::HmacKey;
 using core::MutableByteSpan;
-using core::Sha256;
 using core::Sha256Digest;
 using core::Status;
 using core::StatusCode;
@@ -24,7 +24,7 @@ Status Failed() { return Status(StatusCode::kInternal, "HMAC failed"); }
 Status Hmac(ByteSpan key, std::initializer_list<ByteSpan> parts,
             MutableByteSpan out) {
   Sha256Digest digest;
-  if (out.size() != kHmacLen || !Sha256().Hmac(key, {}, parts, &digest)) {
+  if (out.size() != kHmacLen || !HmacKey(key).Compute({}, parts, &digest)) {
     return Failed();
   }
   std::copy(digest.begin(), digest.end(), out.begin());
@@ -33,14 +33,14 @@ Status Hmac(ByteSpan key, std::initializer_list<ByteSpan> parts,
 
 Status CounterKdf(ByteSpan key, std::initializer_list<ByteSpan> fixed_data,
                   MutableByteSpan out) {
-  Sha256 sha256;
+  const HmacKey hmac_key(key);
   Sha256Digest block;
   std::array<uint8_t, 4> counter;
   bool good = true;
   uint32_t i = 1;
   for (MutableByteSpan rest = out; good && !rest.empty(); i++) {
     core::StoreBigEndian32(counter.data(), i);
-    good = sha256.Hmac(key, counter, fixed_data, &block);
+    good = hmac_key.Compute(counter, fixed_data, &block);
     const size_t len = std::min(block.size(), rest.size());
     std::copy_n(block.begin(), len, rest.begin());
     rest = rest.subspan(len);

@@ -37,7 +37,7 @@ bool KindOf(ByteSpan header, SecretKind *out) {
 
 Status DeriveWrappingKey(ByteSpan root_key, ByteSpan header, SecretBytes *out) {
   core::Sha256Digest digest;
-  if (!core::Sha256().Hash({header}, &digest)) {
+  if (!core::Sha256({header}, &digest)) {
     return Status(StatusCode::kInternal, "SHA-256 failed");
   }
   SecretBytes kek(kAesKeyLen);

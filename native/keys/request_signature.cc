@@ -11,6 +11,7 @@ namespace pairmint::keys {
 namespace {
 
 using core::ByteSpan;
+using core::HmacKey;
 using core::Sha256;
 using core::Sha256Digest;
 using core::Status;
@@ -35,14 +36,13 @@ Status VerifyRequest(ByteSpan signing_key, const SignedRequest &request,
   if (signing_key.size() != kSigningKeyLen) {
     return Status(StatusCode::kInvalidArgument, "this is no signing key");
   }
-  Sha256 sha256;
   Sha256Digest body;
   Sha256Digest canonical;
   Sha256Digest expected;
-  if (!sha256.Hash({request.body}, &body) ||
-      !sha256.Hash({request.canonical_head, ToHex(body)}, &canonical) ||
-      !sha256.Hmac(signing_key, request.scope_head, {ToHex(canonical)},
-                   &expected)) {
+  if (!Sha256({request.body}, &body) ||
+      !Sha256({request.canonical_head, ToHex(body)}, &canonical) ||
+      !HmacKey(signing_key)
+           .Compute(request.scope_head, {ToHex(canonical)}, &expected)) {
     return Status(StatusCode::kInternal, "HMAC failed");
   }
   const Hex text = ToHex(expected);

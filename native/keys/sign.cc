@@ -17,11 +17,10 @@ namespace {
 
 using core::Bytes;
 using core::ByteSpan;
+using core::MdCtxPtr;
 using core::PkeyCtxPtr;
 using core::Status;
 using core::StatusCode;
-
-using MdCtxPtr = core::OpenSslPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 // How a message of some type is signed.
 enum class Way {

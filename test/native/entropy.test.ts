@@ -28,6 +28,15 @@ describe('when the random generator fails', () => {
     }
   });
 
+  it.each(specs as DataKeyPairSpec[])('pairs of %s are refused at every draw', async (spec) => {
+    for (let draws = 0; draws < 8; draws++) {
+      internals.failRandomAfter(draws);
+      const args = { material, spec, context, plaintext: true, count: 4 };
+      const minted = internals.generateDataKeyPairs(args);
+      await expect(minted).rejects.toMatchObject({ code: 'ENTROPY' });
+    }
+  });
+
   it('a data key, a sealing, random bytes and key material are refused', () => {
     const calls = {
       generateDataKey: () =>
@@ -44,5 +53,27 @@ describe('when the random generator fails', () => {
       internals.failRandomAfter(-1);
       expect(call, name).not.toThrow();
     }
+  });
+});
+
+describe('what is drawn at once for several uses', () => {
+  // A nonce and an IV, behind the 56 bytes that blobs of one key have in common.
+  const freshness = (blob: Uint8Array) => Buffer.from(blob.subarray(56, 100));
+  const specs = ['ECC_NIST_P256', 'ECC_NIST_P521', 'ECC_NIST_EDWARDS25519'] as const;
+
+  it.each(specs)('is used once, for pairs of %s', async (spec) => {
+    const args = { material, spec, context, plaintext: true };
+    const batches = [3, 16, 64].map((count) => internals.generateDataKeyPairs({ ...args, count }));
+    const lone = Array.from({ length: 20 }, () => internals.generateDataKeyPair(args));
+    const pairs = [...(await Promise.all(batches)).flat(), ...(await Promise.all(lone))];
+    const drawn = pairs.flatMap(({ privateKeyCiphertext, privateKeyPlaintext, publicKey }) => {
+      const key = Buffer.from(privateKeyPlaintext as Uint8Array);
+      const fresh = freshness(privateKeyCiphertext);
+      expect(key.includes(fresh.subarray(0, 16))).toBe(false);
+      return [Buffer.from(publicKey), fresh.subarray(0, 32), fresh.subarray(32)];
+    });
+    const words = drawn.map((bytes) => bytes.toString('hex'));
+    expect(new Set(words).size).toBe(words.length);
+    expect(words.some((word) => /0{16}/.test(word))).toBe(false);
   });
 });
