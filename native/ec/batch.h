@@ -15,7 +15,7 @@ namespace pairmint::ec {
 // our own arithmetic computes the public keys and OpenSSL checks them all at
 // once, which takes less time than OpenSSL's arithmetic; if the check fails,
 // that arithmetic is switched off for the process and OpenSSL's computes them
-// instead.
+// instead. A few are minted as lone pairs are (lone.h).
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,
                          std::span<core::KeyPair> out);
 

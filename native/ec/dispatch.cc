@@ -1,7 +1,5 @@
 #include "ec/dispatch.h"
 
-#include <time.h>
-
 #include <array>
 #include <cstring>
 #include <map>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "core/secret_bytes.h"
+#include "ec/cpu_time.h"
 #include "ec/verify.h"
 
 namespace pairmint::ec {
@@ -80,18 +79,6 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
 [[gnu::noinline]] void WipeStack() {
   std::array<uint8_t, 8192> frame;
   OPENSSL_cleanse(frame.data(), frame.size());
-}
-
-// CPU time of this thread: others may hold the processor for a while.
-double MillisecondsNow() {
-#if defined(CLOCK_THREAD_CPUTIME_ID)
-  timespec now = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return 1e3 * static_cast<double>(now.tv_sec) +
-         1e-6 * static_cast<double>(now.tv_nsec);
-#else
-  return 1e3 * static_cast<double>(clock()) / CLOCKS_PER_SEC;
-#endif
 }
 
 // The scalars 1, 2, n - 1 and a random one, all of them public.

@@ -63,7 +63,7 @@ inline uint64_t SubtractLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
 // Field is the integers modulo an odd prime p of more than 64 (kLimbs - 1)
 // bits, in Montgomery form with R = 2^(64 kLimbs). Everything that goes in is
 // below p, and so is what comes out. No branch and no address depends on the
-// numbers, p included.
+// numbers, nor any but those of Invert on p, which is public.
 //
 // Add, Subtract and Multiply are straight lines of code and no more: inlined,
 // hundreds of them would make the compiler take minutes.
@@ -149,17 +149,24 @@ class Field {
     return Reduce(sum, t[kLimbs]);
   }
 
-  // a^-1 as a^(p-2), Fermat; 0 for 0.
+  // a^-1 as a^(p-2), Fermat; 0 for 0. Which powers of a it reads depends on p.
   [[nodiscard]] Element Invert(const Element &a) const {
+    constexpr int kWindowBits = 4;
+    Element powers[1 << kWindowBits] = {one_};
+    for (int i = 1; i < 1 << kWindowBits; i++) {
+      powers[i] = Multiply(powers[i - 1], a);
+    }
     Element exponent;
     SubtractLimbs(p_, Element{{2}}, &exponent);
-    Element power = one_;
-    for (int bit = 64 * kLimbs - 1; bit >= 0; bit--) {
-      const uint64_t is_set = exponent.limbs[bit / 64] >> (bit % 64) & 1;
-      power = Multiply(power, power);
-      power = Multiply(power, Select(Opaque(-is_set), a, one_));
+    Element out = one_;
+    for (int low = 64 * kLimbs - kWindowBits; low >= 0; low -= kWindowBits) {
+      for (int i = 0; i < kWindowBits; i++) {
+        out = Multiply(out, out);
+      }
+      const uint64_t window = exponent.limbs[low / 64] >> (low % 64);
+      out = Multiply(out, powers[window % (1 << kWindowBits)]);
     }
-    return power;
+    return out;
   }
 
   [[nodiscard]] Element ToMontgomery(const Element &a) const {

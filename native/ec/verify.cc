@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "ec/multiples.h"
 
 namespace pairmint::ec {
 namespace {
@@ -23,6 +24,20 @@ constexpr size_t kFactorLen = 16;
 
 Status Failed() {
   return Status(StatusCode::kInternal, "the check of EC keys failed");
+}
+
+// The point of the encoding; none where it is not on the curve.
+Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
+              PointPtr *out) {
+  PointPtr point(EC_POINT_new(group));
+  if (point == nullptr) {
+    return Failed();
+  }
+  if (EC_POINT_oct2point(group, point.get(), encoded.data(), encoded.size(),
+                         ctx) == 1) {
+    *out = std::move(point);
+  }
+  return Status::Ok();
 }
 
 Status DrawFactors(size_t count, std::vector<BignumPtr> *out) {
@@ -83,6 +98,16 @@ PointPtr CombinedPointVarTime(const EC_GROUP *group,
   return out;
 }
 
+Status Compare(const EC_GROUP *group, const EC_POINT *a, const EC_POINT *b,
+               BN_CTX *ctx, bool *out) {
+  const int difference = EC_POINT_cmp(group, a, b, ctx);
+  if (difference < 0) {
+    return Failed();
+  }
+  *out = difference == 0;
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
@@ -95,13 +120,9 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
   std::vector<PointPtr> decoded;
   for (size_t i = 0; i < keys.size(); i++) {
     const ByteSpan point = points.subspan(i * PointLen(curve), PointLen(curve));
-    decoded.emplace_back(EC_POINT_new(group));
+    decoded.emplace_back();
+    PAIRMINT_RETURN_IF_ERROR(Decode(group, point, ctx.get(), &decoded.back()));
     if (decoded.back() == nullptr) {
-      return Failed();
-    }
-    // Refuses what is not on the curve.
-    if (EC_POINT_oct2point(group, decoded.back().get(), point.data(),
-                           point.size(), ctx.get()) != 1) {
       *out = false;
       return Status::Ok();
     }
@@ -117,13 +138,46 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
                    ctx.get()) != 1) {
     return Failed();
   }
-  const int difference =
-      EC_POINT_cmp(group, sum.get(), expected.get(), ctx.get());
-  if (difference < 0) {
+  return Compare(group, sum.get(), expected.get(), ctx.get(), out);
+}
+
+BignumPtr MaskedKey(const EC_GROUP *group, const BIGNUM *key, const BIGNUM *r) {
+  BignumPtr sum(BN_new());
+  return sum != nullptr && BN_mod_add_quick(sum.get(), key, r,
+                                            EC_GROUP_get0_order(group)) == 1
+             ? std::move(sum)
+             : nullptr;
+}
+
+Status VerifyByMask(const Curve &curve, const BIGNUM *key, const Mask &mask,
+                    ByteSpan point, bool *out) {
+  const EC_GROUP *group = GroupWithMultiples(curve);
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  const BignumPtr r(
+      BN_bin2bn(mask.r.data(), static_cast<int>(mask.r.size()), nullptr));
+  if (group == nullptr || ctx == nullptr || r == nullptr) {
     return Failed();
   }
-  *out = difference == 0;
-  return Status::Ok();
+  PointPtr R, P;
+  PAIRMINT_RETURN_IF_ERROR(Decode(group, mask.point, ctx.get(), &R));
+  PAIRMINT_RETURN_IF_ERROR(Decode(group, point, ctx.get(), &P));
+  if (R == nullptr || P == nullptr) {
+    *out = false;
+    return Status::Ok();
+  }
+  const BignumPtr s = MaskedKey(group, key, r.get());
+  const PointPtr expected(EC_POINT_new(group));
+  const EC_POINT *points[] = {R.get()};
+  const BIGNUM *factors[] = {BN_value_one()};
+  // A factor of the generator alone would be taken for a secret, and multiplied
+  // in constant time.
+  if (s == nullptr || expected == nullptr ||
+      EC_POINT_invert(group, R.get(), ctx.get()) != 1 ||
+      EC_POINTs_mul(group, expected.get(), s.get(), 1, points, factors,
+                    ctx.get()) != 1) {
+    return Failed();
+  }
+  return Compare(group, P.get(), expected.get(), ctx.get(), out);
 }
 
 }  // namespace pairmint::ec

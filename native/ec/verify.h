@@ -5,6 +5,7 @@
 
 #include "core/bytes.h"
 #include "core/openssl.h"
+#include "core/secret_bytes.h"
 #include "core/status.h"
 #include "ec/curve.h"
 
@@ -16,6 +17,29 @@ namespace pairmint::ec {
 core::Status VerifyPoints(const Curve &curve,
                           std::span<const core::BignumPtr> keys,
                           core::ByteSpan points, bool *out);
+
+// Mask hides one private key from the clock. r is drawn as private keys are, R
+// = r * G has passed VerifyPoints, and nobody uses either again.
+struct Mask {
+  core::SecretBytes r;  // as long as a private key, big-endian
+  core::Bytes point;    // R, uncompressed
+};
+
+// key + r mod n, in constant time; nullptr on failure. Under an r that is
+// random and used once it is as random as r, and says nothing of the key.
+core::BignumPtr MaskedKey(const EC_GROUP *group, const BIGNUM *key,
+                          const BIGNUM *r);
+
+// Sets `out` to whether `point`, uncompressed, is the multiple of the generator
+// by the key.
+//
+// The sum s of the key and r may be public, so that OpenSSL multiplies by it in
+// variable time, which takes a fraction of what its constant-time ladder does:
+// s * G - R must be the point. As (s - r) * G is the key's, a wrong point
+// passes only where R is wrong by as much in the other direction, and a wrong R
+// passed VerifyPoints with probability 2^-128.
+core::Status VerifyByMask(const Curve &curve, const BIGNUM *key,
+                          const Mask &mask, core::ByteSpan point, bool *out);
 
 }  // namespace pairmint::ec
 

@@ -8,6 +8,7 @@
 #include "ec/batch.h"
 #include "ec/curve.h"
 #include "ec/ed25519.h"
+#include "ec/lone.h"
 #include "keys/ml_dsa.h"
 #include "rsa/key.h"
 #include "rsa/search.h"
@@ -57,7 +58,8 @@ class RsaMinting final : public Minting {
 };
 
 // A pair on a curve or of ML-DSA takes two milliseconds at most: too short to
-// share or to look at the flag in between.
+// share or to look at the flag in between. What now and then takes longer on a
+// curve looks at it itself.
 class QuickMinting final : public Minting {
  public:
   using Mint = std::function<Status(KeyPair *out)>;
@@ -106,8 +108,10 @@ Begun BeginQuick(const Spec &spec, const AbortFlag &abort) {
 
 Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
   return std::make_unique<QuickMinting>(
-      [curve = ec::FindCurve(spec.curve)](KeyPair *out) {
-        return ec::Mint(*curve, out);
+      [curve = ec::FindCurve(spec.curve), brief = spec.brief,
+       &abort](KeyPair *out) {
+        return brief ? ec::Mint(*curve, out)
+                     : ec::MintAlone(*curve, abort, out);
       },
       spec.brief, abort);
 }

@@ -1,6 +1,7 @@
 import crypto from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { expectGoodPair } from '../support/curve-pairs.ts';
 import { curves, fieldLength, pointOf, type TestCurve } from '../support/curves.ts';
 import { internals } from '../support/internals.ts';
 import { hex, power } from '../support/numbers.ts';
@@ -61,17 +62,6 @@ function combPoints(curve: TestCurve, keys: bigint[]): Buffer[] {
   const points = Buffer.from(internals.multiplyByComb(curve.name, keys) ?? []);
   const length = 1 + 2 * fieldLength(curve);
   return keys.map((_, i) => points.subarray(i * length, (i + 1) * length));
-}
-
-/** That the public key is node:crypto's for the private key. */
-function expectGoodPair(curve: TestCurve, { spki, pkcs8 }: { spki: Buffer; pkcs8: Buffer }) {
-  const privateKey = crypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  const known = pkcs8.indexOf(Buffer.from([0x04, fieldLength(curve)]));
-  const d = pkcs8.subarray(known + 2, known + 2 + fieldLength(curve));
-  expect(spki.subarray(-1 - 2 * fieldLength(curve))).toEqual(
-    pointOf(curve, hex(d.toString('hex'))),
-  );
-  expect(spki).toEqual(crypto.createPublicKey(privateKey).export({ format: 'der', type: 'spki' }));
 }
 
 describe.each(curves)('on $name', (curve) => {

@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   pairmint::internals::ExportEc(env, exports);
   pairmint::internals::ExportEnvelope(env, exports);
   pairmint::internals::ExportKeys(env, exports);
+  pairmint::internals::ExportMasks(env, exports);
   pairmint::internals::ExportMont(env, exports);
   pairmint::internals::ExportRsa(env, exports);
   return exports;

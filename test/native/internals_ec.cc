@@ -11,6 +11,7 @@
 #include "ec/batch.h"
 #include "ec/dispatch.h"
 #include "ec/field.h"
+#include "ec/lone.h"
 #include "ec/verify.h"
 #include "internals_util.h"
 
@@ -112,6 +113,21 @@ Napi::Value VerifyPoints(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), verified);
 }
 
+Napi::Value FromPairs(Napi::Env env, const std::vector<core::KeyPair> &pairs) {
+  Napi::Array out = Napi::Array::New(env, pairs.size());
+  for (uint32_t i = 0; i < pairs.size(); i++) {
+    const core::KeyPair &pair = pairs[i];
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("spki", Napi::Buffer<uint8_t>::Copy(env, pair.public_key.data(),
+                                                   pair.public_key.size()));
+    object.Set("pkcs8",
+               Napi::Buffer<uint8_t>::Copy(env, pair.private_key.data(),
+                                           pair.private_key.size()));
+    out[i] = object;
+  }
+  return out;
+}
+
 // mintSeveral(curve, count) -> [{ spki, pkcs8 }]
 Napi::Value MintSeveral(const Napi::CallbackInfo &info) {
   const addon::CleanErrorQueue clean;
@@ -122,18 +138,25 @@ Napi::Value MintSeveral(const Napi::CallbackInfo &info) {
     ThrowStatus(info.Env(), status);
     return {};
   }
-  Napi::Array out = Napi::Array::New(info.Env(), pairs.size());
-  for (uint32_t i = 0; i < pairs.size(); i++) {
-    Napi::Object pair = Napi::Object::New(info.Env());
-    pair.Set("spki",
-             Napi::Buffer<uint8_t>::Copy(info.Env(), pairs[i].public_key.data(),
-                                         pairs[i].public_key.size()));
-    pair.Set("pkcs8", Napi::Buffer<uint8_t>::Copy(info.Env(),
-                                                  pairs[i].private_key.data(),
-                                                  pairs[i].private_key.size()));
-    out[i] = pair;
+  return FromPairs(info.Env(), pairs);
+}
+
+// mintAlone(curve, count, aborted) -> [{ spki, pkcs8 }], minted one by one
+Napi::Value MintAlone(const Napi::CallbackInfo &info) {
+  const addon::CleanErrorQueue clean;
+  core::AbortFlag abort;
+  if (info[2].ToBoolean()) {
+    abort.Raise();
   }
-  return out;
+  std::vector<core::KeyPair> pairs(info[1].As<Napi::Number>().Uint32Value());
+  for (core::KeyPair &pair : pairs) {
+    const core::Status status = ec::MintAlone(CurveOf(info[0]), abort, &pair);
+    if (!status.ok()) {
+      ThrowStatus(info.Env(), status);
+      return {};
+    }
+  }
+  return FromPairs(info.Env(), pairs);
 }
 
 // A comb with a fault; `sound` is what it computes with.
@@ -198,6 +221,7 @@ Napi::Object ExportEc(Napi::Env env, Napi::Object exports) {
   exports.Set("multiplyByComb", Napi::Function::New(env, MultiplyByComb));
   exports.Set("verifyPoints", Napi::Function::New(env, VerifyPoints));
   exports.Set("mintSeveral", Napi::Function::New(env, MintSeveral));
+  exports.Set("mintAlone", Napi::Function::New(env, MintAlone));
   exports.Set("plantCombFault", Napi::Function::New(env, PlantCombFault));
   exports.Set("combSwitchedOff", Napi::Function::New(env, CombSwitchedOff));
   return exports;

@@ -50,6 +50,17 @@ describe.runIf(process.platform === 'linux')('the memory of a process', () => {
     expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
   });
 
+  // 64 pairs before them decide whether masks save time (native/ec/lone.cc).
+  it.each(['ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1'])(
+    'holds nothing of a private key of %s that was checked under a mask',
+    async (spec) => {
+      for (let i = 0; i < 64; i++) await mintInChild('GenerateDataKeyPairWithoutPlaintext', spec);
+      const pkcs8 = await mintInChild('GenerateDataKeyPairWithoutPlaintext', spec);
+      const needles = needlesOf(pkcs8);
+      expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
+    },
+  );
+
   it('does hold a private key that it was asked to show, so that this search finds what is there', async () => {
     const pkcs8 = await mintInChild('GenerateDataKeyPair', 'ECC_NIST_P256');
     expect(countInMemory(child.pid as number, [needlesOf(pkcs8)[0] as Buffer])).not.toEqual([0]);

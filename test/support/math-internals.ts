@@ -41,9 +41,22 @@ export type Fault =
   | 'always false'
   | 'loses primes';
 
+export interface CurvePair {
+  spki: Buffer;
+  pkcs8: Buffer;
+}
+
+/** r and r * G. */
+export interface CurveMask {
+  r: bigint;
+  point: Buffer;
+}
+
+export type MaskFault = 'wrong point' | 'off the curve' | 'wrong number';
+
 export type CombFault = 'none' | 'nothing' | 'wrong entry' | 'wrong limb' | 'wrong lane';
 
-/** What test/native/internals_ec.cc, internals_mont.cc and internals_rsa.cc export. */
+/** What test/native/internals_ec.cc, internals_masks.cc, internals_mont.cc and internals_rsa.cc export. */
 export interface MathInternals {
   field(
     limbs: number,
@@ -53,7 +66,22 @@ export interface MathInternals {
   ): { sum: bigint; difference: bigint; product: bigint; inverse: bigint };
   multiplyByComb(curve: string, keys: bigint[]): Uint8Array | undefined;
   verifyPoints(curve: string, keys: bigint[], points: Buffer): boolean;
-  mintSeveral(curve: string, count: number): { spki: Buffer; pkcs8: Buffer }[];
+  mintSeveral(curve: string, count: number): CurvePair[];
+  /** One by one; `aborted` abandons the request before it begins. */
+  mintAlone(curve: string, count: number, aborted?: boolean): CurvePair[];
+  /** With an empty stock; false finds out whether they are worth it, as at the start. */
+  useMasks(curve: string, use: boolean): void;
+  masksInStock(curve: string): CurveMask[];
+  maskedKey(curve: string, key: bigint, r: bigint): bigint;
+  verifyByMask(curve: string, key: bigint, r: bigint, R: Buffer, point: Buffer): boolean;
+  /** All that are in stock. */
+  spoilMasks(curve: string, fault: MaskFault): void;
+  /** `count` by each thread, all threads at once. */
+  takeMasks(curve: string, threads: number, count: number): CurveMask[];
+  /** What the threads take, all at once, out of a stock of the numbers below `count`. */
+  drainMasks(curve: string, threads: number, count: number): number[];
+  /** How many masks a forked process finds in stock; not on Windows. */
+  masksAfterFork(curve: string): number;
   /** 'nothing' has the comb work without a look at whether it is worth it; 'none' as at the start. */
   plantCombFault(curve: string, fault: CombFault, compared?: boolean): void;
   combSwitchedOff(): string;

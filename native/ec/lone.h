@@ -1,0 +1,27 @@
+#ifndef NATIVE_EC_LONE_H_
+#define NATIVE_EC_LONE_H_
+
+#include "core/abort_flag.h"
+#include "core/key_pair.h"
+#include "core/status.h"
+#include "ec/curve.h"
+
+namespace pairmint::ec {
+
+// Mints a pair that is wanted by itself. Our own arithmetic computes the public
+// key and OpenSSL checks it under a mask (verify.h), where that takes less time
+// than OpenSSL's constant-time multiplication; if the check fails, that
+// arithmetic is switched off for the process and OpenSSL's computes the key
+// instead. kAborted only while masks are made.
+core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
+                       core::KeyPair *out);
+
+#if defined(PAIRMINT_TESTING)
+// Has masks used without a look at whether they are worth it; `use` false: has
+// that found out anew, as at the start of the process.
+void UseMasksForTest(const Curve &curve, bool use);
+#endif
+
+}  // namespace pairmint::ec
+
+#endif  // NATIVE_EC_LONE_H_

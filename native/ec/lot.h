@@ -1,0 +1,31 @@
+#ifndef NATIVE_EC_LOT_H_
+#define NATIVE_EC_LOT_H_
+
+#include <span>
+
+#include "core/abort_flag.h"
+#include "core/bytes.h"
+#include "core/openssl.h"
+#include "core/status.h"
+#include "ec/curve.h"
+#include "ec/dispatch.h"
+
+namespace pairmint::ec {
+
+// The check takes one multiplication by OpenSSL for all points of a lot. With
+// more of them it would take longer than an abandoned request may.
+constexpr size_t kMaxLot = 16;
+
+core::Status CheckAbort(const core::AbortFlag &abort);
+
+// Writes the points of at most kMaxLot keys, computed by the multiplier, and
+// sets `verified` to whether OpenSSL finds them right (verify.h); where it does
+// not, the combs are switched off.
+core::Status MultiplyVerified(const Curve &curve, const Multiplier &multiplier,
+                              const core::AbortFlag &abort,
+                              std::span<const core::BignumPtr> keys,
+                              core::MutableByteSpan out, bool *verified);
+
+}  // namespace pairmint::ec
+
+#endif  // NATIVE_EC_LOT_H_
