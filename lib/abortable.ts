@@ -2,21 +2,24 @@
  * Starts work that can be abandoned and ties it to a signal. `start` passes on a function that
  * abandons the work, which then rejects; without a signal there is nothing to pass on to.
  *
- * @throws the signal's reason where it was aborted before the start
+ * Rejects with the signal's reason where it was aborted before the start.
  */
-export async function abortable<T>(
+export function abortable<T>(
   signal: AbortSignal | undefined,
   start: (onStart?: (abort: () => void) => void) => Promise<T>,
 ): Promise<T> {
   if (signal === undefined) return start();
-  signal.throwIfAborted();
+  if (signal.aborted) return Promise.reject(signal.reason);
   let abort: (() => void) | undefined;
-  const listener = () => abort?.();
   const work = start((stop) => {
     abort = stop;
   });
   // What is done at once cannot be abandoned.
-  if (abort === undefined) return work;
+  return abort === undefined ? work : abandoning(signal, abort, work);
+}
+
+async function abandoning<T>(signal: AbortSignal, abort: () => void, work: Promise<T>): Promise<T> {
+  const listener = () => abort();
   signal.addEventListener('abort', listener, { once: true });
   try {
     return await work;

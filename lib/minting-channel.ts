@@ -12,8 +12,11 @@ export interface Minting {
 export const mintings = channel('pairmint:minting');
 
 /** Runs a minting and tells of it when it succeeded. */
-export async function timeMinting<T>(spec: DataKeyPairSpec, mint: () => Promise<T>): Promise<T> {
-  if (!mintings.hasSubscribers) return mint();
+export function timeMinting<T>(spec: DataKeyPairSpec, mint: () => Promise<T>): Promise<T> {
+  return mintings.hasSubscribers ? timed(spec, mint) : mint();
+}
+
+async function timed<T>(spec: DataKeyPairSpec, mint: () => Promise<T>): Promise<T> {
   const started = performance.now();
   const pair = await mint();
   mintings.publish({ spec, milliseconds: performance.now() - started } satisfies Minting);

@@ -24,11 +24,14 @@ export function encodeEncryptionContext(
   member = 'EncryptionContext',
 ): Uint8Array {
   const keys = context === undefined ? [] : Object.keys(context);
-  if (context === undefined || keys.length === 0) return new Uint8Array(COUNT_BYTES);
+  if (context === undefined || keys.length === 0) return emptyContext;
   const pairs = keys.map((key) => [key, context[key] as string] as const);
   const length = measure(pairs, member);
   return write(pairs.length > 1 ? sortByUtf8(pairs) : pairs, length);
 }
+
+// One for all, whom nobody changes: of a fresh array, V8 has to make a buffer for native code.
+const emptyContext = new Uint8Array(COUNT_BYTES);
 
 type Pair = readonly [key: string, value: string];
 

@@ -6,7 +6,7 @@ import { conditionsOf, type RequestFacts } from '../policy/condition-keys.ts';
 import { defaultKeyPolicy, type Policy, parsePolicy } from '../policy/document.ts';
 import { type AccessRequest, type Decision, decide } from '../policy/evaluate.ts';
 import { type GrantConstraints, type GrantRequest, grantCovers } from '../policy/grant.ts';
-import type { GrantRecord } from '../store/grant-directory.ts';
+import type { GrantDirectory, GrantRecord } from '../store/grant-directory.ts';
 import type { Key } from '../store/key-directory.ts';
 import { isPrimary, type KeyRecord, type NewKeyRecord } from '../store/key-record.ts';
 import type { Caller, Services } from './operation.ts';
@@ -23,15 +23,25 @@ export interface AccessOptions {
 }
 
 /** Makes sure that the caller may do this with the key. @throws KmsError AccessDeniedException */
-export async function authorize(
+export function authorize(
   services: Services,
   key: Key,
   options: AccessOptions = {},
-): Promise<void> {
-  const { caller, call, accountId } = services;
+): Promise<void> | undefined {
+  const { caller, call } = services;
   call.keyArns.add(key.arn);
   const action = options.action ?? call.operation;
-  if (isAlwaysAllowed(caller, key.record, action)) return;
+  if (isAlwaysAllowed(caller, key.record, action)) return undefined;
+  return authorizeAnew(services, key, action, options);
+}
+
+async function authorizeAnew(
+  services: Services,
+  key: Key,
+  action: string,
+  options: AccessOptions,
+): Promise<void> {
+  const { caller, accountId } = services;
   const { request, wasAsked } = watched(
     accessRequest(services, action, key.arn, { key: key.record, ...options }),
   );
@@ -129,11 +139,15 @@ export function refuseForeign(services: Services, options: AccessOptions = {}): 
 }
 
 /** @throws KmsError InvalidGrantTokenException unless every token is of a grant that exists */
-export async function requireGrantTokens(
+export function requireGrantTokens(
   { grants }: Services,
   tokens: readonly string[] | undefined,
-): Promise<void> {
-  for (const token of tokens ?? []) {
+): Promise<void> | undefined {
+  return tokens === undefined ? undefined : requireAll(grants, tokens);
+}
+
+async function requireAll(grants: GrantDirectory, tokens: readonly string[]): Promise<void> {
+  for (const token of tokens) {
     if ((await grants.ofToken(token)) !== undefined) continue;
     throw new KmsError('InvalidGrantTokenException', 'A grant token in the request is not valid.');
   }

@@ -15,8 +15,14 @@ export async function findKey(
   keyId: string,
   options: AccessOptions = {},
 ): Promise<Key> {
-  const { key, requestAlias } = await lookUp(services, keyId, options);
-  await authorize(services, key, { ...options, requestAlias });
+  // At once where that can be had: most requests name a key that was just used.
+  const found = known(services, keyId) ?? (await lookUp(services, keyId, options));
+  const { key, requestAlias } = found;
+  await authorize(
+    services,
+    key,
+    requestAlias === undefined ? options : { ...options, requestAlias },
+  );
   return key;
 }
 
@@ -25,11 +31,29 @@ export async function lookUp(
   services: Services,
   keyId: string,
   options: AccessOptions = {},
-): Promise<{ key: Key; requestAlias: string | undefined }> {
-  const { region, accountId } = services;
-  const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
-  const key = services.keys.known(reference) ?? (await find(services, reference, options));
+): Promise<Found> {
+  const reference = referenceOf(services, keyId);
+  return foundBy(reference, await find(services, reference, options));
+}
+
+interface Found {
+  readonly key: Key;
+  /** The alias that the request named the key by. */
+  readonly requestAlias: string | undefined;
+}
+
+function known(services: Services, keyId: string): Found | undefined {
+  const reference = referenceOf(services, keyId);
+  const key = services.keys.known(reference);
+  return key && foundBy(reference, key);
+}
+
+function foundBy(reference: KeyReference | AliasReference, key: Key): Found {
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
+}
+
+function referenceOf({ region, accountId }: Services, keyId: string) {
+  return parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
 }
 
 /** Finds the key of an operation that takes no alias, for a caller who may use it. */
@@ -41,9 +65,7 @@ export async function findOwnKey(services: Services, keyId: string): Promise<Key
 
 /** The same without asking who may use it. */
 export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
-  const { region, accountId } = services;
-  const reference = parseKeyId(keyId, { region, accountId, aliases: 'refused' });
-  return services.keys.known(reference) ?? find(services, reference);
+  return find(services, parseKeyId(keyId, { ...services, aliases: 'refused' }));
 }
 
 /** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */

@@ -15,10 +15,8 @@ import type { Services } from './operation.ts';
 type Context = Readonly<Record<string, string>> | undefined;
 
 /** A key that may seal: checked, and with its current material opened. */
-export interface SealingKey {
+export interface SealingKey extends CurrentMaterial {
   readonly key: Key;
-  readonly material: KeyMaterial;
-  readonly materialId: string;
 }
 
 /** A ciphertext and the key that may open it. */
@@ -43,9 +41,11 @@ export async function sealingKey(
     requireSpec: (key: Key) => void;
   },
 ): Promise<SealingKey> {
-  await requireUsableToEncrypt(services, key, options);
+  await requireGrantTokens(services, options.grantTokens);
+  requireUsableToEncrypt(key, options.operation);
   options.requireSpec(key);
-  return { key, ...(await currentMaterial(services, key)) };
+  const { material, materialId } = await currentMaterial(services, key);
+  return { key, material, materialId };
 }
 
 /** What may encrypt with an algorithm: material of a symmetric key, or a public key. */
@@ -73,7 +73,8 @@ export async function encryptingKey(
 ): Promise<EncryptingKey> {
   const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
   const context = encodeEncryptionContext(request.context, contextMember);
-  await requireUsableToEncrypt(services, key, request);
+  await requireGrantTokens(services, request.grantTokens);
+  requireUsableToEncrypt(key, request.operation);
   requireAlgorithm(key, algorithm);
   if (isSymmetric(key)) {
     return { key, algorithm, context, ...(await currentMaterial(services, key)) };
@@ -89,14 +90,24 @@ export function publicKeyOf({ arn, record }: Key): Uint8Array {
   return Uint8Array.from(Buffer.from(record.publicKey, 'base64'));
 }
 
-/** A key's current material. */
-export async function currentMaterial(
+/** What a key seals with. */
+export interface CurrentMaterial {
+  readonly material: KeyMaterial;
+  readonly materialId: string;
+}
+
+/** A key's current material, at once where it has been opened before. */
+export function currentMaterial(
   { keys }: Pick<Services, 'keys'>,
   { arn, record }: Key,
-): Promise<{ material: KeyMaterial; materialId: string }> {
-  const material = await keys.material(record);
-  if (material === undefined) throw damaged(`of the key material of ${arn}`);
-  return { material, materialId: record.currentMaterialId as string };
+): CurrentMaterial | Promise<CurrentMaterial> {
+  const materialId = record.currentMaterialId as string;
+  const opened = keys.vault.opened(record, materialId);
+  if (opened !== undefined) return { material: opened, materialId };
+  return keys.material(record).then((material) => {
+    if (material === undefined) throw damaged(`of the key material of ${arn}`);
+    return { material, materialId };
+  });
 }
 
 /** @throws KmsError ValidationException where an asymmetric algorithm cannot take so much */
@@ -210,12 +221,7 @@ function invalidCiphertext(): KmsError {
   return new KmsError('InvalidCiphertextException');
 }
 
-async function requireUsableToEncrypt(
-  services: Services,
-  key: Key,
-  { operation, grantTokens }: { operation: string; grantTokens: readonly string[] | undefined },
-): Promise<void> {
-  await requireGrantTokens(services, grantTokens);
+function requireUsableToEncrypt(key: Key, operation: string): void {
   requireUsage(key, 'ENCRYPT_DECRYPT', operation);
   requireState(key);
 }

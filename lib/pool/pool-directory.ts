@@ -4,7 +4,7 @@ import type { Native, RootKey } from '../native.ts';
 import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
 import { keyIdBytes } from '../store/key-record.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
-import { RecordCache } from '../store/record-cache.ts';
+import { type Found, RecordCache } from '../store/record-cache.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged, unavailable } from '../store/store-errors.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
@@ -74,6 +74,11 @@ export class PoolDirectory {
 
   async find(name: PoolName): Promise<PoolRecord | undefined> {
     return this.#read.get(recordPath(name));
+  }
+
+  /** The same at once, where it was looked for before and nothing has been committed since. */
+  known(name: PoolName): Found<PoolRecord> | undefined {
+    return this.#read.peek(recordPath(name));
   }
 
   /** Makes a pool, or changes the levels of the one that is there. */

@@ -95,7 +95,9 @@ export class Pools {
   async take(demand: Demand): Promise<MintedPair | undefined> {
     const { key, spec } = demand;
     const { keyId, region, accountId } = key.record;
-    const pool = await this.#directory.find({ keyId, region, accountId, spec });
+    const name = { keyId, region, accountId, spec };
+    const found = this.#directory.known(name);
+    const pool = found ? found.record : await this.#directory.find(name);
     const known = this.#knownAs(pool, key.arn, spec);
     if (known === undefined) return undefined;
     for (;;) {

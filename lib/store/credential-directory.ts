@@ -131,7 +131,7 @@ export class CredentialDirectory {
 
   /** The same at once, where it was found before and nothing has been committed since. */
   known(accessKeyId: string): Credential | undefined {
-    return this.#read.peek(pathPrefix + accessKeyId);
+    return this.#read.peek(pathPrefix + accessKeyId)?.record;
   }
 
   /** The credentials in the order of their ids, from the one after `after`. */

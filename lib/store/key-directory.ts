@@ -145,13 +145,13 @@ export class KeyDirectory {
    */
   known(reference: KeyReference | AliasReference): Key | undefined {
     if (reference.kind === 'key') return this.#knownKey(reference);
-    const keyId = this.#read.aliases.peek(aliasPath(reference));
+    const keyId = this.#read.aliases.peek(aliasPath(reference))?.record;
     const key = keyId === undefined ? undefined : this.#knownKey({ ...reference, keyId });
     return key !== undefined && hasAlias(key, reference) ? key : undefined;
   }
 
   #knownKey(place: KeyPlace): Key | undefined {
-    const key = this.#read.keys.peek(keyPath(place));
+    const key = this.#read.keys.peek(keyPath(place))?.record;
     return key?.hasTerms ? undefined : key;
   }
 
@@ -355,8 +355,7 @@ export class KeyDirectory {
     record: KeyRecord,
     materialId = record.currentMaterialId,
   ): Promise<KeyMaterial | undefined> {
-    if (materialId === undefined) return undefined;
-    return this.vault.opened(record, materialId) ?? this.vault.open(record, materialId);
+    return materialId === undefined ? undefined : this.vault.open(record, materialId);
   }
 
   async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {

@@ -1,30 +1,14 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import type { Native } from '../native.ts';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 
 // LMDB's data file begins with two meta pages: a header of 24 bytes, then (native byte order) a
-// magic number, the format's version, and, further on, the page size, the last page in use and the
-// transaction that wrote it. The lock file begins with the magic number, its format and the last
-// transaction that is committed and to be read.
+// magic number, the format's version, and, further on, the page size and the last page in use.
 const magic = 0xbeefc0de;
 const version = 2;
 const magicAt = 24;
 const versionAt = 28;
 const pageSizeAt = 48;
 const lastPageAt = 144;
-const transactionAt = 152;
 const metaLength = 160;
-const committedAt = 8;
-const lockLength = 16;
 
 /**
  * Says what is wrong with an LMDB data file, or nothing. LMDB itself maps the file and trusts it: a
@@ -56,36 +40,6 @@ export function makeRoom(file: string, pages: number): void {
   }
 }
 
-/**
- * Finds where an open LMDB environment counts its commits: the function returned tells the last one's
- * number, modulo 2^32, without a call to the system. Undefined where it is not found.
- */
-export function commitCounter(
-  folder: string,
-  viewFile: Native['viewFile'],
-): (() => number) | undefined {
-  const lock = path.join(folder, 'lock.mdb');
-  if (os.endianness() !== 'LE' || !existsSync(lock)) return undefined;
-  const view = statSync(lock).size < lockLength ? undefined : viewFile(lock, lockLength);
-  if (view === undefined) return undefined;
-  const words = new Uint32Array(view);
-  const counter = () => words[committedAt / 4] as number;
-  const newest = newestTransaction(path.join(folder, 'data.mdb'));
-  // Read before: another process may be committing, and then the two differ for a moment.
-  return words[0] === magic && newest === counter() ? counter : undefined;
-}
-
-function newestTransaction(file: string): number | undefined {
-  const descriptor = openSync(file, 'r');
-  try {
-    const first = readMeta(descriptor, 0);
-    const second = first && readMeta(descriptor, first.pageSize);
-    return second && Math.max(first.transaction, second.transaction);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 function faultIn(descriptor: number): string | undefined {
   const extent = extentOf(descriptor);
   if (extent === undefined) return 'it is not an LMDB file';
@@ -112,6 +66,5 @@ function readMeta(descriptor: number, at: number) {
   return {
     pageSize: meta.readUInt32LE(pageSizeAt),
     lastPage: Number(meta.readBigUInt64LE(lastPageAt)),
-    transaction: meta.readUInt32LE(transactionAt),
   };
 }

@@ -5,9 +5,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Database } from 'lmdb';
 import { ConfigurationError } from '../configuration-error.ts';
 import type { Native } from '../native.ts';
+import { CommitCounter } from './commit-counter.ts';
 import { checkFreeSpace } from './free-space.ts';
 import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
-import { commitCounter, faultOf, makeRoom } from './lmdb-file.ts';
+import { faultOf, makeRoom } from './lmdb-file.ts';
 
 // As CommonJS it is three files instead of twenty, and a command starts the sooner.
 const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
@@ -30,20 +31,20 @@ export class LmdbStore implements KeyStore {
   readonly url: string;
   readonly #folder: string;
   readonly #db: Database<Buffer, string>;
-  #generation: () => number | undefined;
+  readonly #commits: CommitCounter;
 
-  private constructor(folder: string, db: Database<Buffer, string>, viewFile: ViewFile) {
+  private constructor(folder: string, db: Database<Buffer, string>, commits: CommitCounter) {
     this.url = urlOf(folder);
     this.#folder = folder;
     this.#db = db;
-    this.#generation = commitCounter(folder, viewFile) ?? unknown;
+    this.#commits = commits;
   }
 
   /**
    * @param viewFile as native code has it; without it the store has no generation
    * @throws ConfigurationError where the folder cannot be written or holds no store
    */
-  static open(folder: string, viewFile: ViewFile = unknown): LmdbStore {
+  static open(folder: string, viewFile: ViewFile = () => undefined): LmdbStore {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       checkFreeSpace(folder);
@@ -56,7 +57,7 @@ export class LmdbStore implements KeyStore {
         // The default resolves a commit before it is on disk.
         overlappingSync: false,
       });
-      return new LmdbStore(folder, db, viewFile);
+      return new LmdbStore(folder, db, countCommits(folder, db, viewFile));
     } catch (cause) {
       throw new ConfigurationError(
         `the store ${urlOf(folder)} cannot be opened: ${reasonOf(cause)}`,
@@ -102,30 +103,33 @@ export class LmdbStore implements KeyStore {
   // and a process that exits meanwhile waits for that thread for ever. Changes of keys are rare.
   async commit(changes: readonly Change[]): Promise<boolean> {
     checkFreeSpace(this.#folder);
-    const before = this.#generation();
-    const committed = this.#db.transactionSync(() => {
-      if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
-        return false;
-      }
-      makeRoom(path.join(this.#folder, 'data.mdb'), pagesFor(changes));
-      for (const { path, next } of changes) {
-        if (next === undefined) this.#db.removeSync(path);
-        else this.#db.putSync(path, Buffer.from(next));
-      }
-      return true;
-    });
-    // An LMDB that counts elsewhere than we look.
-    const isCounted = !committed || changes.length === 0 || this.#generation() !== before;
-    if (!isCounted) this.#generation = unknown;
-    return committed;
+    let begun = false;
+    try {
+      return this.#db.transactionSync(() => {
+        if (!changes.every(({ path, expected }) => sameValue(this.#db.get(path), expected))) {
+          return false;
+        }
+        this.#commits.begin();
+        begun = true;
+        makeRoom(path.join(this.#folder, 'data.mdb'), pagesFor(changes));
+        for (const { path, next } of changes) {
+          if (next === undefined) this.#db.removeSync(path);
+          else this.#db.putSync(path, Buffer.from(next));
+        }
+        return true;
+      });
+    } finally {
+      if (begun) this.#commits.end();
+    }
   }
 
   generation(): number | undefined {
-    return this.#generation();
+    return this.#commits.last();
   }
 
   async close(): Promise<void> {
     await this.#db.close();
+    this.#commits.close();
   }
 
   // lmdb reads from one snapshot until the event loop turns; what another Pairmint or process has
@@ -136,7 +140,14 @@ export class LmdbStore implements KeyStore {
   }
 }
 
-const unknown = () => undefined;
+function countCommits(folder: string, db: Database<Buffer, string>, viewFile: ViewFile) {
+  try {
+    return CommitCounter.open(path.join(folder, 'commits'), viewFile);
+  } catch (error) {
+    void db.close();
+    throw error;
+  }
+}
 
 function pagesFor(changes: readonly Change[]): number {
   const bytes = changes.reduce((sum, { next }) => sum + (next?.byteLength ?? 0), 0);

@@ -51,7 +51,7 @@ export class MaterialVault {
 
   /** The same at once, where it was opened before and nothing has been committed since. */
   opened(record: KeyRecord, materialId: string): KeyMaterial | undefined {
-    return this.#opened.peek(materialPath(record, materialId));
+    return this.#opened.peek(materialPath(record, materialId))?.record;
   }
 
   /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */

@@ -2,10 +2,14 @@ import { type KeyStore, sameValue } from './key-store.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { unavailable } from './store-errors.ts';
 
-/** What was at a path; undefined where nothing was. */
-interface Remembered<T> {
-  readonly bytes: Uint8Array | undefined;
+/** What was at a path. */
+export interface Found<T> {
+  /** Undefined where nothing was. */
   readonly record: T | undefined;
+}
+
+interface Remembered<T> extends Found<T> {
+  readonly bytes: Uint8Array | undefined;
   /** The store's, before it was read. */
   generation: number | undefined;
 }
@@ -28,16 +32,16 @@ export class RecordCache<T> {
     this.#open = open;
   }
 
-  /** The record at a path, if nothing was committed to the store since it was read. */
-  peek(path: string): T | undefined {
+  /** What is at a path, where nothing was committed to the store since it was read. */
+  peek(path: string): Found<T> | undefined {
     const known = this.#remembered.get(path);
-    return known !== undefined && this.#isCurrent(known) ? known.record : undefined;
+    return known !== undefined && this.#isCurrent(known) ? known : undefined;
   }
 
   /** The record at a path as it is now; undefined where there is none. @throws KmsError */
   async get(path: string): Promise<T | undefined> {
-    const known = this.#remembered.get(path);
-    if (known !== undefined && this.#isCurrent(known)) return known.record;
+    const known = this.peek(path);
+    if (known !== undefined) return known.record;
     // Before it is read: what is committed meanwhile is to be read next time.
     const generation = this.#store.generation();
     const bytes = await this.#store.get(path).catch(unavailable);

@@ -676,3 +676,52 @@ describe('key policy and identity policy together', () => {
     }
   });
 });
+
+describe('what was allowed once', () => {
+  const Plaintext = Buffer.from('x');
+  const inContext = (App: string) => ({ Plaintext, EncryptionContext: { App } });
+
+  test('is asked again where a condition decided it', async () => {
+    const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'a' } };
+    const { KeyId } = await keyWith(rootsAll, his({ Condition }));
+    const he = kms.as(somebody, { identityPolicy: nothingAllowed });
+    for (const App of ['a', 'a', 'b', 'a', 'b']) {
+      const asked = he.encrypt({ KeyId, ...inContext(App) }).then(
+        () => 'allowed',
+        () => 'denied',
+      );
+      expect(await asked).toBe(App === 'a' ? 'allowed' : 'denied');
+    }
+  });
+
+  test('is asked again where a denial has a condition', async () => {
+    const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'b' } };
+    const { KeyId } = await keyWith(rootsAll, his(), his({ Effect: 'Deny', Condition }));
+    const he = kms.as(somebody, { identityPolicy: nothingAllowed });
+    await he.encrypt({ KeyId, ...inContext('a') });
+    await he.encrypt({ KeyId, ...inContext('a') });
+    expect(await failureText(he.encrypt({ KeyId, ...inContext('b') }))).toMatch(/explicit deny/);
+  });
+
+  test('is allowed to nobody else, and nothing else with it', async () => {
+    const { KeyId } = await keyWith(rootsAll, his({ Action: 'kms:Encrypt' }));
+    const identityPolicy = nothingAllowed;
+    const he = kms.as(somebody, { identityPolicy });
+    await he.encrypt({ KeyId, Plaintext });
+    await he.encrypt({ KeyId, Plaintext });
+    const other = kms.as(`${somebody}-else`, { identityPolicy });
+    expect(await failureText(other.encrypt({ KeyId, Plaintext }))).toMatch(/^AccessDenied/);
+    expect(await failureText(he.describeKey({ KeyId }))).toMatch(/^AccessDenied/);
+    const { KeyId: otherKey } = await keyWith(rootsAll);
+    expect(await failureText(he.encrypt({ KeyId: otherKey, Plaintext }))).toMatch(/^AccessDenied/);
+  });
+
+  test('is refused as soon as the policy is another', async () => {
+    const { KeyId } = await keyWith(rootsAll, his());
+    const he = kms.as(somebody, { identityPolicy: nothingAllowed });
+    await he.encrypt({ KeyId, Plaintext });
+    await he.encrypt({ KeyId, Plaintext });
+    await kms.putKeyPolicy({ KeyId, Policy: policyText(rootsAll) });
+    expect(await failureText(he.encrypt({ KeyId, Plaintext }))).toMatch(/^AccessDenied/);
+  });
+});

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadNative } from '../../lib/native.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
 import { LmdbStore } from '../../lib/store/lmdb-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
@@ -8,9 +9,11 @@ import { temporaryFolder } from '../support/folders.ts';
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('utf8');
 
+const { viewFile } = loadNative();
+
 const stores: Record<string, () => KeyStore> = {
   memory: () => new MemoryStore(),
-  lmdb: () => LmdbStore.open(temporaryFolder()),
+  lmdb: () => LmdbStore.open(temporaryFolder(), viewFile),
 };
 
 describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
@@ -48,6 +51,26 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
     expect(text(await other.get('a'))).toBe('1');
     await put('b', '2');
     expect(await other.list('', { limit: 5 })).toHaveLength(2);
+    if (other !== store) await other.close();
+  });
+
+  it('is of another generation after each commit, and of the same until then', async () => {
+    const url = store.url.replace('lmdb:', '');
+    const other = store instanceof LmdbStore ? LmdbStore.open(url, viewFile) : store;
+    const seen = new Set<number | undefined>();
+    for (let i = 0; i < 100; i++) {
+      await (i % 2 === 0 ? store : other).commit([
+        { path: `${i}`, expected: undefined, next: bytes('1') },
+      ]);
+      expect(await store.commit([{ path: '0', expected: undefined, next: bytes('2') }])).toBe(
+        false,
+      );
+      await store.get('0');
+      expect(store.generation()).toBeTypeOf('number');
+      expect(other.generation()).toBe(store.generation());
+      seen.add(store.generation());
+    }
+    expect(seen.size).toBe(100);
     if (other !== store) await other.close();
   });
 
