@@ -14,8 +14,16 @@ export {
 export type {
   FillOptions,
   FillProgress,
+  PoolApi,
   PoolDescription,
   PoolId,
   PoolSettings,
 } from './pool/pool-api.ts';
+export type {
+  Credential,
+  CredentialDirectory,
+  CredentialRecord,
+  CredentialSecrets,
+  NewCredential,
+} from './store/credential-directory.ts';
 export type { RootKeySource } from './store/open-store.ts';

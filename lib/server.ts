@@ -10,7 +10,7 @@ export {
   type HttpRequest,
   headerFields,
 } from './http/message.ts';
-export type { MeasuredServer, Metrics } from './http/metrics.ts';
+export type { Measured, MeasuredServer, Metrics, Snapshot } from './http/metrics.ts';
 export {
   createMetrics,
   createServer,
@@ -20,3 +20,4 @@ export {
   type ServerOptions,
   type TlsFiles,
 } from './http/server.ts';
+export type { Actor, Service } from './http/service.ts';

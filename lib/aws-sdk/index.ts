@@ -1,6 +1,7 @@
 export {
   type PairmintRequestHandler,
   pairmintRequestHandler,
+  type SdkAbortSignal,
   type SdkHandlerOptions,
   type SdkRequest,
   type SdkResponse,

@@ -16,7 +16,7 @@ export interface SdkResponse {
 }
 
 /** A signal of AbortController, or the SDK's own kind of it. */
-interface SdkAbortSignal {
+export interface SdkAbortSignal {
   readonly aborted: boolean;
 }
 
