@@ -91,16 +91,19 @@ async function prepare(
   });
   refuseRecipient(request.Recipient);
   endDryRun(request.DryRun);
-  return { ...sealing, spec: request.KeyPairSpec, context, plaintext };
+  const { key, material, materialId } = sealing;
+  // Named one by one, here and below: V8 takes microseconds to spread an object.
+  return { key, material, materialId, spec: request.KeyPairSpec, context, plaintext };
 }
 
 function responseOf({ key, spec, materialId }: Sealing, pair: MintedPair): Response {
-  return {
+  const response: Response = {
     PrivateKeyCiphertextBlob: pair.privateKeyCiphertext,
-    ...(pair.privateKeyPlaintext && { PrivateKeyPlaintext: pair.privateKeyPlaintext }),
     PublicKey: pair.publicKey,
     KeyId: key.arn,
     KeyPairSpec: spec,
     KeyMaterialId: materialId,
   };
+  if (pair.privateKeyPlaintext) response.PrivateKeyPlaintext = pair.privateKeyPlaintext;
+  return response;
 }

@@ -17,7 +17,9 @@ export const generateDataKey: Operation<'GenerateDataKey'> = {
       recipient: request.Recipient,
       plaintext: true,
     });
-    return { ...response, Plaintext: plaintext };
+    // Not spread: V8 takes microseconds for it.
+    const { CiphertextBlob, KeyId, KeyMaterialId } = response;
+    return { CiphertextBlob, Plaintext: plaintext, KeyId, KeyMaterialId };
   },
 };
 

@@ -65,7 +65,8 @@ export async function findOwnKey(services: Services, keyId: string): Promise<Key
 
 /** The same without asking who may use it. */
 export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
-  return find(services, parseKeyId(keyId, { ...services, aliases: 'refused' }));
+  const { region, accountId } = services;
+  return find(services, parseKeyId(keyId, { region, accountId, aliases: 'refused' }));
 }
 
 /** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */

@@ -77,7 +77,8 @@ export async function encryptingKey(
   requireUsableToEncrypt(key, request.operation);
   requireAlgorithm(key, algorithm);
   if (isSymmetric(key)) {
-    return { key, algorithm, context, ...(await currentMaterial(services, key)) };
+    const { material, materialId } = await currentMaterial(services, key);
+    return { key, algorithm, context, material, materialId };
   }
   refuseContext(request.context, 'encrypting');
   return { key, algorithm, publicKey: publicKeyOf(key) };
@@ -279,7 +280,8 @@ async function openingKey(
   }
   for (const id of blobKeyIds ?? []) {
     // A ciphertext does not tell whose account its key is in.
-    const key = await services.keys.findInRegion({ ...services, keyId: id });
+    const { region, accountId } = services;
+    const key = await services.keys.findInRegion({ region, accountId, keyId: id });
     if (key === undefined) continue;
     await authorize(services, key, { ...optionsOf(key), ciphertext: true });
     return key;
