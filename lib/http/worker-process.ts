@@ -4,7 +4,8 @@ import type { Snapshot } from './metrics.ts';
 
 /** What a worker is told by the process that started it. */
 export type Order =
-  | { readonly order: 'listen' | 'reload' | 'drain' }
+  | { readonly order: 'listen'; readonly port: number | undefined }
+  | { readonly order: 'reload' | 'drain' }
   | { readonly order: 'measure'; readonly id: number };
 
 /** What it tells. */
@@ -76,8 +77,8 @@ export class WorkerProcess {
   }
 
   /** Resolves to the URL. @throws ConfigurationError where it cannot; Error where it ended */
-  async listen(): Promise<string> {
-    this.tell({ order: 'listen' });
+  async listen(port: number | undefined): Promise<string> {
+    this.tell({ order: 'listen', port });
     const { url } = await this.#report('listening');
     this.#isListening = true;
     return url;

@@ -6,7 +6,7 @@ import type { Order, Report } from './worker-process.ts';
 /** What a worker does when it is told to. */
 export interface Duties {
   /** Resolves to the URL. */
-  listen(): Promise<string>;
+  listen(port: number | undefined): Promise<string>;
   reload(): void;
   measure(): Promise<Snapshot>;
   drain(): Promise<void>;
@@ -46,7 +46,7 @@ export function obey(duties: Duties): Promise<void> {
 async function perform(duties: Duties, order: Order): Promise<void> {
   switch (order.order) {
     case 'listen':
-      return tell({ report: 'listening', url: await duties.listen() });
+      return tell({ report: 'listening', url: await duties.listen(order.port) });
     case 'reload':
       return duties.reload();
     case 'measure':

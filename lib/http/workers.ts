@@ -7,6 +7,8 @@ import { WorkerProcess } from './worker-process.ts';
 
 export interface WorkersOptions {
   readonly count: number;
+  /** That all of them listen on; the server's own by default. */
+  readonly port: number | undefined;
   readonly log: Log;
   /** What their environment has besides that of this process. */
   readonly env: NodeJS.ProcessEnv;
@@ -54,7 +56,7 @@ export class Workers {
     try {
       await Promise.all(first.map((process) => process.opened()));
       // Together: nobody is told that the server is ready while some of it is not.
-      const [url = ''] = await Promise.all(first.map((process) => process.listen()));
+      const [url = ''] = await Promise.all(first.map((process) => this.#listen(process)));
       this.#kept = first.map((process) => this.#keep(process));
       return url;
     } catch (error) {
@@ -95,6 +97,10 @@ export class Workers {
     return [...this.#processes].filter(({ isListening }) => isListening);
   }
 
+  #listen(process: WorkerProcess): Promise<string> {
+    return process.listen(this.#options.port);
+  }
+
   #fork(): WorkerProcess {
     const process = new WorkerProcess(this.#options.env);
     this.#processes.add(process);
@@ -125,7 +131,7 @@ export class Workers {
     const { pid: worker } = process;
     try {
       await process.opened();
-      await process.listen();
+      await this.#listen(process);
       log.info({ worker }, 'a worker was replaced');
     } catch (error) {
       log.error({ worker, reason: messageOf(error) }, 'a worker cannot serve');

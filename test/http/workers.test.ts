@@ -213,6 +213,16 @@ describe('a process that is killed', () => {
     expect(counted).toBeGreaterThan(count.done / 2);
   });
 
+  it('comes back on the same port, though all of them are killed at once', async () => {
+    const server = await serve('--workers', '2');
+    const { url } = server;
+    const KeyId = await newKey(url);
+    for (const pid of workersOf(server)) process.kill(pid, 'SIGKILL');
+    await vi.waitFor(async () => {
+      expect(await call(url, 'DescribeKey', { KeyId })).toMatch(/^HTTP\/1.1 200 /);
+    }, soon);
+  });
+
   it('takes no count back, whenever it is asked', async () => {
     const server = await serve('--workers', '2', '--metrics-port', '0');
     const metrics = await metricsUrl(server);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { ConfigurationError } from '../../configuration-error.ts';
 import { cpuShare } from '../../cpu-share.ts';
 import { removeExpiredSessions } from '../../http/expired-sessions.ts';
+import { freePort } from '../../http/free-port.ts';
 import { createLog, type Log, logWarnings, requestLogger } from '../../http/log.ts';
 import { createMetrics, createServer, type PairmintServer } from '../../http/server.ts';
 import { isWorker, obey, runWorker } from '../../http/worker.ts';
@@ -85,7 +86,10 @@ function serveWithWorkers({ open, ...setup }: Setup, context: Context): Promise<
       }
       // Otherwise all of them together would mint on each core as often as there are processes.
       const threads = Math.max(1, Math.floor(cpuShare() / count));
-      const workers = new Workers({ count, log, env: { PAIRMINT_THREADS: `${threads}` } });
+      // Not any port each time: when all have ended, theirs is given back.
+      const port = settings.port === 0 ? await freePort(settings.host) : settings.port;
+      const env = { PAIRMINT_THREADS: `${threads}` };
+      const workers = new Workers({ count, port, log, env });
       const metrics =
         settings.metrics && (await import('../../http/workers-metrics.ts')).metricsOf(workers);
       const serving: Serving = {
@@ -104,7 +108,7 @@ function serveAsWorker({ open, ...setup }: Setup): Promise<void> {
   return open(async (service) => {
     const { server, metrics, reload } = await makeServer(service, setup);
     await obey({
-      listen: () => server.listen(setup.settings),
+      listen: (port) => server.listen({ ...setup.settings, port }),
       reload,
       measure: async () => metrics?.snapshot() ?? [],
       drain: () => server.drain(drainLimit),
