@@ -226,13 +226,13 @@ export class Pairmint {
       requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
       keyArns: new Set(),
     };
-    underWay.begin();
+    const end = underWay.begin();
     try {
       return audit === undefined
         ? await this.#checked(request, call, { run })
         : await this.#audited(request, call, { run, audit });
     } finally {
-      underWay.end();
+      end();
     }
   }
 
@@ -424,11 +424,11 @@ export class Pairmint {
       source.addEventListener('abort', () => stop.abort(source.reason), { signal });
     }
     const { underWay } = this.#core;
-    underWay.begin();
+    const end = underWay.begin();
     try {
       return await work(signal);
     } finally {
-      underWay.end();
+      end();
       // Takes the listeners away.
       stop.abort();
     }

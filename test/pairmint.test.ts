@@ -68,6 +68,24 @@ describe('closing', () => {
   );
 });
 
+describe('closing while requests never stop coming', () => {
+  it('waits for those that were there', async () => {
+    const other = await Pairmint.open({
+      store: 'memory:',
+      audit: () => new Promise((resolve) => setTimeout(resolve, 2)),
+    });
+    let isOver = false;
+    const ask = async () => {
+      while (!isOver) await other.listKeys().catch(() => {});
+    };
+    const asking = [ask(), ask(), ask()];
+    await other.listKeys();
+    await other.close();
+    isOver = true;
+    await Promise.all(asking);
+  });
+});
+
 describe('the options of a request', () => {
   it.each([
     ['null', null],

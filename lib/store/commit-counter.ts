@@ -1,4 +1,15 @@
-import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import type { Native } from '../native.ts';
 
 type ViewFile = Native['viewFile'];
@@ -8,6 +19,16 @@ type ViewFile = Native['viewFile'];
 const begunAt = 0;
 const endedAt = 4;
 const length = 8;
+// A file that was deleted or replaced counts for nobody else any more.
+const lookEvery = 500;
+
+/** The file as it was opened. */
+interface Opened {
+  readonly file: number;
+  readonly inode: number;
+  /** Undefined where memory cannot show the file. */
+  readonly words: Uint32Array | undefined;
+}
 
 /**
  * Counts the commits of a store in a file that all processes share. Whoever may write to the store
@@ -18,21 +39,18 @@ const length = 8;
  * LMDB's locks on it (fcntl(2)).
  */
 export class CommitCounter {
-  readonly #file: number;
-  readonly #words: Uint32Array | undefined;
+  readonly #path: string;
+  readonly #viewFile: ViewFile;
+  readonly #timer: NodeJS.Timeout;
+  #opened: Opened;
   #mine = 0;
 
-  private constructor(file: number, words: Uint32Array | undefined) {
-    this.#file = file;
-    this.#words = words;
-  }
-
   /** @throws Error where the file cannot be opened for writing */
-  static open(path: string, viewFile: ViewFile): CommitCounter {
-    const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-    ftruncateSync(file, length);
-    const view = viewFile(path, length);
-    return new CommitCounter(file, view && new Uint32Array(view));
+  constructor(path: string, viewFile: ViewFile) {
+    this.#path = path;
+    this.#viewFile = viewFile;
+    this.#opened = open(path, viewFile);
+    this.#timer = setInterval(() => this.#look(), lookEvery).unref();
   }
 
   /**
@@ -40,35 +58,91 @@ export class CommitCounter {
    * the file.
    */
   last(): number | undefined {
-    if (this.#words === undefined) return undefined;
-    const begun = Atomics.load(this.#words, begunAt / 4);
-    return begun === Atomics.load(this.#words, endedAt / 4) ? begun : undefined;
+    const { words } = this.#opened;
+    if (words === undefined) return undefined;
+    const begun = Atomics.load(words, begunAt / 4);
+    return begun === Atomics.load(words, endedAt / 4) ? begun : undefined;
   }
 
   /** Only for whoever holds the store's lock on writing. */
   begin(): void {
+    this.#follow();
     this.#mine = (this.#read(begunAt) + 1) >>> 0;
     this.#write(begunAt, this.#mine);
   }
 
   /** After `begin`, when every process sees the commit, or when there will be none. */
   end(): void {
-    // A later one may have ended already: this process holds the lock no more.
-    const isLast = ((this.#mine - this.#read(endedAt)) | 0) > 0;
-    if (isLast) this.#write(endedAt, this.#mine);
+    try {
+      // A later one may have ended already: this process holds the lock no more.
+      const isLast = ((this.#mine - this.#read(endedAt)) | 0) > 0;
+      if (isLast) this.#write(endedAt, this.#mine);
+    } catch {
+      // The commit stands. While the numbers are apart, everything is read anew.
+    }
   }
 
   close(): void {
-    closeSync(this.#file);
+    clearInterval(this.#timer);
+    closeSync(this.#opened.file);
+  }
+
+  #look(): void {
+    try {
+      this.#follow();
+    } catch {
+      // Others may count in a file that this process cannot open.
+      this.#opened = { ...this.#opened, words: undefined };
+    }
+  }
+
+  /** Takes the file that is at the path now, if that is another one. */
+  #follow(): void {
+    const { file, inode } = this.#opened;
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === inode) return;
+    this.#opened = open(this.#path, this.#viewFile);
+    closeSync(file);
   }
 
   #read(at: number): number {
     const word = new Uint32Array(1);
-    readSync(this.#file, word, 0, 4, at);
+    readSync(this.#opened.file, word, 0, 4, at);
     return word[0] as number;
   }
 
   #write(at: number, number: number): void {
-    writeSync(this.#file, Uint32Array.of(number), 0, 4, at);
+    writeSync(this.#opened.file, Uint32Array.of(number), 0, 4, at);
+  }
+}
+
+function open(path: string, viewFile: ViewFile): Opened {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  // Not in its place: whoever has it in memory would be ended by a signal.
+  if (size === 0) rmSync(path);
+  if (!size) make(path);
+  const file = openSync(path, 'r+');
+  try {
+    const { ino: inode, size } = fstatSync(file);
+    if (size !== length) throw new Error(`${path} has ${size} bytes instead of ${length}`);
+    const view = viewFile(path, length);
+    return { file, inode, words: view && new Uint32Array(view) };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** Makes the file, unless another process does: whole, since others look at it at once. */
+function make(path: string): void {
+  const begun = randomBytes(4);
+  const made = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  // Begins anywhere, so that it goes on from no other file that was here; the mode is that of LMDB's.
+  writeFileSync(made, Buffer.concat([begun, begun]), { mode: 0o664, flag: 'wx' });
+  try {
+    linkSync(made, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(made);
   }
 }

@@ -429,9 +429,7 @@ export class KeyDirectory {
       others.push(change);
     }
     // Another process may have done the same meanwhile: the next look shows.
-    await this.#store
-      .commit([...(await this.#recordChanges(key, record)), ...others])
-      .catch(unavailable);
+    await this.#apply([...(await this.#recordChanges(key, record)), ...others]);
   }
 
   /** Destroys a key that is gone, or takes down when it was first found to be. */
@@ -440,7 +438,7 @@ export class KeyDirectory {
     if (isCertain(overdueSince, now)) return this.#purge(key, now);
     if (overdueSince !== undefined && overdueSince <= now) return;
     const change = this.#recordChange(key, { ...key.record, overdueSince: now });
-    await this.#store.commit([change]).catch(unavailable);
+    await this.#apply([change]);
   }
 
   #openKey(path: string, bytes: Uint8Array, before: ReadKey | undefined): ReadKey {
@@ -481,7 +479,7 @@ export class KeyDirectory {
         this.#recordChange(other, withImportsCounted(left[i] as KeyRecord, left)),
       ),
     ];
-    await this.#store.commit(changes).catch(unavailable);
+    await this.#apply(changes);
   }
 
   /** Destroys a key that is gone, so that another can be made in its place. */
@@ -502,7 +500,7 @@ export class KeyDirectory {
         expected: Uint8Array.from(value),
         next: undefined,
       }));
-      await this.#store.commit(changes).catch(unavailable);
+      await this.#apply(changes);
     }
   }
 
@@ -590,7 +588,14 @@ export class KeyDirectory {
   /** Applies the changes of a request, all or none; false where something is not as expected. */
   async commit(changes: readonly Change[]): Promise<boolean> {
     await this.#beforeCommit?.();
-    return this.#store.commit(changes).catch(unavailable);
+    return this.#apply(changes);
+  }
+
+  async #apply(changes: readonly Change[]): Promise<boolean> {
+    const committed = await this.#store.commit(changes).catch(unavailable);
+    // What is destroyed may have been opened again meanwhile.
+    if (committed) this.vault.forget(changes);
+    return committed;
   }
 }
 

@@ -142,7 +142,7 @@ export class LmdbStore implements KeyStore {
 
 function countCommits(folder: string, db: Database<Buffer, string>, viewFile: ViewFile) {
   try {
-    return CommitCounter.open(path.join(folder, 'commits'), viewFile);
+    return new CommitCounter(path.join(folder, 'commits'), viewFile);
   } catch (error) {
     void db.close();
     throw error;

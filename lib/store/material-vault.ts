@@ -54,6 +54,11 @@ export class MaterialVault {
     return this.#opened.peek(materialPath(record, materialId))?.record;
   }
 
+  /** Lets go of the materials that changes have destroyed. */
+  forget(changes: readonly Change[]): void {
+    for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
+  }
+
   /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */
   async make(record: NewKeyRecord, signal?: AbortSignal): Promise<NewMaterial> {
     if (materialLength(record.keySpec) !== undefined) return this.makeSymmetric(record);

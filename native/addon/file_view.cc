@@ -48,7 +48,7 @@ Napi::Value ViewFile(const Napi::CallbackInfo &info) {
   if (start == nullptr) {
     return info.Env().Undefined();
   }
-  // Electron allows no memory of others in its buffers.
+  // An embedder may allow no memory of others in buffers.
   if (napi_create_external_arraybuffer(
           info.Env(), start, len, Unmap,
           reinterpret_cast<void *>(static_cast<uintptr_t>(len)),

@@ -92,6 +92,7 @@ class Latin1 {
       ReadLong(value);
     }
   }
+  ~Latin1() = default;
   Latin1(const Latin1 &) = delete;
   Latin1 &operator=(const Latin1 &) = delete;
 

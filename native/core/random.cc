@@ -65,7 +65,11 @@ Status DrawAhead::Take(MutableByteSpan out) {
     return Draw(out);
   }
   if (!drawn_) {
-    PAIRMINT_RETURN_IF_ERROR(Draw(rest_));
+    const Status status = Draw(rest_);
+    if (!status.ok()) {
+      OPENSSL_cleanse(out.data(), out.size());
+      return status;
+    }
     drawn_ = true;
   }
   const MutableByteSpan taken = rest_.first(out.size());

@@ -107,10 +107,14 @@ Status MaskFor(const Curve &curve, const Multiplier &multiplier,
 // Sets `verified` where `out` is the point of the key.
 Status PointByMask(const Curve &curve, const AbortFlag &abort,
                    const BignumPtr &key, MutableByteSpan out, bool *verified) {
+  // Once in a process, both take tens of milliseconds.
+  PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
   const Multiplier multiplier = MultiplierFor(curve);
+  PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
   if (multiplier.comb == nullptr || GroupWithMultiples(curve) == nullptr) {
     return Status::Ok();
   }
+  PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
   std::optional<Mask> mask;
   PAIRMINT_RETURN_IF_ERROR(MaskFor(curve, multiplier, abort, &mask));
   if (!mask) {

@@ -12,7 +12,7 @@ namespace pairmint::ec {
 // key and OpenSSL checks it under a mask (verify.h), where that takes less time
 // than OpenSSL's constant-time multiplication; if the check fails, that
 // arithmetic is switched off for the process and OpenSSL's computes the key
-// instead. kAborted only while masks are made.
+// instead. kAborted only until the key is multiplied.
 core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
                        core::KeyPair *out);
 

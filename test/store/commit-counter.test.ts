@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
 import { CommitCounter } from '../../lib/store/commit-counter.ts';
 import { LmdbStore } from '../../lib/store/lmdb-store.ts';
@@ -9,7 +18,15 @@ const { viewFile } = loadNative();
 
 describe('a counter of commits', () => {
   let path: string;
-  const open = () => CommitCounter.open(path, viewFile);
+  const counters: CommitCounter[] = [];
+  const open = (view = viewFile) => {
+    const counter = new CommitCounter(path, view);
+    counters.push(counter);
+    return counter;
+  };
+  afterEach(() => {
+    for (const counter of counters.splice(0)) counter.close();
+  });
   beforeEach(() => {
     path = `${temporaryFolder()}/commits`;
   });
@@ -57,7 +74,7 @@ describe('a counter of commits', () => {
   });
 
   it('tells nothing where memory cannot show the file, and counts all the same', () => {
-    const blind = CommitCounter.open(path, () => undefined);
+    const blind = open(() => undefined);
     const counter = open();
     const before = counter.last();
     blind.begin();
@@ -69,7 +86,85 @@ describe('a counter of commits', () => {
   });
 });
 
+describe('a file of commits that is deleted or replaced under a process', () => {
+  let folder: string;
+  let path: string;
+  beforeEach(() => {
+    folder = temporaryFolder();
+    path = `${folder}/commits`;
+  });
+  const replacements: [string, () => void][] = [
+    ['deleted', () => rmSync(path)],
+    ['moved away', () => renameSync(path, `${path}.old`)],
+  ];
+
+  it.each(replacements)('is left by whoever commits, when it was %s', (_how, take) => {
+    const counter = new CommitCounter(path, viewFile);
+    const before = counter.last();
+    take();
+    counter.begin();
+    expect(existsSync(path)).toBe(true);
+    expect(counter.last()).toBeUndefined();
+    counter.end();
+    expect(counter.last()).not.toBe(before);
+    counter.close();
+  });
+
+  it.each(replacements)('is left by whoever reads, when it was %s', async (_how, take) => {
+    const counter = new CommitCounter(path, viewFile);
+    const before = counter.last();
+    take();
+    const other = new CommitCounter(path, viewFile);
+    other.begin();
+    other.end();
+    await vi.waitFor(() => expect(counter.last()).toBe(other.last()), 2000);
+    expect(counter.last()).not.toBe(before);
+    counter.close();
+    other.close();
+  });
+
+  it('is not believed where the new one cannot be opened', async () => {
+    const counter = new CommitCounter(path, viewFile);
+    rmSync(path);
+    mkdirSync(path);
+    await vi.waitFor(() => expect(counter.last()).toBeUndefined(), 2000);
+    expect(() => counter.begin()).toThrow(/EISDIR/);
+    counter.close();
+  });
+
+  it('is made whole, by one of those that find none', () => {
+    const both = [new CommitCounter(path, viewFile), new CommitCounter(path, viewFile)];
+    expect(both[0]?.last()).toBe(both[1]?.last());
+    expect(readdirSync(folder)).toEqual(['commits']);
+    expect(statSync(path).mode & 0o600).toBe(0o600);
+    for (const counter of both) counter.close();
+    writeFileSync(path, '');
+    const again = new CommitCounter(path, viewFile);
+    expect(again.last()).toBeTypeOf('number');
+    again.close();
+  });
+});
+
 describe('a store', () => {
+  it('says that a commit has ended when others see it, and not before', async () => {
+    const folder = temporaryFolder();
+    const [store, other] = [LmdbStore.open(folder, viewFile), LmdbStore.open(folder, viewFile)];
+    const seen: Promise<Uint8Array | undefined>[] = [];
+    const { begin, end } = CommitCounter.prototype;
+    vi.spyOn(CommitCounter.prototype, 'begin').mockImplementation(function (this: CommitCounter) {
+      begin.call(this);
+      seen.push(other.get('a'));
+    });
+    vi.spyOn(CommitCounter.prototype, 'end').mockImplementation(function (this: CommitCounter) {
+      seen.push(other.get('a'));
+      end.call(this);
+    });
+    await store.commit([{ path: 'a', expected: undefined, next: Buffer.from('1') }]);
+    vi.restoreAllMocks();
+    expect(await Promise.all(seen)).toEqual([undefined, Buffer.from('1')]);
+    await Promise.all([store.close(), other.close()]);
+  });
+
   it('is not opened where its commits cannot be counted: others would not see them', async () => {
     const folder = temporaryFolder();
     mkdirSync(`${folder}/commits`);

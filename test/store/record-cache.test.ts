@@ -90,3 +90,10 @@ it('says that a store which fails is unavailable', async () => {
   vi.spyOn(store, 'get').mockRejectedValue(new Error('disk'));
   await expect(cache.get('a')).rejects.toThrow('could not complete');
 });
+
+it('loses no record to names of nothing that are asked for', async () => {
+  await put('a', '1');
+  await cache.get('a');
+  for (let i = 0; i < 5000; i++) await cache.get(`absent ${i}`);
+  expect(cache.peek('a')?.record).toBe('1');
+});
