@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Pairmint, type RequestOptions } from '../lib/pairmint.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -76,10 +77,10 @@ describe('closing while requests never stop coming', () => {
     });
     let isOver = false;
     const ask = async () => {
-      while (!isOver) await other.listKeys().catch(() => {});
+      while (!isOver) await other.listKeys({}).catch(() => {});
     };
     const asking = [ask(), ask(), ask()];
-    await other.listKeys();
+    await other.listKeys({});
     await other.close();
     isOver = true;
     await Promise.all(asking);
@@ -104,6 +105,23 @@ describe('the options of a request', () => {
 });
 
 describe('two on one folder', () => {
+  it('see what the other changes though the count of commits was deleted under them', async () => {
+    const folder = temporaryFolder();
+    const places = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+    const first = await Pairmint.open(places);
+    const { KeyId } = (await first.createKey({})).KeyMetadata as { KeyId: string };
+    await first.describeKey({ KeyId });
+    rmSync(`${folder}/store/commits`);
+    const second = await Pairmint.open(places);
+    await second.updateKeyDescription({ KeyId, Description: 'changed' });
+    // At once, where what is remembered is not what is there.
+    await first.disableKey({ KeyId });
+    const { KeyMetadata } = await first.describeKey({ KeyId });
+    expect(KeyMetadata).toMatchObject({ Enabled: false, Description: 'changed' });
+    await first.close();
+    await second.close();
+  });
+
   it('see at once what the other one did, and outlive it', async () => {
     const { url, rootKeyFile } = kms.describeStore();
     const other = await Pairmint.open({ store: url, rootKey: { file: rootKeyFile as string } });

@@ -50,7 +50,7 @@ export class CommitCounter {
     this.#path = path;
     this.#viewFile = viewFile;
     this.#opened = open(path, viewFile);
-    this.#timer = setInterval(() => this.#look(), lookEvery).unref();
+    this.#timer = setInterval(() => this.look(), lookEvery).unref();
   }
 
   /**
@@ -87,7 +87,8 @@ export class CommitCounter {
     closeSync(this.#opened.file);
   }
 
-  #look(): void {
+  /** Looks whether the file is still the one that others count in. */
+  look(): void {
     try {
       this.#follow();
     } catch {
