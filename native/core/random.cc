@@ -65,7 +65,7 @@ Status DrawAhead::Take(MutableByteSpan out) {
     return Draw(out);
   }
   if (!drawn_) {
-    const Status status = Draw(rest_);
+    Status status = Draw(rest_);
     if (!status.ok()) {
       OPENSSL_cleanse(out.data(), out.size());
       return status;
