@@ -103,7 +103,7 @@ export function currentMaterial(
   { arn, record }: Key,
 ): CurrentMaterial | Promise<CurrentMaterial> {
   const materialId = record.currentMaterialId as string;
-  const opened = keys.vault.opened(record, materialId);
+  const opened = keys.vault.opened(record);
   if (opened !== undefined) return { material: opened, materialId };
   return keys.material(record).then((material) => {
     if (material === undefined) throw damaged(`of the key material of ${arn}`);
@@ -252,7 +252,7 @@ function readHeader(blob: Uint8Array): { keyIds: readonly string[]; materialId: 
 
 /** The id of the key material that a symmetric ciphertext says it was sealed under. */
 export function materialIdOfBlob(blob: Uint8Array): string {
-  return Buffer.from(blob.subarray(24, 56)).toString('hex');
+  return Buffer.from(blob.buffer, blob.byteOffset + 24, 32).toString('hex');
 }
 
 async function openingKey(

@@ -53,9 +53,17 @@ const macLength = 32;
  * have 2^32 - 1 pairs), so no request can open what waits.
  */
 export function poolContext(spec: DataKeyPairSpec): Uint8Array {
-  const marks = Buffer.from([0xff, 0xff, 0xff, 0xff]);
-  return Buffer.concat([marks, Buffer.from(`pool ${spec}`, 'latin1')]);
+  let context = contexts.get(spec);
+  if (context === undefined) {
+    const marks = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+    context = Buffer.concat([marks, Buffer.from(`pool ${spec}`, 'latin1')]);
+    contexts.set(spec, context);
+  }
+  return context;
 }
+
+// One for all pairs of a spec, whom nobody changes.
+const contexts = new Map<DataKeyPairSpec, Uint8Array>();
 
 /** The pools of a store and the pairs that wait in them. Everything read is authenticated. */
 export class PoolDirectory {
