@@ -15,9 +15,7 @@ export async function findKey(
   keyId: string,
   options: AccessOptions = {},
 ): Promise<Key> {
-  // At once where that can be had: most requests name a key that was just used.
-  const found = known(services, keyId) ?? (await lookUp(services, keyId, options));
-  const { key, requestAlias } = found;
+  const { key, requestAlias } = await lookUp(services, keyId, options);
   await authorize(
     services,
     key,
@@ -31,29 +29,12 @@ export async function lookUp(
   services: Services,
   keyId: string,
   options: AccessOptions = {},
-): Promise<Found> {
-  const reference = referenceOf(services, keyId);
-  return foundBy(reference, await find(services, reference, options));
-}
-
-interface Found {
-  readonly key: Key;
-  /** The alias that the request named the key by. */
-  readonly requestAlias: string | undefined;
-}
-
-function known(services: Services, keyId: string): Found | undefined {
-  const reference = referenceOf(services, keyId);
-  const key = services.keys.known(reference);
-  return key && foundBy(reference, key);
-}
-
-function foundBy(reference: KeyReference | AliasReference, key: Key): Found {
+): Promise<{ key: Key; requestAlias: string | undefined }> {
+  const { region, accountId } = services;
+  const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
+  // At once where that can be had: most requests name a key that was just used.
+  const key = services.keys.known(reference) ?? (await find(services, reference, options));
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
-}
-
-function referenceOf({ region, accountId }: Services, keyId: string) {
-  return parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
 }
 
 /** Finds the key of an operation that takes no alias, for a caller who may use it. */
