@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from './configuration-error.ts';
 import { cpuShare } from './cpu-share.ts';
+import { joined } from './joined.ts';
 import type {
   AlgorithmSpec,
   DataKeyPairSpec,
@@ -106,6 +107,26 @@ export interface ReEncryptSide {
   context?: Uint8Array;
 }
 
+/** What a secret is sealed under, and whether it is given in the clear as well. */
+interface SealingRequest {
+  material: KeyMaterial;
+  context: Uint8Array;
+  plaintext: boolean;
+}
+
+interface LotRequest extends SealingRequest {
+  source: KeyMaterial;
+  sourceContext: Uint8Array;
+  lot: Uint8Array;
+  index: number;
+}
+
+interface DataKey {
+  readonly ciphertext: Uint8Array;
+  /** Only when `plaintext` was asked for. */
+  readonly plaintext?: Uint8Array;
+}
+
 /**
  * The addon's functions, as native/addon/exports.cc lists them. Minting and the use of private keys
  * run on threads of their own. What gives no promise takes microseconds, less than handing it to a
@@ -139,23 +160,12 @@ export interface Native {
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
   generateDataKeyPair(
-    args: {
-      material: KeyMaterial;
-      spec: DataKeyPairSpec;
-      context: Uint8Array;
-      plaintext: boolean;
-    },
+    args: SealingRequest & { spec: DataKeyPairSpec },
     onStart?: OnStart,
   ): Promise<MintedPair>;
   /** Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing. */
   generateDataKeyPairs(
-    args: {
-      material: KeyMaterial;
-      spec: DataKeyPairSpec;
-      context: Uint8Array;
-      plaintext: boolean;
-      count: number;
-    },
+    args: SealingRequest & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
   /** Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread. */
@@ -164,21 +174,8 @@ export interface Native {
     onStart?: OnStart,
   ): Promise<Uint8Array>;
   /** Opens a lot and seals one of its pairs for a request. */
-  takeFromLot(args: {
-    source: KeyMaterial;
-    sourceContext: Uint8Array;
-    lot: Uint8Array;
-    index: number;
-    material: KeyMaterial;
-    context: Uint8Array;
-    plaintext: boolean;
-  }): MintedPair;
-  generateDataKey(args: {
-    material: KeyMaterial;
-    length: number;
-    context: Uint8Array;
-    plaintext: boolean;
-  }): { readonly ciphertext: Uint8Array; readonly plaintext?: Uint8Array };
+  takeFromLot(args: LotRequest): Promise<MintedPair>;
+  generateDataKey(args: SealingRequest & { length: number }): Promise<DataKey>;
   generateRandom(length: number): Uint8Array;
   encrypt(args: { material: KeyMaterial; context: Uint8Array; plaintext: Uint8Array }): Uint8Array;
   decrypt(args: { material: KeyMaterial; context: Uint8Array; ciphertext: Uint8Array }): Uint8Array;
@@ -282,6 +279,23 @@ export interface Native {
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
 }
 
+/** The same functions as the addon has them, where those of `Native` are made of others. */
+interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
+  /** Of a brief spec, in the calling thread. */
+  generateDataKeyPairsHere(
+    spec: DataKeyPairSpec,
+    requests: readonly SealingRequest[],
+  ): readonly (MintedPair | Error)[];
+  takeFromLots(requests: readonly LotRequest[]): readonly (MintedPair | Error)[];
+  generateDataKeys(
+    requests: readonly (SealingRequest & { length: number })[],
+  ): readonly (DataKey | Error)[];
+}
+
+// Whose pairs take tens of microseconds, less than the way to another thread and back.
+const briefSpecs = ['ECC_NIST_P256', 'ECC_NIST_EDWARDS25519'] as const;
+const mostToACrossing = 32;
+
 let loaded: Native | undefined;
 
 /**
@@ -306,10 +320,26 @@ export function isNativeError(error: unknown, code?: NativeErrorCode): error is 
 function load(): Native {
   const root = fileURLToPath(new URL('..', import.meta.url));
   try {
-    return createRequire(import.meta.url)('node-gyp-build')(root) as Native;
+    return withJoinedCalls(createRequire(import.meta.url)('node-gyp-build')(root) as Addon);
   } catch (cause) {
     throw explain(cause instanceof Error ? cause.message : String(cause), cause);
   }
+}
+
+function withJoinedCalls(addon: Addon): Native {
+  const brief = new Map<DataKeyPairSpec, (request: SealingRequest) => Promise<MintedPair>>(
+    briefSpecs.map((spec) => [
+      spec,
+      joined((requests) => addon.generateDataKeyPairsHere(spec, requests), mostToACrossing),
+    ]),
+  );
+  return {
+    ...addon,
+    generateDataKeyPair: (args, onStart) =>
+      brief.get(args.spec)?.(args) ?? addon.generateDataKeyPair(args, onStart),
+    takeFromLot: joined(addon.takeFromLots, mostToACrossing),
+    generateDataKey: joined(addon.generateDataKeys, mostToACrossing),
+  };
 }
 
 function explain(reason: string, cause: unknown): ConfigurationError {

@@ -53,7 +53,7 @@ async function generate(
   });
   refuseRecipient(recipient);
   endDryRun(request.DryRun);
-  const made = services.native.generateDataKey({ material, length, context, plaintext });
+  const made = await services.native.generateDataKey({ material, length, context, plaintext });
   const response = {
     CiphertextBlob: made.ciphertext,
     KeyId: key.arn,

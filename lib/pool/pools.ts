@@ -236,7 +236,7 @@ export class Pools {
     const source = await this.#sourceOf(waiting, demand);
     if (source === undefined) return undefined;
     try {
-      return this.#native.takeFromLot({
+      return await this.#native.takeFromLot({
         source,
         sourceContext: poolContext(spec),
         lot: waiting.sealed,

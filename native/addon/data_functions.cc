@@ -16,6 +16,9 @@ using core::SecretBytes;
 using core::Status;
 using envelope::Kind;
 
+// What a data key of AES_256 and its sealing draw.
+constexpr size_t kRandomLen = 32 + envelope::kFreshnessLen;
+
 class GenerateDataKeyJob final : public Job {
  public:
   explicit GenerateDataKeyJob(const Napi::Value &args)
@@ -149,8 +152,10 @@ class ReEncryptJob final : public Job {
 
 }  // namespace
 
-Napi::Value GenerateDataKey(const Napi::CallbackInfo &info) {
-  return Here<GenerateDataKeyJob>(info);
+Napi::Value GenerateDataKeys(const Napi::CallbackInfo &info) {
+  const std::vector<Napi::Value> args = ElementsOf(info[0]);
+  const core::DrawAhead ahead(args.size() * kRandomLen);
+  return AllHere<GenerateDataKeyJob>(info.Env(), args);
 }
 
 Napi::Value GenerateRandom(const Napi::CallbackInfo &info) {

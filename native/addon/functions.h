@@ -20,9 +20,10 @@ Napi::Value ViewFile(const Napi::CallbackInfo &info);
 
 Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info);
 Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info);
+Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info);
 Napi::Value MintLot(const Napi::CallbackInfo &info);
-Napi::Value TakeFromLot(const Napi::CallbackInfo &info);
-Napi::Value GenerateDataKey(const Napi::CallbackInfo &info);
+Napi::Value TakeFromLots(const Napi::CallbackInfo &info);
+Napi::Value GenerateDataKeys(const Napi::CallbackInfo &info);
 Napi::Value GenerateRandom(const Napi::CallbackInfo &info);
 Napi::Value Encrypt(const Napi::CallbackInfo &info);
 Napi::Value Decrypt(const Napi::CallbackInfo &info);

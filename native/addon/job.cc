@@ -75,4 +75,20 @@ Napi::Value RunHere(Napi::Env env, Job &job) {
   return status.ok() ? job.Result(env) : Throw(env, status);
 }
 
+Napi::Value RunAllHere(Napi::Env env, std::span<Job *const> jobs) {
+  const CleanErrorQueue clean;
+  std::vector<Status> statuses;
+  statuses.reserve(jobs.size());
+  for (Job *job : jobs) {
+    statuses.push_back(job->Run());
+  }
+  std::vector<Napi::Value> outcomes;
+  outcomes.reserve(jobs.size());
+  for (size_t i = 0; i < jobs.size(); i++) {
+    outcomes.push_back(statuses[i].ok() ? jobs[i]->Result(env)
+                                        : ToError(env, statuses[i]));
+  }
+  return ToArray(env, outcomes);
+}
+
 }  // namespace pairmint::addon

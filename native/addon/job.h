@@ -3,6 +3,11 @@
 
 #include <napi.h>
 
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "addon/values.h"
 #include "core/status.h"
 
 namespace pairmint::addon {
@@ -31,6 +36,25 @@ template <typename T>
 Napi::Value Here(const Napi::CallbackInfo &info) {
   T job(info[0]);
   return RunHere(info.Env(), job);
+}
+
+// Runs the jobs and returns an array of what became of each: its result, or an
+// error. First all of them run, and then all results are made: what the one has
+// brought into the processor's caches serves the next.
+Napi::Value RunAllHere(Napi::Env env, std::span<Job *const> jobs);
+
+// The same for jobs of type T, one for each of `args`; with an element of
+// `more` each, where there is one.
+template <typename T, typename... More>
+Napi::Value AllHere(Napi::Env env, const std::vector<Napi::Value> &args,
+                    std::vector<More> &...more) {
+  std::vector<std::optional<T>> jobs(args.size());
+  std::vector<Job *> all;
+  all.reserve(args.size());
+  for (size_t i = 0; i < args.size(); i++) {
+    all.push_back(&jobs[i].emplace(args[i], &more[i]...));
+  }
+  return RunAllHere(env, all);
 }
 
 // The error that `status` becomes in JavaScript: an Error whose `code` is the

@@ -85,16 +85,12 @@ class GenerateDataKeyPairTask final : public PromisedTask {
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
   }
-  [[nodiscard]] bool Brief() const override {
-    return minting_ != nullptr && minting_->Brief();
-  }
 
  protected:
   std::optional<Status> Share() override {
     if (sealing_.material == nullptr || minting_ == nullptr) {
       return NotUnderstood();
     }
-    const core::DrawAhead ahead(Brief() ? kRandomLen : 0);
     std::optional<core::KeyPair> pair;
     PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
     return pair ? std::optional(Seal(sealing_, std::move(*pair), &sealed_))
@@ -188,6 +184,28 @@ class MintLotTask final : public PromisedTask {
   Bytes sealed_;
 };
 
+// Seals a pair for the request that it was minted for.
+class SealPairJob final : public Job {
+ public:
+  SealPairJob(const Napi::Value &args, core::KeyPair *pair)
+      : sealing_(args), pair_(pair) {}
+
+  Status Run() override {
+    return sealing_.material == nullptr
+               ? NotUnderstood()
+               : Seal(sealing_, std::move(*pair_), &sealed_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    return ToMintedPair(env, sealed_);
+  }
+
+ private:
+  Sealing sealing_;
+  core::KeyPair *pair_;
+  SealedPair sealed_;
+};
+
 class TakeFromLotJob final : public Job {
  public:
   explicit TakeFromLotJob(const Napi::Value &args)
@@ -233,12 +251,26 @@ Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info) {
   return ByCrew<GenerateDataKeyPairsTask>(info);
 }
 
+Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
+  const std::vector<Napi::Value> args = ElementsOf(info[1]);
+  const core::DrawAhead ahead(args.size() * kRandomLen);
+  const core::AbortFlag never;
+  std::vector<core::KeyPair> minted(args.size());
+  const Status status = mint::MintSeveral(NameOf(info[0]), never, minted);
+  if (!status.ok()) {
+    return Throw(info.Env(), status);
+  }
+  return AllHere<SealPairJob>(info.Env(), args, minted);
+}
+
 Napi::Value MintLot(const Napi::CallbackInfo &info) {
   return ByCrew<MintLotTask>(info);
 }
 
-Napi::Value TakeFromLot(const Napi::CallbackInfo &info) {
-  return Here<TakeFromLotJob>(info);
+Napi::Value TakeFromLots(const Napi::CallbackInfo &info) {
+  const std::vector<Napi::Value> args = ElementsOf(info[0]);
+  const core::DrawAhead ahead(args.size() * envelope::kFreshnessLen);
+  return AllHere<TakeFromLotJob>(info.Env(), args);
 }
 
 }  // namespace pairmint::addon

@@ -117,11 +117,6 @@ Napi::Value Start(std::shared_ptr<PromisedTask> task,
                   const Napi::Value &on_start) {
   const Napi::Env env = on_start.Env();
   const Napi::Value promise(env, task->promise());
-  if (task->Brief()) {
-    task->Work();
-    task->Settle(env);
-    return promise;
-  }
   if (on_start.IsFunction()) {
     const auto abort = [weak = std::weak_ptr<PromisedTask>(task)](
                            const Napi::CallbackInfo & /*info*/) {

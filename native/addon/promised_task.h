@@ -27,8 +27,6 @@ class PromisedTask : public crew::Task,
   void Abort() final { abort_.Raise(); }
   void Deliver() final;
   [[nodiscard]] const void *owner() const final;
-  // Whether it is done at once, in the calling thread.
-  [[nodiscard]] virtual bool Brief() const { return false; }
 
   // Keeps the process alive until the task is settled.
   void Expect(Napi::Env env);
@@ -56,8 +54,7 @@ class PromisedTask : public crew::Task,
 };
 
 // Gives the task to the crew and returns its promise. `on_start`, where it is a
-// function, gets a function that aborts the task. A brief one is done before
-// there is anything to abort.
+// function, gets a function that aborts the task.
 Napi::Value Start(std::shared_ptr<PromisedTask> task,
                   const Napi::Value &on_start);
 

@@ -126,6 +126,23 @@ inline Napi::Value Member(const Napi::Value &object, const char *name) {
   return {object.Env(), member};
 }
 
+// The elements of an array; of anything else none.
+inline std::vector<Napi::Value> ElementsOf(const Napi::Value &array) {
+  uint32_t len = 0;
+  if (array.IsEmpty() ||
+      napi_get_array_length(array.Env(), array, &len) != napi_ok) {
+    return {};
+  }
+  std::vector<Napi::Value> elements;
+  elements.reserve(len);
+  for (uint32_t i = 0; i < len; i++) {
+    napi_value element = nullptr;
+    napi_get_element(array.Env(), array, i, &element);
+    elements.emplace_back(array.Env(), element);
+  }
+  return elements;
+}
+
 inline Napi::Value ToBoolean(Napi::Env env, bool flag) {
   napi_value boolean = nullptr;
   if (napi_get_boolean(env, flag, &boolean) != napi_ok) {

@@ -1,11 +1,9 @@
 #include "ec/batch.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "ec/affine.h"
 #include "ec/dispatch.h"
-#include "ec/lone.h"
 #include "ec/lot.h"
 
 namespace pairmint::ec {
@@ -17,10 +15,6 @@ using core::Bytes;
 using core::KeyPair;
 using core::MutableByteSpan;
 using core::Status;
-
-// With two, a mask for each takes less time; with three it is much the same,
-// and a process that mints a few pairs needs no tables.
-constexpr size_t kMinLot = 4;
 
 using Keys = std::span<const BignumPtr>;
 
@@ -65,23 +59,17 @@ Status MintLot(const Curve &curve, const AbortFlag &abort,
   return Status::Ok();
 }
 
-Status MintEachAlone(const Curve &curve, const AbortFlag &abort,
-                     std::span<KeyPair> out) {
-  for (KeyPair &pair : out) {
-    PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
-    PAIRMINT_RETURN_IF_ERROR(MintAlone(curve, abort, &pair));
-  }
-  return Status::Ok();
-}
-
 }  // namespace
 
 Status MintSeveral(const Curve &curve, const AbortFlag &abort,
                    std::span<KeyPair> out) {
-  for (size_t at = 0; at < out.size(); at += kMaxLot) {
-    const size_t count = std::min(kMaxLot, out.size() - at);
-    const auto mint = count < kMinLot ? MintEachAlone : MintLot;
-    PAIRMINT_RETURN_IF_ERROR(mint(curve, abort, out.subspan(at, count)));
+  // In lots of much the same size.
+  const size_t num_lots = (out.size() + kMaxLot - 1) / kMaxLot;
+  for (size_t i = 0; i < num_lots; i++) {
+    const size_t begin = out.size() * i / num_lots;
+    const size_t end = out.size() * (i + 1) / num_lots;
+    PAIRMINT_RETURN_IF_ERROR(
+        MintLot(curve, abort, out.subspan(begin, end - begin)));
   }
   return Status::Ok();
 }

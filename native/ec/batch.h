@@ -11,11 +11,10 @@
 namespace pairmint::ec {
 
 // Mints a pair for every element of `out`; after a failure some of them may be
-// written, and none is to be used. Where enough of them are wanted at a time,
-// our own arithmetic computes the public keys and OpenSSL checks them all at
-// once, which takes less time than OpenSSL's arithmetic; if the check fails,
-// that arithmetic is switched off for the process and OpenSSL's computes them
-// instead. A few are minted as lone pairs are (lone.h).
+// written, and none is to be used. Our own arithmetic computes the public keys
+// and OpenSSL checks them all at once, which takes less time than OpenSSL's
+// arithmetic; if the check fails, that arithmetic is switched off for the
+// process and OpenSSL's computes them instead. At least kMinLot of them.
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,
                          std::span<core::KeyPair> out);
 

@@ -16,6 +16,10 @@ namespace pairmint::ec {
 // more of them it would take longer than an abandoned request may.
 constexpr size_t kMaxLot = 16;
 
+// With two, a mask for each takes less time; with three it is much the same,
+// and a process that mints a few pairs needs no tables.
+constexpr size_t kMinLot = 4;
+
 core::Status CheckAbort(const core::AbortFlag &abort);
 
 // Writes the points of at most kMaxLot keys, computed by the multiplier, and

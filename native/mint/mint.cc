@@ -9,6 +9,7 @@
 #include "ec/curve.h"
 #include "ec/ed25519.h"
 #include "ec/lone.h"
+#include "ec/lot.h"
 #include "keys/ml_dsa.h"
 #include "rsa/key.h"
 #include "rsa/search.h"
@@ -64,8 +65,8 @@ class QuickMinting final : public Minting {
  public:
   using Mint = std::function<Status(KeyPair *out)>;
 
-  QuickMinting(Mint mint, bool brief, const AbortFlag &abort)
-      : mint_(std::move(mint)), brief_(brief), abort_(abort) {}
+  QuickMinting(Mint mint, const AbortFlag &abort)
+      : mint_(std::move(mint)), abort_(abort) {}
 
   Status Work(std::optional<KeyPair> *out) override {
     if (abort_.raised()) {
@@ -78,11 +79,9 @@ class QuickMinting final : public Minting {
   }
 
   [[nodiscard]] bool Shareable() const override { return false; }
-  [[nodiscard]] bool Brief() const override { return brief_; }
 
  private:
   Mint mint_;
-  bool brief_;
   const AbortFlag &abort_;
 };
 
@@ -91,9 +90,9 @@ using Begun = std::unique_ptr<Minting>;
 struct Spec {
   std::string_view name;
   Begun (*begin)(const Spec &spec, const AbortFlag &abort);
-  // Where OpenSSL's arithmetic is made for the curve: tens of microseconds.
-  bool brief = false;
   const char *curve = nullptr;  // of ec::FindCurve
+  // Whether OpenSSL's arithmetic is made for the curve: tens of microseconds.
+  bool fast = false;
 };
 
 template <int kModulusBits>
@@ -102,30 +101,29 @@ Begun BeginRsa(const Spec & /*spec*/, const AbortFlag &abort) {
 }
 
 template <Status (*kMint)(KeyPair *out)>
-Begun BeginQuick(const Spec &spec, const AbortFlag &abort) {
-  return std::make_unique<QuickMinting>(kMint, spec.brief, abort);
+Begun BeginQuick(const Spec & /*spec*/, const AbortFlag &abort) {
+  return std::make_unique<QuickMinting>(kMint, abort);
 }
 
 Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
   return std::make_unique<QuickMinting>(
-      [curve = ec::FindCurve(spec.curve), brief = spec.brief,
+      [curve = ec::FindCurve(spec.curve), fast = spec.fast,
        &abort](KeyPair *out) {
-        return brief ? ec::Mint(*curve, out)
-                     : ec::MintAlone(*curve, abort, out);
+        return fast ? ec::Mint(*curve, out) : ec::MintAlone(*curve, abort, out);
       },
-      spec.brief, abort);
+      abort);
 }
 
 constexpr std::array<Spec, 12> kSpecs = {{
     {"RSA_2048", BeginRsa<2048>},
     {"RSA_3072", BeginRsa<3072>},
     {"RSA_4096", BeginRsa<4096>},
-    {"ECC_NIST_P256", BeginOnCurve, true, "P-256"},
-    {"ECC_NIST_P384", BeginOnCurve, false, "P-384"},
-    {"ECC_NIST_P521", BeginOnCurve, false, "P-521"},
-    {"ECC_SECG_P256K1", BeginOnCurve, false, "secp256k1"},
-    {"SM2", BeginOnCurve, false, "SM2"},
-    {"ECC_NIST_EDWARDS25519", BeginQuick<ec::MintEd25519>, true},
+    {"ECC_NIST_P256", BeginOnCurve, "P-256", true},
+    {"ECC_NIST_P384", BeginOnCurve, "P-384"},
+    {"ECC_NIST_P521", BeginOnCurve, "P-521"},
+    {"ECC_SECG_P256K1", BeginOnCurve, "secp256k1"},
+    {"SM2", BeginOnCurve, "SM2"},
+    {"ECC_NIST_EDWARDS25519", BeginQuick<ec::MintEd25519>},
     {"ML_DSA_44", BeginQuick<[](KeyPair *out) {
        return keys::MintMlDsa("ML-DSA-44", out);
      }>},
@@ -159,7 +157,7 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   if (row == nullptr) {
     return Status(StatusCode::kInvalidArgument);
   }
-  if (row->curve != nullptr) {
+  if (row->curve != nullptr && out.size() >= ec::kMinLot) {
     return ec::MintSeveral(*ec::FindCurve(row->curve), abort, out);
   }
   for (KeyPair &each : out) {

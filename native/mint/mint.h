@@ -25,8 +25,6 @@ class Minting {
   virtual core::Status Work(std::optional<core::KeyPair> *out) = 0;
   // Whether several threads may be in Work at the same time.
   [[nodiscard]] virtual bool Shareable() const = 0;
-  // Whether it takes less time than the way to another thread and back.
-  [[nodiscard]] virtual bool Brief() const { return false; }
 };
 
 // Begins a pair of the spec that KMS calls `spec` (DataKeyPairSpec, or ML_DSA_*
