@@ -19,7 +19,7 @@ using envelope::Kind;
 // What a data key of AES_256 and its sealing draw.
 constexpr size_t kRandomLen = 32 + envelope::kFreshnessLen;
 
-class GenerateDataKeyJob final : public Job {
+class GenerateDataKeyJob final : public PartJob {
  public:
   explicit GenerateDataKeyJob(const Napi::Value &args)
       : material_(SealingMaterial(Member(args, "material"))),
@@ -35,13 +35,8 @@ class GenerateDataKeyJob final : public Job {
                                &ciphertext_);
   }
 
-  Napi::Value Result(Napi::Env env) override {
-    const Napi::Value ciphertext = ToUint8Array(env, ciphertext_);
-    if (!plaintext_) {
-      return ToObject(env, {{"ciphertext", ciphertext}});
-    }
-    return ToObject(env, {{"ciphertext", ciphertext},
-                          {"plaintext", ToUint8Array(env, key_.span())}});
+  [[nodiscard]] Parts parts() const override {
+    return {ciphertext_, plaintext_ ? key_.span() : ByteSpan()};
   }
 
  private:

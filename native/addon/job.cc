@@ -2,6 +2,8 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
+
 namespace pairmint::addon {
 namespace {
 
@@ -75,20 +77,40 @@ Napi::Value RunHere(Napi::Env env, Job &job) {
   return status.ok() ? job.Result(env) : Throw(env, status);
 }
 
-Napi::Value RunAllHere(Napi::Env env, std::span<Job *const> jobs) {
+Napi::Value RunAllHere(Napi::Env env, std::span<PartJob *const> jobs) {
   const CleanErrorQueue clean;
-  std::vector<Status> statuses;
-  statuses.reserve(jobs.size());
-  for (Job *job : jobs) {
-    statuses.push_back(job->Run());
+  std::vector<Napi::Value> out(1);
+  std::vector<uint32_t> lengths;
+  std::vector<core::ByteSpan> parts;
+  lengths.reserve(jobs.size() * PartJob::kMaxParts);
+  parts.reserve(jobs.size() * PartJob::kMaxParts);
+  size_t size = jobs.size() * PartJob::kMaxParts * sizeof(uint32_t);
+  for (PartJob *job : jobs) {
+    const Status status = job->Run();
+    if (!status.ok()) {
+      out.push_back(ToError(env, status));
+      lengths.insert(lengths.end(), PartJob::kMaxParts, kFailed);
+      continue;
+    }
+    for (const core::ByteSpan part : job->parts()) {
+      lengths.push_back(static_cast<uint32_t>(part.size()));
+      parts.push_back(part);
+      size += part.size();
+    }
   }
-  std::vector<Napi::Value> outcomes;
-  outcomes.reserve(jobs.size());
-  for (size_t i = 0; i < jobs.size(); i++) {
-    outcomes.push_back(statuses[i].ok() ? jobs[i]->Result(env)
-                                        : ToError(env, statuses[i]));
+  void *data = nullptr;
+  napi_value packed = nullptr;
+  if (napi_create_arraybuffer(env, size, &data, &packed) != napi_ok) {
+    return {};
   }
-  return ToArray(env, outcomes);
+  auto *at = static_cast<uint8_t *>(data);
+  at = std::copy_n(reinterpret_cast<const uint8_t *>(lengths.data()),
+                   lengths.size() * sizeof(uint32_t), at);
+  for (const core::ByteSpan part : parts) {
+    at = std::copy(part.begin(), part.end(), at);
+  }
+  out[0] = {env, packed};
+  return ToArray(env, out);
 }
 
 }  // namespace pairmint::addon

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <array>
 #include <optional>
 #include <span>
 #include <vector>
@@ -38,10 +39,31 @@ Napi::Value Here(const Napi::CallbackInfo &info) {
   return RunHere(info.Env(), job);
 }
 
-// Runs the jobs and returns an array of what became of each: its result, or an
-// error. First all of them run, and then all results are made: what the one has
-// brought into the processor's caches serves the next.
-Napi::Value RunAllHere(Napi::Env env, std::span<Job *const> jobs);
+// PartJob is one of several jobs that are done in one crossing. What comes of
+// it is at most kMaxParts byte strings.
+class PartJob {
+ public:
+  static constexpr size_t kMaxParts = 3;
+  using Parts = std::array<core::ByteSpan, kMaxParts>;
+
+  PartJob() = default;
+  virtual ~PartJob() = default;
+  PartJob(const PartJob &) = delete;
+  PartJob &operator=(const PartJob &) = delete;
+
+  virtual core::Status Run() = 0;
+  // After a Run that was ok; those that are absent are empty.
+  [[nodiscard]] virtual Parts parts() const = 0;
+};
+
+// Runs the jobs. Returns an array whose first element is an ArrayBuffer: for
+// each job the lengths of its parts, kMaxParts numbers of 32 bits, then all
+// parts in a row. The other elements are the errors, in the order of the jobs
+// that failed, which have kFailed as their first length. JavaScript copies the
+// parts out of it in a fraction of the time that it takes to make an
+// ArrayBuffer for each of them here, and wipes it.
+constexpr uint32_t kFailed = 0xffffffff;
+Napi::Value RunAllHere(Napi::Env env, std::span<PartJob *const> jobs);
 
 // The same for jobs of type T, one for each of `args`; with an element of
 // `more` each, where there is one.
@@ -49,7 +71,7 @@ template <typename T, typename... More>
 Napi::Value AllHere(Napi::Env env, const std::vector<Napi::Value> &args,
                     std::vector<More> &...more) {
   std::vector<std::optional<T>> jobs(args.size());
-  std::vector<Job *> all;
+  std::vector<PartJob *> all;
   all.reserve(args.size());
   for (size_t i = 0; i < args.size(); i++) {
     all.push_back(&jobs[i].emplace(args[i], &more[i]...));

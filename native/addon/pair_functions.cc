@@ -185,7 +185,7 @@ class MintLotTask final : public PromisedTask {
 };
 
 // Seals a pair for the request that it was minted for.
-class SealPairJob final : public Job {
+class SealPairJob final : public PartJob {
  public:
   SealPairJob(const Napi::Value &args, core::KeyPair *pair)
       : sealing_(args), pair_(pair) {}
@@ -196,8 +196,8 @@ class SealPairJob final : public Job {
                : Seal(sealing_, std::move(*pair_), &sealed_);
   }
 
-  Napi::Value Result(Napi::Env env) override {
-    return ToMintedPair(env, sealed_);
+  [[nodiscard]] Parts parts() const override {
+    return {sealed_.public_key, sealed_.ciphertext, sealed_.plaintext.span()};
   }
 
  private:
@@ -206,7 +206,7 @@ class SealPairJob final : public Job {
   SealedPair sealed_;
 };
 
-class TakeFromLotJob final : public Job {
+class TakeFromLotJob final : public PartJob {
  public:
   explicit TakeFromLotJob(const Napi::Value &args)
       : sealing_(args),
@@ -227,8 +227,8 @@ class TakeFromLotJob final : public Job {
     return Seal(sealing_, std::move(pair), &sealed_);
   }
 
-  Napi::Value Result(Napi::Env env) override {
-    return ToMintedPair(env, sealed_);
+  [[nodiscard]] Parts parts() const override {
+    return {sealed_.public_key, sealed_.ciphertext, sealed_.plaintext.span()};
   }
 
  private:
