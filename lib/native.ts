@@ -279,8 +279,8 @@ export interface Native {
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
 }
 
-/** The same functions as the addon has them, where those of `Native` are made of others. */
-interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
+/** The functions as the addon has them, where those of `Native` are made of others. */
+export interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
   /** Of a brief spec, in the calling thread. */
   generateDataKeyPairsHere(spec: DataKeyPairSpec, requests: readonly SealingRequest[]): Packed;
   takeFromLots(requests: readonly LotRequest[]): Packed;
@@ -314,13 +314,14 @@ export function isNativeError(error: unknown, code?: NativeErrorCode): error is 
 function load(): Native {
   const root = fileURLToPath(new URL('..', import.meta.url));
   try {
-    return withJoinedCalls(createRequire(import.meta.url)('node-gyp-build')(root) as Addon);
+    return joinCalls(createRequire(import.meta.url)('node-gyp-build')(root) as Addon);
   } catch (cause) {
     throw explain(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
-function withJoinedCalls(addon: Addon): Native {
+/** Makes the functions of one request out of the addon's of many. */
+export function joinCalls<T extends Addon>(addon: T): T & Native {
   const brief = new Map<DataKeyPairSpec, (request: SealingRequest) => Promise<MintedPair>>(
     briefSpecs.map((spec) => [
       spec,

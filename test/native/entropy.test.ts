@@ -37,10 +37,17 @@ describe('when the random generator fails', () => {
     }
   });
 
-  it('a data key, a sealing, random bytes and key material are refused', () => {
+  it('a data key is refused', async () => {
+    const generate = () =>
+      internals.generateDataKey({ material, length: 32, context, plaintext: true });
+    internals.failRandomAfter(0);
+    await expect(generate()).rejects.toMatchObject({ code: 'ENTROPY' });
+    internals.failRandomAfter(-1);
+    expect(await generate()).toHaveProperty('ciphertext');
+  });
+
+  it('a sealing, random bytes and key material are refused', () => {
     const calls = {
-      generateDataKey: () =>
-        internals.generateDataKey({ material, length: 32, context, plaintext: true }),
       encrypt: () => internals.encrypt({ material, context, plaintext: Buffer.from('x') }),
       generateRandom: () => internals.generateRandom(32),
       createKeyMaterial: () =>

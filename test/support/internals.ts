@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { Native } from '../../lib/native.ts';
+import { type Addon, joinCalls } from '../../lib/native.ts';
 import type { MathInternals } from './math-internals.ts';
 
 export type { Fault } from './math-internals.ts';
@@ -11,7 +11,7 @@ export interface EncodedPair {
 }
 
 /** test/native/internals_envelope.cc. Functions give undefined where the native status is an error. */
-export interface Internals extends Native, MathInternals {
+export interface Internals extends Addon, MathInternals {
   counterKdf(key: Uint8Array, fixedData: Uint8Array, length: number): Uint8Array | undefined;
   deriveKey(
     key: Uint8Array,
@@ -72,7 +72,7 @@ const built = fileURLToPath(new URL('../native/build/Release/internals.node', im
 export const internalsFile = process.env.PAIRMINT_INTERNALS ?? built;
 
 /** The tests' addon. */
-export const internals = createRequire(import.meta.url)(internalsFile) as Internals;
+export const internals = joinCalls(createRequire(import.meta.url)(internalsFile) as Internals);
 
 /** The kernels that this machine can run, best first. */
 export const kernels = internals

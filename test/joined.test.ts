@@ -1,0 +1,151 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { joined, type Packed } from '../lib/joined.ts';
+import { internals } from './support/internals.ts';
+
+/** Answers a number with as many bytes of that value, and a negative one with an error. */
+function numbers() {
+  const crossings: number[][] = [];
+  const buffers: ArrayBuffer[] = [];
+  const ask = joined(
+    (requests: readonly number[]) => {
+      crossings.push([...requests]);
+      const lengths = requests.flatMap((n) => (n < 0 ? [2 ** 32 - 1, 0, 0] : [n, 0, 1]));
+      const parts = requests.flatMap((n) => (n < 0 ? [] : [...Array(n).fill(n), 255]));
+      const bytes = Uint8Array.from([
+        ...new Uint8Array(Uint32Array.from(lengths).buffer),
+        ...parts,
+      ]);
+      buffers.push(bytes.buffer);
+      return [bytes.buffer, ...requests.filter((n) => n < 0).map((n) => new Error(String(n)))];
+    },
+    (parts) => parts.map((part) => part && [...part]),
+  );
+  return { ask, crossings, buffers };
+}
+
+describe('requests of one turn of the event loop', () => {
+  test('enter native code together, and those of the next turn by themselves', async () => {
+    const { ask, crossings } = numbers();
+    const first = [1, 2].map(ask);
+    await Promise.resolve();
+    first.push(ask(3));
+    await turn();
+    const last = ask(4);
+    expect(await Promise.all([...first, last])).toEqual([
+      [[1], undefined, [255]],
+      [[2, 2], undefined, [255]],
+      [[3, 3, 3], undefined, [255]],
+      [[4, 4, 4, 4], undefined, [255]],
+    ]);
+    expect(crossings).toEqual([[1, 2, 3], [4]]);
+  });
+
+  test('are parted where there are many', async () => {
+    const { ask, crossings } = numbers();
+    const answers = await Promise.all(Array.from({ length: 70 }, (_, i) => ask(i + 1)));
+    expect(answers.map(([part]) => part?.length)).toEqual(Array.from(answers, (_, i) => i + 1));
+    expect(crossings.map(({ length }) => length)).toEqual([32, 32, 6]);
+  });
+
+  test('fail each for itself', async () => {
+    const { ask } = numbers();
+    const answers = await Promise.allSettled([-1, 1, -2, 2].map(ask));
+    expect(answers).toMatchObject([
+      { reason: { message: '-1' } },
+      { value: [[1], undefined, [255]] },
+      { reason: { message: '-2' } },
+      { value: [[2, 2], undefined, [255]] },
+    ]);
+  });
+
+  test('fail all where the crossing does, and the next ones do not', async () => {
+    let broken = true;
+    const ask = joined(
+      (requests: readonly number[]): Packed => {
+        if (broken) throw new Error('broken');
+        return [Uint32Array.from(requests.flatMap(() => [0, 0, 0])).buffer];
+      },
+      () => 'answered',
+    );
+    const failed = { reason: { message: 'broken' } };
+    expect(await Promise.allSettled([1, 2].map(ask))).toMatchObject([failed, failed]);
+    broken = false;
+    expect(await ask(1)).toBe('answered');
+  });
+
+  test('leave nothing where their answers came in', async () => {
+    const { ask, buffers } = numbers();
+    await Promise.all([ask(5), ask(6)]);
+    for (const buffer of buffers)
+      expect(Buffer.from(buffer).every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe('in one crossing into native code', () => {
+  const context = Buffer.alloc(4);
+  const rootKey = internals.openRootKey(undefined);
+  const made = (length: number) => {
+    const { header, wrapped } = internals.createKeyMaterial(
+      rootKey,
+      Buffer.alloc(16),
+      Buffer.alloc(0),
+      length,
+    );
+    return internals.openKeyMaterial(rootKey, header, wrapped);
+  };
+  const material = made(32);
+  const other = made(32);
+  const mac = made(64);
+
+  test('every data key is sealed for its own request', async () => {
+    const requests = [
+      { material, length: 32, context, plaintext: true },
+      { material: mac, length: 32, context, plaintext: true },
+      { material: other, length: 1024, context: Buffer.from('context'), plaintext: true },
+      { material, length: 16, context, plaintext: false },
+    ];
+    const [first, refused, long, sealed] = await Promise.allSettled(
+      requests.map(internals.generateDataKey),
+    );
+    expect(refused).toMatchObject({ reason: { code: 'INVALID_ARGUMENT' } });
+    for (const [i, answer] of [first, refused, long, sealed].entries()) {
+      if (answer?.status !== 'fulfilled') continue;
+      const { ciphertext, plaintext } = answer.value;
+      const request = requests[i] as (typeof requests)[0];
+      const opened = internals.decrypt({ ...request, ciphertext });
+      expect(opened.length).toBe(request.length);
+      expect(plaintext).toEqual(request.plaintext ? opened : undefined);
+      expect(ciphertext.buffer.byteLength).toBe(ciphertext.byteLength);
+    }
+  });
+
+  test.each(['ECC_NIST_P256', 'ECC_NIST_EDWARDS25519'] as const)(
+    'every pair of %s is sealed for its own request',
+    async (spec) => {
+      for (const count of [1, 2, 3, 5, 40]) {
+        const requests = Array.from({ length: count }, (_, i) => ({
+          ...{ spec, context: Buffer.from(`${i}`), plaintext: i % 2 === 0 },
+          material: i % 3 === 2 ? mac : i % 3 === 1 ? other : material,
+        }));
+        const answers = await Promise.allSettled(
+          requests.map((request) => internals.generateDataKeyPair(request)),
+        );
+        const publicKeys = new Set<string>();
+        for (const [i, answer] of answers.entries()) {
+          if (i % 3 === 2) {
+            expect(answer).toMatchObject({ reason: { code: 'INVALID_ARGUMENT' } });
+            continue;
+          }
+          if (answer.status === 'rejected') throw answer.reason;
+          const { publicKey, privateKeyCiphertext, privateKeyPlaintext } = answer.value;
+          const request = requests[i] as (typeof requests)[0];
+          const opened = internals.decrypt({ ...request, ciphertext: privateKeyCiphertext });
+          expect(privateKeyPlaintext).toEqual(i % 2 === 0 ? opened : undefined);
+          publicKeys.add(Buffer.from(publicKey).toString('hex'));
+        }
+        expect(publicKeys.size).toBe(count - Math.floor(count / 3));
+      }
+    },
+  );
+});
