@@ -128,9 +128,12 @@ interface DataKey {
 }
 
 /**
- * The addon's functions, as native/addon/exports.cc lists them. Minting and the use of private keys
- * run on threads of their own. What gives no promise takes microseconds, less than handing it to a
- * thread and back, and runs at once. `context` is always a canonically encoded encryption context.
+ * The addon's functions, nearly as native/addon/exports.cc lists them. Minting and the use of private
+ * keys run on threads of their own. What gives no promise takes microseconds, less than handing it to
+ * a thread and back, and runs at once. So do data keys, pairs out of lots and lone pairs of brief
+ * specs, but together: those that were asked for in one turn of the event loop at its end, as half of
+ * such a short time goes by until its code is in the processor's caches. `context` is always a
+ * canonically encoded encryption context.
  * A function that is given another kind of key than it needs fails with INVALID_ARGUMENT.
  */
 export interface Native {
@@ -338,8 +341,12 @@ export function joinCalls<T extends Addon>(addon: T): T & Native {
 }
 
 function toPair([publicKey, privateKeyCiphertext, privateKeyPlaintext]: Parts): MintedPair {
-  const pair = { publicKey, privateKeyCiphertext: privateKeyCiphertext as Uint8Array };
-  return privateKeyPlaintext === undefined ? pair : { ...pair, privateKeyPlaintext };
+  const pair: { -readonly [K in keyof MintedPair]: MintedPair[K] } = {
+    publicKey,
+    privateKeyCiphertext: privateKeyCiphertext as Uint8Array,
+  };
+  if (privateKeyPlaintext !== undefined) pair.privateKeyPlaintext = privateKeyPlaintext;
+  return pair;
 }
 
 function toDataKey([ciphertext, plaintext]: Parts): DataKey {

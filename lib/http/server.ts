@@ -232,8 +232,9 @@ export class PairmintServer {
   /** Answers what cannot be read, as Node.js would, but not unseen. */
   #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
     const { answering = [] } = connections.get(socket) ?? {};
-    // Of several, only the first has the socket.
-    if (socket.writable && !answering[0]?.headersSent) {
+    // Of several, one has the socket.
+    const current = answering.find((response) => response.socket === socket);
+    if (socket.writable && !current?.headersSent) {
       const status = unreadable[code] ?? 400;
       const text = STATUS_CODES[status] as string;
       socket.write(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n\r\n`);
@@ -255,10 +256,10 @@ function secureContext({ cert, key }: TlsFiles): https.ServerOptions {
 interface Connection {
   /** Aborted when it is closed. */
   readonly signal: AbortSignal;
-  /** The responses that are under way on it, in the order of their requests. */
-  // Not a set, nor one of all connections: a set that grows and shrinks leaves a chain of tables
-  // behind, each of which keeps the next one alive, with what was in it. Collecting that garbage took
-  // a third of the time of a request.
+  /** The responses that are under way on it. */
+  // No set: one that grows and shrinks leaves a chain of tables behind, each of which keeps the next
+  // one, and what was in it, from being collected while it is young. That took a third of the time of
+  // a request.
   readonly answering: http.ServerResponse[];
 }
 
