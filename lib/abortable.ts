@@ -1,6 +1,7 @@
 /**
  * Starts work that can be abandoned and ties it to a signal. `start` passes on a function that
- * abandons the work, which then rejects; without a signal there is nothing to pass on to.
+ * abandons the work, which then rejects; without a signal there is nothing to pass on to, and work
+ * that looks at the signal by itself passes on nothing.
  *
  * Rejects with the signal's reason where it was aborted before the start.
  */
@@ -14,7 +15,6 @@ export function abortable<T>(
   const work = start((stop) => {
     abort = stop;
   });
-  // What is done at once cannot be abandoned.
   return abort === undefined ? work : abandoning(signal, abort, work);
 }
 

@@ -9,8 +9,16 @@ export type Packed = readonly [ArrayBuffer, ...Error[]];
 /** The parts of one answer; those that are absent at the end are undefined. */
 export type Parts = readonly [Uint8Array, Uint8Array | undefined, Uint8Array | undefined];
 
+/** What became of a request. */
+interface Outcome {
+  readonly parts?: Parts;
+  readonly error?: Error | undefined;
+}
+
 interface Waiting<Request, Answer> {
   readonly request: Request;
+  /** Drops the request while it waits. */
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -22,35 +30,44 @@ const most = 32;
 
 /**
  * Makes a function of one request out of a native one of many: the requests of one turn of the event
- * loop enter native code together.
+ * loop enter native code together. What is aborted before that rejects with the signal's reason.
  */
 export function joined<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Packed,
   answerOf: (parts: Parts) => Answer,
-): (request: Request) => Promise<Answer> {
-  const waiting: Waiting<Request, Answer>[] = [];
+): (request: Request, signal?: AbortSignal) => Promise<Answer> {
+  let waiting: Waiting<Request, Answer>[] = [];
   const enter = () => {
-    const some = waiting.splice(0, most);
+    const wanted = waiting.filter(isWanted);
+    const some = wanted.slice(0, most);
+    waiting = wanted.slice(most);
     if (waiting.length > 0) setImmediate(enter);
+    if (some.length === 0) return;
     try {
-      const answers = unpack(answerAll(some.map(({ request }) => request)), some.length);
-      for (const [i, answer] of answers.entries()) {
-        const { resolve, reject } = some[i] as Waiting<Request, Answer>;
-        if (answer instanceof Error) reject(answer);
-        else resolve(answerOf(answer));
+      const outcomes = unpack(answerAll(some.map(({ request }) => request)), some.length);
+      for (const [i, { resolve, reject }] of some.entries()) {
+        const { parts, error } = outcomes[i] as Outcome;
+        if (parts === undefined) reject(error);
+        else resolve(answerOf(parts));
       }
     } catch (error) {
       for (const { reject } of some) reject(error);
     }
   };
-  return (request) =>
+  return (request, signal) =>
     new Promise((resolve, reject) => {
-      if (waiting.push({ request, resolve, reject }) === 1) setImmediate(enter);
+      if (waiting.push({ request, signal, resolve, reject }) === 1) setImmediate(enter);
     });
 }
 
+function isWanted<Request, Answer>({ signal, reject }: Waiting<Request, Answer>): boolean {
+  if (!signal?.aborted) return true;
+  reject(signal.reason);
+  return false;
+}
+
 /** Copies the parts out, and wipes where they were. */
-function unpack([buffer, ...errors]: Packed, count: number): (Parts | Error)[] {
+function unpack([buffer, ...errors]: Packed, count: number): Outcome[] {
   const lengths = new Uint32Array(buffer, 0, count * partsToAnAnswer);
   const bytes = new Uint8Array(buffer);
   let at = lengths.byteLength;
@@ -60,14 +77,18 @@ function unpack([buffer, ...errors]: Packed, count: number): (Parts | Error)[] {
     at += length;
     return bytes.slice(start, at);
   };
-  const answers: (Parts | Error)[] = [];
-  for (let i = 0; i < lengths.length; i += partsToAnAnswer) {
-    answers.push(
-      lengths[i] === failed
-        ? (errors.shift() as Error)
-        : [partOf(lengths[i]) as Uint8Array, partOf(lengths[i + 1]), partOf(lengths[i + 2])],
-    );
+  const outcomes: Outcome[] = [];
+  try {
+    for (let i = 0; i < lengths.length; i += partsToAnAnswer) {
+      const [first, second, third] = lengths.subarray(i, i + partsToAnAnswer);
+      outcomes.push(
+        first === failed
+          ? { error: errors.shift() }
+          : { parts: [partOf(first) as Uint8Array, partOf(second), partOf(third)] },
+      );
+    }
+  } finally {
+    bytes.fill(0);
   }
-  bytes.fill(0);
-  return answers;
+  return outcomes;
 }

@@ -162,9 +162,11 @@ export interface Native {
    */
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
+  /** A pair of a brief spec looks at the signal until its turn comes, and passes on nothing. */
   generateDataKeyPair(
     args: SealingRequest & { spec: DataKeyPairSpec },
     onStart?: OnStart,
+    signal?: AbortSignal,
   ): Promise<MintedPair>;
   /** Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing. */
   generateDataKeyPairs(
@@ -325,16 +327,18 @@ function load(): Native {
 
 /** Makes the functions of one request out of the addon's of many. */
 export function joinCalls<T extends Addon>(addon: T): T & Native {
-  const brief = new Map<DataKeyPairSpec, (request: SealingRequest) => Promise<MintedPair>>(
-    briefSpecs.map((spec) => [
-      spec,
-      joined((requests) => addon.generateDataKeyPairsHere(spec, requests), toPair),
-    ]),
+  const mintBrief = (spec: DataKeyPairSpec) =>
+    joined(
+      (requests: readonly SealingRequest[]) => addon.generateDataKeyPairsHere(spec, requests),
+      toPair,
+    );
+  const brief = new Map<DataKeyPairSpec, ReturnType<typeof mintBrief>>(
+    briefSpecs.map((spec) => [spec, mintBrief(spec)]),
   );
   return {
     ...addon,
-    generateDataKeyPair: (args, onStart) =>
-      brief.get(args.spec)?.(args) ?? addon.generateDataKeyPair(args, onStart),
+    generateDataKeyPair: (args, onStart, signal) =>
+      brief.get(args.spec)?.(args, signal) ?? addon.generateDataKeyPair(args, onStart),
     takeFromLot: joined(addon.takeFromLots, toPair),
     generateDataKey: joined(addon.generateDataKeys, toDataKey),
   };

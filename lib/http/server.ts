@@ -88,6 +88,7 @@ export class PairmintServer {
   readonly #auth: boolean;
   readonly #observe: (event: RequestEvent) => void;
   readonly #server: http.Server | https.Server;
+  readonly #connections = new WeakMap<Duplex, Connection>();
   #underWay = 0;
   #drained: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
@@ -177,13 +178,12 @@ export class PairmintServer {
 
   #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
     const { socket } = request;
-    const { answering, signal } = connectionOf(socket);
+    const { answering, signal } = this.#connectionOf(socket);
     answering.push(response);
     this.#underWay++;
     response.on('close', () => {
-      answering.splice(answering.indexOf(response), 1);
-      this.#underWay--;
-      if (this.#underWay === 0) this.#onIdle?.();
+      const at = answering.indexOf(response);
+      if (at !== -1) this.#ended(answering.splice(at, 1));
     });
     const send = (answer: HttpAnswer) => this.#send(answer, request, response);
     const { method = '', url = '', rawHeaders } = request;
@@ -213,12 +213,36 @@ export class PairmintServer {
     request: http.IncomingMessage,
     response: http.ServerResponse,
   ): void {
+    const { answering } = this.#connectionOf(request.socket);
+    const isDrained = this.#drained !== undefined && answering.at(-1) === response;
     // What was not read to its end cannot be followed by another request.
-    const isLast = this.#drained !== undefined || !request.complete;
+    const isLast = isDrained || !request.complete;
     if (isLast) response.setHeader('Connection', 'close');
     // Where every character is one byte, these are the bytes of UTF-8, in less time.
     const isAscii = Number(headers['Content-Length']) === body.length;
     response.writeHead(status, headers).end(body, isAscii ? 'latin1' : 'utf8');
+  }
+
+  #connectionOf(socket: Socket): Connection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      const controller = new AbortController();
+      const answering: http.ServerResponse[] = [];
+      socket.once('close', () => {
+        controller.abort();
+        // Responses behind the one that has the connection are told nothing.
+        this.#ended(answering.splice(0));
+      });
+      if (socket.destroyed) controller.abort();
+      connection = { signal: controller.signal, answering };
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+
+  #ended({ length }: readonly http.ServerResponse[]): void {
+    this.#underWay -= length;
+    if (this.#underWay === 0) this.#onIdle?.();
   }
 
   /** Answers what the handler is not asked. */
@@ -231,7 +255,7 @@ export class PairmintServer {
 
   /** Answers what cannot be read, as Node.js would, but not unseen. */
   #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
-    const { answering = [] } = connections.get(socket) ?? {};
+    const { answering = [] } = this.#connections.get(socket) ?? {};
     // Of several, one has the socket.
     const current = answering.find((response) => response.socket === socket);
     if (socket.writable && !current?.headersSent) {
@@ -256,23 +280,9 @@ function secureContext({ cert, key }: TlsFiles): https.ServerOptions {
 interface Connection {
   /** Aborted when it is closed. */
   readonly signal: AbortSignal;
-  /** The responses that are under way on it. */
+  /** The responses that are under way on it, in the order of their requests. */
   // No set: one that grows and shrinks leaves a chain of tables behind, each of which keeps the next
   // one, and what was in it, from being collected while it is young. That took a third of the time of
   // a request.
   readonly answering: http.ServerResponse[];
-}
-
-const connections = new WeakMap<Duplex, Connection>();
-
-function connectionOf(socket: Socket): Connection {
-  let connection = connections.get(socket);
-  if (connection === undefined) {
-    const controller = new AbortController();
-    socket.once('close', () => controller.abort());
-    if (socket.destroyed) controller.abort();
-    connection = { signal: controller.signal, answering: [] };
-    connections.set(socket, connection);
-  }
-  return connection;
 }

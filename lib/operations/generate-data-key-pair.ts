@@ -60,7 +60,7 @@ async function generate(
     (await services.pools.mint(() =>
       timeMinting(sealing.spec, () =>
         abortable(services.call.abortSignal, (onStart) =>
-          services.native.generateDataKeyPair(sealing, onStart),
+          services.native.generateDataKeyPair(sealing, onStart, services.call.abortSignal),
         ),
       ),
     ));

@@ -1,5 +1,5 @@
-// Data keys and the operations on data: each is one job, entered once per
-// request.
+// Data keys and the operations on data: each is one job, and several data keys
+// are made in one crossing.
 #include "addon/functions.h"
 #include "addon/job.h"
 #include "addon/materials.h"

@@ -1,5 +1,6 @@
 #include "addon/job.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include <algorithm>
@@ -110,7 +111,11 @@ Napi::Value RunAllHere(Napi::Env env, std::span<PartJob *const> jobs) {
     at = std::copy(part.begin(), part.end(), at);
   }
   out[0] = {env, packed};
-  return ToArray(env, out);
+  const Napi::Value array = ToArray(env, out);
+  if (array.IsEmpty()) {
+    OPENSSL_cleanse(data, size);
+  }
+  return array;
 }
 
 }  // namespace pairmint::addon

@@ -253,6 +253,7 @@ Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info) {
 
 Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[1]);
+  const CleanErrorQueue clean;
   const core::DrawAhead ahead(args.size() * kRandomLen);
   const core::AbortFlag never;
   std::vector<core::KeyPair> minted(args.size());

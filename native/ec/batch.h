@@ -11,10 +11,11 @@
 namespace pairmint::ec {
 
 // Mints a pair for every element of `out`; after a failure some of them may be
-// written, and none is to be used. Our own arithmetic computes the public keys
-// and OpenSSL checks them all at once, which takes less time than OpenSSL's
-// arithmetic; if the check fails, that arithmetic is switched off for the
-// process and OpenSSL's computes them instead. At least kMinLot of them.
+// written, and none is to be used. On a fast curve OpenSSL computes the public
+// keys. On the others, of which there are to be kMinLot pairs at least, our own
+// arithmetic does and OpenSSL checks them all at once, which takes less time
+// than OpenSSL's arithmetic; if the check fails, ours is switched off for the
+// process and OpenSSL's computes them instead.
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,
                          std::span<core::KeyPair> out);
 

@@ -36,7 +36,7 @@ constexpr std::array<uint8_t, 10> kSm2Oid = {0x06, 0x08, 0x2a, 0x81, 0x1c,
                                              0xcf, 0x55, 0x01, 0x82, 0x2d};
 
 constexpr std::array<Curve, 5> kCurves = {{
-    {"P-256", NID_X9_62_prime256v1, 32, kP256Oid, 0},
+    {"P-256", NID_X9_62_prime256v1, 32, kP256Oid, 0, true},
     {"P-384", NID_secp384r1, 48, kP384Oid, 0},
     {"P-521", NID_secp521r1, 66, kP521Oid, 0},
     {"secp256k1", NID_secp256k1, 32, kSecp256k1Oid, 0},

@@ -22,6 +22,9 @@ struct Curve {
   // d is in [1, n - 1 - order_margin]. SM2 excludes n - 1, whose signatures
   // need the inverse of 1 + d = 0 (GB/T 32918.1, 6.1).
   unsigned order_margin;
+  // Whether OpenSSL's arithmetic is made for the curve: tens of microseconds
+  // for a multiplication, and ours is not tried.
+  bool fast = false;
 };
 
 // The curve called `name` ("P-256", "P-384", "P-521", "secp256k1", "SM2"), or

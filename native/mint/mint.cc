@@ -91,8 +91,6 @@ struct Spec {
   std::string_view name;
   Begun (*begin)(const Spec &spec, const AbortFlag &abort);
   const char *curve = nullptr;  // of ec::FindCurve
-  // Whether OpenSSL's arithmetic is made for the curve: tens of microseconds.
-  bool fast = false;
 };
 
 template <int kModulusBits>
@@ -107,9 +105,9 @@ Begun BeginQuick(const Spec & /*spec*/, const AbortFlag &abort) {
 
 Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
   return std::make_unique<QuickMinting>(
-      [curve = ec::FindCurve(spec.curve), fast = spec.fast,
-       &abort](KeyPair *out) {
-        return fast ? ec::Mint(*curve, out) : ec::MintAlone(*curve, abort, out);
+      [curve = ec::FindCurve(spec.curve), &abort](KeyPair *out) {
+        return curve->fast ? ec::Mint(*curve, out)
+                           : ec::MintAlone(*curve, abort, out);
       },
       abort);
 }
@@ -118,7 +116,7 @@ constexpr std::array<Spec, 12> kSpecs = {{
     {"RSA_2048", BeginRsa<2048>},
     {"RSA_3072", BeginRsa<3072>},
     {"RSA_4096", BeginRsa<4096>},
-    {"ECC_NIST_P256", BeginOnCurve, "P-256", true},
+    {"ECC_NIST_P256", BeginOnCurve, "P-256"},
     {"ECC_NIST_P384", BeginOnCurve, "P-384"},
     {"ECC_NIST_P521", BeginOnCurve, "P-521"},
     {"ECC_SECG_P256K1", BeginOnCurve, "secp256k1"},
@@ -157,8 +155,10 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   if (row == nullptr) {
     return Status(StatusCode::kInvalidArgument);
   }
-  if (row->curve != nullptr && out.size() >= ec::kMinLot) {
-    return ec::MintSeveral(*ec::FindCurve(row->curve), abort, out);
+  const ec::Curve *curve =
+      row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
+  if (curve != nullptr && (curve->fast || out.size() >= ec::kMinLot)) {
+    return ec::MintSeveral(*curve, abort, out);
   }
   for (KeyPair &each : out) {
     const Begun minting = row->begin(*row, abort);

@@ -259,6 +259,19 @@ describe('a client that goes away', () => {
   });
 });
 
+it('a client that sent several requests in a row takes all of them with it', async () => {
+  const { made, url } = await start({ auth: false });
+  const pair = bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_4096' });
+  const socket = connect(url);
+  socket.write(pair + pair + pair);
+  await vi.waitFor(() => expect(made.requestsUnderWay).toBe(3), { interval: 1 });
+  socket.destroy();
+  await vi.waitFor(() => expect(made.requestsUnderWay).toBe(0));
+  const began = Date.now();
+  await made.drain();
+  expect(Date.now() - began).toBeLessThan(2000);
+});
+
 describe('draining', () => {
   it('lets a request under way finish, then closes everything', async () => {
     const { made, url } = await start({ auth: false });
@@ -273,6 +286,18 @@ describe('draining', () => {
     expect(answered(received)).toEqual(['200']);
     expect(received).toMatch(/Connection: close\r\n/);
     await expect(once(connect(url), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('lets all requests finish that a client sent in a row', async () => {
+    const { made, url } = await start({ auth: false });
+    const pair = bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_2048' });
+    const busy = exchange(url, pair + bytesOf('DescribeKey', { KeyId }) + pair);
+    await vi.waitFor(() => expect(made.requestsUnderWay).toBe(3), { interval: 1 });
+    await made.drain();
+    const received = await busy;
+    expect(answered(received)).toEqual(['200', '200', '200']);
+    expect(received.split('Connection: close').length).toBe(2);
+    expect(made.requestsUnderWay).toBe(0);
   });
 
   it('cuts off what takes too long', async () => {

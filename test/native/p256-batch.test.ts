@@ -27,4 +27,11 @@ describe('pairs on P-256, whose points become affine together', () => {
       }
     },
   );
+
+  it('are left to OpenSSL alone', () => {
+    internals.plantCombFault('P-256', 'wrong limb', true);
+    expect(internals.mintSeveral('P-256', 16)).toHaveLength(16);
+    expect(internals.combSwitchedOff()).toBe('');
+    internals.plantCombFault('P-256', 'none');
+  });
 });
