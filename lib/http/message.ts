@@ -1,5 +1,5 @@
 /** Header fields by their names in lower case, with every value that was sent. */
-export type HeaderFields = ReadonlyMap<string, readonly string[]>;
+export type HeaderFields = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;
 
 export interface HttpRequest {
   readonly method: string;
@@ -33,14 +33,22 @@ export function readTarget(target: string): Target {
 
 /** Reads names and values in turn, as `IncomingMessage.rawHeaders` has them. */
 export function headerFields(raw: readonly string[]): HeaderFields {
-  const fields = new Map<string, string[]>();
+  // Of so few, looking through the names takes less time than making a map of them.
+  const names: string[] = [];
+  const values: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    const values = fields.get(name);
-    if (values === undefined) fields.set(name, [raw[i + 1] as string]);
-    else values.push(raw[i + 1] as string);
+    names.push((raw[i] as string).toLowerCase());
+    values.push(raw[i + 1] as string);
   }
-  return fields;
+  return {
+    has: (name) => names.includes(name),
+    get(name) {
+      const first = names.indexOf(name);
+      if (first === -1) return undefined;
+      if (names.indexOf(name, first + 1) === -1) return [values[first] as string];
+      return values.filter((_, i) => names[i] === name);
+    },
+  };
 }
 
 /**

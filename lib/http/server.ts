@@ -213,14 +213,17 @@ export class PairmintServer {
     request: http.IncomingMessage,
     response: http.ServerResponse,
   ): void {
-    const { answering } = this.#connectionOf(request.socket);
-    const isDrained = this.#drained !== undefined && answering.at(-1) === response;
     // What was not read to its end cannot be followed by another request.
-    const isLast = isDrained || !request.complete;
+    const isLast = !request.complete || (this.#drained !== undefined && this.#isLast(response));
     if (isLast) response.setHeader('Connection', 'close');
     // Where every character is one byte, these are the bytes of UTF-8, in less time.
     const isAscii = Number(headers['Content-Length']) === body.length;
     response.writeHead(status, headers).end(body, isAscii ? 'latin1' : 'utf8');
+  }
+
+  /** Whether no other request of its connection is under way behind it. */
+  #isLast(response: http.ServerResponse): boolean {
+    return this.#connectionOf(response.req.socket).answering.at(-1) === response;
   }
 
   #connectionOf(socket: Socket): Connection {

@@ -4,18 +4,24 @@ const most = 4096;
 /** Remembers the values that were set last. */
 export class RecentlyUsed<T> {
   readonly #values = new Map<string, T>();
+  // Comparing a long text takes less time than hashing it, and many ask for the same one again.
+  #last: { readonly name: string; readonly value: T } | undefined;
 
   get(name: string): T | undefined {
-    return this.#values.get(name);
+    if (name === this.#last?.name) return this.#last.value;
+    const value = this.#values.get(name);
+    if (value !== undefined) this.#last = { name, value };
+    return value;
   }
 
   set(name: string, value: T): void {
-    this.#values.delete(name);
+    this.delete(name);
     this.#values.set(name, value);
     if (this.#values.size > most) this.#values.delete(this.#values.keys().next().value as string);
   }
 
   delete(name: string): void {
+    this.#last = undefined;
     this.#values.delete(name);
   }
 }
