@@ -17,7 +17,7 @@ interface Outcome {
 
 interface Waiting<Request, Answer> {
   readonly request: Request;
-  /** Drops the request while it waits. */
+  /** Drops the request when its turn comes. */
   readonly signal: AbortSignal | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
@@ -36,12 +36,10 @@ export function joined<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Packed,
   answerOf: (parts: Parts) => Answer,
 ): (request: Request, signal?: AbortSignal) => Promise<Answer> {
-  let waiting: Waiting<Request, Answer>[] = [];
+  const crossings: Waiting<Request, Answer>[][] = [];
   const enter = () => {
-    const wanted = waiting.filter(isWanted);
-    const some = wanted.slice(0, most);
-    waiting = wanted.slice(most);
-    if (waiting.length > 0) setImmediate(enter);
+    const some = (crossings.shift() ?? []).filter(isWanted);
+    if (crossings.length > 0) setImmediate(enter);
     if (some.length === 0) return;
     try {
       const outcomes = unpack(answerAll(some.map(({ request }) => request)), some.length);
@@ -56,7 +54,10 @@ export function joined<Request, Answer>(
   };
   return (request, signal) =>
     new Promise((resolve, reject) => {
-      if (waiting.push({ request, signal, resolve, reject }) === 1) setImmediate(enter);
+      const waiting = { request, signal, resolve, reject };
+      const last = crossings.at(-1);
+      if (last !== undefined && last.length < most) last.push(waiting);
+      else if (crossings.push([waiting]) === 1) setImmediate(enter);
     });
 }
 
@@ -80,12 +81,12 @@ function unpack([buffer, ...errors]: Packed, count: number): Outcome[] {
   const outcomes: Outcome[] = [];
   try {
     for (let i = 0; i < lengths.length; i += partsToAnAnswer) {
-      const [first, second, third] = lengths.subarray(i, i + partsToAnAnswer);
-      outcomes.push(
-        first === failed
-          ? { error: errors.shift() }
-          : { parts: [partOf(first) as Uint8Array, partOf(second), partOf(third)] },
-      );
+      if (lengths[i] === failed) {
+        outcomes.push({ error: errors.shift() });
+        continue;
+      }
+      const first = partOf(lengths[i]) as Uint8Array;
+      outcomes.push({ parts: [first, partOf(lengths[i + 1]), partOf(lengths[i + 2])] });
     }
   } finally {
     bytes.fill(0);

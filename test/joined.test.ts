@@ -85,9 +85,12 @@ describe('requests of one turn of the event loop', () => {
       { value: [[3, 3, 3], undefined, [255]] },
     ]);
     expect(crossings).toEqual([[2, 3]]);
-    const last = ask(4, gone.signal);
-    await expect(last).rejects.toThrow('gone');
-    expect(crossings).toHaveLength(1);
+    await expect(ask(4, gone.signal)).rejects.toThrow('gone');
+    const many = Array.from({ length: 100 }, (_, i) => ask(i, i === 99 ? undefined : gone.signal));
+    const settled = await Promise.allSettled(many);
+    expect(settled.pop()).toMatchObject({ value: [Array(99).fill(99), undefined, [255]] });
+    expect(settled.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(crossings).toEqual([[2, 3], [99]]);
   });
 
   test('fail all where the crossing does, and the next ones do not', async () => {
