@@ -30,7 +30,8 @@ const most = 32;
 
 /**
  * Makes a function of one request out of a native one of many: the requests of one turn of the event
- * loop enter native code together. What is aborted before that rejects with the signal's reason.
+ * loop enter native code together, up to 32 at a time. What is aborted before that rejects with the
+ * signal's reason.
  */
 export function joined<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Packed,

@@ -168,7 +168,10 @@ export interface Native {
     onStart?: OnStart,
     signal?: AbortSignal,
   ): Promise<MintedPair>;
-  /** Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing. */
+  /**
+   * Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing, or less than
+   * a pair alone.
+   */
   generateDataKeyPairs(
     args: SealingRequest & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,

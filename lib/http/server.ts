@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import http, { STATUS_CODES } from 'node:http';
 import https from 'node:https';
-import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ConfigurationError } from '../configuration-error.ts';
 import { loadOperations } from '../operations/index.ts';
@@ -164,7 +165,13 @@ export class PairmintServer {
   }
 
   async #drain(milliseconds: number): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise<void>((resolve) => {
+      // Not the HTTP server's own, which closes connections while they send the end of an answer, and
+      // looks after slow clients no more.
+      net.Server.prototype.close.call(this.#server, () => resolve());
+    });
+    // One that has not shaken hands yet is none that could be closed below.
+    this.#server.on('secureConnection', (socket: Socket) => socket.destroy());
     let deadline: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       deadline = setTimeout(resolve, milliseconds);
@@ -172,13 +179,16 @@ export class PairmintServer {
       if (this.#underWay === 0) resolve();
     });
     clearTimeout(deadline);
+    this.#server.close();
     this.#server.closeAllConnections();
     await closed;
   }
 
   #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
     const { socket } = request;
-    const { answering, signal } = this.#connectionOf(socket);
+    const connection = this.#connectionOf(socket);
+    const { answering, signal } = connection;
+    if (this.#drained !== undefined && isClosing(connection)) return;
     answering.push(response);
     this.#underWay++;
     response.on('close', () => {
@@ -214,16 +224,19 @@ export class PairmintServer {
     response: http.ServerResponse,
   ): void {
     // What was not read to its end cannot be followed by another request.
-    const isLast = !request.complete || (this.#drained !== undefined && this.#isLast(response));
-    if (isLast) response.setHeader('Connection', 'close');
+    if (!request.complete || this.#isLast(response)) response.setHeader('Connection', 'close');
     // Where every character is one byte, these are the bytes of UTF-8, in less time.
     const isAscii = Number(headers['Content-Length']) === body.length;
     response.writeHead(status, headers).end(body, isAscii ? 'latin1' : 'utf8');
   }
 
-  /** Whether no other request of its connection is under way behind it. */
+  /** While draining, the answer to the request that came last on a connection closes it. */
   #isLast(response: http.ServerResponse): boolean {
-    return this.#connectionOf(response.req.socket).answering.at(-1) === response;
+    if (this.#drained === undefined) return false;
+    const connection = this.#connectionOf(response.req.socket);
+    const isLast = connection.answering.at(-1) === response;
+    if (isLast) connection.closes = true;
+    return isLast;
   }
 
   #connectionOf(socket: Socket): Connection {
@@ -237,7 +250,9 @@ export class PairmintServer {
         this.#ended(answering.splice(0));
       });
       if (socket.destroyed) controller.abort();
-      connection = { signal: controller.signal, answering };
+      // Every pair that is minted for it listens.
+      setMaxListeners(0, controller.signal);
+      connection = { signal: controller.signal, answering, closes: false };
       this.#connections.set(socket, connection);
     }
     return connection;
@@ -288,4 +303,11 @@ interface Connection {
   // one, and what was in it, from being collected while it is young. That took a third of the time of
   // a request.
   readonly answering: http.ServerResponse[];
+  /** Whether the last of them says that it is closed. */
+  closes: boolean;
+}
+
+/** Whether an answer to come closes the connection, so that another would not be sent. */
+function isClosing({ closes, answering }: Connection): boolean {
+  return closes || answering.some(({ headersSent }) => !headersSent);
 }

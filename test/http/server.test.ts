@@ -300,6 +300,59 @@ describe('draining', () => {
     expect(made.requestsUnderWay).toBe(0);
   });
 
+  it('ends though a client sends another request for each answer', async () => {
+    const { made, url } = await start({ auth: false });
+    const pair = bytesOf('GenerateDataKeyPair', { KeyId, KeyPairSpec: 'RSA_2048' });
+    const socket = connect(url);
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    let received = '';
+    let answers = 0;
+    socket.on('data', (data) => {
+      received += data.toString('latin1');
+      for (; answers < answered(received).length; answers++) socket.write(pair);
+    });
+    socket.write(pair + pair);
+    await vi.waitFor(() => expect(made.requestsUnderWay).toBe(2), { interval: 1 });
+    const began = Date.now();
+    await made.drain();
+    await closed;
+    expect(Date.now() - began).toBeLessThan(5000);
+    expect(answered(received)).toEqual(['200', '200']);
+    expect(received.match(/Connection: close/g)).toHaveLength(1);
+    expect(made.requestsUnderWay).toBe(0);
+  });
+
+  it('sends answers to their end to a client that reads slowly', async () => {
+    const { made, url } = await start({ auth: false });
+    const statement = { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' };
+    const Policy = JSON.stringify({ Id: 'x'.repeat(30_000), Statement: [statement] });
+    const { KeyMetadata: long } = await kms.createKey({ Policy });
+    const socket = connect(url).pause();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // More than what lies between the server and its client has room for.
+    socket.write(bytesOf('GetKeyPolicy', { KeyId: long?.KeyId }).repeat(250));
+    let before = -1;
+    await vi.waitFor(
+      () => {
+        const [earlier, now] = [before, made.requestsUnderWay];
+        before = now;
+        expect(now > 0 && now === earlier).toBe(true);
+      },
+      { interval: 200, timeout: 10_000 },
+    );
+    const drained = made.drain();
+    let received = '';
+    socket.on('data', (bytes) => {
+      received += bytes.toString('latin1');
+    });
+    socket.resume();
+    await drained;
+    await closed;
+    expect(answered(received).length).toBe(250);
+    expect(received.endsWith('}')).toBe(true);
+  });
+
   it('cuts off what takes too long', async () => {
     const { made, url } = await start({ auth: false });
     const slow = exchange(url, bytesOf('ListKeys').replace('{}', '{'));
