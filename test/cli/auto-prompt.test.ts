@@ -73,10 +73,13 @@ describe.skipIf(!hasScript)('on a terminal', () => {
     const waiting = [...answers];
     child.stdout.on('data', (chunk: Buffer) => {
       screen += chunk.toString();
-      const [question, answer] = waiting[0] ?? [];
-      if (question !== undefined && screen.includes(question, read)) {
+      // Several may come together.
+      for (;;) {
+        const [question = '', answer] = waiting[0] ?? [];
+        const at = screen.indexOf(question, read);
+        if (answer === undefined || at === -1) return;
         waiting.shift();
-        read = screen.length;
+        read = at + question.length;
         child.stdin.write(answer);
       }
     });
