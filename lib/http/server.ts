@@ -224,7 +224,10 @@ export class PairmintServer {
     response: http.ServerResponse,
   ): void {
     // What was not read to its end cannot be followed by another request.
-    if (!request.complete || this.#isLast(response)) response.setHeader('Connection', 'close');
+    if (!request.complete || this.#isLast(response)) {
+      response.setHeader('Connection', 'close');
+      this.#connectionOf(request.socket).closes = true;
+    }
     // Where every character is one byte, these are the bytes of UTF-8, in less time.
     const isAscii = Number(headers['Content-Length']) === body.length;
     response.writeHead(status, headers).end(body, isAscii ? 'latin1' : 'utf8');
@@ -233,10 +236,7 @@ export class PairmintServer {
   /** While draining, the answer to the request that came last on a connection closes it. */
   #isLast(response: http.ServerResponse): boolean {
     if (this.#drained === undefined) return false;
-    const connection = this.#connectionOf(response.req.socket);
-    const isLast = connection.answering.at(-1) === response;
-    if (isLast) connection.closes = true;
-    return isLast;
+    return this.#connectionOf(response.req.socket).answering.at(-1) === response;
   }
 
   #connectionOf(socket: Socket): Connection {
@@ -303,7 +303,7 @@ interface Connection {
   // one, and what was in it, from being collected while it is young. That took a third of the time of
   // a request.
   readonly answering: http.ServerResponse[];
-  /** Whether the last of them says that it is closed. */
+  /** Whether one of them says that it is closed. */
   closes: boolean;
 }
 
