@@ -19,6 +19,7 @@ import {
 import type { Call, Caller, Services } from './operations/operation.ts';
 import { defaultIdentityPolicy, parsePolicy } from './policy/document.ts';
 import { parsePrincipal, rootArn } from './policy/principal.ts';
+import { Drawn } from './pool/drawn.ts';
 import { Filler } from './pool/filler.ts';
 import { type Attended, PoolApi } from './pool/pool-api.ts';
 import { PoolDirectory } from './pool/pool-directory.ts';
@@ -27,10 +28,10 @@ import { Refill } from './pool/refill.ts';
 import { requireWhole } from './pool/whole-number.ts';
 import type { Seed } from './seed/seed.ts';
 import { CredentialDirectory, type NewCredential } from './store/credential-directory.ts';
+import { Fence } from './store/fence.ts';
 import { GrantDirectory } from './store/grant-directory.ts';
 import { KeyDirectory } from './store/key-directory.ts';
 import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
-import { unavailable } from './store/store-errors.ts';
 import { UnderWay } from './under-way.ts';
 
 export { ConfigurationError };
@@ -119,6 +120,8 @@ export interface Pairmint extends Operations {}
 interface Core {
   readonly native: Native;
   readonly opened: OpenedStore;
+  readonly fence: Fence;
+  readonly drawn: Drawn;
   readonly keys: KeyDirectory;
   readonly grants: GrantDirectory;
   readonly credentials: CredentialDirectory;
@@ -163,14 +166,19 @@ export class Pairmint {
     }
     const { store, rootKey, identity } = opened;
     const now = () => Date.now();
-    const keys = new KeyDirectory({ store, native, rootKey, now });
-    const poolDirectory = new PoolDirectory({ store, native, rootKey });
+    const fence = new Fence({ store, native, rootKey, identity });
+    const keys = new KeyDirectory({ store, native, rootKey, now, fence });
+    const drawn = new Drawn(opened.drawnFile);
+    if (opened.created) drawn.reset();
+    const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
     const filler = new Filler({ directory: poolDirectory, native });
     const { onDryPool = 'mint', refillPools = true } = options;
     const refill = refillPools ? new Refill({ directory: poolDirectory, keys, filler }) : undefined;
     const core: Core = {
       native,
       opened,
+      fence,
+      drawn,
       keys,
       poolDirectory,
       filler,
@@ -376,7 +384,7 @@ export class Pairmint {
   /** Reads from the store. @throws KmsError where it cannot serve requests */
   async checkStore(): Promise<void> {
     if (this.#core.closing !== undefined) throw closed();
-    await this.#core.opened.store.get('format').catch(unavailable);
+    await this.#core.opened.store.get('format');
   }
 
   describeStore(): StoreDescription {
@@ -513,12 +521,13 @@ type UncheckedCall = Omit<Call, 'operation' | 'request'> & {
   request: object | undefined;
 };
 
-async function end({ underWay, stop, pools, opened }: Core): Promise<void> {
+async function end({ underWay, stop, pools, opened, drawn }: Core): Promise<void> {
   stop.abort(closed());
   await underWay.settled();
   try {
     await pools.close();
   } finally {
+    drawn.close();
     await opened.store.close();
   }
 }

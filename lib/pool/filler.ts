@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { KeyMaterial, Native } from '../native.ts';
@@ -17,6 +18,8 @@ export interface FillRequest {
   readonly signal?: AbortSignal | undefined;
   /** Waited for before each crossing. */
   readonly turn?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Whether to wait for what other processes have reserved; otherwise it is theirs to mint. */
+  readonly isPatient?: boolean | undefined;
   /** Told of pairs that were added. */
   readonly onAdded?: ((pairs: number) => Promise<void> | void) | undefined;
 }
@@ -24,8 +27,10 @@ export interface FillRequest {
 // A commit waits for the disk: pairs that come quickly share one, and a crash loses little.
 const lotsToACommit = 64;
 const flushEvery = 250;
-// Other processes fill, too: the level is looked at again so often. Counting 100,000 takes 5 ms.
+// Other processes draw and fill, too: what is missing is looked at again so often.
 const countEvery = 5000;
+// How often to look whether others have minted what they reserved.
+const lookEvery = 250;
 
 /** Mints pairs into pools, up to their targets. */
 export class Filler {
@@ -45,16 +50,29 @@ export class Filler {
    * @throws what `material` throws; KmsError where the store fails; the signal's reason
    */
   async fill(pool: PoolRecord, request: FillRequest): Promise<number> {
+    try {
+      return await this.#fill(pool, request);
+    } finally {
+      // Gives back what was reserved and not minted; otherwise others take it over later.
+      await this.#directory.reserve(pool, 0).catch(() => {});
+    }
+  }
+
+  async #fill(pool: PoolRecord, request: FillRequest): Promise<number> {
     const { most = pool.target } = request;
     let added = 0;
     for (;;) {
       request.signal?.throwIfAborted();
       const current = await this.#directory.find(pool);
       if (current?.poolId !== pool.poolId) return added;
-      const missing = current.target - (await this.#directory.count(pool, current.target));
-      const wanted = Math.min(missing, most - added);
-      if (wanted <= 0) return added;
-      added += await this.#mint(pool, wanted, request);
+      const wanted = added < most ? await this.#directory.reserve(current, most - added) : 0;
+      if (wanted > 0) {
+        added += await this.#mint(current, wanted, request);
+        continue;
+      }
+      const level = await this.#directory.count(current, current.target);
+      if (added >= most || level >= current.target || !request.isPatient) return added;
+      await pause(lookEvery, undefined, { signal: request.signal });
     }
   }
 

@@ -16,8 +16,8 @@ export interface WaitingPair {
   readonly index: number;
 }
 
-// LMDB gives a value of more than half a page pages of its own: with so many, at most 23 KB of
-// RSA_4096, little of the last one is lost, and a process that is killed loses no more.
+// A MAC and a row for so many, at most 23 KB of RSA_4096: reading one costs a few microseconds a pair,
+// and a process that is killed loses no more.
 const pairsToAnEntry = 16;
 
 /** How many pairs wait in one entry of a store: one process claims them together. */

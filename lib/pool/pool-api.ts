@@ -188,6 +188,7 @@ export class PoolApi {
       concurrency,
       most,
       signal,
+      isPatient: most === undefined,
       onAdded: (pairs) => {
         if (level === undefined) return;
         level += pairs;

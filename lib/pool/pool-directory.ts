@@ -1,12 +1,16 @@
-import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native.ts';
 import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
 import { keyIdBytes } from '../store/key-record.ts';
-import type { Change, Entry, KeyStore } from '../store/key-store.ts';
+import type { Change, KeyStore } from '../store/key-store.ts';
+import type { StoredLot } from '../store/lot-store.ts';
 import { type Found, RecordCache } from '../store/record-cache.ts';
+import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
-import { damaged, unavailable } from '../store/store-errors.ts';
+import { damaged } from '../store/store-errors.ts';
+import type { Drawn } from './drawn.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
 
 /** A pool as it was made: pairs of one spec, waiting under one key. */
@@ -32,17 +36,13 @@ export interface PoolName extends KeyPlace {
 /** What was claimed: no other process and no later one gets it. */
 export interface Claim {
   readonly lots: readonly Lot[];
-  /** Pairs of entries that were not as pairmint wrote them; they are removed and never served. */
+  /**
+   * Pairs that were not as pairmint wrote them, or had been taken before; they are removed and never
+   * served.
+   */
   readonly skipped: number;
   /** Whether nothing was left. */
   readonly dry: boolean;
-}
-
-/** An entry that this process has added and that has room for more. */
-interface Tail {
-  readonly poolId: string;
-  readonly entry: Entry;
-  readonly lots: readonly Lot[];
 }
 
 const magic = Buffer.from('DKQ\x02', 'latin1');
@@ -71,12 +71,15 @@ export class PoolDirectory {
   readonly #native: Native;
   readonly #rootKey: RootKey;
   readonly #read: RecordCache<PoolRecord>;
-  #tail: Tail | undefined;
+  readonly #drawn: Drawn;
+  /** Names this process in reservations. */
+  readonly #filler = randomUUID();
 
-  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
+  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; drawn: Drawn }) {
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
+    this.#drawn = options.drawn;
     this.#read = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
   }
 
@@ -91,166 +94,195 @@ export class PoolDirectory {
 
   /** Makes a pool, or changes the levels of the one that is there. */
   async put(pool: Omit<PoolRecord, 'poolId'>): Promise<PoolRecord> {
-    for (;;) {
-      const path = recordPath(pool);
-      const expected = await this.#get(path);
+    const path = recordPath(pool);
+    return retry(async () => {
+      const expected = await this.#store.get(path);
       const existing = expected && this.#open(path, expected);
       const record = existing
         ? { ...existing, target: pool.target, low: pool.low }
         : { ...pool, poolId: randomUUID() };
-      if (await this.#commit([{ path, expected, next: this.#seal(record) }])) return record;
-    }
+      return (await this.#store.commit([{ path, expected, next: this.#seal(record) }])) && record;
+    });
   }
 
   async list(place: Place): Promise<PoolRecord[]> {
     const prefix = `${scope(place)}pool-record/`;
-    const entries = await this.#store.list(prefix, { limit: maxPools }).catch(unavailable);
+    const entries = await this.#store.list(prefix, { limit: maxPools });
     return entries.map(({ path, value }) => this.#open(path, value));
   }
 
-  /** Deletes a pool, then its pairs; false where there is none. */
+  /** Deletes a pool with its pairs; false if there is none. */
   async delete(name: PoolName): Promise<boolean> {
-    const path = recordPath(name);
-    for (;;) {
-      const expected = await this.#get(path);
-      if (expected === undefined) return false;
-      if (!(await this.#commit([{ path, expected, next: undefined }]))) continue;
-      await this.#removePairs(name);
-      return true;
-    }
+    const removed = await this.#replace(name, () => undefined);
+    return removed !== undefined;
   }
 
   /**
-   * Removes all pairs that wait and says how many they were; undefined where there is no pool. What
+   * Removes all pairs that wait and says how many they were; undefined if there is no pool. What
    * processes have claimed is void from then on.
    */
   async drain(name: PoolName): Promise<number | undefined> {
-    const path = recordPath(name);
-    for (;;) {
-      const expected = await this.#get(path);
-      if (expected === undefined) return undefined;
-      const record = { ...this.#open(path, expected), poolId: randomUUID() };
-      if (!(await this.#commit([{ path, expected, next: this.#seal(record) }]))) continue;
-      return this.#removePairs(name);
-    }
+    return this.#replace(name, (pool) => ({ ...pool, poolId: randomUUID() }));
   }
 
   /**
-   * Adds lots to a pool: durable on return. Those that come one by one are gathered in an entry, which
-   * is written again with each. False where the pool was deleted or drained meanwhile.
+   * Makes the pools of the whole store usable after it was copied or restored: what waited in them is
+   * void, for it may have been answered elsewhere.
    */
-  async add(pool: PoolRecord, added: readonly Lot[]): Promise<boolean> {
-    const path = recordPath(pool);
-    const size = entrySize(pool.target);
-    for (;;) {
-      const record = await this.#get(path);
-      if (record === undefined) return false;
-      if (this.#open(path, record).poolId !== pool.poolId) return false;
-      const tail = this.#tail?.poolId === pool.poolId ? this.#tail : undefined;
-      const parts = intoEntries([...(tail?.lots ?? []), ...added], size);
-      const entries = parts.map((lots) => this.#encode(pool, lots));
-      const changes = [
-        { path, expected: record, next: record },
-        ...(tail === undefined ? [] : [removal(tail.entry)]),
-        ...entries.map(addition),
-      ];
-      this.#tail = undefined;
-      // Where it fails, another process has claimed the tail, or changed the pool.
-      if (!(await this.#commit(changes))) continue;
-      const [entry, lots] = [entries.at(-1), parts.at(-1)];
-      if (entry !== undefined && lots !== undefined && countPairs(lots) < size) {
-        this.#tail = { poolId: pool.poolId, entry, lots };
+  async fence(): Promise<void> {
+    let after: string | undefined;
+    do {
+      const entries = await this.#store.list('', { after, limit: listedAtOnce });
+      for (const { path, value } of entries) {
+        if (recordPattern.test(path)) await this.drain(this.#open(path, value));
       }
-      return true;
-    }
+      after = entries.at(-1)?.path;
+    } while (after !== undefined);
+    this.#drawn.reset();
   }
 
-  /** Takes about `most` pairs out of the store: durably, before any of them is used. */
+  /** Whether the store was copied or restored, and nobody has said yet that its pools may be used. */
+  get needsFence(): boolean {
+    return !this.#drawn.isTrusted;
+  }
+
+  /** Adds lots to a pool: durable on return. False if the pool was deleted or drained meanwhile. */
+  async add(pool: PoolRecord, added: readonly Lot[]): Promise<boolean> {
+    const path = recordPath(pool);
+    const name = pairsPrefix(pool);
+    const parts = intoEntries(added, entrySize(pool.target));
+    if (parts.length === 0) return true;
+    const outcome = await retry(async () => {
+      const value = await this.#store.get(path);
+      if (value === undefined || this.#open(path, value).poolId !== pool.poolId) return 'gone';
+      const first = (await this.#store.lots.lastSerial(name)) + 1;
+      const result = await this.#store.lots.add({
+        pool: name,
+        lots: parts.map((lots, i) => this.#encode(pool, first + i, lots)),
+        unchanged: { path, value },
+        filler: this.#filler,
+      });
+      // The record may have other levels by now and be the same pool: read it again.
+      return result === 'added' && result;
+    });
+    return outcome === 'added';
+  }
+
+  /**
+   * Takes about `most` pairs out of the store: durably, before any of them is used.
+   *
+   * @throws KmsError KMSInternalException if the store was copied or restored and not fenced since
+   */
   async claim(pool: PoolRecord, most: number): Promise<Claim> {
-    const limit = Math.max(1, Math.floor(most / entrySize(pool.target)));
-    for (;;) {
-      const entries = await this.#store.list(pairsPrefix(pool), { limit }).catch(unavailable);
-      if (entries.length === 0) return { lots: [], skipped: 0, dry: true };
-      const taken = entries.map(copyOf);
-      // Another process took some of them.
-      if (!(await this.#commit(taken.map(removal)))) continue;
-      const read = taken.map((entry) => ({ entry, lots: this.#decode(pool.keyId, entry) }));
-      return {
-        lots: read.flatMap(({ lots = [] }) => lots),
-        skipped: countAll(read.filter(({ lots }) => lots === undefined).map(({ entry }) => entry)),
-        dry: entries.length < limit,
-      };
-    }
+    this.#requireFenced();
+    const name = pairsPrefix(pool);
+    // Before taking: others take later lots meanwhile.
+    const drawn = this.#drawn.of(name);
+    const { lots: taken, left } = await this.#store.lots.take(name, most);
+    const last = taken.at(-1);
+    if (last === undefined) return { lots: [], skipped: 0, dry: true };
+    this.#drawn.raise(name, last.serial);
+    const read = taken.map((stored) => ({
+      stored,
+      lots: stored.serial > drawn ? this.#decode(pool, stored) : undefined,
+    }));
+    const spoilt = read.filter(({ lots }) => lots === undefined);
+    return {
+      lots: read.flatMap(({ lots = [] }) => lots),
+      skipped: spoilt.reduce((sum, { stored }) => sum + stored.pairs, 0),
+      dry: left === 0,
+    };
   }
 
   /** How many pairs wait in the store, counted up to `most`. */
   async count(pool: PoolRecord, most: number): Promise<number> {
-    const counted = await this.#store.count(pairsPrefix(pool), most, pairsIn).catch(unavailable);
-    return Math.min(most, counted);
+    const [level = 0] = await this.#store.lots.levels([pairsPrefix(pool)]);
+    return Math.min(most, level);
   }
 
-  /** Whose turn it is to fill a pool: nothing but that it changes, or does not, means anything. */
-  async turnOf(pool: PoolRecord): Promise<Uint8Array | undefined> {
-    return this.#get(turnPath(pool));
+  /**
+   * How many pairs this process shall mint for a pool, `most` at most: of those missing, what no other
+   * process has reserved. To be asked for again within `reservedFor` while it mints.
+   *
+   * @throws KmsError KMSInternalException, as `claim` does
+   */
+  async reserve(pool: PoolRecord, most: number): Promise<number> {
+    this.#requireFenced();
+    return this.#store.lots.reserve({
+      pool: pairsPrefix(pool),
+      filler: this.#filler,
+      target: pool.target,
+      most,
+      seconds: reservedFor,
+    });
   }
 
-  /** Takes a turn, or renews one, that nobody else has changed; undefined where somebody has. */
-  async changeTurn(
-    pool: PoolRecord,
-    expected: Uint8Array | undefined,
-  ): Promise<Uint8Array | undefined> {
-    const next = randomBytes(16);
-    return (await this.#commit([{ path: turnPath(pool), expected, next }])) ? next : undefined;
-  }
-
-  async endTurn(pool: PoolRecord, expected: Uint8Array): Promise<void> {
-    await this.#commit([{ path: turnPath(pool), expected, next: undefined }]);
-  }
-
-  /** Removes the void pairs of a pool's name; says how many they were. */
-  async #removePairs(name: PoolName): Promise<number> {
-    let removed = 0;
-    for (let after: string | undefined; ; ) {
-      const entries = await this.#store
-        .list(allPairsPrefix(name), { after, limit: atOnce })
-        .catch(unavailable);
-      if (entries.length === 0) return removed;
-      after = entries.at(-1)?.path;
-      const listed = entries.map(copyOf);
-      // Read after them: of those listed, all that are not of this pool are of earlier ones.
-      const pool = await this.find(name);
-      const old = listed.filter(({ path }) => !pool || !path.startsWith(pairsPrefix(pool)));
-      removed += await this.#removeEach(old);
+  /** The lots of a pool that are not as pairmint wrote them, and how many pairs the others have. */
+  async check(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
+    const found = { spoilt: 0, pairs: 0 };
+    for (let after = -1; ; ) {
+      const lots = await this.#store.lots.list(pairsPrefix(pool), { after, limit: listedAtOnce });
+      for (const lot of lots) {
+        if (this.#decode(pool, lot) === undefined) found.spoilt++;
+        else found.pairs += lot.pairs;
+      }
+      const last = lots.at(-1);
+      if (last === undefined) return found;
+      after = last.serial;
     }
   }
 
-  /** Removes entries; those that another process took meanwhile are its own. */
-  async #removeEach(entries: readonly Entry[]): Promise<number> {
-    if (entries.length === 0) return 0;
-    if (await this.#commit(entries.map(removal))) return countAll(entries);
-    const removed = await Promise.all(entries.map((entry) => this.#commit([removal(entry)])));
-    return countAll(entries.filter((_, i) => removed[i]));
+  #requireFenced(): void {
+    if (!this.needsFence) return;
+    throw new KmsError(
+      'KMSInternalException',
+      "The store was copied or restored, so its waiting pairs may be answered elsewhere: run 'pairmint store fence'.",
+    );
   }
 
-  #encode(pool: PoolRecord, lots: readonly Lot[]): Entry {
-    const path = `${pairsPrefix(pool)}${randomUUID()}.${countPairs(lots)}`;
+  /** Changes a pool's record and removes its pairs, and says how many they were. */
+  async #replace(
+    name: PoolName,
+    change: (pool: PoolRecord) => PoolRecord | undefined,
+  ): Promise<number | undefined> {
+    const path = recordPath(name);
+    const { removed } = await retry(async () => {
+      const expected = await this.#store.get(path);
+      if (expected === undefined) return { removed: undefined };
+      const next = change(this.#open(path, expected));
+      const changes: Change[] = [{ path, expected, next: next && this.#seal(next) }];
+      const removed = await this.#store.lots.clear(allPairsPrefix(name), changes);
+      return removed !== undefined && { removed };
+    });
+    return removed;
+  }
+
+  #encode(pool: PoolRecord, serial: number, lots: readonly Lot[]): StoredLot {
+    const pairs = countPairs(lots);
     const body = Buffer.concat([magic, encodeLots(lots)]);
-    return { path, value: Buffer.concat([body, this.#mac(pool.keyId, path, body)]) };
+    const mac = this.#mac(pool, { serial, pairs }, body);
+    return { serial, pairs, value: Buffer.concat([body, mac]) };
   }
 
-  #decode(keyId: string, { path, value }: Entry): Lot[] | undefined {
+  #decode(pool: PoolRecord, stored: StoredLot): Lot[] | undefined {
+    const { value } = stored;
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     if (bytes.length < magic.length + macLength || bytes.indexOf(magic) !== 0) return undefined;
     const body = bytes.subarray(0, -macLength);
     const mac = bytes.subarray(-macLength);
-    if (!timingSafeEqual(this.#mac(keyId, path, body), mac)) return undefined;
+    if (!timingSafeEqual(this.#mac(pool, stored, body), mac)) return undefined;
     return decodeLots(body.subarray(magic.length));
   }
 
-  // The path is part of it: an entry of one pool is none of another.
-  #mac(keyId: string, path: string, body: Uint8Array): Uint8Array {
-    const text = Buffer.from(`${path}\0`, 'latin1');
-    return this.#native.stateMac(this.#rootKey, keyIdBytes(keyId), Buffer.concat([text, body]));
+  // Name, serial and count are part of it: a lot of one pool is none of another, nor a later one.
+  #mac(
+    pool: PoolRecord,
+    { serial, pairs }: Pick<StoredLot, 'serial' | 'pairs'>,
+    body: Uint8Array,
+  ): Uint8Array {
+    const text = Buffer.from(`${pairsPrefix(pool)}${serial}.${pairs}\0`, 'latin1');
+    const bytes = Buffer.concat([text, body]);
+    return this.#native.stateMac(this.#rootKey, keyIdBytes(pool.keyId), bytes);
   }
 
   #seal(pool: PoolRecord): Buffer {
@@ -265,58 +297,24 @@ export class PoolDirectory {
     if (pool === undefined || recordPath(pool) !== path) throw damaged(path);
     return pool;
   }
-
-  async #get(path: string): Promise<Uint8Array | undefined> {
-    const bytes = await this.#store.get(path).catch(unavailable);
-    return bytes && Uint8Array.from(bytes);
-  }
-
-  async #commit(changes: readonly Change[]): Promise<boolean> {
-    return this.#store.commit(changes).catch(unavailable);
-  }
 }
 
 // Nine specs of some thousand keys.
 const maxPools = 100_000;
-// As many as a commit removes without holding up the event loop.
-const atOnce = 500;
+const listedAtOnce = 500;
+const recordPattern = /^[^/]*:pool-record\//;
+// Longer than minting goes on without a look at the level, for the sake of busy machines.
+const reservedFor = 30;
 
 function recordPath(pool: PoolName): string {
   return poolPrefixes(pool)[0] + pool.spec;
 }
 
-/** Of all pairs that wait under a name, those of deleted pools whose removal was cut short included. */
+/** Prefix of the names that the pairs of a pool, and of earlier ones in its place, wait under. */
 function allPairsPrefix(pool: PoolName): string {
   return `${poolPrefixes(pool)[1]}${pool.spec}/`;
 }
 
-function turnPath(pool: PoolName): string {
-  return poolPrefixes(pool)[2] + pool.spec;
-}
-
 function pairsPrefix(pool: PoolRecord): string {
   return `${allPairsPrefix(pool)}${pool.poolId}/`;
-}
-
-/** How many pairs an entry has, by its path; a path that pairmint did not make counts as one. */
-function pairsIn(path: string): number {
-  const [, pairs = 1] = /\.(\d{1,2})$/.exec(path) ?? [];
-  return Number(pairs);
-}
-
-function countAll(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { path }) => sum + pairsIn(path), 0);
-}
-
-// What a store hands out may change under it.
-function copyOf({ path, value }: Entry): Entry {
-  return { path, value: Uint8Array.from(value) };
-}
-
-function addition({ path, value }: Entry): Change {
-  return { path, expected: undefined, next: value };
-}
-
-function removal({ path, value }: Entry): Change {
-  return { path, expected: value, next: undefined };
 }

@@ -4,33 +4,30 @@ import { requireState } from '../operations/key-checks.ts';
 import { currentMaterial } from '../operations/sealing.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
 import { damaged } from '../store/store-errors.ts';
-import { FillTurns } from './fill-turns.ts';
 import type { Filler } from './filler.ts';
 import type { PoolDirectory, PoolRecord } from './pool-directory.ts';
 
 interface Level {
   /**
    * As it was counted last, less what was claimed since; others may have claimed or filled. The
-   * target where another process is at it.
+   * target if it was filled, by whoever reserved what was missing.
    */
   pairs: number;
   countedAt: number;
 }
 
-// Counting goes through the paths of the pairs: seldom where much waits.
 const countEvery = 10_000;
 const pauseAfterFailure = 60_000;
 
 /**
  * Fills the pools that this process takes from, in the background: one crossing at a time, none
- * while a request waits for a pair of its own, and in one of the processes that share the store.
+ * while a request waits for a pair of its own, and nothing that another process is minting already.
  * Keeps no process alive that has nothing else to do.
  */
 export class Refill {
   readonly #directory: PoolDirectory;
   readonly #keys: KeyDirectory;
   readonly #filler: Filler;
-  readonly #turns: FillTurns;
   readonly #levels = new Map<string, Level>();
   readonly #due = new Map<string, PoolRecord>();
   readonly #stop = new AbortController();
@@ -44,7 +41,6 @@ export class Refill {
     this.#directory = options.directory;
     this.#keys = options.keys;
     this.#filler = options.filler;
-    this.#turns = new FillTurns(options.directory);
   }
 
   /** Runs work that a request waits for; no pair is begun in the background until it is done. */
@@ -95,16 +91,14 @@ export class Refill {
     const { signal } = this.#stop;
     const low = await this.#count(pool, pool.low + 1);
     if (low > pool.low) return;
-    const isOurs = await this.#turns.take(pool, async () => {
-      await this.#filler.fill(pool, {
-        material: () => this.#material(pool),
-        concurrency: 1,
-        signal,
-        turn: () => this.#turn(),
-      });
+    await this.#filler.fill(pool, {
+      material: () => this.#material(pool),
+      concurrency: 1,
+      signal,
+      turn: () => this.#turn(),
     });
-    if (isOurs) await this.#count(pool, pool.target);
-    else this.#levels.set(pool.poolId, { pairs: pool.target, countedAt: performance.now() });
+    // What is missing still is minted by others.
+    this.#levels.set(pool.poolId, { pairs: pool.target, countedAt: performance.now() });
   }
 
   async #count(pool: PoolRecord, most: number): Promise<number> {

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fstatSync,
   linkSync,
+  lstatSync,
   openSync,
   readSync,
   rmSync,
-  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -19,49 +20,30 @@ type ViewFile = Native['viewFile'];
 const begunAt = 0;
 const endedAt = 4;
 const length = 8;
-// A file that was deleted or replaced counts for nobody else any more.
-const lookEvery = 500;
 
 /** The file as it was opened. */
 interface Opened {
   readonly file: number;
   readonly inode: number;
-  /** Undefined where memory cannot show the file. */
-  readonly words: Uint32Array | undefined;
 }
 
 /**
  * Counts the commits of a store in a file that all processes share. Whoever may write to the store
- * says when a commit begins and, once every process sees it, that it has ended; whoever reads looks
+ * says when a commit begins and, once every process sees it, that it has ended; a CommitReader looks
  * at memory. A process that dies in between leaves the numbers apart, until the next commit ends.
  *
- * LMDB counts commits as well, in its lock file; but a process that opens and closes that file loses
- * LMDB's locks on it (fcntl(2)).
+ * SQLite counts commits as well, in its shared memory; but a process that opens and closes that file
+ * loses SQLite's locks on it (fcntl(2)), and asking SQLite takes as long as reading a record.
  */
-export class CommitCounter {
+export class CommitWriter {
   readonly #path: string;
-  readonly #viewFile: ViewFile;
-  readonly #timer: NodeJS.Timeout;
   #opened: Opened;
   #mine = 0;
 
-  /** @throws Error where the file cannot be opened for writing */
-  constructor(path: string, viewFile: ViewFile) {
+  /** @throws Error if the file cannot be opened for writing */
+  constructor(path: string) {
     this.#path = path;
-    this.#viewFile = viewFile;
-    this.#opened = open(path, viewFile);
-    this.#timer = setInterval(() => this.look(), lookEvery).unref();
-  }
-
-  /**
-   * The number of the last commit; undefined while one is under way, and where memory does not show
-   * the file.
-   */
-  last(): number | undefined {
-    const { words } = this.#opened;
-    if (words === undefined) return undefined;
-    const begun = Atomics.load(words, begunAt / 4);
-    return begun === Atomics.load(words, endedAt / 4) ? begun : undefined;
+    this.#opened = openOrMake(path);
   }
 
   /** Only for whoever holds the store's lock on writing. */
@@ -83,25 +65,14 @@ export class CommitCounter {
   }
 
   close(): void {
-    clearInterval(this.#timer);
     closeSync(this.#opened.file);
-  }
-
-  /** Looks whether the file is still the one that others count in. */
-  look(): void {
-    try {
-      this.#follow();
-    } catch {
-      // Others may count in a file that this process cannot open.
-      this.#opened = { ...this.#opened, words: undefined };
-    }
   }
 
   /** Takes the file that is at the path now, if that is another one. */
   #follow(): void {
     const { file, inode } = this.#opened;
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === inode) return;
-    this.#opened = open(this.#path, this.#viewFile);
+    if (inodeOf(this.#path) === inode) return;
+    this.#opened = openOrMake(this.#path);
     closeSync(file);
   }
 
@@ -116,29 +87,110 @@ export class CommitCounter {
   }
 }
 
-function open(path: string, viewFile: ViewFile): Opened {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
+/** What a CommitWriter counts, as memory shows it. */
+export class CommitReader {
+  readonly #path: string;
+  readonly #viewFile: ViewFile;
+  #inode: number | undefined;
+  #words: Uint32Array | undefined;
+
+  constructor(path: string, viewFile: ViewFile) {
+    this.#path = path;
+    this.#viewFile = viewFile;
+    this.follow();
+  }
+
+  /**
+   * The number of the last commit; undefined while one is under way, and if memory does not show the
+   * file.
+   */
+  last(): number | undefined {
+    const words = this.#words;
+    if (words === undefined) return undefined;
+    const begun = Atomics.load(words, begunAt / 4);
+    return begun === Atomics.load(words, endedAt / 4) ? begun : undefined;
+  }
+
+  /** The number of the commit that was the last to begin. */
+  begun(): number | undefined {
+    return this.#words && Atomics.load(this.#words, begunAt / 4);
+  }
+
+  /**
+   * Looks whether the file is still the one that others count in. Without a file nothing is remembered
+   * until the next commit makes one.
+   */
+  follow(): void {
+    try {
+      const inode = inodeOf(this.#path);
+      if (inode === this.#inode && this.#words !== undefined) return;
+      this.#inode = inode;
+      this.#words = inode === undefined ? undefined : this.#view();
+    } catch {
+      this.#words = undefined;
+    }
+  }
+
+  close(): void {
+    this.#words = undefined;
+  }
+
+  #view(): Uint32Array | undefined {
+    const file = openToFollow(this.#path, constants.O_RDONLY);
+    try {
+      // Whoever has a file in memory that is cut short is ended by a signal.
+      if (fstatSync(file).size !== length) return undefined;
+      const view = viewOf(fstatSync(file), () => this.#viewFile(this.#path, length));
+      return view && new Uint32Array(view);
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
+// One for all stores of a process that have the same file open: memory is given back by the garbage
+// collector, some time.
+const views = new Map<string, WeakRef<ArrayBuffer>>();
+
+function viewOf(
+  { dev, ino }: { dev: number; ino: number },
+  make: () => ArrayBuffer | undefined,
+): ArrayBuffer | undefined {
+  const name = `${dev}:${ino}`;
+  const known = views.get(name)?.deref();
+  if (known !== undefined) return known;
+  for (const [other, view] of views) if (view.deref() === undefined) views.delete(other);
+  const made = make();
+  if (made !== undefined) views.set(name, new WeakRef(made));
+  return made;
+}
+
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function openToFollow(path: string, mode: number): number {
+  return openSync(path, mode | constants.O_NOFOLLOW);
+}
+
+function openOrMake(path: string): Opened {
+  const size = lstatSync(path, { throwIfNoEntry: false })?.size;
   // Not in its place: whoever has it in memory would be ended by a signal.
   if (size === 0) rmSync(path);
   if (!size) make(path);
-  const file = openSync(path, 'r+');
-  try {
-    const { ino: inode, size } = fstatSync(file);
-    if (size !== length) throw new Error(`${path} has ${size} bytes instead of ${length}`);
-    const view = viewFile(path, length);
-    return { file, inode, words: view && new Uint32Array(view) };
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
+  const file = openToFollow(path, constants.O_RDWR);
+  const { ino: inode, size: found } = fstatSync(file);
+  if (found === length) return { file, inode };
+  closeSync(file);
+  throw new Error(`${path} has ${found} bytes instead of ${length}`);
 }
 
 /** Makes the file, unless another process does: whole, since others look at it at once. */
 function make(path: string): void {
   const begun = randomBytes(4);
   const made = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  // Begins anywhere, so that it goes on from no other file that was here; the mode is that of LMDB's.
-  writeFileSync(made, Buffer.concat([begun, begun]), { mode: 0o664, flag: 'wx' });
+  // Begins anywhere, so that it goes on from no other file that was here.
+  writeFileSync(made, Buffer.concat([begun, begun]), { mode: 0o600, flag: 'wx' });
   try {
     linkSync(made, path);
   } catch (error) {

@@ -3,7 +3,7 @@ import type { KeyMaterial, Native, RootKey } from '../native.ts';
 import type { Change, Entry, KeyStore } from './key-store.ts';
 import { RecordCache } from './record-cache.ts';
 import { openState, sealState } from './sealed-state.ts';
-import { damaged, unavailable } from './store-errors.ts';
+import { damaged } from './store-errors.ts';
 
 /** What an access key stands for; all of it is authenticated at rest. */
 export interface CredentialRecord {
@@ -137,18 +137,19 @@ export class CredentialDirectory {
   /** The credentials in the order of their ids, from the one after `after`. */
   async list(options: { after?: string | undefined; limit: number }): Promise<CredentialRecord[]> {
     const { after, limit } = options;
-    const entries = await this.#options.store
-      .list(pathPrefix, { after: after && pathPrefix + after, limit })
-      .catch(unavailable);
+    const entries = await this.#options.store.list(pathPrefix, {
+      after: after && pathPrefix + after,
+      limit,
+    });
     return entries.map((entry) => this.#open(entry));
   }
 
   /** Deletes a credential; false where there is none, or no more. */
   async delete(accessKeyId: string): Promise<boolean> {
     const path = pathPrefix + accessKeyId;
-    const bytes = await this.#options.store.get(path).catch(unavailable);
+    const bytes = await this.#options.store.get(path);
     if (bytes === undefined) return false;
-    return this.#commit({ path, expected: Uint8Array.from(bytes), next: undefined });
+    return this.#commit({ path, expected: bytes, next: undefined });
   }
 
   /** Deletes the sessions that had ended by `time`, and says how many they were. */
@@ -199,7 +200,7 @@ export class CredentialDirectory {
   }
 
   async #commit(change: Change): Promise<boolean> {
-    return this.#options.store.commit([change]).catch(unavailable);
+    return this.#options.store.commit([change]);
   }
 }
 

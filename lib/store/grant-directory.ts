@@ -15,7 +15,8 @@ import {
 import { keyIdBytes } from './key-record.ts';
 import type { Change, Entry, KeyStore } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
-import { damaged, unavailable } from './store-errors.ts';
+import { retry } from './retry.ts';
+import { damaged } from './store-errors.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {
@@ -67,39 +68,34 @@ export class GrantDirectory {
     grant: NewGrant,
     check?: (key: Key) => void,
   ): Promise<GrantRecord> {
-    for (let key = first; ; key = await keys.find({ kind: 'key', ...grant })) {
+    let known: Key | undefined = first;
+    return retry(async () => {
+      const key = known ?? (await keys.find({ kind: 'key', ...grant }));
+      known = undefined;
       check?.(key);
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
       const made = { ...grant, grantId: nameHash(grant.granteePrincipal) + tail };
       const namePath = namePathOf(grant);
-      const namesake =
-        namePath === undefined ? undefined : await this.#store.get(namePath).catch(unavailable);
+      const namesake = namePath === undefined ? undefined : await this.#store.get(namePath);
       if (namesake) {
         const existing = await this.find(grant, Buffer.from(namesake).toString('latin1'));
         // The note is not authenticated, the grant's own terms are.
         if (existing !== undefined && namePathOf(existing) === namePath) return existing;
       }
       await this.#requireRoom(key);
+      const note = { expected: namesake, next: Buffer.from(made.grantId, 'latin1') };
       const committed = await keys.commit([
         keys.unchanged(key),
         { path: grantPath(made), expected: undefined, next: this.#seal(made) },
         ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
-        ...(namePath
-          ? [
-              {
-                path: namePath,
-                expected: namesake && Uint8Array.from(namesake),
-                next: Buffer.from(made.grantId, 'latin1'),
-              },
-            ]
-          : []),
+        ...(namePath === undefined ? [] : [{ path: namePath, ...note }]),
       ]);
-      if (committed) return made;
-    }
+      return committed && made;
+    });
   }
 
   async #requireRoom({ arn, record }: Key): Promise<void> {
-    const count = await this.#store.count(grantsPrefix(record), this.#quota).catch(unavailable);
+    const count = await this.#store.count(grantsPrefix(record), this.#quota);
     if (count < this.#quota) return;
     throw new KmsError(
       'LimitExceededException',
@@ -109,17 +105,17 @@ export class GrantDirectory {
 
   async find(key: KeyPlace, grantId: string): Promise<GrantRecord | undefined> {
     const path = grantPath({ ...key, grantId });
-    const bytes = await this.#store.get(path).catch(unavailable);
+    const bytes = await this.#store.get(path);
     return bytes && this.#open({ path, value: bytes });
   }
 
   /** Deletes a grant; false where there is none, or no more. */
   async delete(keys: KeyDirectory, grant: GrantRecord): Promise<boolean> {
     const path = grantPath(grant);
-    const bytes = await this.#store.get(path).catch(unavailable);
+    const bytes = await this.#store.get(path);
     if (bytes === undefined) return false;
     return keys.commit([
-      { path, expected: Uint8Array.from(bytes), next: undefined },
+      { path, expected: bytes, next: undefined },
       ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
       ...(await this.#forgetName(grant)),
     ]);
@@ -127,7 +123,7 @@ export class GrantDirectory {
 
   async #forgetName(grant: GrantRecord): Promise<Change[]> {
     const path = namePathOf(grant);
-    const noted = path === undefined ? undefined : await this.#store.get(path).catch(unavailable);
+    const noted = path === undefined ? undefined : await this.#store.get(path);
     if (path === undefined || noted === undefined) return [];
     const expected = Buffer.from(noted);
     // Otherwise it is another grant's by now.
@@ -143,12 +139,10 @@ export class GrantDirectory {
   ): Promise<GrantRecord[]> {
     const prefix = grantsPrefix(key);
     const { grantee, after, limit } = options;
-    const entries = await this.#store
-      .list(prefix + (grantee === undefined ? '' : nameHash(grantee)), {
-        after: after && prefix + after,
-        limit,
-      })
-      .catch(unavailable);
+    const entries = await this.#store.list(
+      prefix + (grantee === undefined ? '' : nameHash(grantee)),
+      { after: after && prefix + after, limit },
+    );
     return entries.map((entry) => this.#open(entry));
   }
 
@@ -163,7 +157,7 @@ export class GrantDirectory {
     let after = options.after && prefix + options.after;
     while (found.length < options.limit) {
       const limit = options.limit - found.length;
-      const entries = await this.#store.list(prefix, { after, limit }).catch(unavailable);
+      const entries = await this.#store.list(prefix, { after, limit });
       for (const { path, value } of entries) {
         const keyId = Buffer.from(value).toString('latin1');
         const grant = await this.find({ ...place, keyId }, path.slice(prefix.length));

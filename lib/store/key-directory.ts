@@ -19,9 +19,12 @@ import {
   withImportsCounted,
   withoutImport,
 } from './key-record.ts';
-import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
+import type { Fence } from './fence.ts';
+import type { Change, Entry, KeyStore } from './key-store.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { RecordCache } from './record-cache.ts';
+import { retry } from './retry.ts';
 import { openState, sealState } from './sealed-state.ts';
 import {
   dayInMilliseconds,
@@ -31,7 +34,7 @@ import {
   type Settlement,
   settle,
 } from './settlement.ts';
-import { damaged, unavailable } from './store-errors.ts';
+import { damaged, wentBack } from './store-errors.ts';
 
 /** A key as it was when it was read. */
 export interface Key {
@@ -59,6 +62,8 @@ interface Read {
   readonly keys: RecordCache<ReadKey>;
   /** The ids of aliases' keys, by the index, which is not authenticated. */
   readonly aliases: RecordCache<string>;
+  /** The highest sequence number that each key was seen with. */
+  highest: RecentlyUsed<bigint>;
 }
 
 export interface Place {
@@ -81,12 +86,11 @@ interface Options {
   readonly native: Native;
   readonly rootKey: RootKey;
   readonly now: () => number;
+  readonly fence?: Fence | undefined;
 }
 
-// A commit that fails found that another one came between; that many in a row do not happen.
-const maxTries = 1000;
-// As many as a commit removes without holding up the event loop.
-const removedAtOnce = 500;
+// Of these the newest state is remembered, so that an older one is refused: some 20 MB if all are used.
+const rememberedSequences = 100_000;
 
 /**
  * The keys and aliases of a store: finds, makes and changes them, and opens their material.
@@ -115,6 +119,7 @@ export class KeyDirectory {
     this.#read = shared === undefined ? this.#reading() : shared.#read;
     this.vault = shared?.vault ?? new MaterialVault(options);
     this.#beforeCommit = beforeCommit;
+    if (shared === undefined) this.#followOthers();
   }
 
   /** The same directory; what is asked of it is committed only after `hook`, which may refuse. */
@@ -124,9 +129,27 @@ export class KeyDirectory {
 
   #reading(): Read {
     return {
-      keys: new RecordCache(this.#store, (...entry) => this.#openKey(...entry)),
+      keys: new RecordCache(this.#store, (path, bytes) => this.#openKey(path, bytes)),
       aliases: new RecordCache(this.#store, (_path, bytes) => latin1(bytes)),
+      highest: new RecentlyUsed(rememberedSequences),
     };
+  }
+
+  /** Lets go of what other processes may have destroyed, and of what is behind a fence. */
+  #followOthers(): void {
+    const { fence } = this.#options;
+    let last = fence?.number().catch(() => undefined);
+    this.#store.onChanged(() => {
+      this.vault.forgetAll();
+      const before = last;
+      const now = fence?.number().catch(() => undefined);
+      last = now;
+      void Promise.all([before, now]).then(([was, is]) => {
+        if (is === undefined || (was !== undefined && is <= was)) return;
+        this.#read.keys.forgetAll();
+        this.#read.highest = new RecentlyUsed(rememberedSequences);
+      });
+    });
   }
 
   /** Finds the key that a KeyId names. @throws KmsError NotFoundException */
@@ -166,7 +189,7 @@ export class KeyDirectory {
     if (own !== undefined) return own;
     const prefix = `${place.region}:`;
     for (let after: string | undefined; ; ) {
-      const [entry] = await this.#store.list(prefix, { after, limit: 1 }).catch(unavailable);
+      const [entry] = await this.#store.list(prefix, { after, limit: 1 });
       if (entry === undefined) return undefined;
       const [, accountId = ''] = entry.path.split(':');
       const key = await this.findById({ ...place, accountId });
@@ -208,7 +231,7 @@ export class KeyDirectory {
     reference: KeyPlace,
     change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
   ): Promise<Key> {
-    return this.#retry(async () => {
+    return retry(async () => {
       const key = await this.#readKey(keyPath(reference));
       if (key === undefined) throw notFound({ kind: 'key', ...reference });
       const returned = await change(key);
@@ -235,7 +258,7 @@ export class KeyDirectory {
     region: string,
     copy: (primary: Key) => KeyRecord,
   ): Promise<Key> {
-    return this.#retry(async () => {
+    return retry(async () => {
       await this.#freePlace({ ...primary, region });
       const key = await this.#readKey(keyPath(primary));
       if (key === undefined) throw notFound({ kind: 'key', ...primary });
@@ -259,7 +282,7 @@ export class KeyDirectory {
     target: KeyPlace,
     check: (target: Key) => void,
   ): Promise<void> {
-    await this.#retry(async () => {
+    await retry(async () => {
       const key = await this.#readKey(keyPath(target));
       if (key === undefined) throw notFound({ kind: 'key', ...target });
       // Not the index alone: an alias whose key's deletion date has passed is gone with it.
@@ -286,7 +309,7 @@ export class KeyDirectory {
     target: KeyPlace,
     check: (target: Key, current: Key) => void,
   ): Promise<void> {
-    await this.#retry(async () => {
+    await retry(async () => {
       const current = await this.#readAliasTarget(alias);
       if (current === undefined) throw notFound(alias);
       const key = await this.#readKey(keyPath(target));
@@ -307,7 +330,7 @@ export class KeyDirectory {
   }
 
   async deleteAlias(alias: AliasReference): Promise<void> {
-    await this.#retry(async () => {
+    await retry(async () => {
       const key = await this.#readAliasTarget(alias);
       if (key === undefined) throw notFound(alias);
       return this.commit([
@@ -322,9 +345,10 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Key[]> {
-    return this.#listLiving(`${scope(place)}key/`, options, async ({ path }) =>
-      this.#readKey(path),
-    );
+    return this.#listLiving(`${scope(place)}key/`, options, async (entries, stamp) => {
+      const keys = entries.map((entry) => this.#read.keys.take(entry, stamp));
+      return Promise.all(keys.map((key) => (key.hasTerms ? this.#settled(key) : key)));
+    });
   }
 
   /** The aliases of a place in the order of their names, from the one after `after`. */
@@ -332,14 +356,16 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Alias[]> {
-    return this.#listLiving(`${scope(place)}alias/`, options, async ({ path }) => {
-      const reference: AliasReference = {
-        kind: 'alias',
-        ...place,
-        name: path.slice(scope(place).length),
-      };
-      const target = await this.#readAliasTarget(reference);
-      return target && aliasOf(target, findAlias(target.record, reference.name));
+    return this.#listLiving(`${scope(place)}alias/`, options, async (entries, stamp) => {
+      const targets = entries.map((entry) => this.#read.aliases.take(entry, stamp));
+      await this.#readAhead(targets.map((keyId) => keyPath({ ...place, keyId })));
+      return Promise.all(
+        entries.map(async ({ path }) => {
+          const name = path.slice(scope(place).length);
+          const target = await this.#readAliasTarget({ kind: 'alias', ...place, name });
+          return target && aliasOf(target, findAlias(target.record, name));
+        }),
+      );
     });
   }
 
@@ -359,21 +385,31 @@ export class KeyDirectory {
   }
 
   async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
-    let before: { keyId: string; key: Uint8Array | undefined } | undefined;
-    for (;;) {
-      const keyId = await this.#read.aliases.get(aliasPath(alias));
-      if (keyId === undefined) return undefined;
-      const key = await this.#readKey(keyPath({ ...alias, keyId }));
-      if (key !== undefined && hasAlias(key, alias)) return key;
-      // The index is not authenticated, the key's own list is. They differ while the alias is being
-      // moved; where they still do at a second look, and the key did not change meanwhile, the key is
-      // gone or the index was forged.
-      if (before?.keyId === keyId && sameValue(key?.bytes, before.key)) {
-        if (key === undefined) return undefined;
-        throw damaged(aliasPath(alias));
-      }
-      before = { keyId, key: key?.bytes };
-    }
+    const path = aliasPath(alias);
+    const keyId = await this.#read.aliases.get(path);
+    if (keyId === undefined) return undefined;
+    const key = await this.#readKey(keyPath({ ...alias, keyId }));
+    return key !== undefined && hasAlias(key, alias) ? key : this.#movedAliasTarget(alias);
+  }
+
+  // The index is not authenticated, the key's own list is. They differ while the alias is being moved,
+  // and in what was remembered of two moments; if they differ in one moment, the key is gone or the
+  // index was forged.
+  async #movedAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
+    const path = aliasPath(alias);
+    const { found } = await retry(async () => {
+      const keyId = await this.#read.aliases.fresh(path);
+      if (keyId === undefined) return { found: undefined };
+      const place = keyPath({ ...alias, keyId });
+      const stamp = this.#store.stamp();
+      const [index, bytes] = await this.#store.getAll([path, place]);
+      if (index === undefined || latin1(index) !== keyId) return undefined;
+      if (bytes === undefined) return { found: undefined };
+      const key = this.#read.keys.take({ path: place, value: bytes }, stamp);
+      if (!hasAlias(key, alias)) throw damaged(path);
+      return { found: key.hasTerms ? await this.#settled(key) : key };
+    });
+    return found;
   }
 
   async #readKey(path: string): Promise<ReadKey | undefined> {
@@ -389,7 +425,7 @@ export class KeyDirectory {
   async #settled(first: ReadKey): Promise<ReadKey | undefined> {
     if (isPrimary(first.record)) await this.#buryReplicas(first.record);
     else await this.#settlePrimary(first.record);
-    return this.#retry(async () => {
+    return retry(async () => {
       const key = await this.#readRecord(first.path);
       if (key === undefined) return { key };
       const now = this.#now();
@@ -441,29 +477,32 @@ export class KeyDirectory {
     await this.#apply([change]);
   }
 
-  #openKey(path: string, bytes: Uint8Array, before: ReadKey | undefined): ReadKey {
+  #openKey(path: string, bytes: Uint8Array): ReadKey {
     const keyId = path.slice(path.indexOf('key/') + 'key/'.length);
     const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes);
     const state = opened?.state as KeyRecord | undefined;
     if (opened === undefined || state === undefined || keyPath(state) !== path) throw damaged(path);
     const record = withMaterials(state);
-    // Every change counts up: a record that counts less than the one remembered was put back.
-    if (opened.sequence < (before?.sequence ?? 0n)) throw damaged(path);
+    // Every change counts up: a record that counts less than one seen before was put back.
+    if (opened.sequence < (this.#read.highest.get(path) ?? 0n)) throw wentBack(path);
+    this.#read.highest.set(path, opened.sequence);
     return {
       arn: keyArn(record),
       record,
       path,
       sequence: opened.sequence,
-      bytes: Uint8Array.from(bytes),
+      bytes,
       hasTerms: hasTerms(record),
     };
   }
 
   async #purge(key: ReadKey, now: number): Promise<void> {
     const { record } = key;
-    await this.#removeAll(grantsPrefix(record));
-    await this.#removeAll(grantNamesPrefix(record));
-    for (const prefix of poolPrefixes(record)) await this.#removeAll(prefix);
+    const [poolRecords, pools] = poolPrefixes(record);
+    for (const prefix of [grantsPrefix(record), grantNamesPrefix(record), poolRecords]) {
+      await this.#store.removeAll(prefix);
+    }
+    await this.#store.lots.clear(pools, []);
     const others = await this.#otherRegions(record);
     const left = others.map((other) => withoutRegion(other.record, record.region, now));
     // The others of a multi-Region key go on with the material that they share.
@@ -491,19 +530,6 @@ export class KeyDirectory {
     await this.#purge(key, now);
   }
 
-  async #removeAll(prefix: string): Promise<void> {
-    for (;;) {
-      const entries = await this.#store.list(prefix, { limit: removedAtOnce }).catch(unavailable);
-      if (entries.length === 0) return;
-      const changes = entries.map(({ path, value }) => ({
-        path,
-        expected: Uint8Array.from(value),
-        next: undefined,
-      }));
-      await this.#apply(changes);
-    }
-  }
-
   /** Takes an alias from a key that is gone, so that it can be given to another. */
   async #freeAlias(alias: AliasReference): Promise<void> {
     const keyId = await this.#read.aliases.get(aliasPath(alias));
@@ -517,24 +543,35 @@ export class KeyDirectory {
     await this.commit(changes);
   }
 
+  /** Pages through entries until `limit` of them have something that `read` makes of them. */
   async #listLiving<T>(
     prefix: string,
     { after, limit }: { after?: string | undefined; limit: number },
-    read: (entry: Entry) => Promise<T | undefined>,
+    read: (entries: Entry[], stamp: number | undefined) => Promise<(T | undefined)[]>,
   ): Promise<T[]> {
     const found: T[] = [];
     let last = after === undefined ? undefined : prefix + after;
     while (found.length < limit) {
       const wanted = limit - found.length;
+      const stamp = this.#store.stamp();
       const entries = await this.#store.list(prefix, { after: last, limit: wanted });
-      for (const entry of entries) {
-        const value = await read(entry);
-        if (value !== undefined) found.push(value);
-      }
+      for (const value of await read(entries, stamp)) if (value !== undefined) found.push(value);
       if (entries.length < wanted) break;
       last = entries.at(-1)?.path;
     }
     return found;
+  }
+
+  /** Reads the keys of paths that are not known, all at once. */
+  async #readAhead(paths: readonly string[]): Promise<void> {
+    const unknown = [...new Set(paths)].filter((path) => this.#read.keys.peek(path) === undefined);
+    if (unknown.length === 0) return;
+    const stamp = this.#store.stamp();
+    const values = await this.#store.getAll(unknown);
+    for (const [i, path] of unknown.entries()) {
+      const value = values[i];
+      if (value !== undefined) this.#read.keys.take({ path, value }, stamp);
+    }
   }
 
   #recordChange(key: ReadKey, record: KeyRecord): Change {
@@ -576,15 +613,6 @@ export class KeyDirectory {
     return sealState(this.#native, this.#rootKey, id, { sequence, state: record });
   }
 
-  /** Repeats an attempt until it returns something other than undefined or false. */
-  async #retry<T>(attempt: () => Promise<T | undefined | false>): Promise<T> {
-    for (let i = 0; i < maxTries; i++) {
-      const result = await attempt();
-      if (result !== undefined && result !== false) return result;
-    }
-    return unavailable(new Error(`${maxTries} commits in a row met another one`));
-  }
-
   /** Applies the changes of a request, all or none; false where something is not as expected. */
   async commit(changes: readonly Change[]): Promise<boolean> {
     await this.#beforeCommit?.();
@@ -592,7 +620,7 @@ export class KeyDirectory {
   }
 
   async #apply(changes: readonly Change[]): Promise<boolean> {
-    const committed = await this.#store.commit(changes).catch(unavailable);
+    const committed = await this.#store.commit(changes);
     // What is destroyed may have been opened again meanwhile.
     if (committed) this.vault.forget(changes);
     return committed;
@@ -617,10 +645,10 @@ export function grantsPrefix(key: KeyPlace): string {
   return `${scope(key)}grant/${key.keyId}/`;
 }
 
-/** What the paths of a key's pools, of the pairs in them and of who fills them begin with. */
-export function poolPrefixes(key: KeyPlace): [records: string, pairs: string, turns: string] {
+/** Path prefix of a key's pools, and prefix of the names that its pairs wait under. */
+export function poolPrefixes(key: KeyPlace): [records: string, names: string] {
   const prefixOf = (kind: string) => `${scope(key)}${kind}/${key.keyId}/`;
-  return [prefixOf('pool-record'), prefixOf('pool'), prefixOf('pool-turn')];
+  return [prefixOf('pool-record'), prefixOf('pool')];
 }
 
 /** What the paths of what a key's grants are noted under begin with. */

@@ -1,3 +1,5 @@
+import type { LotStore } from './lot-store.ts';
+
 /** One step of a commit: the value at `path` changes from `expected` to `next`; undefined is none. */
 export interface Change {
   readonly path: string;
@@ -10,40 +12,75 @@ export interface Entry {
   readonly value: Uint8Array;
 }
 
+/** When something was read: `holds` tells whether it is still true. */
+export type Stamp = number;
+
 /**
- * Where keys live: an ordered map from paths (ASCII, at most 1,024 characters) to bytes.
+ * Where keys live: an ordered map from paths (ASCII, at most 1,024 characters) to bytes, and lots of
+ * waiting pairs.
  *
  * The store knows nothing of keys. Values are wrapped or authenticated before they get here, so a
  * store can lose data but not forge it. Several processes may share one; they coordinate by
  * comparing what they read with what is there, in `commit`.
+ *
+ * Values that a store hands out are the caller's own: they never change. Every method that returns a
+ * promise rejects with KMSInternalException, and with a StoreError as its cause, if the store fails.
  */
 export interface KeyStore {
   readonly url: string;
 
+  /** To be taken before a read whose result is remembered; undefined: remember nothing. */
+  stamp(): Stamp | undefined;
+
+  /** Whether what was read at a path after `stamp` is still there, for every process that shares it. */
+  holds(path: string, stamp: Stamp): boolean;
+
   get(path: string): Promise<Uint8Array | undefined>;
 
+  /** The values at several paths, all of one moment. */
+  getAll(paths: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+
   /** The entries whose paths begin with `prefix` and come after `after`, ascending, at most `limit`. */
-  list(prefix: string, options: { after?: string | undefined; limit: number }): Promise<Entry[]>;
+  list(prefix: string, options: ListOptions): Promise<Entry[]>;
+
+  /** How many entries have paths that begin with `prefix`, counted until there are `most`. */
+  count(prefix: string, most: number): Promise<number>;
 
   /**
-   * How many entries have paths that begin with `prefix`, or what they weigh, counted until there are
-   * `most`.
-   */
-  count(prefix: string, most: number, weigh?: (path: string) => number): Promise<number>;
-
-  /**
-   * Applies all changes or none. Resolves to false when a value is not as expected; when it
-   * resolves to true the changes are durable and every process sees them.
+   * Applies all changes or none. Resolves to false if a value is not as expected; when it resolves
+   * to true the changes are durable and every process sees them.
    */
   commit(changes: readonly Change[]): Promise<boolean>;
 
-  /**
-   * A number that is another one after each commit of any process: while it is the same, all that was
-   * read since is true. Undefined where that takes as long as reading.
-   */
-  generation(): number | undefined;
+  /** Removes all entries whose paths begin with `prefix`, at once, and says how many they were. */
+  removeAll(prefix: string): Promise<number>;
+
+  /** Tells `listener` that other processes may have changed anything, soon after they have. */
+  onChanged(listener: () => void): void;
+
+  readonly lots: LotStore;
+
+  /** What keeps a copy of the store and brings it back, if the store can do that itself. */
+  readonly copies?: StoreCopies;
 
   close(): Promise<void>;
+}
+
+export interface ListOptions {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** Copies of a whole store. Waiting pairs are in none: a pair is answered once. */
+export interface StoreCopies {
+  /** Writes all entries, as they are at one moment, to a new file. */
+  backup(file: string): Promise<void>;
+
+  /** Replaces all entries by those of a backup and removes all lots, at once. */
+  restore(file: string): Promise<void>;
+
+  /** What is wrong with the store's file as such, a sentence each. */
+  faults(): Promise<string[]>;
 }
 
 /** Tells whether two values of a store are the same, absence included. */

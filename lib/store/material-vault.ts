@@ -18,7 +18,7 @@ import {
 } from './key-record.ts';
 import type { Change, KeyStore } from './key-store.ts';
 import { RecordCache } from './record-cache.ts';
-import { damaged, unavailable } from './store-errors.ts';
+import { damaged } from './store-errors.ts';
 
 /** Material that was made or imported, on its way into the store. */
 export interface NewMaterial {
@@ -64,6 +64,11 @@ export class MaterialVault {
   /** Lets go of the materials that changes have destroyed. */
   forget(changes: readonly Change[]): void {
     for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
+  }
+
+  /** Lets go of all that was opened: others may have destroyed some of it. */
+  forgetAll(): void {
+    this.#opened.forgetAll();
   }
 
   /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */
@@ -137,8 +142,7 @@ export class MaterialVault {
     const changes = materialIds.map(async (id) => {
       const path = materialPath(record, id);
       this.#opened.forget(path);
-      const expected = await this.#store.get(path).catch(unavailable);
-      return { path, expected: expected && Uint8Array.from(expected), next: undefined };
+      return { path, expected: await this.#store.get(path), next: undefined };
     });
     return (await Promise.all(changes)).filter(({ expected }) => expected !== undefined);
   }

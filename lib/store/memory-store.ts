@@ -1,37 +1,49 @@
-import { type Change, type Entry, type KeyStore, sameValue } from './key-store.ts';
+import { type Change, type Entry, type KeyStore, type ListOptions, sameValue } from './key-store.ts';
+import type { LotAddition, LotStore, Reservation, StoredLot } from './lot-store.ts';
 
 /** Keys that end with the process: for tests and for services that need no key twice. */
 export class MemoryStore implements KeyStore {
   readonly url = 'memory:';
+  readonly lots: LotStore = new MemoryLots(this);
   readonly #values = new Map<string, Uint8Array>();
   #commits = 0;
 
-  async get(path: string): Promise<Uint8Array | undefined> {
-    return this.#values.get(path);
+  stamp(): number {
+    return this.#commits;
   }
 
-  async list(
-    prefix: string,
-    { after, limit }: { after?: string | undefined; limit: number },
-  ): Promise<Entry[]> {
+  holds(_path: string, stamp: number): boolean {
+    return stamp === this.#commits;
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return this.#get(path);
+  }
+
+  async getAll(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return paths.map((path) => this.#get(path));
+  }
+
+  async list(prefix: string, { after, limit }: ListOptions): Promise<Entry[]> {
     const paths = [...this.#values.keys()]
       .filter((path) => path.startsWith(prefix) && (after === undefined || path > after))
       .sort();
     return paths
       .slice(0, limit)
-      .map((path) => ({ path, value: this.#values.get(path) as Uint8Array }));
+      .map((path) => ({ path, value: this.#get(path) as Uint8Array }));
   }
 
-  async count(prefix: string, most: number, weigh = (_path: string) => 1): Promise<number> {
-    let count = 0;
-    for (const path of this.#values.keys()) {
-      if (count >= most) break;
-      if (path.startsWith(prefix)) count += weigh(path);
-    }
-    return count;
+  async count(prefix: string, most: number): Promise<number> {
+    const paths = [...this.#values.keys()];
+    return Math.min(most, paths.filter((path) => path.startsWith(prefix)).length);
   }
 
   async commit(changes: readonly Change[]): Promise<boolean> {
+    return this.commitNow(changes);
+  }
+
+  /** The same at once. */
+  commitNow(changes: readonly Change[]): boolean {
     if (!changes.every(({ path, expected }) => sameValue(this.#values.get(path), expected))) {
       return false;
     }
@@ -39,15 +51,117 @@ export class MemoryStore implements KeyStore {
       if (next === undefined) this.#values.delete(path);
       else this.#values.set(path, Uint8Array.from(next));
     }
-    this.#commits++;
+    if (changes.length > 0) this.#commits++;
     return true;
   }
 
-  generation(): number {
-    return this.#commits;
+  async removeAll(prefix: string): Promise<number> {
+    const paths = [...this.#values.keys()].filter((path) => path.startsWith(prefix));
+    for (const path of paths) this.#values.delete(path);
+    if (paths.length > 0) this.#commits++;
+    return paths.length;
   }
+
+  /** No other process knows of it. */
+  onChanged(): void {}
 
   async close(): Promise<void> {
     this.#values.clear();
   }
+
+  #get(path: string): Uint8Array | undefined {
+    const value = this.#values.get(path);
+    return value && Uint8Array.from(value);
+  }
+}
+
+interface MemoryPool {
+  lastSerial: number;
+  lots: StoredLot[];
+  readonly reservations: Map<string, { readonly pairs: number; readonly until: number }>;
+}
+
+class MemoryLots implements LotStore {
+  readonly #store: MemoryStore;
+  readonly #pools = new Map<string, MemoryPool>();
+
+  constructor(store: MemoryStore) {
+    this.#store = store;
+  }
+
+  async lastSerial(pool: string): Promise<number> {
+    return this.#pools.get(pool)?.lastSerial ?? 0;
+  }
+
+  async add({ pool, lots, unchanged, filler }: LotAddition): Promise<'added' | 'taken' | 'gone'> {
+    const { path, value } = unchanged;
+    if (!sameValue(await this.#store.get(path), value)) return 'gone';
+    const found = this.#pool(pool);
+    if (lots.some(({ serial }) => serial <= found.lastSerial)) return 'taken';
+    found.lots.push(...lots.map((lot) => ({ ...lot, value: Uint8Array.from(lot.value) })));
+    found.lastSerial = lots.at(-1)?.serial ?? found.lastSerial;
+    const reserved = found.reservations.get(filler);
+    if (reserved !== undefined) {
+      const pairs = Math.max(0, reserved.pairs - pairsOf(lots));
+      found.reservations.set(filler, { ...reserved, pairs });
+    }
+    return 'added';
+  }
+
+  async take(name: string, pairs: number): Promise<{ lots: StoredLot[]; left: number }> {
+    const pool = this.#pools.get(name);
+    if (pool === undefined) return { lots: [], left: 0 };
+    const lots: StoredLot[] = [];
+    while (pairsOf(lots) < pairs && pool.lots.length > 0) lots.push(pool.lots.shift() as StoredLot);
+    return { lots, left: pairsOf(pool.lots) };
+  }
+
+  async levels(pools: readonly string[]): Promise<number[]> {
+    return pools.map((pool) => pairsOf(this.#pools.get(pool)?.lots ?? []));
+  }
+
+  async reserve(reservation: Reservation): Promise<number> {
+    const { filler, target, most, seconds } = reservation;
+    const pool = this.#pool(reservation.pool);
+    const now = Date.now();
+    pool.reservations.delete(filler);
+    for (const [other, { until }] of pool.reservations) {
+      if (until <= now) pool.reservations.delete(other);
+    }
+    const taken = [...pool.reservations.values()].reduce((sum, { pairs }) => sum + pairs, 0);
+    const reserved = Math.max(0, Math.min(most, target - pairsOf(pool.lots) - taken));
+    if (reserved > 0) {
+      pool.reservations.set(filler, { pairs: reserved, until: now + 1000 * seconds });
+    }
+    return reserved;
+  }
+
+  async clear(prefix: string, changes: readonly Change[]): Promise<number | undefined> {
+    if (!this.#store.commitNow(changes)) return undefined;
+    let pairs = 0;
+    for (const [name, { lots }] of this.#pools) {
+      if (!name.startsWith(prefix)) continue;
+      pairs += pairsOf(lots);
+      this.#pools.delete(name);
+    }
+    return pairs;
+  }
+
+  async list(
+    pool: string,
+    { after, limit }: { after: number; limit: number },
+  ): Promise<StoredLot[]> {
+    const lots = this.#pools.get(pool)?.lots ?? [];
+    return lots.filter(({ serial }) => serial > after).slice(0, limit);
+  }
+
+  #pool(name: string): MemoryPool {
+    const pool = this.#pools.get(name) ?? { lastSerial: 0, lots: [], reservations: new Map() };
+    this.#pools.set(name, pool);
+    return pool;
+  }
+}
+
+function pairsOf(lots: readonly StoredLot[]): number {
+  return lots.reduce((sum, { pairs }) => sum + pairs, 0);
 }

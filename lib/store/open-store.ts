@@ -10,7 +10,7 @@ import { createIdentity, readIdentity, type StoreIdentity, storeExists } from '.
 export type RootKeySource = { readonly file: string } | { readonly bytes: Uint8Array };
 
 export interface StoreOptions {
-  /** `lmdb:FOLDER` or `memory:`; by default PAIRMINT_STORE, or the folder `store` in PAIRMINT_HOME. */
+  /** `sqlite:FILE` or `memory:`; by default PAIRMINT_STORE, or `store.db` in PAIRMINT_HOME. */
   readonly store?: string | undefined;
   /** By default the file PAIRMINT_ROOT_KEY_FILE, or `root.key` in PAIRMINT_HOME (~/.pairmint). */
   readonly rootKey?: RootKeySource | undefined;
@@ -25,6 +25,8 @@ export interface OpenedStore {
   readonly rootKey: RootKey;
   readonly identity: StoreIdentity;
   readonly rootKeyFile: string | undefined;
+  /** Where it stands how far pools were drawn; undefined for a store that ends with the process. */
+  readonly drawnFile: string | undefined;
   /** Whether this call made the store. */
   readonly created: boolean;
 }
@@ -41,21 +43,20 @@ export async function openStore(native: Native, options: StoreOptions): Promise<
     store: options.store,
     rootKeyFile: source !== undefined && 'file' in source ? source.file : undefined,
   });
-  const store = await connect(places.store, native);
+  const store = await connect(places, native);
   try {
     const made = await storeExists(store);
     const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
-    if (!made) {
-      const { accountId = '000000000000', region = 'us-east-1' } = options;
-      await createIdentity(store, native, rootKey, { accountId, region });
-    }
+    const { accountId = '000000000000', region = 'us-east-1' } = options;
+    const created = !made && (await createIdentity(store, native, rootKey, { accountId, region }));
     const identity = await readIdentity(store, native, rootKey);
     return {
       store,
       rootKey,
       identity: placed(store, identity, options),
       rootKeyFile,
-      created: !made,
+      drawnFile: places.file && `${places.file}-drawn`,
+      created,
     };
   } catch (error) {
     await store.close();
@@ -86,19 +87,32 @@ function placed(
   return { ...identity, region };
 }
 
-async function connect(url: string, native: Native): Promise<KeyStore> {
-  const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
-  if (scheme === 'memory' && rest === '') {
+async function connect({ store: url, file }: Places, native: Native): Promise<KeyStore> {
+  if (url === 'memory:') {
     const { MemoryStore } = await import('./memory-store.ts');
     return new MemoryStore();
   }
-  if (scheme === 'lmdb' && rest !== '') {
+  if (file !== undefined && url !== 'sqlite:') {
+    refuseOldStore(file);
     // Loaded here, so that a memory store works without it.
-    const { LmdbStore } = await import('./lmdb-store.ts');
-    return LmdbStore.open(path.resolve(rest), native.viewFile);
+    const { SqliteStore } = await import('./sqlite/sqlite-store.ts');
+    return SqliteStore.open(file, native.viewFile);
   }
+  if (url.startsWith('lmdb:')) throw oldStore(url);
   throw new ConfigurationError(`'${url}' is not a store`, {
-    hint: 'a store is lmdb:FOLDER or memory:',
+    hint: 'a store is sqlite:FILE or memory:',
+  });
+}
+
+/** Refuses to make a new default store beside one that an earlier pairmint made. */
+function refuseOldStore(file: string): void {
+  const folder = path.join(path.dirname(file), 'store');
+  if (!existsSync(file) && existsSync(path.join(folder, 'data.mdb'))) throw oldStore(folder);
+}
+
+function oldStore(place: string): ConfigurationError {
+  return new ConfigurationError(`the store ${place} is of a form that this pairmint does not read`, {
+    hint: 'go on with the pairmint that made it, or name a new store: --store sqlite:FILE',
   });
 }
 
@@ -111,7 +125,7 @@ function openRootKey(
   if (source !== undefined && 'bytes' in source) {
     return { rootKey: refusing(() => native.openRootKey(source.bytes)), rootKeyFile: undefined };
   }
-  if (source === undefined && places.folder === undefined) {
+  if (source === undefined && places.file === undefined) {
     // Nothing of a memory store outlives it, so neither need its root key.
     return { rootKey: native.openRootKey(undefined), rootKeyFile: undefined };
   }
@@ -120,12 +134,12 @@ function openRootKey(
 
 function openRootKeyFile(
   native: Native,
-  { store, folder, rootKeyFile }: Places,
+  { store, file, rootKeyFile }: Places,
   { made }: { made: boolean },
 ): RootKey {
-  if (folder !== undefined && liesInside(folder, rootKeyFile)) {
-    throw new ConfigurationError(`the root key file ${rootKeyFile} lies inside the store`, {
-      hint: 'whoever copies the store would copy its key: keep them apart',
+  if (file !== undefined && realPathOf(rootKeyFile).startsWith(realPathOf(file))) {
+    throw new ConfigurationError(`${rootKeyFile} is a file of the store, not for its root key`, {
+      hint: 'a copy of the store must not have its key in it: keep them apart',
     });
   }
   if (!made && !existsSync(rootKeyFile)) {
@@ -136,12 +150,6 @@ function openRootKeyFile(
     () => native.openRootKey(rootKeyFile),
     made ? `the store ${store} was made with a root key and cannot be read without it` : undefined,
   );
-}
-
-function liesInside(folder: string, file: string): boolean {
-  const way = path.relative(realPathOf(folder), realPathOf(file));
-  // The first part, not the first characters: a name may begin with two dots.
-  return way.split(path.sep)[0] !== '..' && !path.isAbsolute(way);
 }
 
 /** Resolves the symbolic links of the part of a path that exists. */

@@ -1,11 +1,16 @@
 // Enough for the keys that one process uses all the time; an entry takes about a kilobyte.
-const most = 4096;
+const usually = 4096;
 
 /** Remembers the values that were set last. */
 export class RecentlyUsed<T> {
   readonly #values = new Map<string, T>();
+  readonly #most: number;
   // Comparing a long text takes less time than hashing it, and many ask for the same one again.
   #last: { readonly name: string; readonly value: T } | undefined;
+
+  constructor(most = usually) {
+    this.#most = most;
+  }
 
   get(name: string): T | undefined {
     if (name === this.#last?.name) return this.#last.value;
@@ -17,7 +22,7 @@ export class RecentlyUsed<T> {
   set(name: string, value: T): void {
     this.delete(name);
     this.#values.set(name, value);
-    if (this.#values.size > most) this.#values.delete(this.#values.keys().next().value as string);
+    if (this.#values.size > this.#most) this.#values.delete(this.#values.keys().next().value as string);
   }
 
   delete(name: string): void {

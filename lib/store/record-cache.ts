@@ -1,23 +1,22 @@
-import { type KeyStore, sameValue } from './key-store.ts';
+import { type Entry, type KeyStore, type Stamp, sameValue } from './key-store.ts';
 import { RecentlyUsed } from './recently-used.ts';
-import { unavailable } from './store-errors.ts';
 
 /** What is at a path. */
 export interface Found<T> {
-  /** Undefined where nothing is. */
+  /** Undefined if nothing is. */
   readonly record: T | undefined;
 }
 
 interface Remembered<T> extends Found<T> {
   readonly bytes: Uint8Array;
   /** The store's, before it was read. */
-  generation: number | undefined;
+  stamp: Stamp | undefined;
 }
 
 /**
  * Opens a record's bytes. `before` is what was there when it was last read.
  *
- * @throws KmsError where the bytes are not as pairmint wrote them
+ * @throws KmsError if the bytes are not as pairmint wrote them
  */
 type Open<T> = (path: string, bytes: Uint8Array, before: T | undefined) => T;
 
@@ -27,49 +26,63 @@ const nothing = { record: undefined };
 export class RecordCache<T> {
   readonly #store: KeyStore;
   readonly #open: Open<T>;
-  readonly #remembered = new RecentlyUsed<Remembered<T>>();
-  // The generations of where nothing was. By themselves: whoever asks for names at random takes the
-  // place of no record.
-  readonly #absent = new RecentlyUsed<number>();
+  #remembered = new RecentlyUsed<Remembered<T>>();
+  // Cached misses: path → stamp. By themselves, so that requests for made-up names push no record out.
+  readonly #absent = new RecentlyUsed<Stamp>();
 
   constructor(store: KeyStore, open: Open<T>) {
     this.#store = store;
     this.#open = open;
   }
 
-  /** What is at a path, where nothing was committed to the store since it was read. */
+  /** What is at a path, if that was read before and still holds. */
   peek(path: string): Found<T> | undefined {
-    const now = this.#store.generation();
-    if (now === undefined) return undefined;
     const known = this.#remembered.get(path);
-    if (known?.generation === now) return known;
-    return this.#absent.get(path) === now ? nothing : undefined;
+    if (known !== undefined && this.#holds(path, known.stamp)) return known;
+    return this.#holds(path, this.#absent.get(path)) ? nothing : undefined;
   }
 
-  /** The record at a path as it is now; undefined where there is none. @throws KmsError */
+  /** The record at a path as it is now; undefined if there is none. @throws KmsError */
   async get(path: string): Promise<T | undefined> {
     const known = this.peek(path);
     if (known !== undefined) return known.record;
+    return this.fresh(path);
+  }
+
+  /** The same from the store, whatever is remembered. */
+  async fresh(path: string): Promise<T | undefined> {
     // Before it is read: what is committed meanwhile is to be read next time.
-    const generation = this.#store.generation();
-    const bytes = await this.#store.get(path).catch(unavailable);
-    if (bytes === undefined) {
-      this.#remembered.delete(path);
-      if (generation !== undefined) this.#absent.set(path, generation);
-      return undefined;
-    }
+    const stamp = this.#store.stamp();
+    const bytes = await this.#store.get(path);
+    if (bytes !== undefined) return this.take({ path, value: bytes }, stamp);
+    this.#remembered.delete(path);
+    if (stamp !== undefined) this.#absent.set(path, stamp);
+    return undefined;
+  }
+
+  /** Opens and remembers an entry that was read from the store after `stamp`. @throws KmsError */
+  take({ path, value }: Entry, stamp: Stamp | undefined): T {
     const before = this.#remembered.get(path);
-    if (before !== undefined && sameValue(before.bytes, bytes)) {
-      before.generation = generation;
-      return before.record;
+    if (before !== undefined && sameValue(before.bytes, value)) {
+      before.stamp = stamp;
+      return before.record as T;
     }
-    const record = this.#open(path, bytes, before?.record);
-    this.#remembered.set(path, { bytes: Uint8Array.from(bytes), record, generation });
+    const record = this.#open(path, value, before?.record);
+    this.#remembered.set(path, { bytes: value, record, stamp });
     return record;
   }
 
   /** Lets go of a record, whether it is still there or not. */
   forget(path: string): void {
     this.#remembered.delete(path);
+  }
+
+  /** Lets go of everything. */
+  forgetAll(): void {
+    this.#remembered = new RecentlyUsed();
+  }
+
+  #holds(path: string, stamp: Stamp | undefined): boolean {
+    return stamp !== undefined && this.#store.holds(path, stamp);
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../configuration-error.ts';
+import { messageOf } from '../error-message.ts';
 import type { Native, RootKey } from '../native.ts';
 import { keyIdBytes } from './key-record.ts';
 import type { KeyStore } from './key-store.ts';
@@ -34,13 +35,13 @@ export async function storeExists(store: KeyStore): Promise<boolean> {
   return true;
 }
 
-/** Makes the store; of two processes that make it at once one does and both go on with its work. */
+/** Makes the store; false if another process did so first. */
 export async function createIdentity(
   store: KeyStore,
   native: Native,
   rootKey: RootKey,
   place: { accountId: string; region: string },
-): Promise<void> {
+): Promise<boolean> {
   const storeId = randomUUID();
   const identity: StoreIdentity = { storeId, ...place };
   const format = Buffer.from(JSON.stringify({ format: currentFormat, storeId }), 'utf8');
@@ -49,7 +50,7 @@ export async function createIdentity(
     { path: formatPath, expected: undefined, next: format },
     { path: identityPath, expected: undefined, next: sealed },
   ];
-  await store.commit(changes).catch((cause) => refuse(store, 'made', cause));
+  return store.commit(changes).catch((cause) => refuse(store, 'made', cause));
 }
 
 /** Reads what the store was made with. @throws ConfigurationError where the root key is another */
@@ -93,12 +94,12 @@ async function read(store: KeyStore, path: string): Promise<Uint8Array | undefin
 }
 
 function refuse(store: KeyStore, what: 'read' | 'made', cause: unknown): never {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf((cause as Error).cause ?? cause);
   throw new ConfigurationError(`the store ${store.url} cannot be ${what}: ${reason}`, { cause });
 }
 
 function damaged(store: KeyStore): ConfigurationError {
   return new ConfigurationError(`${store.url} holds something that is not a pairmint store`, {
-    hint: 'name another folder with PAIRMINT_STORE=lmdb:FOLDER or --store',
+    hint: 'name another file with PAIRMINT_STORE=sqlite:FILE or --store',
   });
 }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { type Places, placesOf } from '../../store/places.ts';
 import { internalFailure } from '../complaints.ts';
 import {
@@ -15,7 +14,7 @@ import { definition, wrap } from '../text-layout.ts';
 import {
   checkNode,
   checkRootKeyFile,
-  checkStoreFolder,
+  checkStoreFile,
   describeMinting,
   type Finding,
 } from './findings.ts';
@@ -50,16 +49,16 @@ function describeCapabilities(service: Service): Finding[] {
 
 /** Opening would make a store where there is none, so one that is absent is not opened. */
 async function inspectStore(context: Context, own: OwnOptions, places: Places): Promise<Finding[]> {
-  const { store, folder, rootKeyFile } = places;
-  if (folder !== undefined && !existsSync(path.join(folder, 'data.mdb'))) {
+  const { store, file, rootKeyFile } = places;
+  if (file !== undefined && !existsSync(file)) {
     return [{ subject: 'store', text: `none yet at ${store}; the first operation makes it` }];
   }
   const opened = await reporting('store', () =>
     withService(context, openOptions(own), async (service) => describeStore(service)),
   );
-  return folder === undefined
+  return file === undefined
     ? opened
-    : [...opened, ...checkStoreFolder(folder), ...checkRootKeyFile(rootKeyFile, folder)];
+    : [...opened, ...checkStoreFile(file), ...checkRootKeyFile(rootKeyFile, file)];
 }
 
 function describeStore(service: Service): Finding[] {

@@ -21,7 +21,7 @@ export function checkNode(version: string): Finding {
 }
 
 /** The key opens everything in the store, so what others may do with its file matters most. */
-export function checkRootKeyFile(file: string, storeFolder: string): Finding[] {
+export function checkRootKeyFile(file: string, storeFile: string): Finding[] {
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined) {
     return [{ subject: 'root key', text: `there is no file ${file}`, isBroken: true }];
@@ -37,19 +37,19 @@ export function checkRootKeyFile(file: string, storeFolder: string): Finding[] {
         advice: `others can read the root key: chmod 600 ${file}`,
       }),
     },
-    ...separationAdvice(file, storeFolder),
+    ...separationAdvice(file, storeFile),
   ];
 }
 
-export function checkStoreFolder(folder: string): Finding[] {
-  const stat = statSync(folder, { throwIfNoEntry: false });
+export function checkStoreFile(file: string): Finding[] {
+  const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined) {
     return [];
   }
   const isPrivate = (stat.mode & 0o077) === 0;
-  const advice = `others can look into the store: chmod 700 ${folder}`;
+  const advice = `others can look into the store: chmod 600 ${file}`;
   return [
-    { subject: 'permissions', text: `store folder has mode ${modeOf(stat.mode)}` },
+    { subject: 'permissions', text: `store file has mode ${modeOf(stat.mode)}` },
     ...(isPrivate ? [] : [{ subject: 'permissions', advice }]),
   ];
 }
@@ -105,8 +105,8 @@ function describeKernel({
   ];
 }
 
-function separationAdvice(file: string, storeFolder: string): Finding[] {
-  const isApart = statSync(file).dev !== statSync(storeFolder).dev;
+function separationAdvice(file: string, storeFile: string): Finding[] {
+  const isApart = statSync(file).dev !== statSync(storeFile).dev;
   const advice =
     'store and root key are on one file system: whoever copies it whole has both; keep backups ' +
     'of the root key elsewhere';

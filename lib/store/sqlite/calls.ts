@@ -1,0 +1,65 @@
+import type { StoreFault } from '../store-errors.ts';
+import { StoreError } from '../store-errors.ts';
+import { storeError } from './faults.ts';
+
+/** A call of a method in another thread or process. */
+export interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** What became of a call; `failure` if it failed. */
+export interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly failure?: { readonly fault: StoreFault; readonly message: string };
+}
+
+export function failureOf(id: number, error: unknown): Answer {
+  const { fault, message } = storeError(error);
+  return { id, failure: { fault, message } };
+}
+
+/** The calls that wait for their answers. */
+export class Calls {
+  readonly #waiting = new Map<number, PromiseWithResolvers>();
+  readonly #onBusy: (isBusy: boolean) => void;
+  #lastId = 0;
+
+  /** @param onBusy told when there is something to wait for, and when nothing is any more */
+  constructor(onBusy: (isBusy: boolean) => void) {
+    this.#onBusy = onBusy;
+  }
+
+  /** Sends a call by `send` and waits for its answer. @throws StoreError */
+  make(send: (call: Call) => void, method: string, args: readonly unknown[]): Promise<unknown> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      if (this.#waiting.size === 1) this.#onBusy(true);
+      send({ id, method, args });
+    });
+  }
+
+  settle({ id, result, failure }: Answer): void {
+    const call = this.#waiting.get(id);
+    if (call === undefined) return;
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#onBusy(false);
+    if (failure === undefined) call.resolve(result);
+    else call.reject(new StoreError(failure.fault, failure.message));
+  }
+
+  /** Nothing will be answered any more. */
+  failAll(reason: string): void {
+    for (const id of [...this.#waiting.keys()]) {
+      this.settle({ id, failure: { fault: 'outcome unknown', message: reason } });
+    }
+  }
+}
+
+interface PromiseWithResolvers {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}

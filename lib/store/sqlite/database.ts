@@ -1,0 +1,128 @@
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { StoreError } from '../store-errors.ts';
+import { type Database, loadEngine } from './engine.ts';
+
+// 'PRMT': tells a store from other SQLite files.
+const applicationId = 0x5052_4d54;
+const version = 1;
+
+// As SQLite keeps them in its schema.
+const tables = [
+  'CREATE TABLE record (path text primary key, value blob not null) strict',
+  'CREATE TABLE pool (id integer primary key, name text not null unique, ' +
+    'last_serial integer not null, waiting integer not null) strict',
+  'CREATE TABLE lot (pool integer not null, serial integer not null, pairs integer not null, ' +
+    'value blob not null, primary key (pool, serial)) strict',
+  'CREATE TABLE reservation (pool integer not null, filler text not null, pairs integer not null, ' +
+    'until integer not null, primary key (pool, filler)) strict',
+];
+
+// For every connection. A schema is ours to the letter or refused, yet what stands in it is not
+// trusted; cells are checked as they are read, which finds many a damaged page.
+const settings = [
+  'busy_timeout = 0',
+  'mmap_size = 0',
+  'trusted_schema = off',
+  'cell_size_check = on',
+  'temp_store = memory',
+];
+
+// A commit is on the disk when it returns, macOS's drives included. The file of changes is cut back
+// to 16 MiB when a large one was taken over into the store.
+const writerSettings = [
+  'synchronous = full',
+  'fullfsync = on',
+  'checkpoint_fullfsync = on',
+  'journal_size_limit = 16777216',
+];
+
+// Another process may be making the store, or taking over its changes, at the same moment.
+const setUpTimeout = 5000;
+
+/** Opens a store's file to write to it, and makes it if there is none. @throws Error as SQLite does */
+export function openToWrite(file: string): Database {
+  // SQLite would let the group read it.
+  closeSync(openSync(file, 'a', 0o600));
+  const database = new (loadEngine().DatabaseSync)(file);
+  return set(database, () => {
+    const [mode] = database.prepare('pragma journal_mode = wal').all();
+    if (mode?.journal_mode !== 'wal') {
+      throw new StoreError('failed', 'the file system does not let processes share memory');
+    }
+    makeSchema(database);
+    for (const setting of writerSettings) database.exec(`pragma ${setting}`);
+  });
+}
+
+/** Opens a store's file to read from it. @throws Error as SQLite does */
+export function openToRead(file: string): Database {
+  const { DatabaseSync } = loadEngine();
+  try {
+    const database = new DatabaseSync(file);
+    return set(database, () => checkSchema(database));
+  } catch (error) {
+    const isReadOnly = (error as { errcode?: number }).errcode === 14;
+    const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    if (!isReadOnly || hasChanges || !existsSync(file)) throw error;
+    // On a read-only file system there is no shared memory, and nobody who writes.
+    const place = pathToFileURL(file);
+    place.searchParams.set('immutable', '1');
+    const database = new DatabaseSync(place, { readOnly: true });
+    return set(database, () => checkSchema(database));
+  }
+}
+
+/** The statements that make the schema of a backup called `name` in a connection. */
+export function schemaOf(name: string): string[] {
+  return [
+    ...tables.map((table) => table.replace('CREATE TABLE ', `CREATE TABLE ${name}.`)),
+    `pragma ${name}.application_id = ${applicationId}`,
+    `pragma ${name}.user_version = ${version}`,
+  ];
+}
+
+function set(database: Database, prepare: () => void): Database {
+  try {
+    database.exec(`pragma busy_timeout = ${setUpTimeout}`);
+    prepare();
+    for (const setting of settings) database.exec(`pragma ${setting}`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function makeSchema(database: Database): void {
+  database.exec('begin immediate');
+  try {
+    if (isEmpty(database)) for (const statement of schemaOf('main')) database.exec(statement);
+    checkSchema(database);
+    database.exec('commit');
+  } catch (error) {
+    database.exec('rollback');
+    throw error;
+  }
+}
+
+function isEmpty(database: Database): boolean {
+  return database.prepare('select 1 from sqlite_schema limit 1').get() === undefined;
+}
+
+// A trigger or view that somebody put in would run in our transactions.
+function checkSchema(database: Database): void {
+  const id = database.prepare('pragma application_id').get()?.application_id;
+  if (id !== applicationId) throw new StoreError('corrupt', 'it is not a pairmint store');
+  const found = database.prepare('pragma user_version').get()?.user_version;
+  if (found !== version) {
+    throw new StoreError(
+      'corrupt',
+      `its tables are of version ${found}, made by another pairmint; this one reads version ${version}`,
+    );
+  }
+  const schema = database.prepare('select sql from sqlite_schema where sql is not null').all();
+  const statements = schema.map(({ sql }) => sql);
+  const isOurs = statements.length === tables.length && tables.every((t) => statements.includes(t));
+  if (!isOurs) throw new StoreError('corrupt', 'its tables are not as pairmint made them');
+}

@@ -1,0 +1,32 @@
+import { type StoreFault, StoreError } from '../store-errors.ts';
+
+// SQLite's primary result codes (sqlite.org/rescode.html).
+const faults: Readonly<Record<number, StoreFault>> = {
+  5: 'busy',
+  6: 'busy',
+  8: 'read-only',
+  11: 'corrupt',
+  13: 'full',
+  26: 'corrupt',
+};
+
+const explanations: Readonly<Partial<Record<StoreFault, string>>> = {
+  busy: 'another process holds the lock on writing',
+};
+
+/** What went wrong, as a StoreError. */
+export function storeError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { errcode, message, code } = error as {
+    errcode?: number;
+    message?: string;
+    code?: string;
+  };
+  const fault = faults[(errcode ?? 0) & 0xff] ?? (code === 'ENOSPC' ? 'full' : 'failed');
+  return new StoreError(fault, explanations[fault] ?? message ?? String(error), { cause: error });
+}
+
+/** Whether SQLite found a lock held: the same may work a moment later. */
+export function isBusy(error: unknown): boolean {
+  return storeError(error).fault === 'busy';
+}

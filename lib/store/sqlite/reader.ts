@@ -1,0 +1,108 @@
+import type { Entry } from '../key-store.ts';
+import type { StoredLot } from '../lot-store.ts';
+import { StoreError } from '../store-errors.ts';
+import { openToRead } from './database.ts';
+import type { Database, Row, Statement } from './engine.ts';
+
+// Sorts after every character that a path may have.
+export const afterAll = '\uffff';
+
+/** Reads from a store's file. */
+export class Reader {
+  readonly #database: Database;
+  readonly #get: Statement;
+  readonly #listFrom: Statement;
+  readonly #listAfter: Statement;
+  readonly #count: Statement;
+  readonly #pool: Statement;
+  readonly #lots: Statement;
+  readonly #version: Statement;
+
+  constructor(file: string) {
+    const database = openToRead(file);
+    this.#database = database;
+    const list = (compared: string) =>
+      database.prepare(
+        `select path, value from record where path ${compared} ? and path < ? order by path limit ?`,
+      );
+    this.#get = database.prepare('select value from record where path = ?');
+    this.#listFrom = list('>=');
+    this.#listAfter = list('>');
+    this.#count = database.prepare(
+      'select count(*) as n from (select 1 from record where path >= ? and path < ? limit ?)',
+    );
+    this.#pool = database.prepare('select last_serial, waiting from pool where name = ?');
+    this.#lots = database.prepare(
+      'select serial, pairs, value from lot where pool = (select id from pool where name = ?) ' +
+        'and serial > ? order by serial limit ?',
+    );
+    this.#version = database.prepare('pragma data_version');
+  }
+
+  get(path: string): Uint8Array | undefined {
+    return this.#get.get(path)?.value as Uint8Array | undefined;
+  }
+
+  getAll(paths: readonly string[]): (Uint8Array | undefined)[] {
+    this.#database.exec('begin');
+    try {
+      return paths.map((path) => this.get(path));
+    } finally {
+      this.#database.exec('commit');
+    }
+  }
+
+  /** @throws StoreError if the file is damaged: whoever pages relies on the order to come to an end */
+  list(prefix: string, after: string | undefined, limit: number): Entry[] {
+    const rows =
+      after === undefined
+        ? this.#listFrom.all(prefix, prefix + afterAll, limit)
+        : this.#listAfter.all(after, prefix + afterAll, limit);
+    let last = after;
+    for (const row of rows) {
+      const path = row.path as string;
+      if (!path.startsWith(prefix) || (last !== undefined && path <= last)) {
+        throw new StoreError('corrupt', 'the index of records is out of order');
+      }
+      last = path;
+    }
+    return rows as unknown as Entry[];
+  }
+
+  count(prefix: string, most: number): number {
+    return this.#count.get(prefix, prefix + afterAll, most)?.n as number;
+  }
+
+  levels(pools: readonly string[]): number[] {
+    return pools.map((pool) => (this.#pool.get(pool)?.waiting as number | undefined) ?? 0);
+  }
+
+  lastSerial(pool: string): number {
+    return (this.#pool.get(pool)?.last_serial as number | undefined) ?? 0;
+  }
+
+  listLots(pool: string, after: number, limit: number): StoredLot[] {
+    return inOrder(this.#lots.all(pool, after, limit), after);
+  }
+
+  /** Another number whenever anybody else has committed anything. */
+  dataVersion(): number {
+    return this.#version.get()?.data_version as number;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+/** Lots as they were selected. @throws StoreError if their serials do not rise */
+export function inOrder(rows: readonly Row[], after: number): StoredLot[] {
+  let last = after;
+  for (const { serial } of rows) {
+    if ((serial as number) <= last) {
+      throw new StoreError('corrupt', 'the index of lots is out of order');
+    }
+    last = serial as number;
+  }
+  return rows as unknown as StoredLot[];
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type Answer, Calls } from './calls.ts';
+import type { Engine } from './local-engine.ts';
+import { script } from './script.ts';
+
+/**
+ * A store's file through a process of its own. For Node.js without SQLite: the packages that bring it
+ * end the whole process if a thread is terminated while it is inside (tried: @photostructure/sqlite
+ * 1.2.1, libsql 0.5.29), and with some spoilt files; in a process of its own that is a failed call.
+ */
+export class RemoteEngine implements Engine {
+  readonly #file: string;
+  #process: EngineProcess | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** As LocalEngine. */
+  async open({ isThere }: { isThere: boolean }): Promise<void> {
+    this.#process = new EngineProcess(this.#file, { isThere });
+    await this.#process.call('open', []);
+  }
+
+  call(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#process === undefined || this.#process.hasEnded) {
+      this.#process = new EngineProcess(this.#file, { isThere: true });
+    }
+    return this.#process.call(method, args);
+  }
+
+  async close(): Promise<void> {
+    await this.#process?.close();
+  }
+}
+
+class EngineProcess {
+  readonly #child: ChildProcess;
+  readonly #calls: Calls;
+  readonly #ended: Promise<void>;
+  #hasEnded = false;
+
+  constructor(file: string, { isThere }: { isThere: boolean }) {
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    this.#child = fork(script(import.meta.url, 'engine-process'), [file, `${isThere}`], {
+      env,
+      execArgv: [],
+      serialization: 'advanced',
+      // What the engine's own code prints on its way down is for nobody.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.#calls = new Calls((isBusy) => this.#keepAlive(isBusy));
+    this.#keepAlive(false);
+    this.#child.on('message', (answer: Answer) => this.#calls.settle(answer));
+    this.#child.on('error', (error) => this.#end(error.message));
+    this.#ended = once(this.#child, 'exit').then(
+      ([code, signal]) => this.#end(`${signal ?? `exit code ${code}`}`),
+      () => {},
+    );
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  call(method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#calls.make(
+      (call) => this.#child.send(call, (error) => error && this.#end(error.message)),
+      method,
+      args,
+    );
+  }
+
+  /** Resolves when the file is closed. */
+  async close(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#keepAlive(true);
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended;
+  }
+
+  #keepAlive(isBusy: boolean): void {
+    const { channel } = this.#child;
+    if (isBusy) {
+      this.#child.ref();
+      channel?.ref();
+    } else {
+      this.#child.unref();
+      channel?.unref();
+    }
+  }
+
+  #end(reason: string): void {
+    this.#hasEnded = true;
+    this.#calls.failAll(`the process that works on the store has ended: ${reason}`);
+  }
+}

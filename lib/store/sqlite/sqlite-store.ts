@@ -1,0 +1,194 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { ConfigurationError } from '../../configuration-error.ts';
+import { messageOf } from '../../error-message.ts';
+import type { Native } from '../../native.ts';
+import { CommitReader } from '../commit-counter.ts';
+import type {
+  Change,
+  Entry,
+  KeyStore,
+  ListOptions,
+  Stamp,
+  StoreCopies,
+} from '../key-store.ts';
+import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
+import { StoreError, unavailable } from '../store-errors.ts';
+import { isBuiltIn } from './engine.ts';
+import { LocalEngine } from './local-engine.ts';
+import { RemoteEngine } from './remote-engine.ts';
+
+type FileEngine = LocalEngine | RemoteEngine;
+type ViewFile = Native['viewFile'];
+
+// How long what other programs than pairmint do to the file may go unseen.
+const lookEvery = 500;
+// Numbers of commits have 32 bits.
+const epochs = 2 ** 32;
+
+/** Keys in a file, shared by the processes of one machine: SQLite with a write-ahead log. */
+export class SqliteStore implements KeyStore {
+  readonly url: string;
+  readonly lots: LotStore;
+  readonly copies: StoreCopies;
+  readonly #file: string;
+  readonly #inode: bigint | undefined;
+  readonly #engine: FileEngine;
+  readonly #commits: CommitReader;
+  readonly #listeners: (() => void)[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #isReplaced = false;
+  /** Counts what was done to the file besides what is counted in `#commits`. */
+  #epoch = 0;
+  #lastLook: { readonly version: number; readonly commits: number | undefined } | undefined;
+  #isLooking = false;
+
+  private constructor(file: string, engine: FileEngine, commits: CommitReader) {
+    this.url = urlOf(file);
+    this.#file = file;
+    this.#inode = inodeOf(file);
+    this.#engine = engine;
+    this.#commits = commits;
+    this.lots = this.#lotStore();
+    this.copies = {
+      backup: (to) => this.#call('backup', path.resolve(to)),
+      restore: (from) => this.#call('restore', path.resolve(from)),
+      faults: () => this.#call('faults'),
+    };
+    this.#timer = setInterval(() => void this.#look(), lookEvery).unref();
+  }
+
+  /**
+   * @param viewFile as native code has it; without it nothing that was read is remembered
+   * @throws ConfigurationError if the file cannot be opened or is no store
+   */
+  static async open(file: string, viewFile: ViewFile = () => undefined): Promise<SqliteStore> {
+    const engine = isBuiltIn ? new LocalEngine(file) : new RemoteEngine(file);
+    try {
+      const isThere = existsSync(file) && statSync(file).size > 0;
+      if (!isThere) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      await engine.open({ isThere });
+      const commits = new CommitReader(`${file}-commits`, viewFile);
+      if (commits.begun() === undefined) {
+        // Somebody removed it, or copied the store without it. A disk that cannot be written to does
+        // without.
+        await engine.call('make', []).catch(() => {});
+        commits.follow();
+      }
+      return new SqliteStore(file, engine, commits);
+    } catch (cause) {
+      await engine.close();
+      throw new ConfigurationError(
+        `the store ${urlOf(file)} cannot be opened: ${messageOf(cause)}`,
+        {
+          hint: 'name another file with PAIRMINT_STORE=sqlite:FILE or --store, or restore this one',
+          cause,
+        },
+      );
+    }
+  }
+
+  stamp(): Stamp | undefined {
+    const commits = this.#isReplaced ? undefined : this.#commits.last();
+    return commits === undefined ? undefined : this.#epoch * epochs + commits;
+  }
+
+  holds(_path: string, stamp: Stamp): boolean {
+    return this.stamp() === stamp;
+  }
+
+  get(path: string): Promise<Uint8Array | undefined> {
+    return this.#call('get', path);
+  }
+
+  getAll(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#call('getAll', paths);
+  }
+
+  list(prefix: string, { after, limit }: ListOptions): Promise<Entry[]> {
+    return this.#call('list', prefix, after, limit);
+  }
+
+  count(prefix: string, most: number): Promise<number> {
+    return this.#call('count', prefix, most);
+  }
+
+  async commit(changes: readonly Change[]): Promise<boolean> {
+    const isDone: boolean = await this.#call('commit', changes);
+    // Who expected something else may have been told by a file that nobody counts in any more.
+    if (!isDone) this.#commits.follow();
+    return isDone;
+  }
+
+  removeAll(prefix: string): Promise<number> {
+    return this.#call('removeAll', prefix);
+  }
+
+  onChanged(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#engine.close();
+    this.#commits.close();
+  }
+
+  #lotStore(): LotStore {
+    return {
+      lastSerial: (pool) => this.#call('lastSerial', pool),
+      add: (addition: LotAddition) => this.#call('add', addition),
+      take: (pool, pairs) => this.#call('take', pool, pairs),
+      levels: (pools) => this.#call('levels', pools),
+      reserve: (reservation: Reservation) => this.#call('reserve', reservation),
+      clear: (prefix, changes) => this.#call('clear', prefix, changes),
+      list: (pool, { after, limit }): Promise<StoredLot[]> =>
+        this.#call('listLots', pool, after, limit),
+    };
+  }
+
+  async #call<T>(method: string, ...args: unknown[]): Promise<T> {
+    try {
+      if (this.#isReplaced) throw replaced(this.#file);
+      return (await this.#engine.call(method, args)) as T;
+    } catch (error) {
+      return unavailable(error);
+    }
+  }
+
+  /** Looks for what pairmint's own count does not tell. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      this.#isReplaced = inodeOf(this.#file) !== this.#inode;
+      this.#commits.follow();
+      const commits = this.#commits.begun();
+      const version = (await this.#engine.call('dataVersion', [])) as number;
+      const last = this.#lastLook;
+      this.#lastLook = { version, commits };
+      if (last === undefined) return;
+      const isCounted = last.commits !== commits;
+      if (!isCounted && version === last.version) return;
+      // Pools' commits, too, which are not counted: reading anew costs little.
+      if (!isCounted) this.#epoch++;
+      for (const listener of this.#listeners) listener();
+    } catch {
+      // Whoever asks for something is told.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+}
+
+function replaced(file: string): StoreError {
+  return new StoreError('replaced', `${file} was moved or replaced while it was open: start again`);
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function urlOf(file: string): string {
+  return `sqlite:${file}`;
+}

@@ -1,0 +1,32 @@
+// The thread that writes to a store's file, so that no event loop waits for the disk.
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type Answer, type Call, failureOf } from './calls.ts';
+import { Writer } from './writer.ts';
+
+const port = parentPort as MessagePort;
+const { file } = workerData as { readonly file: string };
+let writer: Writer | undefined;
+
+port.on('message', (first: Call) => {
+  const calls = [first];
+  // What came meanwhile shares the transaction.
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+    calls.push(next.message as Call);
+  }
+  port.postMessage(answer(calls));
+  if (!calls.some(({ method }) => method === 'close')) return;
+  port.close();
+});
+
+function answer(calls: readonly Call[]): Answer[] {
+  const asked = calls.filter(({ method }) => method !== 'make' && method !== 'close');
+  try {
+    writer ??= new Writer(file);
+    const answers = writer.run(asked);
+    const others = calls.filter((call) => !asked.includes(call));
+    if (others.some(({ method }) => method === 'close')) writer.close();
+    return [...answers, ...others.map(({ id }) => ({ id }))];
+  } catch (error) {
+    return calls.map(({ id, method }) => (method === 'close' ? { id } : failureOf(id, error)));
+  }
+}

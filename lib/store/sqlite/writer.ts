@@ -1,0 +1,313 @@
+import { statSync } from 'node:fs';
+import { CommitWriter } from '../commit-counter.ts';
+import type { Change } from '../key-store.ts';
+import { sameValue } from '../key-store.ts';
+import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
+import { StoreError } from '../store-errors.ts';
+import { type Answer, type Call, failureOf } from './calls.ts';
+import { copyTo, takeOver } from './copies.ts';
+import { openToWrite } from './database.ts';
+import type { Database, Statement } from './engine.ts';
+import { isBusy, storeError } from './faults.ts';
+import { afterAll, inOrder } from './reader.ts';
+
+// As long as people wait for a request, and shorter than clients' time limits.
+const lockLimit = 5000;
+const firstSleep = 1;
+const longestSleep = 32;
+
+/** What a step of a transaction gives: its answer, and whether what was read before may be untrue. */
+interface Step {
+  readonly result: unknown;
+  readonly changes: boolean;
+}
+
+type Method = (writer: Writing, ...args: never[]) => Step;
+
+/** A connection that writes, with its statements. */
+interface Writing {
+  readonly database: Database;
+  readonly inode: bigint;
+  readonly statement: (sql: string) => Statement;
+}
+
+const changed = (result: unknown): Step => ({ result, changes: true });
+const unchanged = (result: unknown): Step => ({ result, changes: false });
+
+/** What can be done in a transaction, together with others. */
+const methods = {
+  commit: (writing, changes: readonly Change[]) =>
+    areExpected(writing, changes) ? changed(apply(writing, changes)) : unchanged(false),
+
+  removeAll({ statement }, prefix: string) {
+    const remove = statement('delete from record where path >= ? and path < ?');
+    const removed = Number(remove.run(prefix, prefix + afterAll).changes);
+    return { result: removed, changes: removed > 0 };
+  },
+
+  add(writing, { pool, lots, unchanged: record, filler }: LotAddition) {
+    const { statement } = writing;
+    const expected = { path: record.path, expected: record.value, next: record.value };
+    if (!areExpected(writing, [expected])) return unchanged('gone');
+    const last = statement('select last_serial from pool where name = ?').get(pool)?.last_serial;
+    if (lots.some(({ serial }) => serial <= ((last as number | undefined) ?? 0))) {
+      return unchanged('taken');
+    }
+    statement(
+      'insert into pool (name, last_serial, waiting) values (?, ?, ?) on conflict (name) do ' +
+        'update set last_serial = excluded.last_serial, waiting = waiting + excluded.waiting',
+    ).run(pool, lots.at(-1)?.serial ?? 0, pairsOf(lots));
+    const id = poolId(writing, pool) as number;
+    const insert = statement('insert into lot (pool, serial, pairs, value) values (?, ?, ?, ?)');
+    for (const { serial, pairs, value } of lots) insert.run(id, serial, pairs, value);
+    statement(
+      'update reservation set pairs = max(0, pairs - ?) where pool = ? and filler = ?',
+    ).run(pairsOf(lots), id, filler);
+    return unchanged('added');
+  },
+
+  take(writing, pool: string, pairs: number) {
+    const { statement } = writing;
+    const id = poolId(writing, pool);
+    if (id === undefined) return unchanged({ lots: [], left: 0 });
+    const select = statement(
+      'select serial, pairs from lot where pool = ? order by serial limit ?',
+    );
+    const remove = statement('delete from lot where pool = ? and serial = ? returning value');
+    const lots: StoredLot[] = [];
+    for (const { serial, pairs: several } of inOrder(select.all(id, pairs), -1)) {
+      if (pairsOf(lots) >= pairs) break;
+      const removed = remove.all(id, serial);
+      if (removed.length !== 1) {
+        throw new StoreError('corrupt', 'the index of lots is not that of its table');
+      }
+      lots.push({ serial, pairs: several, value: removed[0]?.value as Uint8Array });
+    }
+    statement('update pool set waiting = max(0, waiting - ?) where id = ?').run(pairsOf(lots), id);
+    const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
+    return unchanged({ lots, left: lots.length === 0 ? 0 : left });
+  },
+
+  reserve(writing, { pool, filler, target, most, seconds }: Reservation) {
+    const { statement } = writing;
+    if (most === 0 && poolId(writing, pool) === undefined) return unchanged(0);
+    statement(
+      'insert into pool (name, last_serial, waiting) values (?, 0, 0) on conflict (name) do nothing',
+    ).run(pool);
+    const id = poolId(writing, pool) as number;
+    const now = Date.now();
+    const until = now + 1000 * seconds;
+    // One that ends later than it can was made while the clock was ahead.
+    statement('delete from reservation where until <= ? or until > ?').run(now, until);
+    const remove = statement('delete from reservation where pool = ? and filler = ?');
+    remove.run(id, filler);
+    const row = statement(
+      'select waiting, (select coalesce(sum(pairs), 0) from reservation where pool = pool.id) as ' +
+        'reserved from pool where id = ?',
+    ).get(id);
+    const missing = target - (row?.waiting as number) - (row?.reserved as number);
+    const reserved = Math.max(0, Math.min(most, missing));
+    if (reserved > 0) {
+      statement('insert into reservation (pool, filler, pairs, until) values (?, ?, ?, ?)').run(
+        id,
+        filler,
+        reserved,
+        until,
+      );
+    }
+    return unchanged(reserved);
+  },
+
+  clear(writing, prefix: string, changes: readonly Change[]) {
+    const { statement } = writing;
+    if (!areExpected(writing, changes)) return unchanged(undefined);
+    const bounds = [prefix, prefix + afterAll] as const;
+    const named = 'from pool where name >= ? and name < ?';
+    const found = statement(
+      `select coalesce(sum(pairs), 0) as n from lot where pool in (select id ${named})`,
+    );
+    const pairs = found.get(...bounds)?.n;
+    for (const table of ['lot', 'reservation']) {
+      statement(`delete from ${table} where pool in (select id ${named})`).run(...bounds);
+    }
+    statement(`delete ${named}`).run(...bounds);
+    apply(writing, changes);
+    return { result: pairs, changes: changes.length > 0 };
+  },
+
+  restore: ({ database }, file: string) => changed(takeOver(database, file)),
+} satisfies Record<string, Method>;
+
+/** What needs the connection for itself. */
+const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
+  backup: ({ database }, file: string) => copyTo(database, file),
+  faults: ({ statement }) => {
+    const rows = statement('pragma integrity_check').all().map((row) => `${row.integrity_check}`);
+    return rows.filter((fault) => fault !== 'ok');
+  },
+};
+
+/**
+ * Writes to a store's file: several calls in one transaction, so that they wait for the disk once.
+ * Blocks its thread while another process writes, five seconds at most.
+ */
+export class Writer {
+  readonly #file: string;
+  readonly #commits: CommitWriter;
+  #writing: Writing | undefined;
+
+  /** @throws Error if the file cannot be opened or made */
+  constructor(file: string) {
+    this.#file = file;
+    this.#commits = new CommitWriter(`${file}-commits`);
+    this.#open();
+  }
+
+  /** Does what all of the calls ask, and says for each what came of it. */
+  run(calls: readonly Call[]): Answer[] {
+    const answers: Answer[] = [];
+    let together: Call[] = [];
+    const flush = () => {
+      if (together.length > 0) answers.push(...this.#together(together));
+      together = [];
+    };
+    for (const call of calls) {
+      if (Object.hasOwn(methods, call.method)) {
+        together.push(call);
+        continue;
+      }
+      flush();
+      answers.push(this.#alone(call));
+    }
+    flush();
+    return answers;
+  }
+
+  close(): void {
+    this.#writing?.database.close();
+    this.#writing = undefined;
+    this.#commits.close();
+  }
+
+  #alone({ id, method, args }: Call): Answer {
+    try {
+      const run = alone[method] as (writing: Writing, ...args: unknown[]) => unknown;
+      return { id, result: run(this.#current(), ...args) };
+    } catch (error) {
+      return failureOf(id, error);
+    }
+  }
+
+  #together(calls: readonly Call[]): Answer[] {
+    try {
+      return this.#transact(calls);
+    } catch (error) {
+      // One of them may be to blame, such as by meeting a damaged page.
+      if (calls.length > 1) return calls.flatMap((call) => this.#together([call]));
+      return calls.map(({ id }) => failureOf(id, error));
+    }
+  }
+
+  #transact(calls: readonly Call[]): Answer[] {
+    const writing = this.#current();
+    const { database } = writing;
+    let step: 'begin' | 'change' | 'commit' = 'begin';
+    let isCounted = false;
+    try {
+      begin(database);
+      step = 'change';
+      const steps = calls.map(({ method, args }) => {
+        const run = methods[method as keyof typeof methods] as Method;
+        return run(writing, ...(args as never[]));
+      });
+      isCounted = steps.some(({ changes }) => changes);
+      if (isCounted) this.#commits.begin();
+      step = 'commit';
+      database.exec('commit');
+      return steps.map(({ result }, i) => ({ id: (calls[i] as Call).id, result }));
+    } catch (error) {
+      throw this.#failed(error, step);
+    } finally {
+      if (isCounted) this.#commits.end();
+    }
+  }
+
+  /** Ends the transaction. The connection is made anew, so that nothing of a failing disk stays. */
+  #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
+    const failure = storeError(error);
+    if (step === 'begin' && failure.fault === 'busy') return failure;
+    this.#writing?.database.close();
+    this.#writing = undefined;
+    if (step !== 'commit') return failure;
+    return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, { cause: error });
+  }
+
+  #current(): Writing {
+    const writing = this.#writing ?? this.#open();
+    if (inodeOf(this.#file) !== writing.inode) {
+      throw new StoreError('replaced', `${this.#file} was moved or replaced while it was open`);
+    }
+    return writing;
+  }
+
+  #open(): Writing {
+    const database = openToWrite(this.#file);
+    const statements = new Map<string, Statement>();
+    const statement = (sql: string) => {
+      const prepared = statements.get(sql) ?? database.prepare(sql);
+      statements.set(sql, prepared);
+      return prepared;
+    };
+    const inode = inodeOf(this.#file) as bigint;
+    this.#writing = { database, inode, statement };
+    return this.#writing;
+  }
+}
+
+/** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
+function begin(database: Database): void {
+  const end = performance.now() + lockLimit;
+  for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
+    try {
+      return database.exec('begin immediate');
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > end) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sleep * Math.random() + 1);
+  }
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function areExpected({ statement }: Writing, changes: readonly Change[]): boolean {
+  const get = statement('select value from record where path = ?');
+  return changes.every(({ path, expected }) =>
+    sameValue(get.get(path)?.value as Uint8Array | undefined, expected),
+  );
+}
+
+function apply({ database, statement }: Writing, changes: readonly Change[]): boolean {
+  // Material that is destroyed is overwritten.
+  database.exec('pragma secure_delete = on');
+  for (const { path, expected, next } of changes) {
+    if (next === undefined) statement('delete from record where path = ?').run(path);
+    else if (expected === undefined || !sameValue(expected, next)) {
+      statement(
+        'insert into record (path, value) values (?, ?) on conflict (path) do update set ' +
+          'value = excluded.value',
+      ).run(path, next);
+    }
+  }
+  database.exec('pragma secure_delete = fast');
+  return true;
+}
+
+function poolId({ statement }: Writing, pool: string): number | undefined {
+  return statement('select id from pool where name = ?').get(pool)?.id as number | undefined;
+}
+
+function pairsOf(lots: readonly StoredLot[]): number {
+  return lots.reduce((sum, { pairs }) => sum + pairs, 0);
+}
