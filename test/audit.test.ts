@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AuditEvent, type AuditSink, auditFile } from '../lib/audit.ts';
 import { Pairmint } from '../lib/pairmint.ts';
-import { LmdbStore } from '../lib/store/lmdb-store.ts';
 import { MemoryStore } from '../lib/store/memory-store.ts';
+import { SqliteStore } from '../lib/store/sqlite/sqlite-store.ts';
 import {
   everyOperation,
   everyRequest,
@@ -351,14 +351,14 @@ describe('while the sink fails', () => {
   let broken = false;
   let folder: string;
   let kms: Pairmint;
-  let store: LmdbStore;
+  let store: SqliteStore;
   afterEach(() => {
     broken = false;
   });
   async function open(): Promise<void> {
     folder = temporaryFolder();
     kms = await Pairmint.open({
-      store: `lmdb:${folder}/store`,
+      store: `sqlite:${folder}/store.db`,
       rootKey: { file: `${folder}/root.key` },
       region,
       accountId,
@@ -366,7 +366,7 @@ describe('while the sink fails', () => {
         if (broken) throw new Error('the disk of the audit is full');
       },
     });
-    store = LmdbStore.open(`${folder}/store`);
+    store = await SqliteStore.open(`${folder}/store.db`);
   }
   async function close(): Promise<void> {
     await store.close();
@@ -588,7 +588,7 @@ describe('an audit file', () => {
     const folder = temporaryFolder();
     const file = `${folder}/audit.jsonl`;
     const script = fileURLToPath(new URL('support/store-process.mjs', import.meta.url));
-    const args = [script, `lmdb:${folder}/store`, `${folder}/root.key`, 'createKeys', '60'];
+    const args = [script, `sqlite:${folder}/store.db`, `${folder}/root.key`, 'createKeys', '60'];
     const env = { ...process.env, PAIRMINT_AUDIT_FILE: file };
     const ends = await Promise.all(
       Array.from({ length: 3 }, () => promisify(execFile)(process.execPath, args, { env })),

@@ -9,7 +9,7 @@ let kms: Pairmint;
 beforeEach(async () => {
   const folder = temporaryFolder();
   kms = await Pairmint.open({
-    store: `lmdb:${folder}/store`,
+    store: `sqlite:${folder}/store.db`,
     rootKey: { file: `${folder}/root.key` },
   });
 });
@@ -107,7 +107,7 @@ describe('the options of a request', () => {
 describe('two on one folder', () => {
   it('see what the other changes though the count of commits was deleted under them', async () => {
     const folder = temporaryFolder();
-    const places = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+    const places = { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
     const first = await Pairmint.open(places);
     const { KeyId } = (await first.createKey({})).KeyMetadata as { KeyId: string };
     await first.describeKey({ KeyId });

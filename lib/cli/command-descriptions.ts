@@ -21,7 +21,7 @@ export const sharedOptions = [
   {
     name: '--store',
     value: 'URL',
-    explanation: 'the store: lmdb:FOLDER, or memory: for one that lasts as long as the command',
+    explanation: 'the store: sqlite:FILE, or memory: for one that lasts as long as the command',
   },
   {
     name: '--root-key-file',
@@ -108,7 +108,7 @@ export const commandDescriptions = {
       },
     ],
     examples: [
-      '--store lmdb:/var/lib/pairmint --root-key-file /etc/pairmint/root.key',
+      '--store sqlite:/var/lib/pairmint/store.db --root-key-file /etc/pairmint/root.key',
       '--region eu-central-1 --account-id 111122223333',
     ],
   },

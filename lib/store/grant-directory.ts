@@ -14,8 +14,8 @@ import {
 } from './key-directory.ts';
 import { keyIdBytes } from './key-record.ts';
 import type { Change, Entry, KeyStore } from './key-store.ts';
-import { openState, sealState } from './sealed-state.ts';
 import { retry } from './retry.ts';
+import { openState, sealState } from './sealed-state.ts';
 import { damaged } from './store-errors.ts';
 
 /** A grant as it was made; it never changes. */

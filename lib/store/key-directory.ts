@@ -8,6 +8,7 @@ import {
   notFound,
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native.ts';
+import type { Fence } from './fence.ts';
 import {
   type AliasRecord,
   isPrimary,
@@ -19,7 +20,6 @@ import {
   withImportsCounted,
   withoutImport,
 } from './key-record.ts';
-import type { Fence } from './fence.ts';
 import type { Change, Entry, KeyStore } from './key-store.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
 import { RecentlyUsed } from './recently-used.ts';

@@ -1,4 +1,10 @@
-import { type Change, type Entry, type KeyStore, type ListOptions, sameValue } from './key-store.ts';
+import {
+  type Change,
+  type Entry,
+  type KeyStore,
+  type ListOptions,
+  sameValue,
+} from './key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from './lot-store.ts';
 
 /** Keys that end with the process: for tests and for services that need no key twice. */
@@ -28,9 +34,7 @@ export class MemoryStore implements KeyStore {
     const paths = [...this.#values.keys()]
       .filter((path) => path.startsWith(prefix) && (after === undefined || path > after))
       .sort();
-    return paths
-      .slice(0, limit)
-      .map((path) => ({ path, value: this.#get(path) as Uint8Array }));
+    return paths.slice(0, limit).map((path) => ({ path, value: this.#get(path) as Uint8Array }));
   }
 
   async count(prefix: string, most: number): Promise<number> {

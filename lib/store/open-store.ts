@@ -111,9 +111,12 @@ function refuseOldStore(file: string): void {
 }
 
 function oldStore(place: string): ConfigurationError {
-  return new ConfigurationError(`the store ${place} is of a form that this pairmint does not read`, {
-    hint: 'go on with the pairmint that made it, or name a new store: --store sqlite:FILE',
-  });
+  return new ConfigurationError(
+    `the store ${place} is of a form that this pairmint does not read`,
+    {
+      hint: 'go on with the pairmint that made it, or name a new store: --store sqlite:FILE',
+    },
+  );
 }
 
 function openRootKey(

@@ -22,7 +22,8 @@ export class RecentlyUsed<T> {
   set(name: string, value: T): void {
     this.delete(name);
     this.#values.set(name, value);
-    if (this.#values.size > this.#most) this.#values.delete(this.#values.keys().next().value as string);
+    if (this.#values.size > this.#most)
+      this.#values.delete(this.#values.keys().next().value as string);
   }
 
   delete(name: string): void {

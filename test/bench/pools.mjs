@@ -27,7 +27,7 @@ if (part === undefined) {
   }
 } else {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-bench-'));
-  const places = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+  const places = { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
   await parts[part](places, ...rest);
   rmSync(folder, { recursive: true });
 }
@@ -268,5 +268,5 @@ async function drawing(_places, placesText, KeyId, KeyPairSpec) {
 }
 
 function folderOf(placesText) {
-  return JSON.parse(placesText).store.slice('lmdb:'.length);
+  return JSON.parse(placesText).store.slice('sqlite:'.length);
 }

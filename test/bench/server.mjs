@@ -30,7 +30,11 @@ export async function benchServer({ quick, json }) {
   const pinned = canPin();
   if (pinned) execFileSync('taskset', ['-cap', '1', process.pid], { stdio: 'ignore' });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-bench-'));
-  const places = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` }, region };
+  const places = {
+    store: `sqlite:${folder}/store.db`,
+    rootKey: { file: `${folder}/root.key` },
+    region,
+  };
   const pairmint = await startSide({ side: 'pairmint', places, pooled }, pinned);
   const bare = await startSide({ side: 'bare' }, pinned);
   const { node, openssl, cpu, kernel } = pairmint.ready.capabilities;

@@ -53,7 +53,7 @@ describe('the main job', () => {
   it('makes a store, says where on stderr, and prints the pair on stdout', async () => {
     const made = await pairmint(pairCommand, ...defaultKey, '--key-pair-spec', 'ECC_NIST_P256');
     expect(made.code).toBe(0);
-    expect(made.stderr).toMatch(/^pairmint: made a new store at lmdb:.*\n$/);
+    expect(made.stderr).toMatch(/^pairmint: made a new store at sqlite:.*\n$/);
     expect(Object.keys(JSON.parse(made.stdout))).toEqual([
       'PrivateKeyCiphertextBlob',
       'PublicKey',

@@ -9,7 +9,7 @@ describe('init', () => {
     const { exitCode, stdout, opened } = await run([
       'init',
       '--store',
-      'lmdb:x',
+      'sqlite:x',
       '--root-key-file',
       'k',
       '--region',
@@ -19,7 +19,7 @@ describe('init', () => {
     ]);
     expect(exitCode).toBe(0);
     expect(opened[0]).toMatchObject({
-      store: 'lmdb:x',
+      store: 'sqlite:x',
       rootKey: { file: 'k' },
       region: 'us-east-1',
       accountId: '000000000000',

@@ -56,7 +56,7 @@ const batch = (count: number, ...more: string[]) => [
 /** The lines of the file, each of which is checked. */
 async function pairsIn(file: string): Promise<string[]> {
   const kms = await Pairmint.open({
-    store: `lmdb:${home}/home/store`,
+    store: `sqlite:${home}/home/store.db`,
     rootKey: { file: `${home}/home/root.key` },
   });
   const lines = readFileSync(file, 'utf8').split('\n');

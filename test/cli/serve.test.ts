@@ -102,7 +102,7 @@ describe('pairmint serve', () => {
       expect(answered(await slow)).toEqual(['200']);
       expect(await busy.ended).toMatchObject({ code: 0, signal: null });
       expect(logOf(busy)).toMatchObject([
-        { msg: expect.stringMatching(/^made a new store at lmdb:/) },
+        { msg: expect.stringMatching(/^made a new store at sqlite:/) },
         { msg: 'listening', url: busy.url, workers: 1 },
         { msg: 'draining', signal },
         { msg: 'request', operation: 'CreateKey' },

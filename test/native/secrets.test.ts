@@ -9,7 +9,7 @@ import { Pairmint } from '../../lib/pairmint.ts';
 import { countInMemory, needlesOf } from '../support/process-memory.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-secrets-'));
-const store = `lmdb:${folder}/store`;
+const store = `sqlite:${folder}/store.db`;
 const file = `${folder}/root.key`;
 const script = fileURLToPath(new URL('../support/minting-process.mjs', import.meta.url));
 

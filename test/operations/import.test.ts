@@ -8,7 +8,7 @@ import type {
   WrappingKeySpec,
 } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { generateWithNode, pkcs8Of, publicKeyOf, spkiOf } from '../support/kms-keys.ts';
 import { callCryptographic, cryptographicCalls, kindFor, names } from './calls.ts';
@@ -444,7 +444,7 @@ describe('material that expires', () => {
   let key: MadeKey;
   let blob: Uint8Array;
 
-  const place = () => ({ store: `lmdb:${folder}/store` });
+  const place = () => ({ store: `sqlite:${folder}/store.db` });
 
   beforeEach(async () => {
     await kms.close();
@@ -457,7 +457,7 @@ describe('material that expires', () => {
 
   /** What the store keeps of key material. */
   async function stored(): Promise<string[]> {
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const entries = await store.list('material/', { limit: 100 });
     return entries.map(({ path }) => path);
   }

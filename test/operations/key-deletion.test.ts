@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import {
   callCryptographic,
@@ -213,7 +213,7 @@ describe('when the date has come', () => {
 
 describe('a key whose date has come is destroyed', () => {
   const AliasName = 'alias/doomed';
-  let store: LmdbStore;
+  let store: SqliteStore;
   let before: string[];
   let blob: Uint8Array;
 
@@ -251,8 +251,8 @@ describe('a key whose date has come is destroyed', () => {
 
   beforeEach(async () => {
     const folder = temporaryFolder();
-    kms = await openKms({ store: `lmdb:${folder}` });
-    store = LmdbStore.open(folder);
+    kms = await openKms({ store: `sqlite:${folder}` });
+    store = await SqliteStore.open(folder);
     before = await paths();
     key = await newKey(kms, { Tags: [{ TagKey: 'stage', TagValue: 'test' }] });
     const { KeyId } = key;

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeyMetadata } from '../../lib/model/types.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { importMaterial, importWith, parametersFor } from './importing.ts';
 import {
@@ -36,7 +36,7 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: start });
   folder = temporaryFolder();
   const rootKey = { bytes: crypto.randomBytes(32) };
-  const store = `lmdb:${folder}/store`;
+  const store = `sqlite:${folder}/store.db`;
   beforeCommit = async () => {};
   const audit = () => beforeCommit();
   const open = (region: string) => Pairmint.open({ store, rootKey, region, accountId, audit });
@@ -79,7 +79,7 @@ function holdBack(count: number): void {
 
 /** The paths of the key's materials in the store. */
 async function storedMaterial(): Promise<string[]> {
-  const store = LmdbStore.open(`${folder}/store`);
+  const store = await SqliteStore.open(`${folder}/store.db`);
   const entries = await store.list(`material/${KeyId}/`, { limit: 100 });
   return entries.map(({ path }) => path);
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KeySpec } from '../../lib/model/types.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { unwrap } from '../support/envelope-oracle.ts';
 import { generateWithNode, pkcs8Of, publicKeyOf, wrapHybrid } from '../support/kms-keys.ts';
 import { countInMemory, needlesOf } from '../support/process-memory.ts';
@@ -55,7 +55,7 @@ describe.runIf(searchable)('the memory of a process that serves KMS', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-private-keys-'));
   const file = `${folder}/root.key`;
   let child: ChildProcess;
-  let store: LmdbStore;
+  let store: SqliteStore;
   let rootKey: Buffer;
 
   async function ask(task: string, request: object): Promise<Record<string, string>> {
@@ -91,9 +91,9 @@ describe.runIf(searchable)('the memory of a process that serves KMS', () => {
   }
 
   beforeAll(async () => {
-    child = fork(script, [`lmdb:${folder}/store`, file], { execArgv: ['--expose-gc'] });
+    child = fork(script, [`sqlite:${folder}/store.db`, file], { execArgv: ['--expose-gc'] });
     await once(child, 'message');
-    store = LmdbStore.open(`${folder}/store`);
+    store = await SqliteStore.open(`${folder}/store.db`);
     rootKey = readFileSync(file);
   });
 

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import {
   absentKeyId,
@@ -333,7 +333,10 @@ describe('automatic rotation', () => {
   test('happens though no process ran, every period with its date', async () => {
     await kms.close();
     const folder = temporaryFolder();
-    const options = { store: `lmdb:${folder}/store`, rootKey: { bytes: crypto.randomBytes(32) } };
+    const options = {
+      store: `sqlite:${folder}/store.db`,
+      rootKey: { bytes: crypto.randomBytes(32) },
+    };
     kms = await Pairmint.open(options);
     key = await newKey(kms);
     const { KeyId } = key;
@@ -355,7 +358,7 @@ describe('automatic rotation', () => {
     }
     expect(materials).toEqual([key.materialId, await currentMaterial()]);
     // All of it is destroyed with the key.
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const stored = () => store.list(`material/${KeyId}/`, { limit: 10 });
     expect(await stored()).toHaveLength(4);
     await kms.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 });

@@ -285,7 +285,7 @@ describe('closing', () => {
 
   it('puts back what was claimed, but not into a pool that was drained or deleted meanwhile', async () => {
     const folder = temporaryFolder();
-    const place = { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+    const place = { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
     const first = await open(place);
     const key = await newKey(first);
     const pools = (['ECC_NIST_P256', 'SM2', spec] as const).map((KeyPairSpec) => ({

@@ -9,7 +9,7 @@ import { fill, newParts, poolWarnings, publicKeyText, spec, take, takePair } fro
 
 function open(folder: string): Promise<Pairmint> {
   return Pairmint.open({
-    store: `lmdb:${folder}/store`,
+    store: `sqlite:${folder}/store.db`,
     rootKey: { file: `${folder}/root.key` },
     refillPools: false,
   });
@@ -18,7 +18,7 @@ function open(folder: string): Promise<Pairmint> {
 describe('processes that share a pool', () => {
   it('never answer with a pair twice, and lose nothing that was answered, when they are killed', async () => {
     const folder = temporaryFolder();
-    const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
+    const places = [`sqlite:${folder}/store.db`, `${folder}/root.key`];
     const found = await killAgainAndAgain({ open: () => open(folder), places, rounds: 4, spec });
     expect(found).toMatchObject({ kills: 12, repeated: 0, broken: [], strange: [] });
     expect(found.answered).toBeGreaterThan(20);

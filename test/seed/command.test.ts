@@ -30,9 +30,9 @@ async function pairmint(home: string, ...args: string[]) {
 
 describe('init --seed', () => {
   it('hands the file on to where the store is opened', async () => {
-    const { exitCode, opened } = await run(['init', '--seed', 'keys.yaml', '--store', 'lmdb:x']);
+    const { exitCode, opened } = await run(['init', '--seed', 'keys.yaml', '--store', 'sqlite:x']);
     expect(exitCode).toBe(0);
-    expect(opened[0]).toMatchObject({ store: 'lmdb:x', seed: 'keys.yaml' });
+    expect(opened[0]).toMatchObject({ store: 'sqlite:x', seed: 'keys.yaml' });
     expect(opened[1]).not.toHaveProperty('seed');
   });
 

@@ -5,8 +5,8 @@ import { keySpecs } from '../../lib/model/key-specs.ts';
 import type { KeySpec } from '../../lib/model/types.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { defaultKeyPolicy } from '../../lib/policy/document.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
 import { dayInMilliseconds } from '../../lib/store/settlement.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { accountId, bytes, failureText, keyArn } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { generateWithNode, pkcs8Of, spkiOf } from '../support/kms-keys.ts';
@@ -19,7 +19,7 @@ const Plaintext = Buffer.from('attack at dawn');
 
 /** Everything in a store, as text. */
 async function contents(folder: string): Promise<string[]> {
-  const store = LmdbStore.open(storeIn(folder).store.slice('lmdb:'.length));
+  const store = await SqliteStore.open(storeIn(folder).store.slice('sqlite:'.length));
   const entries = await store.list('', { limit: 100_000 });
   await store.close();
   return entries.map(({ path, value }) => `${path} ${Buffer.from(value).toString('hex')}`);

@@ -42,7 +42,7 @@ export function seedFile(text: string | Uint8Array, name = 'seed.yaml'): string 
 /** A store in a folder with its root key file, as options of `open`. */
 export function storeIn(folder: string): { store: string; rootKey: { file: string } } {
   return {
-    store: `lmdb:${path.join(folder, 'store')}`,
+    store: `sqlite:${path.join(folder, 'store.db')}`,
     rootKey: { file: path.join(folder, 'root.key') },
   };
 }

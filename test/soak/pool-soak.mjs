@@ -9,7 +9,7 @@ import { killAgainAndAgain } from '../support/pool-kills.mjs';
 
 const kills = Number(process.argv[2] ?? 2000);
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-soak-'));
-const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
+const places = [`sqlite:${folder}/store.db`, `${folder}/root.key`];
 const open = () =>
   Pairmint.open({ store: places[0], rootKey: { file: places[1] }, refillPools: false });
 

@@ -11,7 +11,7 @@ import { Pairmint } from '../../dist/index.js';
 const rounds = Number(process.argv[2] ?? 200);
 const script = fileURLToPath(new URL('../support/store-process.mjs', import.meta.url));
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-soak-'));
-const places = [`lmdb:${folder}/store`, `${folder}/root.key`];
+const places = [`sqlite:${folder}/store.db`, `${folder}/root.key`];
 
 async function makeAndKill() {
   const child = spawn(process.execPath, [script, ...places, 'createKeys', '100000']);

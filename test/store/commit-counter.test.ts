@@ -11,7 +11,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
 import { CommitCounter } from '../../lib/store/commit-counter.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const { viewFile } = loadNative();
@@ -148,7 +148,7 @@ describe('a file of commits that is deleted or replaced under a process', () => 
 describe('a store', () => {
   it('says that a commit has ended when others see it, and not before', async () => {
     const folder = temporaryFolder();
-    const [store, other] = [LmdbStore.open(folder, viewFile), LmdbStore.open(folder, viewFile)];
+    const [store, other] = [await SqliteStore.open(folder, viewFile), await SqliteStore.open(folder, viewFile)];
     const seen: Promise<Uint8Array | undefined>[] = [];
     const { begin, end } = CommitCounter.prototype;
     vi.spyOn(CommitCounter.prototype, 'begin').mockImplementation(function (this: CommitCounter) {
@@ -168,12 +168,12 @@ describe('a store', () => {
   it('is not opened where its commits cannot be counted: others would not see them', async () => {
     const folder = temporaryFolder();
     mkdirSync(`${folder}/commits`);
-    expect(() => LmdbStore.open(folder, viewFile)).toThrow(/cannot be opened: EISDIR/);
+    expect(() => await SqliteStore.open(folder, viewFile)).toThrow(/cannot be opened: EISDIR/);
   });
 
   it('counts no commit that does not come about', async () => {
     const folder = temporaryFolder();
-    const store = LmdbStore.open(folder, viewFile);
+    const store = await SqliteStore.open(folder, viewFile);
     expect(existsSync(`${folder}/commits`)).toBe(true);
     const before = store.generation();
     const unexpected = { path: 'a', expected: Buffer.from('1'), next: Buffer.from('2') };

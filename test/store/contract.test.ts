@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
@@ -13,7 +13,7 @@ const { viewFile } = loadNative();
 
 const stores: Record<string, () => KeyStore> = {
   memory: () => new MemoryStore(),
-  lmdb: () => LmdbStore.open(temporaryFolder(), viewFile),
+  lmdb: () => await SqliteStore.open(temporaryFolder(), viewFile),
 };
 
 describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
@@ -44,8 +44,8 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
   });
 
   it('shows what another one on the same place has committed, in the same turn', async () => {
-    const url = store.url.replace('lmdb:', '');
-    const other = store instanceof LmdbStore ? LmdbStore.open(url) : store;
+    const url = store.url.replace('sqlite:', '');
+    const other = store instanceof SqliteStore ? await SqliteStore.open(url) : store;
     expect(await other.get('a')).toBeUndefined();
     await put('a', '1');
     expect(text(await other.get('a'))).toBe('1');
@@ -55,8 +55,8 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
   });
 
   it('is of another generation after each commit, and of the same until then', async () => {
-    const url = store.url.replace('lmdb:', '');
-    const other = store instanceof LmdbStore ? LmdbStore.open(url, viewFile) : store;
+    const url = store.url.replace('sqlite:', '');
+    const other = store instanceof SqliteStore ? await SqliteStore.open(url, viewFile) : store;
     const seen = new Set<number | undefined>();
     for (let i = 0; i < 100; i++) {
       await (i % 2 === 0 ? store : other).commit([

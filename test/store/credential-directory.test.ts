@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const principal = 'arn:aws:iam::000000000000:user/alice';
@@ -17,14 +17,14 @@ afterEach(() => kms.close());
 
 function open(): Promise<Pairmint> {
   return Pairmint.open({
-    store: `lmdb:${folder}/store`,
+    store: `sqlite:${folder}/store.db`,
     rootKey: { file: `${folder}/root.key` },
   });
 }
 
 /** Changes what the store holds at a path, behind pairmint's back. */
 async function tamper(path: string, change: (bytes: Buffer) => Buffer): Promise<void> {
-  const store = LmdbStore.open(`${folder}/store`);
+  const store = await SqliteStore.open(`${folder}/store.db`);
   const bytes = Buffer.from((await store.get(path)) ?? []);
   await store.commit([{ path, expected: bytes, next: change(Buffer.from(bytes)) }]);
   await store.close();
@@ -62,7 +62,7 @@ describe('a credential', () => {
 
   it('is not in the store in the clear', async () => {
     const made = await kms.credentials.create({ principal, durationSeconds: 900 });
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const entries = await store.list('', { limit: 1000 });
     await store.close();
     const all = Buffer.concat(entries.map(({ value }) => Buffer.from(value))).toString('latin1');
@@ -163,7 +163,7 @@ describe('a record that was changed behind our back', () => {
   it("to another credential's is refused", async () => {
     const alice = await kms.credentials.create({ principal });
     const bob = await kms.credentials.create({ principal: 'arn:aws:iam::000000000000:user/bob' });
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const stolen = Buffer.from((await store.get(`credential/${bob.accessKeyId}`)) ?? []);
     await store.close();
     await tamper(`credential/${alice.accessKeyId}`, () => stolen);
@@ -173,7 +173,7 @@ describe('a record that was changed behind our back', () => {
   it('from AKIA to ASIA is refused, though both are bound to the same 16 characters', async () => {
     const { accessKeyId } = await kms.credentials.create({ principal });
     const session = accessKeyId.replace('AKIA', 'ASIA');
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const next = Buffer.from((await store.get(`credential/${accessKeyId}`)) ?? []);
     await store.commit([{ path: `credential/${session}`, expected: undefined, next }]);
     await store.close();
@@ -185,7 +185,7 @@ it('can be opened by no other root key', async () => {
   const { accessKeyId } = await kms.credentials.create({ principal });
   const { CredentialDirectory } = await import('../../lib/store/credential-directory.ts');
   const native = loadNative();
-  const store = LmdbStore.open(`${folder}/store`);
+  const store = await SqliteStore.open(`${folder}/store.db`);
   const other = new CredentialDirectory({
     store,
     native,

@@ -13,16 +13,16 @@ import { ConfigurationError } from '../../lib/configuration-error.ts';
 import { loadNative } from '../../lib/native.ts';
 import { type OpenOptions, Pairmint } from '../../lib/pairmint.ts';
 import type { Entry } from '../../lib/store/key-store.ts';
-import { LmdbStore } from '../../lib/store/lmdb-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { placesOf } from '../../lib/store/places.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { readIdentity, storeExists } from '../../lib/store/store-identity.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const KeyId = 'alias/pairmint/default';
 
 function placesIn(folder: string) {
-  return { store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } };
+  return { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
 }
 
 async function refusal(options: OpenOptions): Promise<ConfigurationError> {
@@ -55,7 +55,7 @@ describe('a store', () => {
     );
     await second.close();
     expect(notices).toEqual([
-      `made a new store at lmdb:${folder}/store, its root key in ${folder}/root.key`,
+      `made a new store at sqlite:${folder}/store, its root key in ${folder}/root.key`,
     ]);
     expect(statSync(`${folder}/root.key`).mode & 0o777).toBe(0o600);
     expect(readFileSync(`${folder}/root.key`)).toHaveLength(32);
@@ -72,7 +72,7 @@ describe('a store', () => {
     await made.close();
     const again = await Pairmint.open(placesIn(folder));
     expect(again.describeStore()).toEqual({
-      url: `lmdb:${folder}/store`,
+      url: `sqlite:${folder}/store.db`,
       rootKeyFile: `${folder}/root.key`,
       region: 'eu-central-1',
       accountId: '123456789012',
@@ -110,7 +110,7 @@ describe('a store', () => {
 
   it('of a newer format is refused and left alone', async () => {
     const folder = temporaryFolder();
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const next = Buffer.from('{"format":2}');
     await store.commit([{ path: 'format', expected: undefined, next }]);
     await store.close();
@@ -132,7 +132,7 @@ describe('a store', () => {
     '{"format":1,"storeId":["11111111-1111-4111-8111-111111111111"]}',
   ])('whose format says %s is refused as none', async (text) => {
     const folder = temporaryFolder();
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     await store.commit([{ path: 'format', expected: undefined, next: Buffer.from(text) }]);
     await store.close();
     expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
@@ -144,7 +144,7 @@ describe('a store', () => {
     const { KeyMetadata } = await kms.createKey({});
     await kms.close();
     const storeId = KeyMetadata?.KeyId as string;
-    const store = LmdbStore.open(`${folder}/store`);
+    const store = await SqliteStore.open(`${folder}/store.db`);
     const [key] = (await store.list('us-', { limit: 1 })) as [Entry];
     const format = Buffer.from(JSON.stringify({ format: 1, storeId }));
     for (const [path, next] of [
@@ -172,9 +172,9 @@ describe('a store', () => {
 
   it('is refused where a file stands in its place', async () => {
     const folder = temporaryFolder();
-    writeFileSync(`${folder}/store`, 'a file');
+    writeFileSync(`${folder}/store.db`, 'a file');
     expect((await refusal(placesIn(folder))).message).toContain('cannot be opened');
-    expect(readFileSync(`${folder}/store`, 'utf8')).toBe('a file');
+    expect(readFileSync(`${folder}/store.db`, 'utf8')).toBe('a file');
   });
 
   it.each([
@@ -194,10 +194,10 @@ describe('a store', () => {
     expect(readFileSync(file)).toEqual(spoilt);
   });
 
-  it.each(['lmdb', 'lmdb:', 'memory:x', 'mysql://host/db', '/a/folder', ''])(
+  it.each(['lmdb', 'sqlite:', 'memory:x', 'mysql://host/db', '/a/folder', ''])(
     'is not named by %j',
     async (store) => {
-      expect((await refusal({ store })).hint).toBe('a store is lmdb:FOLDER or memory:');
+      expect((await refusal({ store })).hint).toBe('a store is sqlite:FILE or memory:');
     },
   );
 
@@ -242,7 +242,7 @@ describe('a root key file', () => {
   it('inside the store is refused', async () => {
     const folder = temporaryFolder();
     const { message } = await refusal({
-      store: `lmdb:${folder}/store`,
+      store: `sqlite:${folder}/store.db`,
       rootKey: { file: `${folder}/store/root.key` },
     });
     expect(message).toContain('lies inside the store');
@@ -251,7 +251,7 @@ describe('a root key file', () => {
   it.each(['..root.key', 'deeper/root.key'])('inside the store as %s is refused', async (name) => {
     const folder = temporaryFolder();
     const rootKey = { file: `${folder}/store/${name}` };
-    const { message } = await refusal({ store: `lmdb:${folder}/store`, rootKey });
+    const { message } = await refusal({ store: `sqlite:${folder}/store.db`, rootKey });
     expect(message).toContain('lies inside the store');
     expect(existsSync(rootKey.file)).toBe(false);
   });
@@ -261,14 +261,14 @@ describe('a root key file', () => {
     mkdirSync(`${folder}/store/deeper`, { recursive: true });
     symlinkSync(`${folder}/store/deeper`, `${folder}/keys`);
     const rootKey = { file: `${folder}/keys/root.key` };
-    const { message } = await refusal({ store: `lmdb:${folder}/store`, rootKey });
+    const { message } = await refusal({ store: `sqlite:${folder}/store.db`, rootKey });
     expect(message).toContain('lies inside the store');
   });
 
   it.each(['store.key', '..key'])('beside the store as %s is used', async (name) => {
     const folder = temporaryFolder();
     const rootKey = { file: `${folder}/${name}` };
-    const kms = await Pairmint.open({ store: `lmdb:${folder}/store`, rootKey });
+    const kms = await Pairmint.open({ store: `sqlite:${folder}/store.db`, rootKey });
     await kms.close();
     expect(existsSync(rootKey.file)).toBe(true);
   });
@@ -287,7 +287,7 @@ describe('a variable of the environment', () => {
     const empty = { PAIRMINT_HOME: '', PAIRMINT_STORE: '', PAIRMINT_ROOT_KEY_FILE: '' };
     expect(placesOf({}, empty)).toEqual(placesOf({}, {}));
     expect(placesOf({}, { ...empty, PAIRMINT_HOME: '/home' })).toEqual({
-      store: 'lmdb:/home/store',
+      store: 'sqlite:/home/store.db',
       folder: '/home/store',
       rootKeyFile: '/home/root.key',
     });

@@ -10,7 +10,13 @@ const script = fileURLToPath(new URL('../support/store-process.mjs', import.meta
 
 function start(folder: string, task: string[], { limit = '', env = {} } = {}) {
   const command = `${limit} exec "$0" "$@"`;
-  const args = [process.execPath, script, `lmdb:${folder}/store`, `${folder}/root.key`, ...task];
+  const args = [
+    process.execPath,
+    script,
+    `sqlite:${folder}/store.db`,
+    `${folder}/root.key`,
+    ...task,
+  ];
   const child = spawn('/bin/sh', ['-c', command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
@@ -40,7 +46,10 @@ function fill(disk: string, left: number): void {
 }
 
 function open(folder: string): Promise<Pairmint> {
-  return Pairmint.open({ store: `lmdb:${folder}/store`, rootKey: { file: `${folder}/root.key` } });
+  return Pairmint.open({
+    store: `sqlite:${folder}/store.db`,
+    rootKey: { file: `${folder}/root.key` },
+  });
 }
 
 async function allKeyIds(kms: Pairmint): Promise<string[]> {

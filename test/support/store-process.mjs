@@ -2,7 +2,7 @@
 // the store's URL, the root key file, and what to do; each finished step is one line on stdout.
 import { Pairmint } from '../../dist/index.js';
 // Loaded before the process gives up its rights.
-import '../../dist/store/lmdb-store.js';
+import '../../dist/store/sqlite/sqlite-store.js';
 
 const [store, file, task, ...args] = process.argv.slice(2);
 const open = () => Pairmint.open({ store, rootKey: { file } });

@@ -81,7 +81,7 @@ function serveWithWorkers({ open, ...setup }: Setup, context: Context): Promise<
     async (service) => {
       if (service.describeStore().url === 'memory:') {
         throw new ConfigurationError('processes cannot share a store in memory', {
-          hint: 'name one with --store lmdb:FOLDER, or leave out --workers',
+          hint: 'name one with --store sqlite:FILE, or leave out --workers',
         });
       }
       // Otherwise all of them together would mint on each core as often as there are processes.

@@ -18,7 +18,8 @@ process.on('message', (call: Call) => {
 
 async function answer({ id, method, args }: Call) {
   try {
-    if (method === 'open') return { id, result: await engine.open({ isThere: isThere === 'true' }) };
+    if (method === 'open')
+      return { id, result: await engine.open({ isThere: isThere === 'true' }) };
     return { id, result: await engine.call(method, args) };
   } catch (error) {
     return failureOf(id, error);

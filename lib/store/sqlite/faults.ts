@@ -1,4 +1,4 @@
-import { type StoreFault, StoreError } from '../store-errors.ts';
+import { StoreError, type StoreFault } from '../store-errors.ts';
 
 // SQLite's primary result codes (sqlite.org/rescode.html).
 const faults: Readonly<Record<number, StoreFault>> = {

@@ -1,7 +1,7 @@
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Entry } from '../key-store.ts';
-import { StoreError } from '../store-errors.ts';
+import type { StoreError } from '../store-errors.ts';
 import { type Answer, Calls } from './calls.ts';
 import { storeError } from './faults.ts';
 import { Reader } from './reader.ts';
@@ -150,4 +150,3 @@ function owned(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, owned(part)]));
 }
-

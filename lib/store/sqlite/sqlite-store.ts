@@ -4,14 +4,7 @@ import { ConfigurationError } from '../../configuration-error.ts';
 import { messageOf } from '../../error-message.ts';
 import type { Native } from '../../native.ts';
 import { CommitReader } from '../commit-counter.ts';
-import type {
-  Change,
-  Entry,
-  KeyStore,
-  ListOptions,
-  Stamp,
-  StoreCopies,
-} from '../key-store.ts';
+import type { Change, Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '../key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { isBuiltIn } from './engine.ts';

@@ -1,5 +1,10 @@
 // The thread that writes to a store's file, so that no event loop waits for the disk.
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
 import { type Answer, type Call, failureOf } from './calls.ts';
 import { Writer } from './writer.ts';
 

@@ -60,9 +60,11 @@ const methods = {
     const id = poolId(writing, pool) as number;
     const insert = statement('insert into lot (pool, serial, pairs, value) values (?, ?, ?, ?)');
     for (const { serial, pairs, value } of lots) insert.run(id, serial, pairs, value);
-    statement(
-      'update reservation set pairs = max(0, pairs - ?) where pool = ? and filler = ?',
-    ).run(pairsOf(lots), id, filler);
+    statement('update reservation set pairs = max(0, pairs - ?) where pool = ? and filler = ?').run(
+      pairsOf(lots),
+      id,
+      filler,
+    );
     return unchanged('added');
   },
 
@@ -142,7 +144,9 @@ const methods = {
 const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
   backup: ({ database }, file: string) => copyTo(database, file),
   faults: ({ statement }) => {
-    const rows = statement('pragma integrity_check').all().map((row) => `${row.integrity_check}`);
+    const rows = statement('pragma integrity_check')
+      .all()
+      .map((row) => `${row.integrity_check}`);
     return rows.filter((fault) => fault !== 'ok');
   },
 };
@@ -239,7 +243,9 @@ export class Writer {
     this.#writing?.database.close();
     this.#writing = undefined;
     if (step !== 'commit') return failure;
-    return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, { cause: error });
+    return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, {
+      cause: error,
+    });
   }
 
   #current(): Writing {
