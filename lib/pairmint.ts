@@ -27,6 +27,7 @@ import { Pools } from './pool/pools.ts';
 import { Refill } from './pool/refill.ts';
 import { requireWhole } from './pool/whole-number.ts';
 import type { Seed } from './seed/seed.ts';
+import { StoreApi } from './service/store-api.ts';
 import { CredentialDirectory, type NewCredential } from './store/credential-directory.ts';
 import { Fence } from './store/fence.ts';
 import { GrantDirectory } from './store/grant-directory.ts';
@@ -385,6 +386,19 @@ export class Pairmint {
   async checkStore(): Promise<void> {
     if (this.#core.closing !== undefined) throw closed();
     await this.#core.opened.store.get('format');
+  }
+
+  /** Copies, checks and fences the store. */
+  get store(): StoreApi {
+    const { native, opened, keys, grants, credentials, poolDirectory, fence } = this.#core;
+    const { store, rootKey, identity } = opened;
+    return new StoreApi({
+      native,
+      rootKey,
+      storeId: identity.storeId,
+      readers: { store, keys, grants, credentials, pools: poolDirectory },
+      fence,
+    });
   }
 
   describeStore(): StoreDescription {

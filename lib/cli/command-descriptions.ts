@@ -157,6 +157,24 @@ export const commandDescriptions = {
       '--host 0.0.0.0 --tls-cert server.pem --tls-key server.key',
     ],
   },
+  store: {
+    summary: 'back up, restore, check and fence the store',
+    description:
+      '`backup` writes all keys, aliases, grants, credentials and pools to a new file, while others ' +
+      'go on working; pairs that wait and the root key are not in it. `restore` puts such a file in ' +
+      'the place of the store, if it is sound and of the same root key. `check` looks at every ' +
+      'record, prints what is wrong, and exits with 1 if anything is. `fence` says that a store that ' +
+      'was copied or put back by other means is the one to go on with: pairs that waited in its ' +
+      'pools are void, for they may have been answered elsewhere.',
+    operands: ['backup|restore|check|fence', 'FILE'],
+    options: [],
+    examples: [
+      'backup /var/backups/pairmint.db',
+      'restore /var/backups/pairmint.db',
+      'check',
+      'fence',
+    ],
+  },
   pool: {
     summary: 'make, list, fill, drain and delete pools of pairs that wait for requests',
     description:

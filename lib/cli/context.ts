@@ -25,6 +25,7 @@ export type Service = Pick<
   | 'mintDataKeyPairs'
   | 'pools'
   | 'principal'
+  | 'store'
 >;
 
 /** What makes the requests of operations: the local store or a server. */

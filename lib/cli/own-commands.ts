@@ -24,6 +24,7 @@ const loaders: Readonly<Record<CommandName, OwnCommand['load']>> = {
   doctor: () => import('./commands/doctor.ts'),
   init: () => import('./commands/init.ts'),
   serve: () => import('./commands/serve.ts'),
+  store: () => import('./commands/store.ts'),
   pool: () => import('./commands/pool.ts'),
   pregenerate: () => import('./commands/pregenerate.ts'),
   worker: () => import('./commands/worker.ts'),

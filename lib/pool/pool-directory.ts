@@ -2,9 +2,15 @@ import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native.ts';
-import { type KeyPlace, type Place, poolPrefixes, scope } from '../store/key-directory.ts';
+import {
+  type KeyDirectory,
+  type KeyPlace,
+  type Place,
+  poolPrefixes,
+  scope,
+} from '../store/key-directory.ts';
 import { keyIdBytes } from '../store/key-record.ts';
-import type { Change, KeyStore } from '../store/key-store.ts';
+import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import type { StoredLot } from '../store/lot-store.ts';
 import { type Found, RecordCache } from '../store/record-cache.ts';
 import { retry } from '../store/retry.ts';
@@ -217,8 +223,16 @@ export class PoolDirectory {
     });
   }
 
-  /** The lots of a pool that are not as pairmint wrote them, and how many pairs the others have. */
-  async check(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
+  /** What is wrong with the record of a pool and with its lots, and how many pairs wait. @throws KmsError */
+  async check(keys: KeyDirectory, entry: Entry): Promise<{ faults: string[]; pairs: number }> {
+    const pool = this.#open(entry.path, entry.value);
+    const faults = (await keys.has(pool)) ? [] : [`${entry.path} is of a key that is not there`];
+    const { spoilt, pairs } = await this.#countLots(pool);
+    if (spoilt > 0) faults.push(`${entry.path} has ${spoilt} lots that cannot be used`);
+    return { faults, pairs };
+  }
+
+  async #countLots(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
     const found = { spoilt: 0, pairs: 0 };
     for (let after = -1; ; ) {
       const lots = await this.#store.lots.list(pairsPrefix(pool), { after, limit: listedAtOnce });

@@ -144,6 +144,12 @@ export class CredentialDirectory {
     return entries.map((entry) => this.#open(entry));
   }
 
+  /** What is wrong with the record of a credential. @throws KmsError */
+  check(entry: Entry): string[] {
+    this.#credential(this.#open(entry)).dateKey('20000101');
+    return [];
+  }
+
   /** Deletes a credential; false where there is none, or no more. */
   async delete(accessKeyId: string): Promise<boolean> {
     const path = pathPrefix + accessKeyId;

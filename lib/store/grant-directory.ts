@@ -170,6 +170,12 @@ export class GrantDirectory {
     return found;
   }
 
+  /** What is wrong with the record of a grant. @throws KmsError */
+  async check(keys: KeyDirectory, entry: Entry): Promise<string[]> {
+    const grant = this.#open(entry);
+    return (await keys.has(grant)) ? [] : [`${entry.path} is of a key that is not there`];
+  }
+
   /** Makes a token of a grant: opaque, another one each time, and worth nothing once it is gone. */
   newToken({ keyId, region, accountId, grantId }: GrantRecord): string {
     const id = keyIdBytes(keyId);

@@ -369,6 +369,47 @@ export class KeyDirectory {
     });
   }
 
+  /**
+   * What is wrong with the record of a key: its materials, aliases and other regions must be there.
+   * Adds the paths of the materials that are the key's to `materials`. @throws KmsError
+   */
+  async check(entry: Entry, materials: Set<string>): Promise<string[]> {
+    const { record } = this.#openKey(entry.path, entry.value);
+    const faults: string[] = [];
+    for (const { id, importState } of record.materials) {
+      materials.add(this.vault.pathOf(record, id));
+      const isNeeded = record.origin !== 'EXTERNAL' || importState === 'IMPORTED';
+      if (!isNeeded || (await this.vault.open(record, id)) !== undefined) continue;
+      faults.push(`${entry.path} lacks its material ${id}`);
+    }
+    for (const { name } of record.aliases) {
+      const bytes = await this.#store.get(aliasPath({ ...record, name }));
+      const isOurs = bytes !== undefined && latin1(bytes) === record.keyId;
+      if (!isOurs) faults.push(`${entry.path} has ${name}, which does not lead to it`);
+    }
+    const { primary, replicas } = regionsOf(record);
+    for (const region of [primary, ...replicas]) {
+      const other = await this.#store.get(keyPath({ ...record, region }));
+      if (other === undefined) faults.push(`${entry.path} is not in ${region}`);
+    }
+    return faults;
+  }
+
+  /** What is wrong with the record of an alias. @throws KmsError */
+  async checkAlias({ path, value }: Entry): Promise<string[]> {
+    const place = path.slice(0, path.indexOf('alias/'));
+    const target = `${place}key/${latin1(value)}`;
+    const bytes = await this.#store.get(target);
+    if (bytes === undefined) return [`${path} leads to ${target}, which is not there`];
+    const isListed = hasAlias(this.#openKey(target, bytes), { name: path.slice(place.length) });
+    return isListed ? [] : [`${path} leads to ${target}, which does not have it`];
+  }
+
+  /** Whether the record of a key is there. */
+  async has(place: KeyPlace): Promise<boolean> {
+    return (await this.#store.get(keyPath(place))) !== undefined;
+  }
+
   /** The aliases of one key in the order of their names. */
   aliasesOf(key: Key): Alias[] {
     return [...key.record.aliases]

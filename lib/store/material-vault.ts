@@ -61,6 +61,11 @@ export class MaterialVault {
     return this.#opened.peek(path)?.record;
   }
 
+  /** Where a material of a key lies. */
+  pathOf(record: KeyRecord, materialId: string): string {
+    return materialPath(record, materialId);
+  }
+
   /** Lets go of the materials that changes have destroyed. */
   forget(changes: readonly Change[]): void {
     for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);

@@ -135,6 +135,11 @@ function openRootKey(
   return { rootKey: openRootKeyFile(native, places, { made }), rootKeyFile: places.rootKeyFile };
 }
 
+/** Opens the root key of a store that is there. @throws ConfigurationError if it cannot be used */
+export function openExistingRootKey(native: Native, places: Places): RootKey {
+  return openRootKeyFile(native, places, { made: true });
+}
+
 function openRootKeyFile(
   native: Native,
   { store, file, rootKeyFile }: Places,

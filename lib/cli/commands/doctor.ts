@@ -12,9 +12,11 @@ import { isConfigurationFailure } from '../errors.ts';
 import type { RunCommand } from '../own-commands.ts';
 import { definition, wrap } from '../text-layout.ts';
 import {
+  checkFence,
   checkNode,
   checkRootKeyFile,
   checkStoreFile,
+  describeBackup,
   describeMinting,
   type Finding,
 } from './findings.ts';
@@ -54,16 +56,20 @@ async function inspectStore(context: Context, own: OwnOptions, places: Places): 
     return [{ subject: 'store', text: `none yet at ${store}; the first operation makes it` }];
   }
   const opened = await reporting('store', () =>
-    withService(context, openOptions(own), async (service) => describeStore(service)),
+    withService(context, openOptions(own), (service) => describeStore(service)),
   );
   return file === undefined
     ? opened
     : [...opened, ...checkStoreFile(file), ...checkRootKeyFile(rootKeyFile, file)];
 }
 
-function describeStore(service: Service): Finding[] {
+async function describeStore(service: Service): Promise<Finding[]> {
   const { url, region, accountId } = service.describeStore();
-  return [{ subject: 'store', text: `${url}, for account ${accountId} in ${region}` }];
+  return [
+    { subject: 'store', text: `${url}, for account ${accountId} in ${region}` },
+    ...checkFence(service.store.needsFence),
+    describeBackup(await service.store.lastBackup(), Date.now()),
+  ];
 }
 
 /** A failure is a finding like any other. */

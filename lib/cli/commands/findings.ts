@@ -10,6 +10,7 @@ export interface Finding {
 }
 
 const OLDEST_NODE = 20;
+const dayInMilliseconds = 86_400_000;
 
 export function checkNode(version: string): Finding {
   const major = Number.parseInt(version, 10);
@@ -52,6 +53,22 @@ export function checkStoreFile(file: string): Finding[] {
     { subject: 'permissions', text: `store file has mode ${modeOf(stat.mode)}` },
     ...(isPrivate ? [] : [{ subject: 'permissions', advice }]),
   ];
+}
+
+export function checkFence(needsFence: boolean): Finding[] {
+  const advice =
+    "the store was copied or put back, so its pools are not used: run 'pairmint store fence'";
+  return needsFence ? [{ subject: 'store', advice }] : [];
+}
+
+/** How old the last backup is; after a week it is time for another. */
+export function describeBackup(date: Date | undefined, now: number): Finding {
+  const subject = 'last backup';
+  const advice = "keep a copy of the store: 'pairmint store backup FILE', and one of its root key";
+  if (date === undefined) return { subject, text: 'none', advice };
+  const days = Math.floor((now - date.getTime()) / dayInMilliseconds);
+  const age = days < 1 ? 'less than a day' : `${days} day${days === 1 ? '' : 's'}`;
+  return { subject, text: `${age} ago`, ...(days >= 7 && { advice }) };
 }
 
 /** What mints here, and what keeps it from being faster or safer. */

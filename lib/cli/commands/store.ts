@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { placesOf } from '../../store/places.ts';
+import { type Context, type OwnOptions, oneShot, withService } from '../context.ts';
+import { isConfigurationFailure, UsageError } from '../errors.ts';
+import { formatJson } from '../output.ts';
+import type { RunCommand } from '../own-commands.ts';
+import { invalidChoice } from '../usage.ts';
+
+/** Does its part and returns the exit code. */
+type Action = (context: Context, own: OwnOptions, file: string) => Promise<number>;
+
+const actions: Readonly<Record<string, { needsFile?: true; run: Action }>> = {
+  backup: {
+    needsFile: true,
+    async run(context, own, file) {
+      requireStore(own);
+      await withService(context, oneShot(own), ({ store }) => store.backup(file));
+      return 0;
+    },
+  },
+
+  restore: {
+    needsFile: true,
+    async run(context, own, file) {
+      const { restoreBackup } = await import('../../service/restore.ts');
+      const { url, movedTo } = await restoreBackup(file, own);
+      if (movedTo !== undefined) {
+        context.stderr.write(`pairmint: the damaged store that was there is now ${movedTo}\n`);
+      }
+      context.stdout.write(formatJson({ Store: url }));
+      return 0;
+    },
+  },
+
+  check: {
+    async run(context, own) {
+      requireStore(own);
+      const report = await check(context, own);
+      context.stdout.write(formatJson(report));
+      return report.Faults.length === 0 ? 0 : 1;
+    },
+  },
+
+  fence: {
+    async run(context, own) {
+      requireStore(own);
+      await withService(context, oneShot(own), ({ store }) => store.fence());
+      return 0;
+    },
+  },
+};
+
+export const run: RunCommand = async (_given, own, context, [name, file]) => {
+  const names = Object.keys(actions);
+  if (name === undefined) {
+    throw new UsageError(`the following arguments are required: ${names.join('|')}`);
+  }
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (action === undefined) throw invalidChoice('action', name, names);
+  if (action.needsFile && file === undefined) {
+    throw new UsageError('the following arguments are required: FILE');
+  }
+  if (!action.needsFile && file !== undefined) throw new UsageError(`Unknown options: ${file}`);
+  return action.run(context, own, file ?? '');
+};
+
+/** A store that cannot be opened has a fault, too. */
+async function check(context: Context, own: OwnOptions) {
+  try {
+    return await withService(context, oneShot(own), async ({ store }) => {
+      const { records, pairs, faults } = await store.check();
+      return { Records: records, WaitingPairs: pairs, Faults: faults };
+    });
+  } catch (error) {
+    if (!isConfigurationFailure(error)) throw error;
+    return { Records: 0, WaitingPairs: 0, Faults: [error.message] };
+  }
+}
+
+/** None of the actions makes a store. */
+function requireStore(own: OwnOptions): void {
+  const { store, file } = placesOf(own);
+  if (file === undefined || existsSync(file)) return;
+  throw new UsageError(`there is no store at ${store}`);
+}

@@ -1,0 +1,101 @@
+import { messageOf } from '../error-message.ts';
+import type { PoolDirectory } from '../pool/pool-directory.ts';
+import type { CredentialDirectory } from '../store/credential-directory.ts';
+import type { GrantDirectory } from '../store/grant-directory.ts';
+import type { KeyDirectory } from '../store/key-directory.ts';
+import type { Entry, KeyStore } from '../store/key-store.ts';
+
+/** What reads the records of a store. */
+export interface Readers {
+  readonly store: KeyStore;
+  readonly keys: KeyDirectory;
+  readonly grants: GrantDirectory;
+  readonly credentials: CredentialDirectory;
+  readonly pools: PoolDirectory;
+}
+
+export interface CheckReport {
+  /** How many records were looked at. */
+  readonly records: number;
+  /** How many pairs wait. */
+  readonly pairs: number;
+  /** What is not as pairmint wrote it, a sentence each. */
+  readonly faults: readonly string[];
+}
+
+const atOnce = 500;
+
+/** Kinds of records by their paths, and what is wrong with one. */
+type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly string[]>])[];
+
+/**
+ * Looks at every record of a store: its authenticity, its way to the records that it names and, for
+ * pools, every lot. Changes nothing.
+ */
+export async function checkStore({
+  store,
+  keys,
+  grants,
+  credentials,
+  pools,
+}: Readers): Promise<CheckReport> {
+  const faults: string[] = [];
+  const materials = new Set<string>();
+  let records = 0;
+  let pairs = 0;
+  const attempt = async (check: () => Promise<readonly string[]>) => {
+    try {
+      faults.push(...(await check()));
+    } catch (error) {
+      faults.push(describe(error));
+    }
+  };
+  const kinds: Kinds = [
+    [/^(?:format|identity|fence|backup)$/, async () => []],
+    [/^[^/]*:key\//, async (entry) => keys.check(entry, materials)],
+    [/^[^/]*:alias\//, async (entry) => keys.checkAlias(entry)],
+    [/^[^/]*:grant\//, async (entry) => grants.check(keys, entry)],
+    // Ways to grants, which are not believed and may outlive them.
+    [/^[^/]*:(?:grant-name|retirable)\//, async () => []],
+    [/^credential\//, async (entry) => credentials.check(entry)],
+    [
+      /^[^/]*:pool-record\//,
+      async (entry) => {
+        const found = await pools.check(keys, entry);
+        pairs += found.pairs;
+        return found.faults;
+      },
+    ],
+    // Last of all: the keys have said which materials are theirs.
+    [/^material\//, async ({ path }) => (materials.has(path) ? [] : [`${path} is of no key`])],
+  ];
+  const known = (path: string) => kinds.find(([pattern]) => pattern.test(path));
+  await attempt(async () => (await store.copies?.faults()) ?? []);
+  for (const isLast of [false, true]) {
+    await attempt(async () => {
+      for await (const entry of entriesOf(store)) {
+        const [, check] = known(entry.path) ?? [];
+        if ((check === kinds.at(-1)?.[1]) !== isLast) continue;
+        records++;
+        if (check === undefined) faults.push(`${entry.path} is no record that pairmint writes`);
+        else await attempt(() => check(entry));
+      }
+      return [];
+    });
+  }
+  return { records, pairs, faults };
+}
+
+async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
+  let after: string | undefined;
+  do {
+    const entries = await store.list('', { after, limit: atOnce });
+    yield* entries;
+    after = entries.at(-1)?.path;
+  } while (after !== undefined);
+}
+
+function describe(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  return cause === undefined ? messageOf(error) : `${messageOf(error)} ${messageOf(cause)}`;
+}

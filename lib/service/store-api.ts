@@ -1,0 +1,98 @@
+import { ConfigurationError } from '../configuration-error.ts';
+import { messageOf } from '../error-message.ts';
+import type { Native, RootKey } from '../native.ts';
+import type { Fence } from '../store/fence.ts';
+import { keyIdBytes } from '../store/key-record.ts';
+import type { KeyStore } from '../store/key-store.ts';
+import { retry } from '../store/retry.ts';
+import { openState, sealState } from '../store/sealed-state.ts';
+import { type CheckReport, checkStore, type Readers } from './check.ts';
+
+const path = 'backup';
+
+/** Keeps the store of a service: copies it, checks it, and declares a copy to be the original. */
+export class StoreApi {
+  readonly #native: Native;
+  readonly #rootKey: RootKey;
+  readonly #id: Uint8Array;
+  readonly #readers: Readers;
+  readonly #fence: Fence;
+
+  constructor(options: {
+    native: Native;
+    rootKey: RootKey;
+    storeId: string;
+    readers: Readers;
+    fence: Fence;
+  }) {
+    this.#native = options.native;
+    this.#rootKey = options.rootKey;
+    this.#id = keyIdBytes(options.storeId);
+    this.#readers = options.readers;
+    this.#fence = options.fence;
+  }
+
+  /**
+   * Writes all keys, aliases, grants, credentials and pools to a new file, as they are at one moment,
+   * while others go on writing. Pairs that wait are not in it, nor is the root key, without which the
+   * file opens nothing.
+   *
+   * @throws ConfigurationError if the store is one in memory, or the file cannot be made
+   */
+  async backup(file: string): Promise<void> {
+    const { copies } = this.#store;
+    if (copies === undefined) {
+      throw new ConfigurationError(`the store ${this.#store.url} ends with its process`, {
+        hint: 'only a sqlite: store can be backed up',
+      });
+    }
+    await copies.backup(file).catch((cause) => {
+      const reason = messageOf((cause as Error).cause ?? cause);
+      throw new ConfigurationError(`${file} cannot be written: ${reason}`, { cause });
+    });
+    // The copy is there, whether that can be noted in the store or not.
+    await this.#noteBackup().catch(() => {});
+  }
+
+  /** When the store was last backed up; undefined if it never was. */
+  async lastBackup(): Promise<Date | undefined> {
+    const bytes = await this.#store.get(path);
+    const opened = bytes && openState(this.#native, this.#rootKey, this.#id, bytes);
+    const { backup } = (opened?.state ?? {}) as { backup?: number };
+    return backup === undefined ? undefined : new Date(backup);
+  }
+
+  /** Looks at every record and every lot of waiting pairs; changes nothing. */
+  check(): Promise<CheckReport> {
+    return checkStore(this.#readers);
+  }
+
+  /**
+   * Says that this store, which was copied or put back from a copy, is the one to go on with. What
+   * waits in its pools is void, and processes that remember later states forget them.
+   *
+   * @throws KmsError
+   */
+  async fence(): Promise<void> {
+    await this.#fence.raise();
+    await this.#readers.pools.fence();
+  }
+
+  /** Whether the store was copied or put back, and its pools are not used until it is fenced. */
+  get needsFence(): boolean {
+    return this.#readers.pools.needsFence;
+  }
+
+  get #store(): KeyStore {
+    return this.#readers.store;
+  }
+
+  async #noteBackup(): Promise<void> {
+    const state = { backup: Date.now() };
+    const next = sealState(this.#native, this.#rootKey, this.#id, { sequence: 0n, state });
+    await retry(async () => {
+      const expected = await this.#store.get(path);
+      return this.#store.commit([{ path, expected, next }]);
+    });
+  }
+}
