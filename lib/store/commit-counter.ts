@@ -29,8 +29,8 @@ interface Opened {
 
 /**
  * Counts the commits of a store in a file that all processes share. Whoever may write to the store
- * says when a commit begins and, once every process sees it, that it has ended; a CommitReader looks
- * at memory. A process that dies in between leaves the numbers apart, until the next commit ends.
+ * says when a commit begins and, before anybody is told that it was done, that it has ended; a
+ * CommitReader looks at memory. Until then a reader may still go by what was there before.
  *
  * SQLite counts commits as well, in its shared memory; but a process that opens and closes that file
  * loses SQLite's locks on it (fcntl(2)), and asking SQLite takes as long as reading a record.
@@ -55,13 +55,9 @@ export class CommitWriter {
 
   /** After `begin`, when every process sees the commit, or when there will be none. */
   end(): void {
-    try {
-      // A later one may have ended already: this process holds the lock no more.
-      const isLast = ((this.#mine - this.#read(endedAt)) | 0) > 0;
-      if (isLast) this.#write(endedAt, this.#mine);
-    } catch {
-      // The commit stands. While the numbers are apart, everything is read anew.
-    }
+    // A later one may have ended already: this process holds the lock no more.
+    const isLast = ((this.#mine - this.#read(endedAt)) | 0) > 0;
+    if (isLast) this.#write(endedAt, this.#mine);
   }
 
   close(): void {
@@ -100,20 +96,9 @@ export class CommitReader {
     this.follow();
   }
 
-  /**
-   * The number of the last commit; undefined while one is under way, and if memory does not show the
-   * file.
-   */
+  /** The number of the last commit that ended; undefined if memory does not show the file. */
   last(): number | undefined {
-    const words = this.#words;
-    if (words === undefined) return undefined;
-    const begun = Atomics.load(words, begunAt / 4);
-    return begun === Atomics.load(words, endedAt / 4) ? begun : undefined;
-  }
-
-  /** The number of the commit that was the last to begin. */
-  begun(): number | undefined {
-    return this.#words && Atomics.load(this.#words, begunAt / 4);
+    return this.#words && Atomics.load(this.#words, endedAt / 4);
   }
 
   /**

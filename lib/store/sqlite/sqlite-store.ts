@@ -62,7 +62,7 @@ export class SqliteStore implements KeyStore {
       if (!isThere) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       await engine.open({ isThere });
       const commits = new CommitReader(`${file}-commits`, viewFile);
-      if (commits.begun() === undefined) {
+      if (commits.last() === undefined) {
         // Somebody removed it, or copied the store without it. A disk that cannot be written to does
         // without.
         await engine.call('make', []).catch(() => {});
@@ -156,7 +156,7 @@ export class SqliteStore implements KeyStore {
     try {
       this.#isReplaced = inodeOf(this.#file) !== this.#inode;
       this.#commits.follow();
-      const commits = this.#commits.begun();
+      const commits = this.#commits.last();
       const version = (await this.#engine.call('dataVersion', [])) as number;
       const last = this.#lastLook;
       this.#lastLook = { version, commits };

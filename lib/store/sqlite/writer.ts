@@ -206,8 +206,10 @@ export class Writer {
     try {
       return this.#transact(calls);
     } catch (error) {
-      // One of them may be to blame, such as by meeting a damaged page.
-      if (calls.length > 1) return calls.flatMap((call) => this.#together([call]));
+      // One of them may be to blame, such as by meeting a damaged page. What may have been done is not
+      // done again.
+      const isUndone = storeError(error).fault !== 'outcome unknown';
+      if (isUndone && calls.length > 1) return calls.flatMap((call) => this.#together([call]));
       return calls.map(({ id }) => failureOf(id, error));
     }
   }
@@ -228,11 +230,10 @@ export class Writer {
       if (isCounted) this.#commits.begin();
       step = 'commit';
       database.exec('commit');
+      if (isCounted) this.#commits.end();
       return steps.map(({ result }, i) => ({ id: (calls[i] as Call).id, result }));
     } catch (error) {
       throw this.#failed(error, step);
-    } finally {
-      if (isCounted) this.#commits.end();
     }
   }
 
