@@ -104,7 +104,15 @@ function readList(shape: ListShape, value: unknown[], path: string): unknown[] {
 
 function readMap(shape: MapShape, value: object, path: string): object {
   const out: Record<string, unknown> = Object.create(null);
-  for (const key of Object.keys(value)) {
+  const keys = Object.keys(value);
+  if (hidesEntries(value, keys)) {
+    throw typeError(
+      'Expected map or null',
+      path,
+      'expected members of its own, got inherited ones',
+    );
+  }
+  for (const key of keys) {
     const entry = (value as Record<string, unknown>)[key];
     out[key] = readValue(shape.value, entry, `${path}.${key}`);
   }
@@ -123,6 +131,15 @@ function readTimestamp(value: unknown, path: string): Date {
 
 function copyBytes(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+}
+
+/** Whether an object may have entries that are not its own: they would be dropped from a context. */
+function hidesEntries(value: object, keys: readonly string[]): boolean {
+  for (const name in value) if (!Object.hasOwn(value, name)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Objects of other realms have another Object.prototype, above which there is nothing either.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return keys.length === 0 && !isPlain;
 }
 
 // The tag keeps out what has its entries elsewhere: a Map would pass for an empty encryption context.

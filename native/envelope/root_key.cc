@@ -41,18 +41,61 @@ Status IoError(const std::string &what, const std::string &path) {
   return Status(StatusCode::kIo, what + " " + path + ": " + strerror(errno));
 }
 
-Status CheckFile(const File &file, const std::string &path) {
-  // libuv's, because glibc's own fstat would raise the floor to 2.33.
+std::string DirectoryOf(const std::string &path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// libuv's, because glibc's own fstat would raise the floor to 2.33.
+bool Inspect(const File &file, uv_stat_t *out) {
   uv_fs_t request;
   const int failed = uv_fs_fstat(nullptr, &request, file.descriptor(), nullptr);
-  if (failed != 0) {
-    errno = -failed;
+  errno = -failed;
+  *out = request.statbuf;
+  return failed == 0;
+}
+
+// Root may do anything anyway.
+bool IsTrusted(const uv_stat_t &info) {
+  return info.st_uid == geteuid() || info.st_uid == 0;
+}
+
+// Whoever may rename files in the folder can put another key in the place.
+Status CheckFolder(const std::string &path) {
+  const File folder(
+      ::open(DirectoryOf(path).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+  uv_stat_t info;
+  // One that may be passed through but not listed cannot be opened.
+  if (!folder.open() || !Inspect(folder, &info)) {
+    return Status::Ok();
+  }
+  const bool is_open = (info.st_mode & S_IWOTH) != 0;
+  const bool keeps_owners = (info.st_mode & S_ISVTX) != 0;
+  if (IsTrusted(info) && (!is_open || keeps_owners)) {
+    return Status::Ok();
+  }
+  return Status(StatusCode::kRootKeyRefused,
+                "others may write to the folder of the root key file " + path +
+                    "; mend it with: chmod o-w '" + DirectoryOf(path) + "'");
+}
+
+Status CheckFile(const File &file, const std::string &path) {
+  uv_stat_t info;
+  if (!Inspect(file, &info)) {
     return IoError("cannot read the root key file", path);
   }
-  const uv_stat_t &info = request.statbuf;
   if (!S_ISREG(info.st_mode)) {
     return Status(StatusCode::kRootKeyRefused,
                   "the root key file " + path + " is not a regular file");
+  }
+  if (!IsTrusted(info)) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "the root key file " + path +
+                      " belongs to another user; mend it with: chown " +
+                      std::to_string(geteuid()) + " '" + path + "'");
   }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return Status(StatusCode::kRootKeyRefused,
@@ -86,14 +129,6 @@ bool TransferAll(Transfer transfer, int descriptor, Byte *bytes, size_t len) {
   return true;
 }
 
-std::string DirectoryOf(const std::string &path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) {
-    return ".";
-  }
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 bool SyncDirectory(const std::string &path) {
   const File directory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   return directory.open() && fsync(directory.descriptor()) == 0;
@@ -122,7 +157,8 @@ Status WriteKey(const File &file, const std::string &path) {
 }  // namespace
 
 Status ReadRootKey(const std::string &path, SecretBytes *out) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Not to wait for somebody who writes, should it be a pipe.
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.open()) {
     if (errno == ENOENT) {
       return Status(StatusCode::kRootKeyMissing,
@@ -131,6 +167,7 @@ Status ReadRootKey(const std::string &path, SecretBytes *out) {
     return IoError("cannot read the root key file", path);
   }
   PAIRMINT_RETURN_IF_ERROR(CheckFile(file, path));
+  PAIRMINT_RETURN_IF_ERROR(CheckFolder(path));
   SecretBytes key(kRootKeyLen);
   if (!TransferAll(::read, file.descriptor(), key.data(), key.size())) {
     return IoError("cannot read the root key file", path);

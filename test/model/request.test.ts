@@ -1,3 +1,4 @@
+import vm from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { KmsError } from '../../lib/model/errors.ts';
@@ -168,6 +169,35 @@ describe('types', () => {
       'Start of list found where not expected',
     );
     expect(refusal('Decrypt', { Recipient: 'x' })).toBe('Expected null');
+  });
+
+  test.each([
+    ['from its prototype', Object.create({ a: 'b' })],
+    ['beside its own', Object.assign(Object.create({ a: 'b' }), { c: 'd' })],
+    [
+      'by accessors of its class',
+      new (class {
+        get a() {
+          return 'b';
+        }
+      })(),
+    ],
+  ])('an object that has entries %s is not taken for an encryption context', (_how, context) => {
+    expect(() =>
+      parseRequest('Encrypt', {
+        KeyId: 'k',
+        Plaintext: Buffer.from('x'),
+        EncryptionContext: context,
+      }),
+    ).toThrow(expect.objectContaining({ name: 'SerializationException' }));
+  });
+
+  test('an object of another realm is an encryption context like any other', () => {
+    const EncryptionContext = vm.runInNewContext('({ a: "b" })');
+    const request = { KeyId: 'k', Plaintext: Buffer.from('x'), EncryptionContext };
+    expect(parseRequest('Encrypt', request).EncryptionContext).toEqual(
+      Object.assign(Object.create(null), { a: 'b' }),
+    );
   });
 
   test('a Map is not taken for an empty encryption context', () => {
