@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { KmsError } from '../model/errors.ts';
 import {
@@ -89,6 +90,8 @@ interface Options {
   readonly fence?: Fence | undefined;
 }
 
+// Some milliseconds' work; then others have their turn.
+const readAtOnce = 100;
 // Of these the newest state is remembered, so that an older one is refused: some 20 MB if all are used.
 const rememberedSequences = 100_000;
 
@@ -592,15 +595,15 @@ export class KeyDirectory {
   ): Promise<T[]> {
     const found: T[] = [];
     let last = after === undefined ? undefined : prefix + after;
-    while (found.length < limit) {
-      const wanted = limit - found.length;
+    for (;;) {
+      const wanted = Math.min(limit - found.length, readAtOnce);
       const stamp = this.#store.stamp();
       const entries = await this.#store.list(prefix, { after: last, limit: wanted });
       for (const value of await read(entries, stamp)) if (value !== undefined) found.push(value);
-      if (entries.length < wanted) break;
+      if (entries.length < wanted || found.length >= limit) return found;
       last = entries.at(-1)?.path;
+      await turn();
     }
-    return found;
   }
 
   /** Reads the keys of paths that are not known, all at once. */

@@ -23,7 +23,7 @@ void Unmap(napi_env /*env*/, void * /*start*/, void * /*len*/) {}
 
 // nullptr where it cannot be mapped.
 void *Map(const std::string &path, size_t len) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) {
     return nullptr;
   }

@@ -24,6 +24,7 @@ export class LocalEngine implements Engine {
   readonly #file: string;
   #reader: Reader | undefined;
   #writer: WriteThread | undefined;
+  #isClosed = false;
 
   constructor(file: string) {
     this.#file = file;
@@ -44,6 +45,7 @@ export class LocalEngine implements Engine {
   }
 
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#isClosed) throw closed();
     if (method === 'list') return this.#list(...(args as [string, string | undefined, number]));
     if (method in Reader.prototype) {
       return this.#read((reader) => {
@@ -55,6 +57,7 @@ export class LocalEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#reader?.close();
     this.#reader = undefined;
     await this.#writer?.close();
@@ -83,6 +86,7 @@ export class LocalEngine implements Engine {
         if (failure.fault !== 'busy' || performance.now() > end) throw this.#failed(failure);
       }
       await pause(retryEvery);
+      if (this.#isClosed) throw closed();
     }
   }
 
@@ -99,6 +103,11 @@ export class LocalEngine implements Engine {
     }
     return this.#writer.call(method, args);
   }
+}
+
+/** What is asked of an engine after its end. */
+export function closed(): StoreError {
+  return new StoreError('failed', 'the store is closed');
 }
 
 /** The thread that writes, from outside. Keeps the process alive while something is asked of it. */

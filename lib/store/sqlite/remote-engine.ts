@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type Answer, Calls } from './calls.ts';
-import type { Engine } from './local-engine.ts';
+import { closed, type Engine } from './local-engine.ts';
 import { script } from './script.ts';
 
 /**
@@ -12,6 +12,7 @@ import { script } from './script.ts';
 export class RemoteEngine implements Engine {
   readonly #file: string;
   #process: EngineProcess | undefined;
+  #isClosed = false;
 
   constructor(file: string) {
     this.#file = file;
@@ -23,7 +24,8 @@ export class RemoteEngine implements Engine {
     await this.#process.call('open', []);
   }
 
-  call(method: string, args: readonly unknown[]): Promise<unknown> {
+  async call(method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#isClosed) throw closed();
     if (this.#process === undefined || this.#process.hasEnded) {
       this.#process = new EngineProcess(this.#file, { isThere: true });
     }
@@ -31,6 +33,7 @@ export class RemoteEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#process?.close();
   }
 }

@@ -85,9 +85,11 @@ const methods = {
       }
       lots.push({ serial, pairs: several, value: removed[0]?.value as Uint8Array });
     }
-    statement('update pool set waiting = max(0, waiting - ?) where id = ?').run(pairsOf(lots), id);
+    // Where nothing is found nothing waits, whatever was counted.
+    const taken = lots.length === 0 ? Number.MAX_SAFE_INTEGER : pairsOf(lots);
+    statement('update pool set waiting = max(0, waiting - ?) where id = ?').run(taken, id);
     const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
-    return unchanged({ lots, left: lots.length === 0 ? 0 : left });
+    return unchanged({ lots, left });
   },
 
   reserve(writing, { pool, filler, target, most, seconds }: Reservation) {
