@@ -1,7 +1,7 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Entry } from '../key-store.ts';
-import type { StoreError } from '../store-errors.ts';
+import { StoreError } from '../store-errors.ts';
 import { type Answer, Calls } from './calls.ts';
 import { storeError } from './faults.ts';
 import { Reader } from './reader.ts';
