@@ -16,8 +16,6 @@ type ViewFile = Native['viewFile'];
 
 // How long what other programs than pairmint do to the file may go unseen.
 const lookEvery = 500;
-// Numbers of commits have 32 bits.
-const epochs = 2 ** 32;
 
 /** Keys in a file, shared by the processes of one machine: SQLite with a write-ahead log. */
 export class SqliteStore implements KeyStore {
@@ -31,8 +29,10 @@ export class SqliteStore implements KeyStore {
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   #isReplaced = false;
-  /** Counts what was done to the file besides what is counted in `#commits`. */
-  #epoch = 0;
+  #isClosed = false;
+  /** Another one after everything that was done to the file, counted in `#commits` or not. */
+  #stamp = 0;
+  #stampedCommits: number | undefined;
   #lastLook: { readonly version: number; readonly commits: number | undefined } | undefined;
   #isLooking = false;
 
@@ -83,7 +83,12 @@ export class SqliteStore implements KeyStore {
 
   stamp(): Stamp | undefined {
     const commits = this.#isReplaced ? undefined : this.#commits.last();
-    return commits === undefined ? undefined : this.#epoch * epochs + commits;
+    if (commits === undefined) return undefined;
+    if (commits !== this.#stampedCommits) {
+      this.#stampedCommits = commits;
+      this.#stamp++;
+    }
+    return this.#stamp;
   }
 
   holds(_path: string, stamp: Stamp): boolean {
@@ -123,6 +128,8 @@ export class SqliteStore implements KeyStore {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    // The engine would begin anew.
+    this.#isClosed = true;
     await this.#engine.close();
     this.#commits.close();
   }
@@ -142,6 +149,7 @@ export class SqliteStore implements KeyStore {
 
   async #call<T>(method: string, ...args: unknown[]): Promise<T> {
     try {
+      if (this.#isClosed) throw new StoreError('failed', 'the store was closed');
       if (this.#isReplaced) throw replaced(this.#file);
       return (await this.#engine.call(method, args)) as T;
     } catch (error) {
@@ -161,10 +169,10 @@ export class SqliteStore implements KeyStore {
       const last = this.#lastLook;
       this.#lastLook = { version, commits };
       if (last === undefined) return;
-      const isCounted = last.commits !== commits;
-      if (!isCounted && version === last.version) return;
-      // Pools' commits, too, which are not counted: reading anew costs little.
-      if (!isCounted) this.#epoch++;
+      if (last.commits === commits && version === last.version) return;
+      // Beside a counted commit, too: what was read after that one may have been changed since. Pools'
+      // commits, which are not counted, cost reading anew, which is little.
+      if (version !== last.version) this.#stamp++;
       for (const listener of this.#listeners) listener();
     } catch {
       // Whoever asks for something is told.
