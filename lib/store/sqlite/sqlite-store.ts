@@ -68,7 +68,10 @@ export class SqliteStore implements KeyStore {
         await engine.call('make', []).catch(() => {});
         commits.follow();
       }
-      return new SqliteStore(file, engine, commits);
+      const store = new SqliteStore(file, engine, commits);
+      // What is read from now on is compared with what is there now.
+      await store.#look();
+      return store;
     } catch (cause) {
       await engine.close();
       throw new ConfigurationError(
