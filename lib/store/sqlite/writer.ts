@@ -244,7 +244,14 @@ export class Writer {
   #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
     const failure = storeError(error);
     if (step === 'begin' && failure.fault === 'busy') return failure;
-    this.#writing?.database.close();
+    const database = this.#writing?.database;
+    try {
+      // Closing alone would keep the lock on writing for as long as a statement is remembered.
+      database?.exec('rollback');
+    } catch {
+      // SQLite has done so itself.
+    }
+    database?.close();
     this.#writing = undefined;
     if (step !== 'commit') return failure;
     return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, {
