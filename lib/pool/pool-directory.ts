@@ -155,7 +155,9 @@ export class PoolDirectory {
     const outcome = await retry(async () => {
       const value = await this.#store.get(path);
       if (value === undefined || this.#open(path, value).poolId !== pool.poolId) return 'gone';
-      const first = (await this.#store.lots.lastSerial(name)) + 1;
+      const last = await this.#store.lots.lastSerial(name);
+      // A store that has forgotten its count gives no serial again that was drawn.
+      const first = Math.max(last, this.#drawn.of(name)) + 1;
       const result = await this.#store.lots.add({
         pool: name,
         lots: parts.map((lots, i) => this.#encode(pool, first + i, lots)),
