@@ -72,8 +72,6 @@ export class PoolDirectory {
   readonly #rootKey: RootKey;
   readonly #read: RecordCache<PoolRecord>;
   readonly #drawn: Drawn;
-  /** Names this process in reservations. */
-  readonly #filler = randomUUID();
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; drawn: Drawn }) {
     this.#store = options.store;
@@ -146,8 +144,12 @@ export class PoolDirectory {
     return !this.#drawn.isTrusted;
   }
 
-  /** Adds lots to a pool: durable on return. False if the pool was deleted or drained meanwhile. */
-  async add(pool: PoolRecord, added: readonly Lot[]): Promise<boolean> {
+  /**
+   * Adds lots to a pool: durable on return. False if the pool was deleted or drained meanwhile.
+   *
+   * @param filler who reserved the pairs, if anybody did
+   */
+  async add(pool: PoolRecord, added: readonly Lot[], filler = 'nobody'): Promise<boolean> {
     const path = recordPath(pool);
     const name = pairsPrefix(pool);
     const parts = intoEntries(added, entrySize(pool.target));
@@ -162,7 +164,7 @@ export class PoolDirectory {
         pool: name,
         lots: parts.map((lots, i) => this.#encode(pool, first + i, lots)),
         unchanged: { path, value },
-        filler: this.#filler,
+        filler,
       });
       // The record may have other levels by now and be the same pool: read it again.
       return result === 'added' && result;
@@ -203,16 +205,19 @@ export class PoolDirectory {
   }
 
   /**
-   * How many pairs this process shall mint for a pool, `most` at most: of those missing, what no other
-   * process has reserved. To be asked for again within `reservedFor` while it mints.
+   * How many pairs a filler shall mint for a pool, `most` at most: of those missing, what no other one,
+   * here or in another process, has reserved. To be asked for again within `reservedFor` while it mints.
    *
    * @throws KmsError KMSInternalException, as `claim` does
    */
-  async reserve(pool: PoolRecord, most: number): Promise<number> {
+  async reserve(
+    pool: PoolRecord,
+    { filler, most }: { filler: string; most: number },
+  ): Promise<number> {
     this.#requireFenced();
     return this.#store.lots.reserve({
       pool: pairsPrefix(pool),
-      filler: this.#filler,
+      filler,
       target: pool.target,
       most,
       seconds: reservedFor,
