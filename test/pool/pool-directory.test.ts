@@ -302,7 +302,10 @@ describe('a store that was copied', () => {
   it('refuses its pools, without taking anything, until it is fenced', async () => {
     const { directory, pool, ...parts } = await copied();
     expect(directory.needsFence).toBe(true);
-    for (const act of [directory.claim(pool, 16), directory.reserve(pool, 16)]) {
+    for (const act of [
+      directory.claim(pool, 16),
+      directory.reserve(pool, { filler: 'me', most: 16 }),
+    ]) {
       const error = await act.catch((reason) => reason);
       expect([error.name, error.message]).toEqual(['KMSInternalException', refusal]);
     }
@@ -339,7 +342,7 @@ describe('a store that was copied', () => {
     await directory.fence();
     expect(other.needsFence).toBe(false);
     const next = present(await other.find(pool));
-    expect(await other.reserve(next, 16)).toBe(16);
+    expect(await other.reserve(next, { filler: 'me', most: 16 })).toBe(16);
     // Again, while both have it open.
     await other.fence();
     expect([directory.needsFence, other.needsFence]).toEqual([false, false]);
