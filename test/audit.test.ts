@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AuditEvent, type AuditSink, auditFile } from '../lib/audit.ts';
+import { KmsError } from '../lib/model/errors.ts';
 import { Pairmint } from '../lib/pairmint.ts';
 import { MemoryStore } from '../lib/store/memory-store.ts';
 import { SqliteStore } from '../lib/store/sqlite/sqlite-store.ts';
@@ -318,7 +319,8 @@ describe('a line', () => {
 
   test('is followed by another where the store fails after it', async () => {
     const { kms, events } = await recording();
-    const disk = vi.spyOn(MemoryStore.prototype, 'commit').mockRejectedValueOnce(new Error('disk'));
+    const failure = new KmsError('KMSInternalException', 'The key store failed.');
+    const disk = vi.spyOn(MemoryStore.prototype, 'commit').mockRejectedValueOnce(failure);
     expect(await failureText(kms.createKey({}))).toMatch(/^KMSInternalException: The key store /);
     disk.mockRestore();
     expect(events.map(({ eventName, errorCode }) => [eventName, errorCode])).toEqual([

@@ -104,14 +104,14 @@ describe('the options of a request', () => {
   });
 });
 
-describe('two on one folder', () => {
+describe('two on one file', () => {
   it('see what the other changes though the count of commits was deleted under them', async () => {
     const folder = temporaryFolder();
     const places = { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
     const first = await Pairmint.open(places);
     const { KeyId } = (await first.createKey({})).KeyMetadata as { KeyId: string };
     await first.describeKey({ KeyId });
-    rmSync(`${folder}/store/commits`);
+    rmSync(`${folder}/store.db-commits`);
     const second = await Pairmint.open(places);
     await second.updateKeyDescription({ KeyId, Description: 'changed' });
     // At once, where what is remembered is not what is there.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { abortable } from '../abortable.ts';
 import { inParallel } from '../in-parallel.ts';
@@ -50,24 +51,27 @@ export class Filler {
    * @throws what `material` throws; KmsError where the store fails; the signal's reason
    */
   async fill(pool: PoolRecord, request: FillRequest): Promise<number> {
+    // Of its own for each filling: several of one process share a pool as those of several do.
+    const filler = randomUUID();
     try {
-      return await this.#fill(pool, request);
+      return await this.#fill(pool, filler, request);
     } finally {
       // Gives back what was reserved and not minted; otherwise others take it over later.
-      await this.#directory.reserve(pool, 0).catch(() => {});
+      await this.#directory.reserve(pool, { filler, most: 0 }).catch(() => {});
     }
   }
 
-  async #fill(pool: PoolRecord, request: FillRequest): Promise<number> {
+  async #fill(pool: PoolRecord, filler: string, request: FillRequest): Promise<number> {
     const { most = pool.target } = request;
     let added = 0;
     for (;;) {
       request.signal?.throwIfAborted();
       const current = await this.#directory.find(pool);
       if (current?.poolId !== pool.poolId) return added;
-      const wanted = added < most ? await this.#directory.reserve(current, most - added) : 0;
+      const share = { filler, most: most - added };
+      const wanted = added < most ? await this.#directory.reserve(current, share) : 0;
       if (wanted > 0) {
-        added += await this.#mint(current, wanted, request);
+        added += await this.#mint(current, { filler, count: wanted }, request);
         continue;
       }
       const level = await this.#directory.count(current, current.target);
@@ -77,7 +81,11 @@ export class Filler {
   }
 
   /** Mints up to `count` pairs, and stops when the level is to be looked at again. */
-  async #mint(pool: PoolRecord, count: number, request: FillRequest): Promise<number> {
+  async #mint(
+    pool: PoolRecord,
+    { filler, count }: { filler: string; count: number },
+    request: FillRequest,
+  ): Promise<number> {
     const { signal, concurrency, onAdded } = request;
     const made: Lot[] = [];
     const began = performance.now();
@@ -85,7 +93,7 @@ export class Filler {
     let added = 0;
     const flush = async () => {
       const lots = made.splice(0);
-      if (!(await this.#directory.add(pool, lots))) return false;
+      if (!(await this.#directory.add(pool, lots, filler))) return false;
       const pairs = countPairs(lots);
       added += pairs;
       flushedAt = performance.now();

@@ -78,8 +78,6 @@ export class PoolDirectory {
   readonly #rootKey: RootKey;
   readonly #read: RecordCache<PoolRecord>;
   readonly #drawn: Drawn;
-  /** Names this process in reservations. */
-  readonly #filler = randomUUID();
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; drawn: Drawn }) {
     this.#store = options.store;
@@ -152,8 +150,12 @@ export class PoolDirectory {
     return !this.#drawn.isTrusted;
   }
 
-  /** Adds lots to a pool: durable on return. False if the pool was deleted or drained meanwhile. */
-  async add(pool: PoolRecord, added: readonly Lot[]): Promise<boolean> {
+  /**
+   * Adds lots to a pool: durable on return. False if the pool was deleted or drained meanwhile.
+   *
+   * @param filler who reserved the pairs, if anybody did
+   */
+  async add(pool: PoolRecord, added: readonly Lot[], filler = 'nobody'): Promise<boolean> {
     const path = recordPath(pool);
     const name = pairsPrefix(pool);
     const parts = intoEntries(added, entrySize(pool.target));
@@ -161,12 +163,14 @@ export class PoolDirectory {
     const outcome = await retry(async () => {
       const value = await this.#store.get(path);
       if (value === undefined || this.#open(path, value).poolId !== pool.poolId) return 'gone';
-      const first = (await this.#store.lots.lastSerial(name)) + 1;
+      const last = await this.#store.lots.lastSerial(name);
+      // A store that has forgotten its count gives no serial again that was drawn.
+      const first = Math.max(last, this.#drawn.of(name)) + 1;
       const result = await this.#store.lots.add({
         pool: name,
         lots: parts.map((lots, i) => this.#encode(pool, first + i, lots)),
         unchanged: { path, value },
-        filler: this.#filler,
+        filler,
       });
       // The record may have other levels by now and be the same pool: read it again.
       return result === 'added' && result;
@@ -207,16 +211,19 @@ export class PoolDirectory {
   }
 
   /**
-   * How many pairs this process shall mint for a pool, `most` at most: of those missing, what no other
-   * process has reserved. To be asked for again within `reservedFor` while it mints.
+   * How many pairs a filler shall mint for a pool, `most` at most: of those missing, what no other one,
+   * here or in another process, has reserved. To be asked for again within `reservedFor` while it mints.
    *
    * @throws KmsError KMSInternalException, as `claim` does
    */
-  async reserve(pool: PoolRecord, most: number): Promise<number> {
+  async reserve(
+    pool: PoolRecord,
+    { filler, most }: { filler: string; most: number },
+  ): Promise<number> {
     this.#requireFenced();
     return this.#store.lots.reserve({
       pool: pairsPrefix(pool),
-      filler: this.#filler,
+      filler,
       target: pool.target,
       most,
       seconds: reservedFor,

@@ -26,6 +26,11 @@ export class MemoryStore implements KeyStore {
     return this.#get(path);
   }
 
+  /** Whether the value at a path is as expected, at once. */
+  isNow(path: string, expected: Uint8Array): boolean {
+    return sameValue(this.#values.get(path), expected);
+  }
+
   async getAll(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     return paths.map((path) => this.#get(path));
   }
@@ -98,11 +103,10 @@ class MemoryLots implements LotStore {
   }
 
   async add({ pool, lots, unchanged, filler }: LotAddition): Promise<'added' | 'taken' | 'gone'> {
-    const { path, value } = unchanged;
-    if (!sameValue(await this.#store.get(path), value)) return 'gone';
+    if (!this.#store.isNow(unchanged.path, unchanged.value)) return 'gone';
     const found = this.#pool(pool);
     if (lots.some(({ serial }) => serial <= found.lastSerial)) return 'taken';
-    found.lots.push(...lots.map((lot) => ({ ...lot, value: Uint8Array.from(lot.value) })));
+    found.lots.push(...lots.map(copyOf));
     found.lastSerial = lots.at(-1)?.serial ?? found.lastSerial;
     const reserved = found.reservations.get(filler);
     if (reserved !== undefined) {
@@ -128,14 +132,16 @@ class MemoryLots implements LotStore {
     const { filler, target, most, seconds } = reservation;
     const pool = this.#pool(reservation.pool);
     const now = Date.now();
+    const latest = now + 1000 * seconds;
     pool.reservations.delete(filler);
     for (const [other, { until }] of pool.reservations) {
-      if (until <= now) pool.reservations.delete(other);
+      // One that ends later than it can was made while the clock was ahead.
+      if (until <= now || until > latest) pool.reservations.delete(other);
     }
     const taken = [...pool.reservations.values()].reduce((sum, { pairs }) => sum + pairs, 0);
     const reserved = Math.max(0, Math.min(most, target - pairsOf(pool.lots) - taken));
     if (reserved > 0) {
-      pool.reservations.set(filler, { pairs: reserved, until: now + 1000 * seconds });
+      pool.reservations.set(filler, { pairs: reserved, until: latest });
     }
     return reserved;
   }
@@ -156,7 +162,10 @@ class MemoryLots implements LotStore {
     { after, limit }: { after: number; limit: number },
   ): Promise<StoredLot[]> {
     const lots = this.#pools.get(pool)?.lots ?? [];
-    return lots.filter(({ serial }) => serial > after).slice(0, limit);
+    return lots
+      .filter(({ serial }) => serial > after)
+      .slice(0, limit)
+      .map(copyOf);
   }
 
   #pool(name: string): MemoryPool {
@@ -164,6 +173,10 @@ class MemoryLots implements LotStore {
     this.#pools.set(name, pool);
     return pool;
   }
+}
+
+function copyOf(lot: StoredLot): StoredLot {
+  return { ...lot, value: Uint8Array.from(lot.value) };
 }
 
 function pairsOf(lots: readonly StoredLot[]): number {

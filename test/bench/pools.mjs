@@ -60,7 +60,7 @@ async function answers(places) {
   const { user, system } = process.cpuUsage(cpu);
   const [{ hits, misses }] = await kms.pools.list();
   console.log(
-    `Pooled RSA_4096, lmdb: p50 ${quantile(times, 0.5).toFixed(0)} us, p99 ${quantile(times, 0.99).toFixed(0)} us, ` +
+    `Pooled RSA_4096, sqlite: p50 ${quantile(times, 0.5).toFixed(0)} us, p99 ${quantile(times, 0.99).toFixed(0)} us, ` +
       `${(1e7 / wall).toFixed(0)}/s, ${(1e10 / (user + system)).toFixed(0)} per second of CPU; ` +
       `${hits} hits, ${misses} misses`,
   );
@@ -258,7 +258,7 @@ async function drawing(_places, placesText, KeyId, KeyPairSpec) {
   for (let i = level / 10; i < level; i++) {
     await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec });
   }
-  const { size } = statSync(`${folderOf(placesText)}/data.mdb`);
+  const { size } = statSync(fileOf(placesText));
   console.log(
     `A pool of ${level} ${KeyPairSpec} pairs, resident: ${before.toFixed(0)} MB before, ${counted} counted, ` +
       `${drawn} when a tenth was taken, ${megabytes().toFixed(0)} MB (${parts()}) when all were; ` +
@@ -267,6 +267,6 @@ async function drawing(_places, placesText, KeyId, KeyPairSpec) {
   await kms.close();
 }
 
-function folderOf(placesText) {
+function fileOf(placesText) {
   return JSON.parse(placesText).store.slice('sqlite:'.length);
 }

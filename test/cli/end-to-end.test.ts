@@ -104,7 +104,7 @@ describe('a refusal', () => {
   it('of the command makes no store', async () => {
     const { code } = await pairmint('list-keys', '--bogus');
     expect(code).toBe(252);
-    expect(existsSync(path.join(home, 'store'))).toBe(false);
+    expect(existsSync(path.join(home, 'store.db'))).toBe(false);
   });
 });
 
@@ -127,7 +127,7 @@ it('shows with doctor what runs here', async () => {
   const { code, stdout, stderr } = await pairmint('doctor');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('native addon');
-  expect(existsSync(path.join(home, 'store'))).toBe(false);
+  expect(existsSync(path.join(home, 'store.db'))).toBe(false);
 });
 
 it('says nothing when the reader of its output goes away', async () => {

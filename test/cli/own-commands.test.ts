@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -72,8 +72,7 @@ describe('doctor', () => {
   });
 
   function makeStore({ rootKeyMode }: { rootKeyMode: number }): void {
-    mkdirSync(path.join(home, 'store'), { mode: 0o700 });
-    writeFileSync(path.join(home, 'store', 'data.mdb'), '');
+    writeFileSync(path.join(home, 'store.db'), '', { mode: 0o600 });
     writeFileSync(path.join(home, 'root.key'), '');
     chmodSync(path.join(home, 'root.key'), rootKeyMode);
   }
@@ -115,12 +114,12 @@ describe('doctor', () => {
     expect(stdout).toContain('- npm rebuild pairmint');
   });
 
-  it('advises to close a store folder that others can look into', async () => {
+  it('advises to close a store file that others can look into', async () => {
     makeStore({ rootKeyMode: 0o600 });
-    chmodSync(path.join(home, 'store'), 0o755);
+    chmodSync(path.join(home, 'store.db'), 0o644);
     const { exitCode, stdout } = await run(['doctor']);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('chmod 700');
+    expect(stdout).toContain(`chmod 600 ${path.join(home, 'store.db')}`);
   });
 });
 

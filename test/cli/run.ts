@@ -49,6 +49,9 @@ export async function run(
     get pools() {
       return notAsked();
     },
+    get store() {
+      return notAsked();
+    },
     call: (operation, request) => {
       calls.push({ operation, request: request as object });
       return respond(operation, request as object);

@@ -251,8 +251,8 @@ describe('a key whose date has come is destroyed', () => {
 
   beforeEach(async () => {
     const folder = temporaryFolder();
-    kms = await openKms({ store: `sqlite:${folder}` });
-    store = await SqliteStore.open(folder);
+    kms = await openKms({ store: `sqlite:${folder}/store.db` });
+    store = await SqliteStore.open(`${folder}/store.db`);
     before = await paths();
     key = await newKey(kms, { Tags: [{ TagKey: 'stage', TagValue: 'test' }] });
     const { KeyId } = key;

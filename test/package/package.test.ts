@@ -62,7 +62,7 @@ describe('the packed package', () => {
 
   it('holds no test, no tool of ours and no file that could be a secret', () => {
     const unwanted = files.filter((file) =>
-      /(^|\/)(test|build|node_modules)\/|(^|\/)\.|\.(key|pem|mdb|log|tsbuildinfo|env)$|(lint|sanitize)\.mjs$/.test(
+      /(^|\/)(test|build|node_modules)\/|(^|\/)\.|\.(key|pem|db|log|tsbuildinfo|env)$|(lint|sanitize)\.mjs$/.test(
         file,
       ),
     );

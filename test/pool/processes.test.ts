@@ -29,7 +29,7 @@ describe('processes that share a pool', () => {
     const folder = temporaryFolder();
     const kms = await open(folder);
     const { KeyId } = await newKey(kms);
-    // Values larger than half a page, the most of which LMDB gives a page of its own.
+    // Values larger than a page.
     const pool = { KeyId, KeyPairSpec: 'RSA_2048' } as const;
     await kms.close();
     for (const target of [40, 8, 24]) {

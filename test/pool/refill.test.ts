@@ -5,6 +5,7 @@ import { Refill } from '../../lib/pool/refill.ts';
 import { PoolWorker } from '../../lib/pool/worker.ts';
 import type { Change } from '../../lib/store/key-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
+import { StoreError, unavailable } from '../../lib/store/store-errors.ts';
 import { newKey } from '../operations/support.ts';
 import { internals } from '../support/internals.ts';
 import { fill, newParts, poolWarnings, present, spec, take, takePair } from './support.ts';
@@ -13,10 +14,24 @@ import { fill, newParts, poolWarnings, present, spec, take, takePair } from './s
 class ReadOnlyAtTimes extends MemoryStore {
   isReadOnly = false;
 
-  override async commit(changes: readonly Change[]): Promise<boolean> {
-    if (!this.isReadOnly) return super.commit(changes);
-    throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+  constructor() {
+    super();
+    const writing = ['add', 'take', 'reserve', 'clear'] as const;
+    for (const name of writing) {
+      const write = this.lots[name] as (...args: unknown[]) => Promise<never>;
+      const refusing = async (...args: unknown[]) =>
+        this.isReadOnly ? readOnly() : write.apply(this.lots, args);
+      Object.assign(this.lots, { [name]: refusing });
+    }
   }
+
+  override async commit(changes: readonly Change[]): Promise<boolean> {
+    return this.isReadOnly ? readOnly() : super.commit(changes);
+  }
+}
+
+function readOnly(): never {
+  return unavailable(new StoreError('read-only', 'attempt to write a readonly database'));
 }
 
 const minute = { timeout: 60_000, interval: 20 };

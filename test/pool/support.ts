@@ -1,12 +1,14 @@
 import crypto from 'node:crypto';
 import { loadNative } from '../../lib/native.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
+import { Drawn } from '../../lib/pool/drawn.ts';
 import { Filler } from '../../lib/pool/filler.ts';
 import { PoolDirectory, type PoolRecord } from '../../lib/pool/pool-directory.ts';
 import { Pools } from '../../lib/pool/pools.ts';
 import { Refill } from '../../lib/pool/refill.ts';
 import { KeyDirectory } from '../../lib/store/key-directory.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
+import type { StoredLot } from '../../lib/store/lot-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { bytes } from '../operations/support.ts';
 
@@ -23,18 +25,19 @@ export async function newParts({
   background = false,
   target = 20,
   low = 10,
+  drawn = new Drawn(undefined),
 } = {}) {
   const rootKey = native.openRootKey(crypto.randomBytes(32));
   const options = { store, native, rootKey };
   const keys = new KeyDirectory({ ...options, now: () => Date.now() });
-  const directory = new PoolDirectory(options);
+  const directory = new PoolDirectory({ ...options, drawn });
   const filler = new Filler({ directory, native });
   const refill = background ? new Refill({ directory, keys, filler }) : undefined;
   const pools = new Pools({ directory, keys, native, onDryPool, refill });
   const key = await newKey(keys);
   const pool = await directory.put({ ...key.record, spec, target, low, creationDate: 0 });
   const material = async () => present(await keys.material(key.record));
-  return { ...options, keys, directory, filler, refill, pools, key, pool, material };
+  return { ...options, drawn, keys, directory, filler, refill, pools, key, pool, material };
 }
 
 export type Parts = Awaited<ReturnType<typeof newParts>>;
@@ -71,10 +74,29 @@ export async function take({ pools, key, material }: Parts) {
   return pools.take({ ...demand, plaintext: false });
 }
 
-/** The paths and values of the pairs that wait. */
-export async function entriesOf({ store }: { store: KeyStore }) {
-  const { region, accountId } = place;
-  return store.list(`${region}:${accountId}:pool/`, { limit: 10_000 });
+/** The name that the pairs of a pool wait under. */
+export function lotsName({ keyId, spec, poolId }: PoolRecord): string {
+  return `${place.region}:${place.accountId}:pool/${keyId}/${spec}/${poolId}/`;
+}
+
+/** The lots that wait in a pool. */
+export async function lotsIn({ store, pool }: Parts, record = pool): Promise<StoredLot[]> {
+  return store.lots.list(lotsName(record), { after: -1, limit: 10_000 });
+}
+
+/** Puts lots into a pool, behind pairmint's back: in the place of all that wait there. */
+export async function plant(
+  { store, pool }: Parts,
+  lots: readonly StoredLot[],
+  name = lotsName(pool),
+): Promise<void> {
+  await store.lots.clear(name, []);
+  const path = 'planted';
+  const value = Buffer.from('x');
+  await store.commit([{ path, expected: await store.get(path), next: value }]);
+  const unchanged = { path, value };
+  const outcome = await store.lots.add({ pool: name, lots, unchanged, filler: 'nobody' });
+  if (outcome !== 'added') throw new Error(outcome);
 }
 
 export async function takePair(kms: Pairmint, KeyId: string, context: Record<string, string> = {}) {

@@ -73,13 +73,13 @@ describe('init --seed', () => {
         `pairmint: ${file}:4: keys[0].Description: expected a String, got number\n` +
         'write it in quotes\n',
     });
-    expect(existsSync(path.join(home, 'store'))).toBe(false);
+    expect(existsSync(path.join(home, 'store.db'))).toBe(false);
   });
 
   it('complains of a conflict and changes nothing', async () => {
     const home = temporaryFolder();
     await pairmint(home, 'init', '--seed', seedFile(JSON.stringify(seed)));
-    const before = readFileSync(path.join(home, 'store', 'data.mdb'));
+    const before = readFileSync(path.join(home, 'store.db'));
     const file = seedFile(`version: 1\nkeys:\n  - KeyId: ${keyId}\n    Description: another\n`);
     const { code, stderr } = await pairmint(home, 'init', '--seed', file);
     expect({ code, stderr }).toEqual({
@@ -88,7 +88,7 @@ describe('init --seed', () => {
         `pairmint: ${file}:4: keys[0].Description: the store has this key with Description , ` +
         'not another\n',
     });
-    expect(readFileSync(path.join(home, 'store', 'data.mdb')).equals(before)).toBe(true);
+    expect(readFileSync(path.join(home, 'store.db')).equals(before)).toBe(true);
   });
 
   it('reads a pipe', async () => {
@@ -124,7 +124,7 @@ describe('a seed whose process is killed', () => {
     }));
     const file = seedFile(JSON.stringify({ version: 1, keys }));
     await pairmint(home, 'init');
-    const empty = statSync(path.join(home, 'store', 'data.mdb')).size;
+    const empty = statSync(path.join(home, 'store.db')).size;
     let killed = 0;
     for (let delay = 100; delay < 1000; delay += 60) {
       const child = start(home, ['init', '--seed', file]);
@@ -137,7 +137,7 @@ describe('a seed whose process is killed', () => {
     expect(killed).toBeGreaterThan(0);
     const { code } = await pairmint(home, 'init', '--seed', file);
     expect(code).toBe(0);
-    expect(statSync(path.join(home, 'store', 'data.mdb')).size).toBeGreaterThan(empty);
+    expect(statSync(path.join(home, 'store.db')).size).toBeGreaterThan(empty);
     await using kms = await Pairmint.open(storeIn(home));
     const { Keys = [] } = await kms.listKeys({});
     expect(Keys.map(({ KeyId }) => KeyId).sort()).toEqual(ids);

@@ -364,7 +364,7 @@ keys:
   it('that is refused makes no store', async () => {
     const folder = temporaryFolder();
     await refusalOf(seedOf({ KeyMaterial: 'x' }), storeIn(folder));
-    expect(existsSync(`${folder}/store`)).toBe(false);
+    expect(existsSync(`${folder}/store.db`)).toBe(false);
     expect(existsSync(`${folder}/root.key`)).toBe(false);
   });
 });

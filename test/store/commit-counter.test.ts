@@ -6,188 +6,312 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
-import { CommitCounter } from '../../lib/store/commit-counter.ts';
+import { CommitReader, CommitWriter } from '../../lib/store/commit-counter.ts';
+import { Reader } from '../../lib/store/sqlite/reader.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
+import { Writer } from '../../lib/store/sqlite/writer.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const { viewFile } = loadNative();
 
-describe('a counter of commits', () => {
-  let path: string;
-  const counters: CommitCounter[] = [];
-  const open = (view = viewFile) => {
-    const counter = new CommitCounter(path, view);
-    counters.push(counter);
-    return counter;
-  };
-  afterEach(() => {
-    for (const counter of counters.splice(0)) counter.close();
-  });
-  beforeEach(() => {
-    path = `${temporaryFolder()}/commits`;
-  });
+let folder: string;
+let path: string;
+const opened: { close(): void }[] = [];
+function writerOf(file = path): CommitWriter {
+  const writer = new CommitWriter(file);
+  opened.push(writer);
+  return writer;
+}
+function readerOf(file = path, view = viewFile): CommitReader {
+  const reader = new CommitReader(file, view);
+  opened.push(reader);
+  return reader;
+}
+beforeEach(() => {
+  folder = temporaryFolder();
+  path = `${folder}/commits`;
+});
+afterEach(() => {
+  for (const each of opened.splice(0)) each.close();
+});
 
-  it('shows every process that a commit is under way, and that it has ended', () => {
-    const [mine, others] = [open(), open()];
+describe('a counter of commits', () => {
+  it('shows every process that a commit has ended, and not that it is under way', () => {
+    const writer = writerOf();
+    const [mine, others] = [readerOf(), readerOf()];
     const before = others.last();
     expect(before).toBeTypeOf('number');
-    mine.begin();
-    expect([mine.last(), others.last()]).toEqual([undefined, undefined]);
-    mine.end();
+    writer.begin();
+    expect([mine.last(), others.last()]).toEqual([before, before]);
+    writer.end();
     expect(others.last()).toBe(mine.last());
     expect(others.last()).not.toBe(before);
   });
 
-  it('tells nothing after a process died in a commit, until the next has ended', () => {
-    open().begin();
-    const counter = open();
-    expect(counter.last()).toBeUndefined();
-    counter.begin();
-    expect(counter.last()).toBeUndefined();
-    counter.end();
-    expect(counter.last()).toBeTypeOf('number');
+  it('gives no number twice, though a process died in a commit', () => {
+    writerOf().begin();
+    const [writer, reader] = [writerOf(), readerOf()];
+    const before = reader.last();
+    writer.begin();
+    writer.end();
+    expect(((reader.last() ?? 0) - (before ?? 0)) >>> 0).toBe(2);
   });
 
   it('is not taken back by a process that comes late to say that its commit has ended', () => {
-    const [early, late] = [open(), open()];
+    const [early, late] = [writerOf(), writerOf()];
+    const reader = readerOf();
+    const before = reader.last();
     late.begin();
     early.begin();
-    expect(early.last()).toBeUndefined();
     early.end();
-    const ended = early.last();
-    expect(ended).toBeTypeOf('number');
+    const ended = reader.last();
+    expect(ended).not.toBe(before);
     late.end();
-    expect(late.last()).toBe(ended);
+    expect(reader.last()).toBe(ended);
   });
 
   it('goes on from its largest number with none', () => {
     writeFileSync(path, Buffer.alloc(8, 255));
-    const counter = open();
-    expect(counter.last()).toBe(2 ** 32 - 1);
-    counter.begin();
-    counter.end();
-    expect(counter.last()).toBe(0);
+    const [writer, reader] = [writerOf(), readerOf()];
+    expect(reader.last()).toBe(2 ** 32 - 1);
+    writer.begin();
+    writer.end();
+    expect(reader.last()).toBe(0);
+  });
+
+  it('begins anywhere, so that it goes on from no other file that was there', () => {
+    const begins = Array.from({ length: 8 }, (_, i) => {
+      writerOf(`${path}${i}`);
+      return readerOf(`${path}${i}`).last();
+    });
+    expect(new Set(begins).size).toBeGreaterThan(6);
   });
 
   it('tells nothing where memory cannot show the file, and counts all the same', () => {
-    const blind = open(() => undefined);
-    const counter = open();
-    const before = counter.last();
-    blind.begin();
-    expect([blind.last(), counter.last()]).toEqual([undefined, undefined]);
-    blind.end();
+    const writer = writerOf();
+    const [blind, reader] = [readerOf(path, () => undefined), readerOf()];
+    const before = reader.last();
+    writer.begin();
+    writer.end();
     expect(blind.last()).toBeUndefined();
-    expect(counter.last()).not.toBe(before);
+    expect(reader.last()).not.toBe(before);
     expect(readFileSync(path)).toHaveLength(8);
   });
 });
 
-describe('a file of commits that is deleted or replaced under a process', () => {
-  let folder: string;
-  let path: string;
-  beforeEach(() => {
-    folder = temporaryFolder();
-    path = `${folder}/commits`;
-  });
+describe('a file of commits', () => {
   const replacements: [string, () => void][] = [
     ['deleted', () => rmSync(path)],
     ['moved away', () => renameSync(path, `${path}.old`)],
   ];
 
   it.each(replacements)('is left by whoever commits, when it was %s', (_how, take) => {
-    const counter = new CommitCounter(path, viewFile);
-    const before = counter.last();
+    const [writer, reader] = [writerOf(), readerOf()];
+    const before = reader.last();
     take();
-    counter.begin();
+    writer.begin();
     expect(existsSync(path)).toBe(true);
-    expect(counter.last()).toBeUndefined();
-    counter.end();
-    expect(counter.last()).not.toBe(before);
-    counter.close();
+    reader.follow();
+    const begun = reader.last();
+    expect(begun).not.toBe(before);
+    writer.end();
+    expect(reader.last()).toBeTypeOf('number');
+    expect(reader.last()).not.toBe(begun);
   });
 
-  it.each(replacements)('is left by whoever reads, when it was %s', async (_how, take) => {
-    const counter = new CommitCounter(path, viewFile);
-    const before = counter.last();
+  it.each(replacements)('is left by whoever looks, when it was %s', (_how, take) => {
+    writerOf();
+    const reader = readerOf();
+    const before = reader.last();
     take();
-    const other = new CommitCounter(path, viewFile);
+    reader.follow();
+    expect(reader.last()).toBeUndefined();
+    const other = writerOf();
     other.begin();
     other.end();
-    await vi.waitFor(() => expect(counter.last()).toBe(other.last()), 2000);
-    expect(counter.last()).not.toBe(before);
-    counter.close();
-    other.close();
+    reader.follow();
+    expect(reader.last()).toBe(readerOf().last());
+    expect(reader.last()).not.toBe(before);
   });
 
-  it('is not believed where the new one cannot be opened', async () => {
-    const counter = new CommitCounter(path, viewFile);
+  it('is not believed where the new one cannot be opened', () => {
+    const [writer, reader] = [writerOf(), readerOf()];
     rmSync(path);
     mkdirSync(path);
-    await vi.waitFor(() => expect(counter.last()).toBeUndefined(), 2000);
-    expect(() => counter.begin()).toThrow(/EISDIR/);
-    counter.close();
+    reader.follow();
+    expect(reader.last()).toBeUndefined();
+    expect(() => writer.begin()).toThrow(/EISDIR/);
   });
 
   it('is made whole, by one of those that find none', () => {
-    const both = [new CommitCounter(path, viewFile), new CommitCounter(path, viewFile)];
-    expect(both[0]?.last()).toBe(both[1]?.last());
+    const writers = [writerOf(), writerOf()];
     expect(readdirSync(folder)).toEqual(['commits']);
-    expect(statSync(path).mode & 0o600).toBe(0o600);
-    for (const counter of both) counter.close();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const reader = readerOf();
+    for (const writer of writers) {
+      const before = reader.last();
+      writer.begin();
+      writer.end();
+      expect(reader.last()).not.toBe(before);
+    }
+  });
+
+  it('is made anew where it is empty, and not in its place', () => {
     writeFileSync(path, '');
-    const again = new CommitCounter(path, viewFile);
-    expect(again.last()).toBeTypeOf('number');
-    again.close();
+    const { ino } = statSync(path);
+    renameSync(path, `${path}.old`);
+    writeFileSync(path, '');
+    writerOf();
+    expect(statSync(path).ino).not.toBe(ino);
+    expect(readerOf().last()).toBeTypeOf('number');
+  });
+
+  it.each([1, 7, 9, 4096])('of %d bytes is refused, and shown to nobody', (length) => {
+    writeFileSync(path, Buffer.alloc(length));
+    expect(() => writerOf()).toThrow(`has ${length} bytes instead of 8`);
+    expect(readerOf().last()).toBeUndefined();
+    expect(statSync(path).size).toBe(length);
+  });
+
+  it('is not shown any more once it is cut short', () => {
+    writerOf();
+    truncateSync(path, 3);
+    expect(readerOf().last()).toBeUndefined();
+  });
+
+  it('is no link: neither followed to write nor to look', () => {
+    const target = `${folder}/target`;
+    writeFileSync(target, Buffer.alloc(8));
+    symlinkSync(target, path);
+    expect(() => writerOf()).toThrow(/ELOOP/);
+    expect(readerOf().last()).toBeUndefined();
+    // The file takes its place later.
+    rmSync(path);
+    const [writer, reader] = [writerOf(), readerOf()];
+    rmSync(path);
+    symlinkSync(target, path);
+    reader.follow();
+    expect(reader.last()).toBeUndefined();
+    expect(() => writer.begin()).toThrow(/ELOOP/);
+    expect(readFileSync(target)).toEqual(Buffer.alloc(8));
+  });
+
+  it('is one in memory for all that look at it, however often it is opened', (context) => {
+    if (process.platform !== 'linux') return context.skip();
+    writerOf();
+    const first = readerOf();
+    for (let i = 0; i < 1000; i++) {
+      const reader = new CommitReader(path, viewFile);
+      expect(reader.last()).toBe(first.last());
+      reader.close();
+    }
+    const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    expect(mappings.filter((line) => line.endsWith(path)).length).toBe(1);
+  });
+
+  it('leaves few of its views behind, where each was looked at by one at a time', (context) => {
+    if (process.platform !== 'linux') return context.skip();
+    writerOf();
+    for (let i = 0; i < 1000; i++) new CommitReader(path, viewFile).close();
+    const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    expect(mappings.filter((line) => line.endsWith(path)).length).toBeLessThan(10);
   });
 });
 
 describe('a store', () => {
-  it('says that a commit has ended when others see it, and not before', async () => {
-    const folder = temporaryFolder();
-    const [store, other] = [await SqliteStore.open(folder, viewFile), await SqliteStore.open(folder, viewFile)];
-    const seen: Promise<Uint8Array | undefined>[] = [];
-    const { begin, end } = CommitCounter.prototype;
-    vi.spyOn(CommitCounter.prototype, 'begin').mockImplementation(function (this: CommitCounter) {
+  const commit = (id: number, changes: readonly unknown[]) => ({
+    id,
+    method: 'commit',
+    args: [changes],
+  });
+  const file = () => `${folder}/store.db`;
+  /** Works in this process and thread, so that the test can get between its steps. */
+  const openWriter = () => {
+    const writer = new Writer(file());
+    opened.push(writer);
+    return writer;
+  };
+
+  it('says that a commit has ended when others see it, and not before', () => {
+    const writer = openWriter();
+    const reader = new Reader(file());
+    opened.push(reader);
+    const seen: [string, Uint8Array | undefined][] = [];
+    const { begin, end } = CommitWriter.prototype;
+    vi.spyOn(CommitWriter.prototype, 'begin').mockImplementation(function (this: CommitWriter) {
       begin.call(this);
-      seen.push(other.get('a'));
+      seen.push(['begun', reader.get('a')]);
     });
-    vi.spyOn(CommitCounter.prototype, 'end').mockImplementation(function (this: CommitCounter) {
-      seen.push(other.get('a'));
+    vi.spyOn(CommitWriter.prototype, 'end').mockImplementation(function (this: CommitWriter) {
+      seen.push(['ends', reader.get('a')]);
       end.call(this);
     });
-    await store.commit([{ path: 'a', expected: undefined, next: Buffer.from('1') }]);
+    writer.run([commit(1, [{ path: 'a', expected: undefined, next: Buffer.from('1') }])]);
     vi.restoreAllMocks();
-    expect(await Promise.all(seen)).toEqual([undefined, Buffer.from('1')]);
-    await Promise.all([store.close(), other.close()]);
+    expect(seen.map(([when, value]) => [when, value && Buffer.from(value)])).toEqual([
+      ['begun', undefined],
+      ['ends', Buffer.from('1')],
+    ]);
   });
 
-  it('is not opened where its commits cannot be counted: others would not see them', async () => {
-    const folder = temporaryFolder();
-    mkdirSync(`${folder}/commits`);
-    expect(() => await SqliteStore.open(folder, viewFile)).toThrow(/cannot be opened: EISDIR/);
+  it('is not made where its commits cannot be counted: others would not see them', async () => {
+    mkdirSync(`${file()}-commits`);
+    await expect(SqliteStore.open(file(), viewFile)).rejects.toThrow(/cannot be opened: EISDIR/);
   });
 
-  it('counts no commit that does not come about', async () => {
-    const folder = temporaryFolder();
-    const store = await SqliteStore.open(folder, viewFile);
-    expect(existsSync(`${folder}/commits`)).toBe(true);
-    const before = store.generation();
+  it('commits nothing where the file of commits was replaced by something else', () => {
+    const writer = openWriter();
+    rmSync(`${file()}-commits`);
+    mkdirSync(`${file()}-commits`);
+    const change = { path: 'a', expected: undefined, next: Buffer.from('1') };
+    expect(writer.run([commit(1, [change])])).toEqual([
+      { id: 1, failure: { fault: 'failed', message: expect.stringMatching(/EISDIR/) } },
+    ]);
+    rmSync(`${file()}-commits`, { recursive: true });
+    expect(writer.run([commit(2, [change])])).toEqual([{ id: 2, result: true }]);
+  });
+
+  it('counts no commit that does not come about', () => {
+    const writer = openWriter();
+    const reader = readerOf(`${file()}-commits`);
+    const before = reader.last();
+    expect(before).toBeTypeOf('number');
     const unexpected = { path: 'a', expected: Buffer.from('1'), next: Buffer.from('2') };
-    expect(await store.commit([unexpected])).toBe(false);
-    expect(store.generation()).toBe(before);
-    // A path that LMDB refuses, after one that it takes.
-    const changes = ['a', 'b'.repeat(5000)].map((path) => ({
-      path,
+    expect(writer.run([commit(1, [unexpected])])).toEqual([{ id: 1, result: false }]);
+    expect(reader.last()).toBe(before);
+    // A value that SQLite refuses, after one that it takes.
+    const changes = [Buffer.from('1'), 'no bytes'].map((next, i) => ({
+      path: `${i}`,
       expected: undefined,
-      next: Buffer.from('1'),
+      next,
     }));
-    await expect(store.commit(changes)).rejects.toThrow();
-    expect(await store.get('a')).toBeUndefined();
-    expect(store.generation()).toBeTypeOf('number');
-    await store.close();
+    expect(writer.run([commit(2, changes)])[0]?.failure?.fault).toBe('failed');
+    expect(reader.last()).toBe(before);
+    expect(writer.run([commit(3, [unexpected])])).toEqual([{ id: 3, result: false }]);
+    expect(writer.run([{ id: 4, method: 'removeAll', args: [''] }])).toEqual([
+      { id: 4, result: 0 },
+    ]);
+    expect(reader.last()).toBe(before);
+  });
+
+  it('lets one that fails spoil no other one that came with it', () => {
+    const writer = openWriter();
+    const put = (id: number, next: unknown) =>
+      commit(id, [{ path: `${id}`, expected: undefined, next }]);
+    const answers = writer.run([put(1, Buffer.from('1')), put(2, 'no bytes'), put(3, Buffer.of())]);
+    expect(answers.map(({ id, result, failure }) => [id, result, failure?.fault])).toEqual([
+      [1, true, undefined],
+      [2, undefined, 'failed'],
+      [3, true, undefined],
+    ]);
+    const reader = new Reader(file());
+    opened.push(reader);
+    expect(reader.list('', undefined, 9).map(({ path }) => path)).toEqual(['1', '3']);
   });
 });

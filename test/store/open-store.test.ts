@@ -2,6 +2,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -55,7 +56,7 @@ describe('a store', () => {
     );
     await second.close();
     expect(notices).toEqual([
-      `made a new store at sqlite:${folder}/store, its root key in ${folder}/root.key`,
+      `made a new store at sqlite:${folder}/store.db, its root key in ${folder}/root.key`,
     ]);
     expect(statSync(`${folder}/root.key`).mode & 0o777).toBe(0o600);
     expect(readFileSync(`${folder}/root.key`)).toHaveLength(32);
@@ -93,7 +94,7 @@ describe('a store', () => {
       rootKey: { bytes: Buffer.alloc(32, 1) },
     });
     expect(message).toBe(
-      `the root key is not the one that the store lmdb:${folder}/store was made with`,
+      `the root key is not the one that the store sqlite:${folder}/store.db was made with`,
     );
     expect(hint).toContain('PAIRMINT_ROOT_KEY_FILE');
   });
@@ -158,7 +159,7 @@ describe('a store', () => {
   });
 
   it('that fails to read is refused with the reason', async () => {
-    const cause = new Error('MDB_PAGE_NOTFOUND: Requested page not found');
+    const cause = new Error('database disk image is malformed');
     const store = Object.assign(new MemoryStore(), { get: () => Promise.reject(cause) });
     const native = loadNative();
     const rootKey = native.openRootKey(undefined);
@@ -181,17 +182,30 @@ describe('a store', () => {
     ['is something else', () => Buffer.alloc(65_536, 'something else ')],
     ['is all zeros', () => Buffer.alloc(65_536)],
     ['is too short for anything', () => Buffer.alloc(100, 1)],
-    ['lost its end', (data: Buffer) => data.subarray(0, 3 * 4096)],
+    ['lost its end', (data: Buffer) => data.subarray(0, 2 * 4096)],
     ['lost its second page', (data: Buffer) => data.subarray(0, 5000)],
     ['lost its head', (data: Buffer) => Buffer.concat([Buffer.alloc(64), data.subarray(64)])],
-  ])('is refused where its file %s', async (_how, spoil) => {
+  ])('is refused where its file %s, and left as it is', async (_how, spoil) => {
     const folder = temporaryFolder();
     await makeStore(folder);
-    const file = `${folder}/store/data.mdb`;
+    const file = `${folder}/store.db`;
     const spoilt = spoil(readFileSync(file));
     writeFileSync(file, spoilt);
-    expect((await refusal(placesIn(folder))).message).toContain('cannot be opened');
-    expect(readFileSync(file)).toEqual(spoilt);
+    const { message } = await refusal(placesIn(folder));
+    expect(message).toMatch(/ cannot be (?:opened|read): /);
+    expect(readFileSync(file).equals(spoilt)).toBe(true);
+  });
+
+  it('of the old form is named as such, and no new one is made beside it', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(`${folder}/store`);
+    writeFileSync(`${folder}/store/data.mdb`, '');
+    for (const store of [`sqlite:${folder}/store.db`, `lmdb:${folder}/store`]) {
+      const { message, hint } = await refusal({ ...placesIn(folder), store });
+      expect(message).toContain('is of a form that this pairmint does not read');
+      expect(hint).toContain('name a new store: --store sqlite:FILE');
+    }
+    expect(readdirSync(folder)).toEqual(['store']);
   });
 
   it.each(['lmdb', 'sqlite:', 'memory:x', 'mysql://host/db', '/a/folder', ''])(
@@ -239,39 +253,35 @@ describe('a root key file', () => {
     expect((await refusal(placesIn(folder))).message).toContain('is not a regular file');
   });
 
-  it('inside the store is refused', async () => {
+  it.each(['store.db', 'store.db-wal', 'store.db-shm', 'store.db-commits', 'store.db-drawn'])(
+    'that is %s, a file of the store, is refused',
+    async (name) => {
+      const folder = temporaryFolder();
+      const rootKey = { file: `${folder}/${name}` };
+      const { message } = await refusal({ store: `sqlite:${folder}/store.db`, rootKey });
+      expect(message).toContain('is a file of the store, not for its root key');
+    },
+  );
+
+  it('that is a file of the store by way of a symbolic link is refused', async () => {
     const folder = temporaryFolder();
-    const { message } = await refusal({
-      store: `sqlite:${folder}/store.db`,
-      rootKey: { file: `${folder}/store/root.key` },
-    });
-    expect(message).toContain('lies inside the store');
+    mkdirSync(`${folder}/deeper`);
+    symlinkSync(`${folder}/deeper`, `${folder}/keys`);
+    const rootKey = { file: `${folder}/keys/store.db-commits` };
+    const { message } = await refusal({ store: `sqlite:${folder}/deeper/store.db`, rootKey });
+    expect(message).toContain('is a file of the store, not for its root key');
   });
 
-  it.each(['..root.key', 'deeper/root.key'])('inside the store as %s is refused', async (name) => {
-    const folder = temporaryFolder();
-    const rootKey = { file: `${folder}/store/${name}` };
-    const { message } = await refusal({ store: `sqlite:${folder}/store.db`, rootKey });
-    expect(message).toContain('lies inside the store');
-    expect(existsSync(rootKey.file)).toBe(false);
-  });
-
-  it('inside the store by way of a symbolic link is refused', async () => {
-    const folder = temporaryFolder();
-    mkdirSync(`${folder}/store/deeper`, { recursive: true });
-    symlinkSync(`${folder}/store/deeper`, `${folder}/keys`);
-    const rootKey = { file: `${folder}/keys/root.key` };
-    const { message } = await refusal({ store: `sqlite:${folder}/store.db`, rootKey });
-    expect(message).toContain('lies inside the store');
-  });
-
-  it.each(['store.key', '..key'])('beside the store as %s is used', async (name) => {
-    const folder = temporaryFolder();
-    const rootKey = { file: `${folder}/${name}` };
-    const kms = await Pairmint.open({ store: `sqlite:${folder}/store.db`, rootKey });
-    await kms.close();
-    expect(existsSync(rootKey.file)).toBe(true);
-  });
+  it.each(['store.key', '..key', 'store', 'keys/store.db'])(
+    'beside the store as %s is used',
+    async (name) => {
+      const folder = temporaryFolder();
+      const rootKey = { file: `${folder}/${name}` };
+      const kms = await Pairmint.open({ store: `sqlite:${folder}/store.db`, rootKey });
+      await kms.close();
+      expect(existsSync(rootKey.file)).toBe(true);
+    },
+  );
 
   it('that somebody made before the store is used, not replaced', async () => {
     const folder = temporaryFolder();
@@ -288,7 +298,7 @@ describe('a variable of the environment', () => {
     expect(placesOf({}, empty)).toEqual(placesOf({}, {}));
     expect(placesOf({}, { ...empty, PAIRMINT_HOME: '/home' })).toEqual({
       store: 'sqlite:/home/store.db',
-      folder: '/home/store',
+      file: '/home/store.db',
       rootKeyFile: '/home/root.key',
     });
   });

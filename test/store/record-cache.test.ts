@@ -68,9 +68,9 @@ it('does not take what was read before a commit for what is there after it', asy
   expect(await cache.get('a')).toBe('2 after 1');
 });
 
-it('reads every time where the store cannot tell its generation', async () => {
+it('reads every time where the store cannot tell what holds', async () => {
   await put('a', '1');
-  vi.spyOn(store, 'generation').mockReturnValue(undefined as never);
+  vi.spyOn(store, 'stamp').mockReturnValue(undefined as never);
   const get = vi.spyOn(store, 'get');
   expect([await cache.get('a'), await cache.get('a')]).toEqual(['1', '1']);
   expect(cache.peek('a')).toBeUndefined();
@@ -86,9 +86,43 @@ it('remembers no record that cannot be opened', async () => {
   expect(await cache.get('a')).toBe('1');
 });
 
-it('says that a store which fails is unavailable', async () => {
-  vi.spyOn(store, 'get').mockRejectedValue(new Error('disk'));
-  await expect(cache.get('a')).rejects.toThrow('could not complete');
+it('passes on how the store fails, and reads again when it has recovered', async () => {
+  await put('a', '1');
+  const failure = new Error('disk');
+  vi.spyOn(store, 'get').mockRejectedValueOnce(failure);
+  await expect(cache.get('a')).rejects.toBe(failure);
+  expect(cache.peek('a')).toBeUndefined();
+  expect(await cache.get('a')).toBe('1');
+});
+
+it('reads from the store what is asked for afresh, whatever it remembers', async () => {
+  await put('a', '1');
+  await cache.get('a');
+  const get = vi.spyOn(store, 'get');
+  expect(await cache.fresh('a')).toBe('1');
+  expect(get).toHaveBeenCalledTimes(1);
+  expect(open).toHaveBeenCalledTimes(1);
+});
+
+it('remembers what was read elsewhere for as long as its stamp holds', async () => {
+  await put('a', '1');
+  const stamp = store.stamp();
+  const value = Buffer.from('1', 'latin1');
+  expect(cache.take({ path: 'a', value }, stamp)).toBe('1');
+  expect(cache.peek('a')?.record).toBe('1');
+  await put('b', '1');
+  expect(cache.take({ path: 'a', value }, stamp)).toBe('1');
+  expect(cache.peek('a')).toBeUndefined();
+  expect(open).toHaveBeenCalledTimes(1);
+});
+
+it('lets go of everything when it is told to', async () => {
+  await put('a', '1');
+  await cache.get('a');
+  cache.forgetAll();
+  expect(cache.peek('a')).toBeUndefined();
+  expect(await cache.get('a')).toBe('1');
+  expect(open).toHaveBeenCalledTimes(2);
 });
 
 it('loses no record to names of nothing that are asked for', async () => {

@@ -107,7 +107,7 @@ export class LocalEngine implements Engine {
 
 /** What is asked of an engine after its end. */
 export function closed(): StoreError {
-  return new StoreError('failed', 'the store is closed');
+  return new StoreError('failed', 'the store was closed');
 }
 
 /** The thread that writes, from outside. Keeps the process alive while something is asked of it. */

@@ -16,8 +16,6 @@ type ViewFile = Native['viewFile'];
 
 // How long what other programs than pairmint do to the file may go unseen.
 const lookEvery = 500;
-// Numbers of commits have 32 bits.
-const epochs = 2 ** 32;
 
 /** Keys in a file, shared by the processes of one machine: SQLite with a write-ahead log. */
 export class SqliteStore implements KeyStore {
@@ -31,8 +29,9 @@ export class SqliteStore implements KeyStore {
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   #isReplaced = false;
-  /** Counts what was done to the file besides what is counted in `#commits`. */
-  #epoch = 0;
+  /** Another one after everything that was done to the file, counted in `#commits` or not. */
+  #stamp = 0;
+  #stampedCommits: number | undefined;
   #lastLook: { readonly version: number; readonly commits: number | undefined } | undefined;
   #isLooking = false;
 
@@ -68,7 +67,10 @@ export class SqliteStore implements KeyStore {
         await engine.call('make', []).catch(() => {});
         commits.follow();
       }
-      return new SqliteStore(file, engine, commits);
+      const store = new SqliteStore(file, engine, commits);
+      // What is read from now on is compared with what is there now.
+      await store.#look();
+      return store;
     } catch (cause) {
       await engine.close();
       throw new ConfigurationError(
@@ -83,7 +85,12 @@ export class SqliteStore implements KeyStore {
 
   stamp(): Stamp | undefined {
     const commits = this.#isReplaced ? undefined : this.#commits.last();
-    return commits === undefined ? undefined : this.#epoch * epochs + commits;
+    if (commits === undefined) return undefined;
+    if (commits !== this.#stampedCommits) {
+      this.#stampedCommits = commits;
+      this.#stamp++;
+    }
+    return this.#stamp;
   }
 
   holds(_path: string, stamp: Stamp): boolean {
@@ -161,10 +168,10 @@ export class SqliteStore implements KeyStore {
       const last = this.#lastLook;
       this.#lastLook = { version, commits };
       if (last === undefined) return;
-      const isCounted = last.commits !== commits;
-      if (!isCounted && version === last.version) return;
-      // Pools' commits, too, which are not counted: reading anew costs little.
-      if (!isCounted) this.#epoch++;
+      if (last.commits === commits && version === last.version) return;
+      // Beside a counted commit, too: what was read after that one may have been changed since. Pools'
+      // commits, which are not counted, cost reading anew, which is little.
+      if (version !== last.version) this.#stamp++;
       for (const listener of this.#listeners) listener();
     } catch {
       // Whoever asks for something is told.

@@ -53,10 +53,12 @@ const methods = {
     if (lots.some(({ serial }) => serial <= ((last as number | undefined) ?? 0))) {
       return unchanged('taken');
     }
+    const newest = lots.at(-1);
+    if (newest === undefined) return unchanged('added');
     statement(
       'insert into pool (name, last_serial, waiting) values (?, ?, ?) on conflict (name) do ' +
         'update set last_serial = excluded.last_serial, waiting = waiting + excluded.waiting',
-    ).run(pool, lots.at(-1)?.serial ?? 0, pairsOf(lots));
+    ).run(pool, newest.serial, pairsOf(lots));
     const id = poolId(writing, pool) as number;
     const insert = statement('insert into lot (pool, serial, pairs, value) values (?, ?, ?, ?)');
     for (const { serial, pairs, value } of lots) insert.run(id, serial, pairs, value);
@@ -85,9 +87,9 @@ const methods = {
       }
       lots.push({ serial, pairs: several, value: removed[0]?.value as Uint8Array });
     }
-    // Where nothing is found nothing waits, whatever was counted.
-    const taken = lots.length === 0 ? Number.MAX_SAFE_INTEGER : pairsOf(lots);
-    statement('update pool set waiting = max(0, waiting - ?) where id = ?').run(taken, id);
+    // Where no lot is left none waits, whatever was counted: it would never be filled again.
+    const count = 'case when exists (select 1 from lot where pool = id) then max(0, waiting - ?)';
+    statement(`update pool set waiting = ${count} else 0 end where id = ?`).run(pairsOf(lots), id);
     const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
     return unchanged({ lots, left });
   },
@@ -243,7 +245,14 @@ export class Writer {
   #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
     const failure = storeError(error);
     if (step === 'begin' && failure.fault === 'busy') return failure;
-    this.#writing?.database.close();
+    const database = this.#writing?.database;
+    try {
+      // Closing alone would keep the lock on writing for as long as a statement is remembered.
+      database?.exec('rollback');
+    } catch {
+      // SQLite has done so itself.
+    }
+    database?.close();
     this.#writing = undefined;
     if (step !== 'commit') return failure;
     return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, {
