@@ -1,0 +1,115 @@
+// A process that uses a store while a test attacks it. Arguments: the store's URL, the root key file,
+// and what to do. Each acknowledged step is a line on stdout; a line that begins with `?` says what is
+// about to be asked for, one with `F` what failed.
+import { setTimeout as pause } from 'node:timers/promises';
+import { Pairmint } from '../../dist/index.js';
+
+const [store, file, task, ...args] = process.argv.slice(2);
+const open = () => Pairmint.open({ store, rootKey: { file }, refillPools: false });
+const GranteePrincipal = 'arn:aws:iam::000000000000:role/grantee';
+
+const tasks = {
+  /** Makes keys and changes them, in several lanes that share commits. */
+  async commit(lanes = '3') {
+    const kms = await open();
+    await say('READY');
+    await Promise.all(Array.from({ length: Number(lanes) }, () => commitForEver(kms)));
+  },
+  /** Opens the store and closes it, again and again. */
+  async open() {
+    await say('READY');
+    for (;;) {
+      await attempt('O', async () => {
+        const kms = await open();
+        await kms.describeKey({ KeyId: 'alias/pairmint/default' });
+        await kms.close();
+      });
+    }
+  },
+  async take(KeyId, KeyPairSpec) {
+    const kms = await open();
+    await say('READY');
+    const lane = async () => {
+      for (;;) {
+        await attempt('P', async () => {
+          const pair = await kms.generateDataKeyPairWithoutPlaintext({ KeyId, KeyPairSpec });
+          return Buffer.from(pair.PublicKey).toString('base64');
+        });
+      }
+    };
+    await Promise.all([lane(), lane()]);
+  },
+  async fill(KeyId, KeyPairSpec) {
+    const kms = await open();
+    await say('READY');
+    for (;;) {
+      const added = await attempt('N', () => kms.pools.fill({ pool: { KeyId, KeyPairSpec } }));
+      if (!added) await pause(5);
+    }
+  },
+  /** Encrypts by a known key, and says how long each took. */
+  async seal(KeyId) {
+    const kms = await open();
+    await say('READY');
+    for (;;) {
+      const from = performance.now();
+      await attempt('S', async () => {
+        const { CiphertextBlob } = await kms.encrypt({ KeyId, Plaintext: Buffer.from('x') });
+        await kms.decrypt({ CiphertextBlob });
+        return Math.ceil(performance.now() - from);
+      });
+      await pause(5);
+    }
+  },
+};
+
+async function commitForEver(kms) {
+  for (let i = 0; ; i++) {
+    const KeyId = await attempt('K', async () => {
+      const { KeyMetadata } = await kms.createKey({ Description: 'x'.repeat(500) });
+      return KeyMetadata.KeyId;
+    });
+    if (KeyId === undefined) continue;
+    const GrantId = await attempt('G', async () => {
+      const grant = { KeyId, GranteePrincipal, Operations: ['Encrypt'] };
+      return `${KeyId} ${(await kms.createGrant(grant)).GrantId}`;
+    });
+    if (i % 3 === 0 && GrantId !== undefined) {
+      await attempt('R', async () => {
+        await say(`? ${GrantId}`);
+        await kms.revokeGrant({ KeyId, GrantId: GrantId.split(' ')[1] });
+        return GrantId;
+      });
+    } else if (i % 3 === 1) {
+      await attempt('D', async () => {
+        await say(`? ${KeyId}`);
+        await kms.disableKey({ KeyId });
+        return KeyId;
+      });
+    }
+  }
+}
+
+/** Says what an attempt gave, or that it failed, and goes on. */
+async function attempt(mark, run) {
+  try {
+    const result = await run();
+    await say(`${mark} ${result}`);
+    return result;
+  } catch (error) {
+    await say(`F ${mark} ${error.name}: ${error.message} ${error.cause?.message ?? ''}`);
+    await pause(20);
+    return undefined;
+  }
+}
+
+function say(line) {
+  return new Promise((done) => process.stdout.write(`${line}\n`, done));
+}
+
+try {
+  await tasks[task](...args);
+} catch (error) {
+  await say(`FAILED ${error.name}: ${error.message} ${error.cause?.message ?? ''}`);
+  process.exitCode = 1;
+}
