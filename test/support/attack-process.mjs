@@ -3,6 +3,7 @@
 // about to be asked for, one with `F` what failed.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Pairmint } from '../../dist/index.js';
+import { loadEngine } from '../../dist/store/sqlite/engine.js';
 
 const [store, file, task, ...args] = process.argv.slice(2);
 const open = () => Pairmint.open({ store, rootKey: { file }, refillPools: false });
@@ -24,6 +25,20 @@ const tasks = {
         await kms.describeKey({ KeyId: 'alias/pairmint/default' });
         await kms.close();
       });
+    }
+  },
+  /** As other programs do that know SQLite and not pairmint. */
+  async visit() {
+    const { DatabaseSync } = loadEngine();
+    await say('READY');
+    for (;;) {
+      await attempt('V', async () => {
+        const database = new DatabaseSync(store.slice('sqlite:'.length), { timeout: 5000 });
+        // No statement that is left over keeps it from being closed.
+        database.exec('select count(*) from record');
+        database.close();
+      });
+      await pause(50);
     }
   },
   async take(KeyId, KeyPairSpec) {

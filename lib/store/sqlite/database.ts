@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../store-errors.ts';
 import { type Database, loadEngine } from './engine.ts';
@@ -42,8 +43,7 @@ const setUpTimeout = 5000;
 
 /** Opens a store's file to write to it, and makes it if there is none. @throws Error as SQLite does */
 export function openToWrite(file: string): Database {
-  // SQLite would let the group read it.
-  closeSync(openSync(file, 'a', 0o600));
+  if (!existsSync(file)) makeFile(file);
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, () => {
     const [mode] = database.prepare('pragma journal_mode = wal').all();
@@ -53,6 +53,23 @@ export function openToWrite(file: string): Database {
     makeSchema(database);
     for (const setting of writerSettings) database.exec(`pragma ${setting}`);
   });
+}
+
+/**
+ * Makes the file, which SQLite would let the group read, unless another process does. It is closed
+ * before it has its name: whoever closes a file loses all locks that the process has on it (fcntl(2)),
+ * and behind a connection without its lock, the next program that closes the store removes the changes.
+ */
+function makeFile(file: string): void {
+  const made = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  closeSync(openSync(made, 'wx', 0o600));
+  try {
+    linkSync(made, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(made);
+  }
 }
 
 /** Opens a store's file to read from it. @throws Error as SQLite does */

@@ -1,6 +1,7 @@
+import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { judge, makeStore, spec, start } from '../../support/attacks.mjs';
+import { judge, makeStore, openIn, spec, start } from '../../support/attacks.mjs';
 import { temporaryFolder } from '../../support/folders.ts';
 
 const seconds = Number(process.env.PAIRMINT_ATTACK_SECONDS ?? 12);
@@ -19,6 +20,7 @@ describe('processes that share a store', () => {
         ['fill', KeyId, spec],
         ['open'],
         ['open'],
+        ['visit'],
       ];
       const processes = tasks.map((task) => start(folder, task));
       await Promise.all(processes.map((process) => process.said(/^READY/)));
@@ -38,4 +40,22 @@ describe('processes that share a store', () => {
     },
     60_000 + 2000 * seconds,
   );
+
+  // Programs with an SQLite before 3.51 remove the file of changes when they close a store that nobody
+  // seems to have open.
+  it.runIf(process.platform === 'linux')('keep their lock on its file when they write', async () => {
+    const folder = temporaryFolder();
+    await makeStore(folder);
+    const kms = await openIn(folder);
+    const { ino } = statSync(`${folder}/store.db`);
+    const locks = () =>
+      readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`:${ino} `));
+    await kms.listKeys({});
+    expect(locks()).toHaveLength(1);
+    await kms.createKey({});
+    expect(locks()).toHaveLength(1);
+    await kms.close();
+  });
 });
