@@ -380,10 +380,14 @@ export class Pairmint {
     return this.#core.credentials;
   }
 
-  /** Reads from the store. @throws KmsError where it cannot serve requests */
+  /**
+   * Looks whether the store can be read and written to, and writes nothing: within two seconds.
+   *
+   * @throws KmsError KMSInternalException, and why as its cause
+   */
   async checkStore(): Promise<void> {
     if (this.#core.closing !== undefined) throw closed();
-    await this.#core.opened.store.get('format');
+    await this.#core.opened.store.probe();
   }
 
   describeStore(): StoreDescription {

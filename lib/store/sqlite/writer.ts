@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, openSync, statfsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
 import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
@@ -13,8 +14,11 @@ import { afterAll, inOrder } from './reader.ts';
 
 // As long as people wait for a request, and shorter than clients' time limits.
 const lockLimit = 5000;
+const probeLimit = 1000;
 const firstSleep = 1;
 const longestSleep = 32;
+// What a commit or two may need in the file of changes.
+const leastRoom = 65_536;
 
 /** What a step of a transaction gives: its answer, and whether what was read before may be untrue. */
 interface Step {
@@ -26,6 +30,7 @@ type Method = (writer: Writing, ...args: never[]) => Step;
 
 /** A connection that writes, with its statements. */
 interface Writing {
+  readonly file: string;
   readonly database: Database;
   readonly inode: bigint;
   readonly statement: (sql: string) => Statement;
@@ -143,6 +148,13 @@ const methods = {
 /** What needs the connection for itself. */
 const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
   backup: ({ database }, file: string) => copyTo(database, file),
+  probe({ file, database }) {
+    accessSync(file, constants.W_OK);
+    const { bavail, bsize } = statfsSync(path.dirname(file));
+    if (bavail * bsize < leastRoom) throw new StoreError('full', `the disk of ${file} is full`);
+    begin(database, probeLimit);
+    database.exec('rollback');
+  },
   faults: ({ statement }) => {
     const rows = statement('pragma integrity_check')
       .all()
@@ -159,6 +171,7 @@ export class Writer {
   readonly #file: string;
   readonly #commits: CommitWriter;
   #writing: Writing | undefined;
+  #hasFailed = false;
 
   /** @throws Error if the file cannot be opened or made */
   constructor(file: string) {
@@ -188,13 +201,26 @@ export class Writer {
   }
 
   close(): void {
-    this.#writing?.database.close();
-    this.#writing = undefined;
+    this.#release();
     this.#commits.close();
+  }
+
+  #release(): void {
+    const { database } = this.#writing ?? {};
+    this.#writing = undefined;
+    for (const step of [() => database?.exec('rollback'), () => database?.close()]) {
+      try {
+        // Closed with statements that are in use, a connection would keep its lock.
+        step();
+      } catch {
+        // There is no transaction any more, or the disk fails.
+      }
+    }
   }
 
   #alone({ id, method, args }: Call): Answer {
     try {
+      if (method === 'probe' && this.#hasFailed) syncChanges(this.#file);
       const run = alone[method] as (writing: Writing, ...args: unknown[]) => unknown;
       return { id, result: run(this.#current(), ...args) };
     } catch (error) {
@@ -206,8 +232,11 @@ export class Writer {
     try {
       return this.#transact(calls);
     } catch (error) {
-      // One of them may be to blame, such as by meeting a damaged page.
-      if (calls.length > 1) return calls.flatMap((call) => this.#together([call]));
+      // One of them may be to blame, such as by meeting a damaged page. What may have been committed is
+      // not tried again: it would take its own change for another's.
+      const { fault } = storeError(error);
+      const isOver = fault === 'busy' || fault === 'outcome unknown';
+      if (calls.length > 1 && !isOver) return calls.flatMap((call) => this.#together([call]));
       return calls.map(({ id }) => failureOf(id, error));
     }
   }
@@ -228,6 +257,7 @@ export class Writer {
       if (isCounted) this.#commits.begin();
       step = 'commit';
       database.exec('commit');
+      this.#hasFailed = false;
       return steps.map(({ result }, i) => ({ id: (calls[i] as Call).id, result }));
     } catch (error) {
       throw this.#failed(error, step);
@@ -240,8 +270,8 @@ export class Writer {
   #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
     const failure = storeError(error);
     if (step === 'begin' && failure.fault === 'busy') return failure;
-    this.#writing?.database.close();
-    this.#writing = undefined;
+    this.#hasFailed = true;
+    this.#release();
     if (step !== 'commit') return failure;
     return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, {
       cause: error,
@@ -265,14 +295,14 @@ export class Writer {
       return prepared;
     };
     const inode = inodeOf(this.#file) as bigint;
-    this.#writing = { database, inode, statement };
+    this.#writing = { file: this.#file, database, inode, statement };
     return this.#writing;
   }
 }
 
 /** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
-function begin(database: Database): void {
-  const end = performance.now() + lockLimit;
+function begin(database: Database, limit = lockLimit): void {
+  const end = performance.now() + limit;
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
       return database.exec('begin immediate');
@@ -280,6 +310,17 @@ function begin(database: Database): void {
       if (!isBusy(error) || performance.now() > end) throw error;
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sleep * Math.random() + 1);
+  }
+}
+
+/** @throws Error while the disk does not take what was written */
+function syncChanges(file: string): void {
+  // Not the store's file: closing that would lose the locks on it.
+  const changes = openSync(`${file}-wal`, 'r');
+  try {
+    fsyncSync(changes);
+  } finally {
+    closeSync(changes);
   }
 }
 
