@@ -159,7 +159,7 @@ export class Pairmint {
     const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
     // Before there is a store: a seed that is not valid makes none.
     const seed = options.seed === undefined ? undefined : await loadSeed(options.seed, native);
-    const opened = await openStore(native, options);
+    const opened = await openStore(native, options, beginDrawing);
     if (opened.created && opened.rootKeyFile !== undefined) {
       options.onNotice?.(
         `made a new store at ${opened.store.url}, its root key in ${opened.rootKeyFile}`,
@@ -170,7 +170,6 @@ export class Pairmint {
     const fence = new Fence({ store, native, rootKey, identity });
     const keys = new KeyDirectory({ store, native, rootKey, now, fence });
     const drawn = new Drawn(opened.drawnFile);
-    if (opened.created) drawn.reset();
     const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
     const filler = new Filler({ directory: poolDirectory, native });
     const { onDryPool = 'mint', refillPools = true } = options;
@@ -382,10 +381,14 @@ export class Pairmint {
     return this.#core.credentials;
   }
 
-  /** Reads from the store. @throws KmsError where it cannot serve requests */
+  /**
+   * Looks whether the store can be read and written to, and writes nothing: within two seconds.
+   *
+   * @throws KmsError KMSInternalException, and why as its cause
+   */
   async checkStore(): Promise<void> {
     if (this.#core.closing !== undefined) throw closed();
-    await this.#core.opened.store.get('format');
+    await this.#core.opened.store.probe();
   }
 
   /** Copies, checks and fences the store. */
@@ -554,6 +557,18 @@ function isReadOnly(name: string): boolean {
 async function loadSeed(source: string | object, native: Native): Promise<Seed> {
   const { readSeed } = await import('./seed/seed.ts');
   return readSeed(source, native);
+}
+
+/** For a store that is about to be made: nothing can have been drawn from it. */
+function beginDrawing(file: string | undefined): void {
+  const drawn = new Drawn(file);
+  try {
+    if (!drawn.isTrusted) drawn.reset();
+  } catch {
+    // A disk that is full refuses the store as well, in a sentence.
+  } finally {
+    drawn.close();
+  }
 }
 
 function auditOfEnvironment(): AuditSink | undefined {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 
 // A head of 24 bytes, then a place for each pool: 16 bytes of a hash of its name and a serial number.
 const magic = Buffer.from('PMDRAWN1', 'latin1');
@@ -57,9 +57,17 @@ export class Drawn {
     this.close();
     this.#highest.clear();
     if (this.#path === undefined) return;
-    rmSync(this.#path, { force: true });
-    const file = openSync(this.#path, 'wx+', 0o600);
-    writeSync(file, Buffer.concat([magic, birthOf(file)]), 0, headLength, 0);
+    // Whole, for other processes look at it, and may begin anew at the same moment.
+    const made = `${this.#path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+    const file = openSync(made, 'wx+', 0o600);
+    try {
+      writeSync(file, Buffer.concat([magic, birthOf(file)]), 0, headLength, 0);
+      renameSync(made, this.#path);
+    } catch (error) {
+      closeSync(file);
+      rmSync(made, { force: true });
+      throw error;
+    }
     this.#file = file;
   }
 

@@ -146,7 +146,8 @@ export class Pools {
   /** Stops filling, and puts back what was claimed and not handed out. */
   async close(): Promise<void> {
     await this.#refill?.close();
-    for (const known of this.#known.values()) await this.#putBack(known);
+    // Together, so that a lock that somebody holds is waited for once.
+    await Promise.all([...this.#known.values()].map((known) => this.#putBack(known)));
   }
 
   async #putBack(known: Known): Promise<void> {

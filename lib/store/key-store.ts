@@ -58,6 +58,12 @@ export interface KeyStore {
   /** Tells `listener` that other processes may have changed anything, soon after they have. */
   onChanged(listener: () => void): void;
 
+  /**
+   * Looks within two seconds whether the store can be read and written to, and writes nothing. A store
+   * that was read-only when it was opened need not be writable.
+   */
+  probe(): Promise<void>;
+
   readonly lots: LotStore;
 
   /** What keeps a copy of the store and brings it back, if the store can do that itself. */

@@ -74,6 +74,8 @@ export class MemoryStore implements KeyStore {
   /** No other process knows of it. */
   onChanged(): void {}
 
+  async probe(): Promise<void> {}
+
   async close(): Promise<void> {
     this.#values.clear();
   }

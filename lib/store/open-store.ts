@@ -34,9 +34,15 @@ export interface OpenedStore {
 /**
  * Opens a store, and makes it, with its root key, where there is none.
  *
+ * @param beforeMaking told of `drawnFile` while there is no store yet: a process that is killed
+ *   afterwards leaves a store to make
  * @throws ConfigurationError where the store or the root key cannot be used
  */
-export async function openStore(native: Native, options: StoreOptions): Promise<OpenedStore> {
+export async function openStore(
+  native: Native,
+  options: StoreOptions,
+  beforeMaking: (drawnFile: string | undefined) => void = () => {},
+): Promise<OpenedStore> {
   checkPlace(options);
   const { rootKey: source } = options;
   const places = placesOf({
@@ -48,6 +54,8 @@ export async function openStore(native: Native, options: StoreOptions): Promise<
     const made = await storeExists(store);
     const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
     const { accountId = '000000000000', region = 'us-east-1' } = options;
+    const drawnFile = places.file && `${places.file}-drawn`;
+    if (!made) beforeMaking(drawnFile);
     const created = !made && (await createIdentity(store, native, rootKey, { accountId, region }));
     const identity = await readIdentity(store, native, rootKey);
     return {
@@ -55,7 +63,7 @@ export async function openStore(native: Native, options: StoreOptions): Promise<
       rootKey,
       identity: placed(store, identity, options),
       rootKeyFile,
-      drawnFile: places.file && `${places.file}-drawn`,
+      drawnFile,
       created,
     };
   } catch (error) {

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../store-errors.ts';
 import { type Database, loadEngine } from './engine.ts';
@@ -42,8 +43,7 @@ const setUpTimeout = 5000;
 
 /** Opens a store's file to write to it, and makes it if there is none. @throws Error as SQLite does */
 export function openToWrite(file: string): Database {
-  // SQLite would let the group read it.
-  closeSync(openSync(file, 'a', 0o600));
+  if (!existsSync(file)) makeFile(file);
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, () => {
     const [mode] = database.prepare('pragma journal_mode = wal').all();
@@ -55,22 +55,60 @@ export function openToWrite(file: string): Database {
   });
 }
 
+/**
+ * Makes the file, which SQLite would let the group read, unless another process does. It is closed
+ * before it has its name: whoever closes a file loses all locks that the process has on it (fcntl(2)),
+ * and behind a connection without its lock, the next program that closes the store removes the changes.
+ */
+function makeFile(file: string): void {
+  const made = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  closeSync(openSync(made, 'wx', 0o600));
+  try {
+    linkSync(made, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(made);
+  }
+}
+
+/** A connection that reads. */
+export interface ReadConnection {
+  readonly database: Database;
+  /** Whether it sees what is there; otherwise it must be opened anew. */
+  isCurrent(): boolean;
+}
+
 /** Opens a store's file to read from it. @throws Error as SQLite does */
-export function openToRead(file: string): Database {
+export function openToRead(file: string): ReadConnection {
   const { DatabaseSync } = loadEngine();
+  const before = looksOf(file);
   try {
     const database = new DatabaseSync(file);
-    return set(database, () => checkSchema(database));
+    return { database: set(database, () => checkSchema(database)), isCurrent: () => true };
   } catch (error) {
     const isReadOnly = (error as { errcode?: number }).errcode === 14;
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (!isReadOnly || hasChanges || !existsSync(file)) throw error;
-    // On a read-only file system there is no shared memory, and nobody who writes.
+    // On a read-only file system there is no shared memory. Nobody writes now; those who see the file
+    // elsewhere, behind a mount that can be written to, may begin at any time.
     const place = pathToFileURL(file);
     place.searchParams.set('immutable', '1');
     const database = new DatabaseSync(place, { readOnly: true });
-    return set(database, () => checkSchema(database));
+    return {
+      database: set(database, () => checkSchema(database)),
+      isCurrent: () => looksOf(file) === before,
+    };
   }
+}
+
+/** Something that is another once anything was written. */
+function looksOf(file: string): string {
+  const parts = [file, `${file}-wal`].map((name) => {
+    const found = statSync(name, { bigint: true, throwIfNoEntry: false });
+    return found && `${found.ino} ${found.size} ${found.mtimeNs}`;
+  });
+  return parts.join();
 }
 
 /** The statements that make the schema of a backup called `name` in a connection. */

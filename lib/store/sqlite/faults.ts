@@ -10,6 +10,13 @@ const faults: Readonly<Record<number, StoreFault>> = {
   26: 'corrupt',
 };
 
+const codes: Readonly<Record<string, StoreFault>> = {
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EROFS: 'read-only',
+  EACCES: 'read-only',
+};
+
 const explanations: Readonly<Partial<Record<StoreFault, string>>> = {
   busy: 'another process holds the lock on writing',
 };
@@ -22,7 +29,7 @@ export function storeError(error: unknown): StoreError {
     message?: string;
     code?: string;
   };
-  const fault = faults[(errcode ?? 0) & 0xff] ?? (code === 'ENOSPC' ? 'full' : 'failed');
+  const fault = faults[(errcode ?? 0) & 0xff] ?? codes[code ?? ''] ?? 'failed';
   return new StoreError(fault, explanations[fault] ?? message ?? String(error), { cause: error });
 }
 

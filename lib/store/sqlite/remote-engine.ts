@@ -4,6 +4,11 @@ import { type Answer, Calls } from './calls.ts';
 import { closed, type Engine } from './local-engine.ts';
 import { script } from './script.ts';
 
+// Longer than anything but the disk keeps the engine's event loop.
+const answerLimit = 15_000;
+// Longer than a lock is waited for.
+const closeLimit = 10_000;
+
 /**
  * A store's file through a process of its own. For Node.js without SQLite: the packages that bring it
  * end the whole process if a thread is terminated while it is inside (tried: @photostructure/sqlite
@@ -29,6 +34,8 @@ export class RemoteEngine implements Engine {
     if (this.#process === undefined || this.#process.hasEnded) {
       this.#process = new EngineProcess(this.#file, { isThere: true });
     }
+    // Asked for all the time, and answered between any others.
+    if (method === 'dataVersion') return this.#process.callAndWatch(method, args);
     return this.#process.call(method, args);
   }
 
@@ -75,12 +82,28 @@ class EngineProcess {
     );
   }
 
+  /** Ends the process if it does not answer: it may be frozen, alone, and for ever. */
+  async callAndWatch(method: string, args: readonly unknown[]): Promise<unknown> {
+    const end = () => this.#child.kill('SIGKILL');
+    let timer = setTimeout(() => {
+      // Both may have been frozen, and this one hears of its timer before it hears of the answer.
+      timer = setTimeout(end, 1000).unref();
+    }, answerLimit).unref();
+    try {
+      return await this.call(method, args);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Resolves when the file is closed. */
   async close(): Promise<void> {
     if (this.#hasEnded) return;
     this.#keepAlive(true);
     if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), closeLimit);
     await this.#ended;
+    clearTimeout(timer);
   }
 
   #keepAlive(isBusy: boolean): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigurationError } from '../../configuration-error.ts';
 import { messageOf } from '../../error-message.ts';
@@ -16,6 +16,7 @@ type ViewFile = Native['viewFile'];
 
 // How long what other programs than pairmint do to the file may go unseen.
 const lookEvery = 500;
+const probeLimit = 1800;
 
 /** Keys in a file, shared by the processes of one machine: SQLite with a write-ahead log. */
 export class SqliteStore implements KeyStore {
@@ -28,6 +29,7 @@ export class SqliteStore implements KeyStore {
   readonly #commits: CommitReader;
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #isReadOnly: boolean;
   #isReplaced = false;
   /** Another one after everything that was done to the file, counted in `#commits` or not. */
   #stamp = 0;
@@ -39,6 +41,7 @@ export class SqliteStore implements KeyStore {
     this.url = urlOf(file);
     this.#file = file;
     this.#inode = inodeOf(file);
+    this.#isReadOnly = isReadOnly(file);
     this.#engine = engine;
     this.#commits = commits;
     this.lots = this.#lotStore();
@@ -128,6 +131,20 @@ export class SqliteStore implements KeyStore {
     this.#listeners.push(listener);
   }
 
+  async probe(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const error = new StoreError('busy', `no answer within ${probeLimit} ms`);
+      timer = setTimeout(() => reject(error), probeLimit);
+    });
+    const asked = [this.#call('get', 'format'), ...(this.#isReadOnly ? [] : [this.#call('probe')])];
+    try {
+      await Promise.race([Promise.all(asked), late.catch(unavailable)]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#engine.close();
@@ -187,6 +204,15 @@ function replaced(file: string): StoreError {
 
 function inodeOf(file: string): bigint | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+function isReadOnly(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function urlOf(file: string): string {

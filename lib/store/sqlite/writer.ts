@@ -1,4 +1,13 @@
-import { statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
+import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
 import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
@@ -9,12 +18,15 @@ import { copyTo, takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
 import { isBusy, storeError } from './faults.ts';
-import { afterAll, inOrder } from './reader.ts';
+import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
 
 // As long as people wait for a request, and shorter than clients' time limits.
 const lockLimit = 5000;
+const probeLimit = 1000;
 const firstSleep = 1;
 const longestSleep = 32;
+// What a commit or two may need in the file of changes.
+const leastRoom = 65_536;
 
 /** What a step of a transaction gives: its answer, and whether what was read before may be untrue. */
 interface Step {
@@ -26,6 +38,7 @@ type Method = (writer: Writing, ...args: never[]) => Step;
 
 /** A connection that writes, with its statements. */
 interface Writing {
+  readonly file: string;
   readonly database: Database;
   readonly inode: bigint;
   readonly statement: (sql: string) => Statement;
@@ -85,13 +98,13 @@ const methods = {
       if (removed.length !== 1) {
         throw new StoreError('corrupt', 'the index of lots is not that of its table');
       }
-      lots.push({ serial, pairs: several, value: removed[0]?.value as Uint8Array });
+      lots.push({ serial, pairs: several, value: bytesOf(removed[0]?.value) });
     }
     // Where no lot is left none waits, whatever was counted: it would never be filled again.
     const count = 'case when exists (select 1 from lot where pool = id) then max(0, waiting - ?)';
     statement(`update pool set waiting = ${count} else 0 end where id = ?`).run(pairsOf(lots), id);
     const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
-    return unchanged({ lots, left });
+    return unchanged({ lots, left: numberOf(left) });
   },
 
   reserve(writing, { pool, filler, target, most, seconds }: Reservation) {
@@ -147,6 +160,13 @@ const methods = {
 /** What needs the connection for itself. */
 const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
   backup: ({ database }, file: string) => copyTo(database, file),
+  probe({ file, database }) {
+    accessSync(file, constants.W_OK);
+    const { bavail, bsize } = statfsSync(path.dirname(file));
+    if (bavail * bsize < leastRoom) throw new StoreError('full', `the disk of ${file} is full`);
+    begin(database, probeLimit);
+    database.exec('rollback');
+  },
   faults: ({ statement }) => {
     const rows = statement('pragma integrity_check')
       .all()
@@ -163,6 +183,7 @@ export class Writer {
   readonly #file: string;
   readonly #commits: CommitWriter;
   #writing: Writing | undefined;
+  #hasFailed = false;
 
   /** @throws Error if the file cannot be opened or made */
   constructor(file: string) {
@@ -192,13 +213,26 @@ export class Writer {
   }
 
   close(): void {
-    this.#writing?.database.close();
-    this.#writing = undefined;
+    this.#release();
     this.#commits.close();
+  }
+
+  #release(): void {
+    const { database } = this.#writing ?? {};
+    this.#writing = undefined;
+    for (const step of [() => database?.exec('rollback'), () => database?.close()]) {
+      try {
+        // Closed with statements that are in use, a connection would keep its lock.
+        step();
+      } catch {
+        // There is no transaction any more, or the disk fails.
+      }
+    }
   }
 
   #alone({ id, method, args }: Call): Answer {
     try {
+      if (method === 'probe' && this.#hasFailed) syncChanges(this.#file);
       const run = alone[method] as (writing: Writing, ...args: unknown[]) => unknown;
       return { id, result: run(this.#current(), ...args) };
     } catch (error) {
@@ -210,10 +244,11 @@ export class Writer {
     try {
       return this.#transact(calls);
     } catch (error) {
-      // One of them may be to blame, such as by meeting a damaged page. What may have been done is not
-      // done again.
-      const isUndone = storeError(error).fault !== 'outcome unknown';
-      if (isUndone && calls.length > 1) return calls.flatMap((call) => this.#together([call]));
+      // One of them may be to blame, such as by meeting a damaged page. What may have been committed is
+      // not tried again: it would take its own change for another's.
+      const { fault } = storeError(error);
+      const isOver = fault === 'busy' || fault === 'outcome unknown';
+      if (calls.length > 1 && !isOver) return calls.flatMap((call) => this.#together([call]));
       return calls.map(({ id }) => failureOf(id, error));
     }
   }
@@ -235,6 +270,7 @@ export class Writer {
       step = 'commit';
       database.exec('commit');
       if (isCounted) this.#commits.end();
+      this.#hasFailed = false;
       return steps.map(({ result }, i) => ({ id: (calls[i] as Call).id, result }));
     } catch (error) {
       throw this.#failed(error, step);
@@ -245,15 +281,8 @@ export class Writer {
   #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
     const failure = storeError(error);
     if (step === 'begin' && failure.fault === 'busy') return failure;
-    const database = this.#writing?.database;
-    try {
-      // Closing alone would keep the lock on writing for as long as a statement is remembered.
-      database?.exec('rollback');
-    } catch {
-      // SQLite has done so itself.
-    }
-    database?.close();
-    this.#writing = undefined;
+    this.#hasFailed = true;
+    this.#release();
     if (step !== 'commit') return failure;
     return new StoreError('outcome unknown', `a commit failed: ${failure.message}`, {
       cause: error,
@@ -277,14 +306,14 @@ export class Writer {
       return prepared;
     };
     const inode = inodeOf(this.#file) as bigint;
-    this.#writing = { database, inode, statement };
+    this.#writing = { file: this.#file, database, inode, statement };
     return this.#writing;
   }
 }
 
 /** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
-function begin(database: Database): void {
-  const end = performance.now() + lockLimit;
+function begin(database: Database, limit = lockLimit): void {
+  const end = performance.now() + limit;
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
       database.exec('begin immediate');
@@ -296,15 +325,27 @@ function begin(database: Database): void {
   }
 }
 
+/** @throws Error while the disk does not take what was written */
+function syncChanges(file: string): void {
+  // Not the store's file: closing that would lose the locks on it.
+  const changes = openSync(`${file}-wal`, 'r');
+  try {
+    fsyncSync(changes);
+  } finally {
+    closeSync(changes);
+  }
+}
+
 function inodeOf(file: string): bigint | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function areExpected({ statement }: Writing, changes: readonly Change[]): boolean {
   const get = statement('select value from record where path = ?');
-  return changes.every(({ path, expected }) =>
-    sameValue(get.get(path)?.value as Uint8Array | undefined, expected),
-  );
+  return changes.every(({ path, expected }) => {
+    const row = get.get(path);
+    return sameValue(row && bytesOf(row.value), expected);
+  });
 }
 
 function apply({ database, statement }: Writing, changes: readonly Change[]): boolean {
