@@ -2,7 +2,7 @@ import type { Entry } from '../key-store.ts';
 import type { StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
 import { openToRead } from './database.ts';
-import type { Database, Row, Statement } from './engine.ts';
+import type { Database, Row, SqlValue, Statement } from './engine.ts';
 
 // Sorts after every character that a path may have.
 export const afterAll = '\uffff';
@@ -40,7 +40,8 @@ export class Reader {
   }
 
   get(path: string): Uint8Array | undefined {
-    return this.#get.get(path)?.value as Uint8Array | undefined;
+    const row = this.#get.get(path);
+    return row && bytesOf(row.value);
   }
 
   getAll(paths: readonly string[]): (Uint8Array | undefined)[] {
@@ -60,7 +61,8 @@ export class Reader {
         : this.#listAfter.all(after, prefix + afterAll, limit);
     let last = after;
     for (const row of rows) {
-      const path = row.path as string;
+      const path = textOf(row.path);
+      bytesOf(row.value);
       if (!path.startsWith(prefix) || (last !== undefined && path <= last)) {
         throw new StoreError('corrupt', 'the index of records is out of order');
       }
@@ -74,15 +76,17 @@ export class Reader {
   }
 
   levels(pools: readonly string[]): number[] {
-    return pools.map((pool) => (this.#pool.get(pool)?.waiting as number | undefined) ?? 0);
+    return pools.map((pool) => numberOf(this.#pool.get(pool)?.waiting ?? 0));
   }
 
   lastSerial(pool: string): number {
-    return (this.#pool.get(pool)?.last_serial as number | undefined) ?? 0;
+    return numberOf(this.#pool.get(pool)?.last_serial ?? 0);
   }
 
   listLots(pool: string, after: number, limit: number): StoredLot[] {
-    return inOrder(this.#lots.all(pool, after, limit), after);
+    const rows = this.#lots.all(pool, after, limit);
+    for (const { value } of rows) bytesOf(value);
+    return inOrder(rows, after);
   }
 
   /** Another number whenever anybody else has committed anything. */
@@ -95,14 +99,39 @@ export class Reader {
   }
 }
 
+// SQLite checks the types of a table's columns as it writes, and on reading believes the page: one that
+// is in another's place has rows of other columns.
+
+/** @throws StoreError if a value is not what its column has */
+export function bytesOf(value: SqlValue | undefined): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw misplaced();
+}
+
+function textOf(value: SqlValue | undefined): string {
+  if (typeof value === 'string') return value;
+  throw misplaced();
+}
+
+/** @throws StoreError as bytesOf does */
+export function numberOf(value: SqlValue | undefined): number {
+  if (Number.isSafeInteger(value)) return value as number;
+  throw misplaced();
+}
+
+function misplaced(): StoreError {
+  return new StoreError('corrupt', 'a row has values that are not of its columns');
+}
+
 /** Lots as they were selected. @throws StoreError if their serials do not rise */
 export function inOrder(rows: readonly Row[], after: number): StoredLot[] {
   let last = after;
-  for (const { serial } of rows) {
-    if ((serial as number) <= last) {
+  for (const { serial, pairs } of rows) {
+    numberOf(pairs);
+    if (numberOf(serial) <= last) {
       throw new StoreError('corrupt', 'the index of lots is out of order');
     }
-    last = serial as number;
+    last = numberOf(serial);
   }
   return rows as unknown as StoredLot[];
 }

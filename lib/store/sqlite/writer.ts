@@ -10,7 +10,7 @@ import { copyTo, takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
 import { isBusy, storeError } from './faults.ts';
-import { afterAll, inOrder } from './reader.ts';
+import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
 
 // As long as people wait for a request, and shorter than clients' time limits.
 const lockLimit = 5000;
@@ -88,11 +88,11 @@ const methods = {
       if (removed.length !== 1) {
         throw new StoreError('corrupt', 'the index of lots is not that of its table');
       }
-      lots.push({ serial, pairs: several, value: removed[0]?.value as Uint8Array });
+      lots.push({ serial, pairs: several, value: bytesOf(removed[0]?.value) });
     }
     statement('update pool set waiting = max(0, waiting - ?) where id = ?').run(pairsOf(lots), id);
     const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
-    return unchanged({ lots, left: lots.length === 0 ? 0 : left });
+    return unchanged({ lots, left: lots.length === 0 ? 0 : numberOf(left) });
   },
 
   reserve(writing, { pool, filler, target, most, seconds }: Reservation) {
@@ -330,9 +330,10 @@ function inodeOf(file: string): bigint | undefined {
 
 function areExpected({ statement }: Writing, changes: readonly Change[]): boolean {
   const get = statement('select value from record where path = ?');
-  return changes.every(({ path, expected }) =>
-    sameValue(get.get(path)?.value as Uint8Array | undefined, expected),
-  );
+  return changes.every(({ path, expected }) => {
+    const row = get.get(path);
+    return sameValue(row && bytesOf(row.value), expected);
+  });
 }
 
 function apply({ database, statement }: Writing, changes: readonly Change[]): boolean {
