@@ -38,6 +38,7 @@ Status DrawMaterial(const SecretBytes &root_key, const envelope::KeyId &key_id,
 }  // namespace
 
 Napi::Value OpenRootKey(const Napi::CallbackInfo &info) {
+  const CleanErrorQueue clean;
   auto key = std::make_shared<SecretBytes>();
   if (info[0].IsString()) {
     const Status status =
@@ -62,6 +63,7 @@ Napi::Value OpenRootKey(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value CreateRootKey(const Napi::CallbackInfo &info) {
+  const CleanErrorQueue clean;
   bool created = false;
   const Status status =
       envelope::CreateRootKey(info[0].As<Napi::String>(), &created);
@@ -72,6 +74,7 @@ Napi::Value CreateRootKey(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
+  const CleanErrorQueue clean;
   const auto root_key = FromHandle<SecretBytes>(info[0]);
   if (root_key == nullptr) {
     return Throw(info.Env(), NotAHandle());
@@ -87,6 +90,7 @@ Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
+  const CleanErrorQueue clean;
   const auto root_key = FromHandle<SecretBytes>(info[0]);
   if (root_key == nullptr) {
     return Throw(info.Env(), NotAHandle());
@@ -104,6 +108,7 @@ Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value StateMac(const Napi::CallbackInfo &info) {
+  const CleanErrorQueue clean;
   const auto root_key = FromHandle<SecretBytes>(info[0]);
   if (root_key == nullptr) {
     return Throw(info.Env(), NotAHandle());

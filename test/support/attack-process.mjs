@@ -1,6 +1,7 @@
 // A process that uses a store while a test attacks it. Arguments: the store's URL, the root key file,
 // and what to do. Each acknowledged step is a line on stdout; a line that begins with `?` says what is
 // about to be asked for, one with `F` what failed.
+import { openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Pairmint } from '../../dist/index.js';
 import { loadEngine } from '../../dist/store/sqlite/engine.js';
@@ -40,6 +41,70 @@ const tasks = {
       });
       await pause(50);
     }
+  },
+  /**
+   * Has the preloaded faults.c make one call after the other fail, of those that some steps take to
+   * write, and then all of them for a while; once nothing fails any more, everything must work again.
+   */
+  async faults(KeyId, KeyPairSpec, rounds) {
+    const pool = { KeyId, KeyPairSpec };
+    const faults = faultControl();
+    let kms = await open();
+    let last = KeyId;
+    const steps = [
+      () => attempt('K', async () => (last = (await kms.createKey({})).KeyMetadata.KeyId)),
+      () =>
+        attempt('D', async () => {
+          const one = last;
+          await say(`? ${one}`);
+          await kms.disableKey({ KeyId: one });
+          return one;
+        }),
+      () => attempt('N', () => kms.pools.fill({ pool })),
+      () =>
+        attempt('P', async () => {
+          const { PublicKey } = await kms.generateDataKeyPairWithoutPlaintext(pool);
+          return Buffer.from(PublicKey).toString('base64');
+        }),
+      // What was claimed is put back.
+      () =>
+        attempt('C', async () => {
+          await kms.close();
+        }),
+      () =>
+        attempt('O', async () => {
+          await kms.close();
+          kms = await open();
+        }),
+    ];
+    const mend = async () => {
+      faults.set({ after: 0, error: 0, once: false });
+      for (const step of [steps[5], steps[0]]) {
+        if ((await step()) === undefined && step === steps[0]) await say('STUCK');
+      }
+    };
+    for (const [error, once] of [[5, true], [28, true], [5, false], [28, false]]) {
+      for (const step of steps) {
+        for (let after = 0; after < 40; after++) {
+          faults.set({ after, error, once });
+          await step();
+          if (faults.hits() === 0) break;
+          // First without anything new.
+          faults.set({ after: 0, error: 0, once: false });
+          if (step !== steps[4] && (await steps[0]()) === undefined) await say('STUCK');
+        }
+        await mend();
+      }
+    }
+    for (let i = 0; i < Number(rounds); i++) {
+      faults.set({ after: 300 * Math.random(), error: i % 2 ? 5 : 28, once: false });
+      for (let failed = 0, n = 0; failed < 3 && n < 300; n++) {
+        if ((await steps[n % 4]()) === undefined && faults.hits() > 0) failed++;
+      }
+      await mend();
+    }
+    await kms.close();
+    await say('DONE');
   },
   async take(KeyId, KeyPairSpec) {
     const kms = await open();
@@ -105,6 +170,26 @@ async function commitForEver(kms) {
   }
 }
 
+/** What faults.c reads. */
+function faultControl() {
+  const file = openSync(process.env.FAULT_CONTROL, 'r+');
+  const put = (at, value) => writeSync(file, Int32Array.of(value), 0, 4, 4 * at);
+  return {
+    set({ after, error, once }) {
+      put(1, 0);
+      put(0, after);
+      put(2, once ? 1 : 0);
+      put(3, 0);
+      put(1, error);
+    },
+    hits() {
+      const hits = new Int32Array(1);
+      readSync(file, hits, 0, 4, 12);
+      return hits[0];
+    },
+  };
+}
+
 /** Says what an attempt gave, or that it failed, and goes on. */
 async function attempt(mark, run) {
   try {
@@ -113,7 +198,7 @@ async function attempt(mark, run) {
     return result;
   } catch (error) {
     await say(`F ${mark} ${error.name}: ${error.message} ${error.cause?.message ?? ''}`);
-    await pause(20);
+    await pause(5);
     return undefined;
   }
 }
