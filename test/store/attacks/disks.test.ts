@@ -92,10 +92,11 @@ describe.runIf(process.platform === 'linux')('a store while the clock jumps', ()
       setClock(seconds);
       await pause(500);
     }
-    for (const process of running) {
-      await process.said(/^[KP] |^N [1-9]/, { from: process.lines.length });
-      await process.kill();
-    }
+    const goOn = running.map((process) =>
+      process.said(/^[KP] |^N [1-9]/, { from: process.lines.length }),
+    );
+    await Promise.all(goOn);
+    for (const process of running) await process.kill();
     const lines = running.flatMap((process) => process.lines);
     expect(lines.filter((line) => line.startsWith('F'))).toEqual([]);
     const { changes, pairs, ...found } = await judge(folder, lines);
