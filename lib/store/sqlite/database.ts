@@ -72,22 +72,43 @@ function makeFile(file: string): void {
   }
 }
 
+/** A connection that reads. */
+export interface ReadConnection {
+  readonly database: Database;
+  /** Whether it sees what is there; otherwise it must be opened anew. */
+  isCurrent(): boolean;
+}
+
 /** Opens a store's file to read from it. @throws Error as SQLite does */
-export function openToRead(file: string): Database {
+export function openToRead(file: string): ReadConnection {
   const { DatabaseSync } = loadEngine();
+  const before = looksOf(file);
   try {
     const database = new DatabaseSync(file);
-    return set(database, () => checkSchema(database));
+    return { database: set(database, () => checkSchema(database)), isCurrent: () => true };
   } catch (error) {
     const isReadOnly = (error as { errcode?: number }).errcode === 14;
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (!isReadOnly || hasChanges || !existsSync(file)) throw error;
-    // On a read-only file system there is no shared memory, and nobody who writes.
+    // On a read-only file system there is no shared memory. Nobody writes now; those who see the file
+    // elsewhere, behind a mount that can be written to, may begin at any time.
     const place = pathToFileURL(file);
     place.searchParams.set('immutable', '1');
     const database = new DatabaseSync(place, { readOnly: true });
-    return set(database, () => checkSchema(database));
+    return {
+      database: set(database, () => checkSchema(database)),
+      isCurrent: () => looksOf(file) === before,
+    };
   }
+}
+
+/** Something that is another once anything was written. */
+function looksOf(file: string): string {
+  const parts = [file, `${file}-wal`].map((name) => {
+    const found = statSync(name, { bigint: true, throwIfNoEntry: false });
+    return found && `${found.ino} ${found.size} ${found.mtimeNs}`;
+  });
+  return parts.join();
 }
 
 /** The statements that make the schema of a backup called `name` in a connection. */

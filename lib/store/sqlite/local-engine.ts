@@ -55,8 +55,7 @@ export class LocalEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    this.#reader?.close();
-    this.#reader = undefined;
+    this.#close();
     await this.#writer?.close();
   }
 
@@ -76,6 +75,7 @@ export class LocalEngine implements Engine {
     const end = performance.now() + lockLimit;
     for (;;) {
       try {
+        if (this.#reader?.isCurrent === false) this.#close();
         this.#reader ??= new Reader(this.#file);
         return read(this.#reader);
       } catch (error) {
@@ -88,9 +88,13 @@ export class LocalEngine implements Engine {
 
   /** The next read begins anew, so that nothing of a failing disk stays. */
   #failed(failure: StoreError): StoreError {
+    this.#close();
+    return failure;
+  }
+
+  #close(): void {
     this.#reader?.close();
     this.#reader = undefined;
-    return failure;
   }
 
   #write(method: string, args: readonly unknown[]): Promise<unknown> {

@@ -10,6 +10,7 @@ export const afterAll = '\uffff';
 /** Reads from a store's file. */
 export class Reader {
   readonly #database: Database;
+  readonly #isCurrent: () => boolean;
   readonly #get: Statement;
   readonly #listFrom: Statement;
   readonly #listAfter: Statement;
@@ -19,8 +20,9 @@ export class Reader {
   readonly #version: Statement;
 
   constructor(file: string) {
-    const database = openToRead(file);
+    const { database, isCurrent } = openToRead(file);
     this.#database = database;
+    this.#isCurrent = isCurrent;
     const list = (compared: string) =>
       database.prepare(
         `select path, value from record where path ${compared} ? and path < ? order by path limit ?`,
@@ -37,6 +39,11 @@ export class Reader {
         'and serial > ? order by serial limit ?',
     );
     this.#version = database.prepare('pragma data_version');
+  }
+
+  /** Whether it sees what is there; otherwise another one must be made. */
+  get isCurrent(): boolean {
+    return this.#isCurrent();
   }
 
   get(path: string): Uint8Array | undefined {
