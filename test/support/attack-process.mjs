@@ -83,7 +83,12 @@ const tasks = {
         if ((await step()) === undefined && step === steps[0]) await say('STUCK');
       }
     };
-    for (const [error, once] of [[5, true], [28, true], [5, false], [28, false]]) {
+    for (const [error, once] of [
+      [5, true],
+      [28, true],
+      [5, false],
+      [28, false],
+    ]) {
       for (const step of steps) {
         // One after the other; where all of the following fail, some will do.
         for (let after = 0; after < 40; after += once ? 1 : 4) {

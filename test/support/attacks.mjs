@@ -32,8 +32,9 @@ export async function makeStore(folder, { target = 600 } = {}) {
  * Starts a process on the store in `folder` that does a task of attack-process.mjs until it is killed.
  * `lines` has what it has said until now.
  *
+ * @param {string} folder
  * @param {string[]} task
- * @param {{ under?: string[], env?: Record<string, string> }} options `under`: a command that runs it
+ * @param {{ under?: string[], env?: Record<string, string> }} [options] `under`: a command that runs it
  */
 export function start(folder, task, { under = [], env = {} } = {}) {
   const { store, file } = placesIn(folder);
@@ -85,9 +86,11 @@ export async function waitFor(isTrue, { within = 60_000 } = {}) {
 export function childrenOf(pid) {
   try {
     const tasks = readdirSync(`/proc/${pid}/task`);
-    return tasks.flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
-    ).map(Number);
+    return tasks
+      .flatMap((task) =>
+        readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
+      )
+      .map(Number);
   } catch {
     return [];
   }

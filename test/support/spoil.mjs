@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Pairmint } from '../../dist/index.js';
 import { loadEngine } from '../../dist/store/sqlite/engine.js';
 import { openIn, placesIn, spec } from './attacks.mjs';
-import { Pairmint } from '../../dist/index.js';
 
 const script = fileURLToPath(new URL('./spoilt-stores.mjs', import.meta.url));
 

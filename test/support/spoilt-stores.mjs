@@ -1,7 +1,7 @@
 // Opens a store again and again, each time with other bytes of its files spoilt, and says what came of
 // it. Arguments: the folder of the store, which files and how, from where, and how densely; each variant
 // is a line before it is tried, so that the parent knows which one ended the process.
-import { createPublicKey, createPrivateKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { ConfigurationError, Pairmint } from '../../dist/index.js';
 import { CommitReader } from '../../dist/store/commit-counter.js';
@@ -70,10 +70,10 @@ const random = () => {
 
 /** What is spoilt, of which file, by number; undefined after the last. */
 const kinds = {
-  flips: (n) => spoilByte(n, (byte) => byte ^ (1 << n % 8)),
+  flips: (n) => spoilByte(n, (byte) => byte ^ (1 << (n % 8))),
   bytes: (n) => spoilByte(n, (byte) => byte ^ 0xff),
   /** The same through the engine as users have it. */
-  whole: (n) => spoilByte(n, (byte) => byte ^ (1 << n % 8)),
+  whole: (n) => spoilByte(n, (byte) => byte ^ (1 << (n % 8))),
   pages(n) {
     const [name, bytes, page] = placeOf(Math.floor(n / 4), pageSize);
     if (name === undefined) return undefined;
@@ -179,7 +179,10 @@ async function tryOut() {
         if (pairs.has(key)) seen.wrong.push('a pair twice');
         pairs.add(key);
         const pkcs8 = { key: Buffer.from(pair.PrivateKeyPlaintext), format: 'der', type: 'pkcs8' };
-        const spki = createPublicKey(createPrivateKey(pkcs8)).export({ format: 'der', type: 'spki' });
+        const spki = createPublicKey(createPrivateKey(pkcs8)).export({
+          format: 'der',
+          type: 'spki',
+        });
         if (!spki.equals(Buffer.from(pair.PublicKey))) seen.wrong.push('halves of two pairs');
       });
     }

@@ -1,4 +1,12 @@
-import { accessSync, closeSync, constants, fsyncSync, openSync, statfsSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
 import type { Change } from '../key-store.ts';

@@ -23,28 +23,24 @@ function faults(folder: string) {
 }
 
 describe.runIf(process.platform === 'linux')('a store on a disk that fails', () => {
-  it(
-    'loses nothing that was acknowledged, whichever write or sync fails, and is used again by the same process',
-    async () => {
-      const folder = temporaryFolder();
-      const KeyId = await makeStore(folder, { target: 64 });
-      const { env } = faults(folder);
-      const process = start(folder, ['faults', KeyId, spec, `${rounds}`], { env });
-      await process.said(/^(DONE|FAILED)/, { within: 600_000 });
-      const { code, signal } = await process.ended;
-      const { lines } = process;
-      expect([code, signal, lines.at(-1)]).toEqual([0, null, 'DONE']);
-      expect(lines.filter((line) => line === 'STUCK')).toEqual([]);
-      const failed = lines.filter((line) => line.startsWith('F '));
-      const strange = failed.filter((line) => !/KMSInternalException|ConfigurationError/.test(line));
-      expect(strange).toEqual([]);
-      const { changes, pairs, ...found } = await judge(folder, lines);
-      console.log(`${failed.length} failures, ${changes} changes, ${pairs} pairs`);
-      expect(found).toEqual({ lost: [], twice: 0, faults: [] });
-      expect(failed.length).toBeGreaterThan(50);
-    },
-    660_000,
-  );
+  it('loses nothing that was acknowledged, whichever write or sync fails, and is used again by the same process', async () => {
+    const folder = temporaryFolder();
+    const KeyId = await makeStore(folder, { target: 64 });
+    const { env } = faults(folder);
+    const process = start(folder, ['faults', KeyId, spec, `${rounds}`], { env });
+    await process.said(/^(DONE|FAILED)/, { within: 600_000 });
+    const { code, signal } = await process.ended;
+    const { lines } = process;
+    expect([code, signal, lines.at(-1)]).toEqual([0, null, 'DONE']);
+    expect(lines.filter((line) => line === 'STUCK')).toEqual([]);
+    const failed = lines.filter((line) => line.startsWith('F '));
+    const strange = failed.filter((line) => !/KMSInternalException|ConfigurationError/.test(line));
+    expect(strange).toEqual([]);
+    const { changes, pairs, ...found } = await judge(folder, lines);
+    console.log(`${failed.length} failures, ${changes} changes, ${pairs} pairs`);
+    expect(found).toEqual({ lost: [], twice: 0, faults: [] });
+    expect(failed.length).toBeGreaterThan(50);
+  }, 660_000);
 
   it('loses nothing on one that others fill and empty, and goes on by itself', async (context) => {
     const disk = smallDisk(context, '8m');

@@ -47,7 +47,12 @@ for (const node of nodes) {
     const cases = [
       { what: 'threads are terminated', task: 'terminate', runs: 1, count: endings },
       { what: 'threads call process.exit', task: 'exitThread', runs: 1, count: endings },
-      { what: 'processes call process.exit', task: 'exitProcess', runs: Math.ceil(endings / 3), count: 1 },
+      {
+        what: 'processes call process.exit',
+        task: 'exitProcess',
+        runs: Math.ceil(endings / 3),
+        count: 1,
+      },
     ];
     for (const { what, task, runs, count } of cases) {
       it(

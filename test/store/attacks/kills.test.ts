@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { isBuiltIn } from '../../../lib/store/sqlite/engine.ts';
 import { judge, makeStore, openIn, placesIn, spec, start } from '../../support/attacks.mjs';

@@ -43,19 +43,22 @@ describe('processes that share a store', () => {
 
   // Programs with an SQLite before 3.51 remove the file of changes when they close a store that nobody
   // seems to have open.
-  it.runIf(process.platform === 'linux')('keep their lock on its file when they write', async () => {
-    const folder = temporaryFolder();
-    await makeStore(folder);
-    const kms = await openIn(folder);
-    const { ino } = statSync(`${folder}/store.db`);
-    const locks = () =>
-      readFileSync('/proc/locks', 'utf8')
-        .split('\n')
-        .filter((line) => line.includes(`:${ino} `));
-    await kms.listKeys({});
-    expect(locks()).toHaveLength(1);
-    await kms.createKey({});
-    expect(locks()).toHaveLength(1);
-    await kms.close();
-  });
+  it.runIf(process.platform === 'linux')(
+    'keep their lock on its file when they write',
+    async () => {
+      const folder = temporaryFolder();
+      await makeStore(folder);
+      const kms = await openIn(folder);
+      const { ino } = statSync(`${folder}/store.db`);
+      const locks = () =>
+        readFileSync('/proc/locks', 'utf8')
+          .split('\n')
+          .filter((line) => line.includes(`:${ino} `));
+      await kms.listKeys({});
+      expect(locks()).toHaveLength(1);
+      await kms.createKey({});
+      expect(locks()).toHaveLength(1);
+      await kms.close();
+    },
+  );
 });

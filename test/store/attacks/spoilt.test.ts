@@ -40,14 +40,18 @@ describe('a spoilt store', () => {
     );
   }
 
-  it('does so through a whole engine', async () => {
-    const folder = await newFolder({ isMerged: true });
-    const step = isLong ? 97 : 1501;
-    const { tried, noEffect, errors, drawn, ...found } = await tryAll(folder, 'whole', {
-      from: random(step),
-      step,
-    });
-    expect(found).toEqual(fine);
-    expect(tried).toBeGreaterThan(5);
-  }, isLong ? 3_600_000 : 60_000);
+  it(
+    'does so through a whole engine',
+    async () => {
+      const folder = await newFolder({ isMerged: true });
+      const step = isLong ? 97 : 1501;
+      const { tried, noEffect, errors, drawn, ...found } = await tryAll(folder, 'whole', {
+        from: random(step),
+        step,
+      });
+      expect(found).toEqual(fine);
+      expect(tried).toBeGreaterThan(5);
+    },
+    isLong ? 3_600_000 : 60_000,
+  );
 });

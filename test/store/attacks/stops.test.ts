@@ -174,17 +174,20 @@ describe('processes that are stopped at random moments', () => {
     60_000 + 2000 * stops,
   );
 
-  it.skipIf(isBuiltIn)('are left by those who use them: an engine that stops alone is ended', async () => {
-    const folder = temporaryFolder();
-    await makeStore(folder);
-    const committing = start(folder, ['commit']);
-    await committing.said(/^K /);
-    const [engine = 0] = childrenOf(committing.pid as number);
-    process.kill(engine, 'SIGSTOP');
-    await committing.said(/^F .* has ended/, { within: 30_000 });
-    await committing.said(/^K /, { from: committing.lines.length });
-    await committing.kill();
-    const { lost, faults } = await judge(folder, committing.lines);
-    expect([lost, faults]).toEqual([[], []]);
-  });
+  it.skipIf(isBuiltIn)(
+    'are left by those who use them: an engine that stops alone is ended',
+    async () => {
+      const folder = temporaryFolder();
+      await makeStore(folder);
+      const committing = start(folder, ['commit']);
+      await committing.said(/^K /);
+      const [engine = 0] = childrenOf(committing.pid as number);
+      process.kill(engine, 'SIGSTOP');
+      await committing.said(/^F .* has ended/, { within: 30_000 });
+      await committing.said(/^K /, { from: committing.lines.length });
+      await committing.kill();
+      const { lost, faults } = await judge(folder, committing.lines);
+      expect([lost, faults]).toEqual([[], []]);
+    },
+  );
 });
