@@ -313,7 +313,8 @@ function begin(database: Database, limit = lockLimit): void {
   const end = performance.now() + limit;
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
-      return database.exec('begin immediate');
+      database.exec('begin immediate');
+      return;
     } catch (error) {
       if (!isBusy(error) || performance.now() > end) throw error;
     }
