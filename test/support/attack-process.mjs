@@ -91,7 +91,7 @@ const tasks = {
     ]) {
       for (const step of steps) {
         // One after the other; where all of the following fail, some will do.
-        for (let after = 0; after < 40; after += once ? 1 : 4) {
+        for (let after = 0; after < 40; after += once && steps.indexOf(step) < 4 ? 1 : 4) {
           faults.set({ after, error, once });
           await step();
           if (faults.hits() === 0) break;

@@ -60,7 +60,7 @@ for (const node of nodes) {
         async () => {
           const folder = temporaryFolder();
           await makeStore(folder);
-          const ends = [];
+          const ends: Awaited<ReturnType<typeof run>>[] = [];
           for (let i = 0; i < runs; i++) ends.push(await run(node, folder, task, count));
           expect(ends.map(({ code, signal, trouble }) => [code, signal, trouble])).toEqual(
             ends.map(() => [0, null, '']),

@@ -1,4 +1,6 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { loadNative } from '../../../lib/native.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { makeSmallStore, mergeChanges, tryAll } from '../../support/spoil.mjs';
 
@@ -54,4 +56,23 @@ describe('a spoilt store', () => {
     },
     isLong ? 3_600_000 : 60_000,
   );
+});
+
+describe('key material that does not open', () => {
+  it('leaves nothing behind that Node.js takes for an error of its own', () => {
+    const native = loadNative();
+    const rootKey = native.openRootKey(undefined);
+    const { header, wrapped } = native.createKeyMaterial(
+      rootKey,
+      Buffer.alloc(16, 1),
+      Buffer.alloc(0),
+      32,
+    );
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const key = privateKey.export({ format: 'der', type: 'pkcs8' });
+    const spoilt = Buffer.from(wrapped);
+    spoilt[5] = (spoilt[5] as number) ^ 1;
+    expect(() => native.openKeyMaterial(rootKey, header, spoilt)).toThrow();
+    createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  });
 });
