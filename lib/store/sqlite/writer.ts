@@ -286,7 +286,8 @@ function begin(database: Database): void {
   const end = performance.now() + lockLimit;
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
-      return database.exec('begin immediate');
+      database.exec('begin immediate');
+      return;
     } catch (error) {
       if (!isBusy(error) || performance.now() > end) throw error;
     }
