@@ -99,23 +99,30 @@ describe('a store that cannot be written', () => {
     );
     const [{ level = 0 } = {}] = await kms.pools.list();
     expect(level).toBeGreaterThan(100);
-    const warnings = poolWarnings();
-    for (let i = 0; i < 3; i++) await takePair(kms, KeyId);
-    await new Promise(setImmediate);
-    warnings.end();
-    expect(warnings.texts).toEqual([expect.stringMatching(/cannot be drawn from: The key store/)]);
-    expect((await kms.pools.list())[0]).toMatchObject({ hits: 0, misses: 3, skipped: 0 });
+    const fillDisk = () => {
+      const { bavail, bsize } = statfsSync(disk);
+      writeFileSync(`${disk}/filler`, Buffer.alloc(bavail * bsize));
+    };
+    fillDisk();
+    // Taking may find room in the file of changes, which is written over; otherwise they are minted.
+    const keys = new Set<string>();
+    for (let i = 0; i < 3; i++) keys.add(publicKeyText(await takePair(kms, KeyId)));
+    expect(keys.size).toBe(3);
+    const [{ hits = 0, misses = 0, skipped } = {}] = await kms.pools.list();
+    expect([hits + misses, skipped]).toEqual([3, 0]);
+    rmSync(`${disk}/filler`);
     execFileSync('mount', ['-o', 'remount,size=8m', disk]);
     await new Promise((done) => setTimeout(done, 1100));
     await takePair(kms, KeyId);
-    expect((await kms.pools.list())[0]?.hits).toBe(1);
-    const { bavail, bsize } = statfsSync(disk);
-    writeFileSync(`${disk}/filler`, Buffer.alloc(bavail * bsize - 8192));
+    expect((await kms.pools.list())[0]?.hits).toBe(hits + 1);
+    fillDisk();
     // What cannot be put back is lost, which is no reason not to close.
     await kms.close();
     rmSync(`${disk}/filler`);
     const again = await open(disk);
-    expect((await again.pools.list())[0]?.level).toBe(level - 16);
+    const left = (await again.pools.list())[0]?.level;
+    expect(left).toBeGreaterThanOrEqual(level - 16);
+    expect(left).toBeLessThanOrEqual(level - hits - 1);
     await again.close();
   });
 });

@@ -34,7 +34,7 @@ export async function killAgainAndAgain({
   for (let round = 0; round < rounds && !signal?.aborted; round++) {
     const lines = (
       await Promise.all(
-        tasks.map((task) => runAndKill(places, [task, KeyId, spec], 1 + (round % 2))),
+        tasks.map((task) => runAndKill(places, [task, KeyId, spec], 1 + 12 * (round % 2))),
       )
     ).flat();
     kills += tasks.length;
@@ -45,8 +45,9 @@ export async function killAgainAndAgain({
   return { kills, strange, ...(await check(open, answered)) };
 }
 
-// A process that fills says nothing more where the pool is full.
-const longestWait = 500;
+// A process that fills says nothing more where the pool is full; one that takes has much to do before
+// its first answer, on a busy machine.
+const longestWait = { fill: 500, take: 10_000 };
 
 /** Kills a process at a random moment after it has said so many lines, of which the first is that it is ready. */
 async function runAndKill(places, args, lines) {
@@ -62,7 +63,7 @@ async function runAndKill(places, args, lines) {
   });
   const closed = once(child, 'close');
   await Promise.race([once(child.stdout, 'data'), closed]);
-  await Promise.race([said, closed, pause(longestWait)]);
+  await Promise.race([said, closed, pause(longestWait[args[0]])]);
   await pause(Math.random() * 120);
   child.kill('SIGKILL');
   await closed;
