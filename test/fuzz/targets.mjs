@@ -219,7 +219,7 @@ async function calls(kms) {
 
 const nameOf = ({ body }) => /"__type":"(\w+)"/.exec(body)?.[1] ?? /^<(\w+)>/.exec(body)?.[1];
 
-const longest = 500;
+const longest = 2000;
 
 /** What `work` resolves to; it must not hold anything up. */
 async function atOnce(work) {
