@@ -33,6 +33,7 @@ import { Fence } from './store/fence.ts';
 import { GrantDirectory } from './store/grant-directory.ts';
 import { KeyDirectory } from './store/key-directory.ts';
 import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
+import { isRegionName, noRegion } from './store/region-name.ts';
 import { UnderWay } from './under-way.ts';
 
 export { ConfigurationError };
@@ -142,10 +143,12 @@ interface Core {
 export class Pairmint {
   readonly #core: Core;
   readonly #caller: Caller;
+  readonly #region: string;
 
-  private constructor(core: Core, caller: Caller) {
+  private constructor(core: Core, caller: Caller, region: string) {
     this.#core = core;
     this.#caller = caller;
+    this.#region = region;
   }
 
   /**
@@ -191,7 +194,8 @@ export class Pairmint {
       closing: undefined,
       now,
     };
-    const service = new Pairmint(core, given ?? callerOf(rootArn(identity.accountId), {}));
+    const caller = given ?? callerOf(rootArn(identity.accountId), {});
+    const service = new Pairmint(core, caller, identity.region);
     if (seed !== undefined) await service.#seed(seed, options);
     return service;
   }
@@ -204,7 +208,22 @@ export class Pairmint {
    * @throws ConfigurationError where that is none, or the identity policy is malformed
    */
   as(caller: string, options: CallerOptions = {}): Pairmint {
-    const view = new Pairmint(this.#core, callerOf(caller, options));
+    return this.#view(callerOf(caller, options), this.#region);
+  }
+
+  /**
+   * The same service, for the same caller, in another region of the store: keys are found and made
+   * there. It is closed as one for another caller is.
+   *
+   * @throws ConfigurationError if `region` does not have the form of a region's name
+   */
+  inRegion(region: string): Pairmint {
+    if (!isRegionName(region)) throw noRegion(region);
+    return this.#view(this.#caller, region);
+  }
+
+  #view(caller: Caller, region: string): Pairmint {
+    const view = new Pairmint(this.#core, caller, region);
     Object.defineProperty(view, 'close', { value: async () => {} });
     return view;
   }
@@ -306,11 +325,10 @@ export class Pairmint {
   }
 
   #event(call: UncheckedCall, error: Error | undefined): AuditEvent {
-    const { identity } = this.#core.opened;
     const { principal } = this.#caller;
     return auditEvent({
       ...call,
-      region: identity.region,
+      region: this.#region,
       accountId: principal.accountId,
       caller: principal,
       readOnly: isReadOnly(call.operation),
@@ -348,13 +366,13 @@ export class Pairmint {
   }
 
   #services(call: Call, beforeCommit: (() => Promise<void>) | undefined): Services {
-    const { native, keys, grants, pools, opened, now } = this.#core;
+    const { native, keys, grants, pools, now } = this.#core;
     return {
       native,
       keys: beforeCommit === undefined ? keys : keys.beforeCommit(beforeCommit),
       grants,
       pools,
-      region: opened.identity.region,
+      region: this.#region,
       accountId: this.#caller.principal.accountId,
       caller: this.#caller,
       call,
@@ -406,13 +424,12 @@ export class Pairmint {
 
   describeStore(): StoreDescription {
     const { store, rootKeyFile, identity } = this.#core.opened;
-    const { region, accountId } = identity;
-    return { url: store.url, rootKeyFile, region, accountId };
+    return { url: store.url, rootKeyFile, region: this.#region, accountId: identity.accountId };
   }
 
   /** The pools of waiting pairs of this caller's account, in this region. */
   get pools(): PoolApi {
-    const { poolDirectory: directory, pools, filler, opened } = this.#core;
+    const { poolDirectory: directory, pools, filler } = this.#core;
     const { accountId } = this.#caller.principal;
     const operation = 'GenerateDataKeyPairWithoutPlaintext' as const;
     return new PoolApi({
@@ -422,7 +439,7 @@ export class Pairmint {
         const call = { operation, request, requestId: randomUUID(), keyArns: new Set<string>() };
         return this.#services(call, this.#recordingOf(call));
       },
-      place: { region: opened.identity.region, accountId },
+      place: { region: this.#region, accountId },
       directory,
       pools,
       filler,

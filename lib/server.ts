@@ -9,6 +9,7 @@ export {
   type HttpAnswer,
   type HttpRequest,
   headerFields,
+  type RequestHead,
 } from './http/message.ts';
 export type { Measured, MeasuredServer, Metrics, Snapshot } from './http/metrics.ts';
 export {

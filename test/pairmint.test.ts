@@ -133,3 +133,39 @@ describe('two on one file', () => {
     await other.close();
   });
 });
+
+describe('another region of the store', () => {
+  it('has keys of its own, for the same caller, and the audit says where', async () => {
+    const regions: string[] = [];
+    const audited = await Pairmint.open({
+      store: 'memory:',
+      audit: ({ awsRegion }) => void regions.push(awsRegion),
+    });
+    const alice = audited.as('arn:aws:iam::000000000000:user/alice');
+    const west = alice.inRegion('us-west-2');
+    expect(west.principal).toBe(alice.principal);
+    expect(west.describeStore().region).toBe('us-west-2');
+    const { KeyMetadata } = await west.createKey({});
+    expect(KeyMetadata?.Arn).toContain(':kms:us-west-2:');
+    await west.as(alice.principal).describeKey({ KeyId: KeyMetadata?.KeyId });
+    await expect(alice.describeKey({ KeyId: KeyMetadata?.KeyId })).rejects.toMatchObject({
+      name: 'NotFoundException',
+    });
+    expect(regions).toEqual(['us-west-2', 'us-west-2', 'us-east-1']);
+    const pool = { KeyId: KeyMetadata?.KeyId ?? '', KeyPairSpec: 'ECC_NIST_P256' } as const;
+    await west.pools.create({ ...pool, target: 1 });
+    expect(await west.pools.list()).toHaveLength(1);
+    expect(await alice.pools.list()).toEqual([]);
+    // It closes nothing.
+    await west.close();
+    await alice.listKeys({});
+    await audited.close();
+  });
+
+  it.each(['', 'here', 'us-east-1 ', `us-${'x'.repeat(40)}-1`])(
+    'is none by the name of %j',
+    (name) => {
+      expect(() => kms.inRegion(name)).toThrow(`'${name}' is not a region name such as us-east-1`);
+    },
+  );
+});

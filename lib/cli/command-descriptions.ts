@@ -128,7 +128,11 @@ export const commandDescriptions = {
       },
       { name: '--tls-cert', value: 'FILE', explanation: 'serve HTTPS with this certificate (PEM)' },
       { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
-      { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
+      {
+        name: '--region',
+        value: 'REGION',
+        explanation: 'serve this one alone; by default, the one that each request is signed for',
+      },
       {
         name: '--workers',
         value: 'N',
@@ -143,6 +147,21 @@ export const commandDescriptions = {
         name: '--metrics-host',
         value: 'HOST',
         explanation: 'the address of metrics; 127.0.0.1 by default',
+      },
+      {
+        name: '--metrics-names',
+        value: 'NAMES',
+        explanation: 'names besides addresses that metrics may be asked for by, with commas',
+      },
+      {
+        name: '--max-connections',
+        value: 'N',
+        explanation: 'how many clients may be connected to a process; 4096 by default',
+      },
+      {
+        name: '--max-body-bytes',
+        value: 'N',
+        explanation: 'how much of unfinished requests a process keeps; 67108864 by default',
       },
       {
         name: '--log-level',

@@ -22,6 +22,7 @@ export type Service = Pick<
   | 'close'
   | 'credentials'
   | 'describeStore'
+  | 'inRegion'
   | 'mintDataKeyPairs'
   | 'pools'
   | 'principal'

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { cpuShare } from '../cpu-share.ts';
 import { type LogLevel, logLevels } from '../http/log.ts';
-import type { ListenOptions, TlsFiles } from '../http/server.ts';
+import type { MetricsAddress } from '../http/metrics-listener.ts';
+import type { Limits, ListenOptions, TlsFiles } from '../http/server.ts';
 import { cannotParse, UsageError } from './errors.ts';
 
 type Given = ReadonlyMap<string, string>;
@@ -9,11 +10,13 @@ type Given = ReadonlyMap<string, string>;
 /** What `pairmint serve` was asked for. */
 export interface Settings extends ListenOptions {
   readonly auth: boolean;
+  /** The one that is served; every one if undefined. */
   readonly region: string | undefined;
   /** How many processes serve. */
   readonly workers: number;
   /** Where metrics are served, if they are. */
-  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  readonly metrics: MetricsAddress | undefined;
+  readonly limits: Partial<Limits>;
   readonly logLevel: LogLevel;
   /** Reads the files anew each time it is called. */
   readonly readTls: (() => TlsFiles) | undefined;
@@ -30,6 +33,10 @@ export function readSettings(given: Given): Settings {
     region: given.get('--region'),
     workers: readWorkers(given.get('--workers') ?? '1'),
     metrics: readMetrics(given),
+    limits: {
+      ...readLimit('connections', '--max-connections', given),
+      ...readLimit('bodyBytes', '--max-body-bytes', given),
+    },
     logLevel: readLogLevel(given.get('--log-level') ?? 'info'),
     readTls: tlsReader(given.get('--tls-cert'), given.get('--tls-key')),
   };
@@ -54,9 +61,18 @@ function readWorkers(text: string): number {
 function readMetrics(given: Given): Settings['metrics'] {
   const port = readPort('--metrics-port', given);
   const host = given.get('--metrics-host');
-  if (port !== undefined) return { host: host ?? '127.0.0.1', port };
-  if (host === undefined) return undefined;
-  throw new UsageError('--metrics-host needs --metrics-port');
+  const names = given.get('--metrics-names')?.split(',');
+  if (port !== undefined) return { host: host ?? '127.0.0.1', port, names };
+  if (host !== undefined) throw new UsageError('--metrics-host needs --metrics-port');
+  if (names !== undefined) throw new UsageError('--metrics-names needs --metrics-port');
+  return undefined;
+}
+
+function readLimit(name: keyof Limits, option: string, given: Given): Partial<Limits> {
+  const text = given.get(option);
+  if (text === undefined) return {};
+  if (/^[1-9]\d{0,14}$/.test(text)) return { [name]: Number(text) };
+  throw cannotParse(option, `'${text}' is not a number from 1`);
 }
 
 function readLogLevel(text: string): LogLevel {

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { KmsError } from '../model/errors.ts';
 import { type OperationName, operationShapes } from '../model/shapes.ts';
 import { writeJson } from '../model/wire.ts';
@@ -19,6 +20,19 @@ export function failure({ name, message, httpStatusCode }: KmsError, requestId: 
 /** AWS's front end refuses with this what it does not read to the end. */
 export function tooLarge(requestId: string): HttpAnswer {
   return jsonFailure(413, 'RequestEntityTooLargeException', '', requestId);
+}
+
+/** What AWS answers to more than it serves at a time; its clients try again. */
+export function throttled(requestId: string): HttpAnswer {
+  const message =
+    'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.';
+  const answer = jsonFailure(400, 'ThrottlingException', message, requestId);
+  return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
+}
+
+/** What HTTP itself has a status for, to a request that names nothing yet. */
+export function plain(status: number, requestId: string): HttpAnswer {
+  return answer(status, 'text/plain', requestId, `${STATUS_CODES[status]}\n`);
 }
 
 /** What AWS answers to requests that name no service: XML, whatever was sent. */

@@ -1,70 +1,130 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import type { Credential } from '../store/credential-directory.ts';
-import { fieldValue, type HttpRequest } from './message.ts';
+import { RecentlyUsed } from '../store/recently-used.ts';
+import { fieldValue, type HttpRequest, type RequestHead } from './message.ts';
 import type { Actor, Service } from './service.ts';
-import { isSignatureOf, readSignature, type Signature, signingKey } from './signature.ts';
+import {
+  isSignatureOf,
+  readSignature,
+  regionSignedFor,
+  type Signature,
+  signingKey,
+} from './signature.ts';
 
-/** Finds the service acting for whoever made a request; at once where nothing has to be read. */
+/** Finds the service acting for the caller of a request, once its body is there. */
 export type CallerOf = (request: HttpRequest) => Actor | Promise<Actor>;
+
+/**
+ * Looks at a request before its body is read, and at once if nothing has to be read from the store.
+ *
+ * @throws KmsError if the head alone is reason to refuse it
+ */
+export type Gate = (head: RequestHead) => CallerOf | Promise<CallerOf>;
+
+interface GateOptions {
+  /** The region that is served; every one if undefined. */
+  readonly region: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
 
 /** What is kept of a credential for as long as the store's record stays the same. */
 interface Known {
-  readonly caller: Actor;
+  readonly caller: Service;
   /** By date; two of them around midnight. */
-  readonly signingKeys: Map<string, Uint8Array>;
+  readonly dateKeys: Map<string, Uint8Array>;
+  /** By scope. Only of scopes that the secret has signed for: nobody else adds to them. */
+  readonly scopes: RecentlyUsed<Scope>;
 }
 
-/** Lets everyone make requests as the service's own caller. */
-export function acceptAll(kms: Service): CallerOf {
-  return () => kms;
+/** What requests of one day and region are checked with, and the service acting there. */
+interface Scope {
+  readonly key: Uint8Array;
+  readonly caller: Actor;
+}
+
+/** Lets everyone make requests as the service's own caller, in the region that they sign for. */
+export function openGate(kms: Service, { region: served }: GateOptions): Gate {
+  const actors = new RecentlyUsed<Actor>();
+  return (head) => {
+    const region = regionSignedFor(head, served) ?? served;
+    if (region === undefined) return () => kms;
+    let actor = actors.get(region);
+    if (actor === undefined) {
+      actor = kms.inRegion(region);
+      actors.set(region, actor);
+    }
+    return () => actor;
+  };
 }
 
 /**
- * Checks signatures against the credentials of the service's store, in AWS's order.
+ * Checks signatures against the credentials of the service's store, in AWS's order: all that a head
+ * says of the caller before the body, whose hash the signature is made of.
  *
- * @throws KmsError by the function returned: what `readSignature` throws,
- *   UnrecognizedClientException, ExpiredTokenException, InvalidSignatureException
+ * @throws KmsError by the gate: what `readSignature` throws, UnrecognizedClientException,
+ *   ExpiredTokenException; by the function it returns: the last two, InvalidSignatureException
  */
-export function authenticator(kms: Service, now: () => number): CallerOf {
-  const { region } = kms.describeStore();
+export function signatureGate(kms: Service, { region: served, now }: GateOptions): Gate {
   const known = new WeakMap<Credential, Known>();
-  const check = (
-    request: HttpRequest,
-    signature: Signature,
-    credential: Credential | undefined,
-  ): Actor => {
-    const token = fieldValue(request.headers, 'x-amz-security-token');
-    if (credential === undefined || !isTokenOf(credential, token)) {
-      throw new KmsError(
-        'UnrecognizedClientException',
-        'The security token included in the request is invalid.',
-      );
-    }
-    const { session, principal, identityPolicy } = credential.record;
-    if (session !== undefined && session.expirationDate <= now()) {
-      throw new KmsError(
-        'ExpiredTokenException',
-        'The security token included in the request is expired',
-      );
-    }
-    let entry = known.get(credential);
-    if (entry === undefined) {
-      entry = { caller: kms.as(principal, { identityPolicy }), signingKeys: new Map() };
-      known.set(credential, entry);
-    }
-    const key = keyFor(signature.date, credential, entry.signingKeys, region);
+  const verify = (request: HttpRequest, signature: Signature, credential: Credential): Actor => {
+    const { scope, date, region } = signature;
+    const entry = knownOf(kms, credential, known);
+    const remembered = entry.scopes.get(scope);
+    const key = remembered?.key ?? signingKey(dateKeyOf(credential, date, entry), region);
     if (!isSignatureOf(signature, request, { key, credential })) throw mismatch();
-    return entry.caller;
+    if (remembered !== undefined) return remembered.caller;
+    const caller = entry.caller.inRegion(region);
+    entry.scopes.set(scope, { key, caller });
+    return caller;
   };
-  return (request) => {
-    const signature = readSignature(request, { region, now: now() });
-    const credential = kms.credentials.known(signature.accessKeyId);
-    if (credential !== undefined) return check(request, signature, credential);
-    return kms.credentials
-      .find(signature.accessKeyId)
-      .then((found) => check(request, signature, found));
+  return (head) => {
+    const signature = readSignature(head, { region: served, now: now() });
+    const { accessKeyId } = signature;
+    const token = fieldValue(head.headers, 'x-amz-security-token');
+    const letIn = (credential: Credential | undefined): CallerOf => {
+      checkCredential(credential, token, now());
+      return (request) =>
+        found(kms, accessKeyId, (still) => {
+          // While the body came, it may have been deleted, or its session may have ended.
+          checkCredential(still, token, now());
+          return verify(request, signature, still);
+        });
+    };
+    return found(kms, accessKeyId, letIn);
   };
+}
+
+/** Looks an access key up, and goes on at once if nothing has to be read. */
+function found<T>(
+  { credentials }: Service,
+  accessKeyId: string,
+  goOn: (credential: Credential | undefined) => T,
+): T | Promise<T> {
+  const credential = credentials.known(accessKeyId);
+  if (credential !== undefined) return goOn(credential);
+  return credentials.find(accessKeyId).then(goOn);
+}
+
+function checkCredential(
+  credential: Credential | undefined,
+  token: string | undefined,
+  now: number,
+): asserts credential is Credential {
+  if (credential === undefined || !isTokenOf(credential, token)) {
+    throw new KmsError(
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+    );
+  }
+  const { session } = credential.record;
+  if (session !== undefined && session.expirationDate <= now) {
+    throw new KmsError(
+      'ExpiredTokenException',
+      'The security token included in the request is expired',
+    );
+  }
 }
 
 /** A session's requests carry its token, all others none. */
@@ -74,17 +134,23 @@ function isTokenOf({ record: { session } }: Credential, token: string | undefine
   return timingSafeEqual(digest, Buffer.from(session.tokenHash, 'base64'));
 }
 
-function keyFor(
-  date: string,
-  credential: Credential,
-  keys: Map<string, Uint8Array>,
-  region: string,
-): Uint8Array {
-  let key = keys.get(date);
+function knownOf(kms: Service, credential: Credential, known: WeakMap<Credential, Known>): Known {
+  let entry = known.get(credential);
+  if (entry === undefined) {
+    const { principal, identityPolicy } = credential.record;
+    const caller = kms.as(principal, { identityPolicy });
+    entry = { caller, dateKeys: new Map(), scopes: new RecentlyUsed() };
+    known.set(credential, entry);
+  }
+  return entry;
+}
+
+function dateKeyOf(credential: Credential, date: string, { dateKeys }: Known): Uint8Array {
+  let key = dateKeys.get(date);
   if (key === undefined) {
-    key = signingKey(credential.dateKey(date), region);
-    if (keys.size > 1) keys.clear();
-    keys.set(date, key);
+    key = credential.dateKey(date);
+    if (dateKeys.size > 1) dateKeys.clear();
+    dateKeys.set(date, key);
   }
   return key;
 }

@@ -1,34 +1,126 @@
 import type { IncomingMessage } from 'node:http';
 import { fieldValue, type HeaderFields } from './message.ts';
 
-// KMS's largest request, an import of key material, has some 20 KiB.
-const maxLength = 1_048_576;
+// KMS's largest request has a key policy or an import's key material, of some 32 KiB both.
+const largestBody = 131_072;
+const smallestBuffer = 4096;
+
+/** How many bytes the bodies that are being read may take together. */
+export class BodyRoom {
+  readonly #bytes: number;
+  #taken = 0;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  take(bytes: number): boolean {
+    if (this.#taken + bytes > this.#bytes) return false;
+    this.#taken += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#taken -= bytes;
+  }
+}
+
+/** Why a body is not read to its end. */
+export type BodyRefusal = 'too-large' | 'no-room';
+
+/** What a head says of its body's length; undefined if it comes in chunks, or there is none. */
+export function declaredLength(headers: HeaderFields): number | undefined {
+  const length = fieldValue(headers, 'content-length');
+  return length === undefined ? undefined : Number(length);
+}
 
 /**
- * Reads a request's body and hands it over, undefined where it is too large; never where the client
- * goes away. A promise would take longer than most bodies do.
+ * Reads a request's body and hands it over, or why it cannot be had; never if the client goes away.
+ * A promise would take longer than most bodies do.
  */
 export function readBody(
   request: IncomingMessage,
   headers: HeaderFields,
-  take: (body: Uint8Array | undefined) => void,
+  room: BodyRoom,
+  take: (body: Uint8Array | BodyRefusal) => void,
 ): void {
-  if (Number(fieldValue(headers, 'content-length')) > maxLength) {
-    take(undefined);
+  const declared = declaredLength(headers);
+  if (declared !== undefined && declared > largestBody) {
+    take('too-large');
     return;
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const end = () => take(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
-  request.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length <= maxLength) {
-      chunks.push(chunk);
+  // Most bodies come whole: what waits for no more bytes needs no room.
+  let whole: Buffer | undefined;
+  let gathered: Gathered | undefined;
+  const onData = (chunk: Buffer) => {
+    if (chunk.length === declared) {
+      whole = chunk;
       return;
     }
-    // Node.js reads on when it is answered, and may come to the end.
-    request.pause().removeAllListeners('data').off('end', end);
-    take(undefined);
-  });
-  request.on('end', end);
+    gathered ??= gatherFor(request, room);
+    const refusal = gathered.add(chunk);
+    if (refusal === undefined) return;
+    gathered.release();
+    request.off('data', onData).off('end', onEnd);
+    take(refusal);
+  };
+  const onEnd = () => {
+    const body = whole ?? gathered?.bytes() ?? Buffer.alloc(0);
+    gathered?.release();
+    take(body);
+  };
+  request.on('data', onData).on('end', onEnd);
+}
+
+function gatherFor(request: IncomingMessage, room: BodyRoom): Gathered {
+  const gathered = new Gathered(room);
+  request.once('close', () => gathered.release());
+  return gathered;
+}
+
+/**
+ * The beginning of a body whose rest has not come. In one buffer: a list of chunks of a byte each
+ * would take a hundred times as much as they hold.
+ */
+class Gathered {
+  readonly #room: BodyRoom;
+  #buffer = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(room: BodyRoom) {
+    this.#room = room;
+  }
+
+  add(chunk: Buffer): BodyRefusal | undefined {
+    const length = this.#length + chunk.length;
+    if (length > largestBody) return 'too-large';
+    if (length > this.#buffer.length && !this.#grow(length)) return 'no-room';
+    this.#buffer.set(chunk, this.#length);
+    this.#length = length;
+    return undefined;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Gives the room back; what was handed over is on its way. */
+  release(): void {
+    this.#room.giveBack(this.#buffer.length);
+    this.#buffer = Buffer.alloc(0);
+  }
+
+  #grow(length: number): boolean {
+    const wanted = Math.max(smallestBuffer, length, 2 * this.#buffer.length);
+    const capacity = Math.min(wanted, largestBody);
+    if (!this.#room.take(capacity - this.#buffer.length)) return false;
+    const buffer = Buffer.allocUnsafeSlow(capacity);
+    buffer.set(this.bytes());
+    this.#buffer = buffer;
+    return true;
+  }
 }

@@ -4,9 +4,9 @@ import { operationShapes } from '../model/shapes.ts';
 import { fromJson } from '../model/wire.ts';
 import type { OfferedOperation } from '../operations/index.ts';
 import { failure, probe, success, unroutable } from './answers.ts';
-import { acceptAll, authenticator } from './authentication.ts';
-import type { HttpAnswer, HttpRequest } from './message.ts';
-import { isCall, operationOf, route } from './routing.ts';
+import { type CallerOf, type Gate, openGate, signatureGate } from './authentication.ts';
+import type { HttpAnswer, HttpRequest, RequestHead } from './message.ts';
+import { isCall, operationOf, parseBody } from './routing.ts';
 import type { Service } from './service.ts';
 import { isSigned } from './signature.ts';
 
@@ -27,6 +27,8 @@ export interface RequestEvent {
 export interface HandlerOptions {
   /** Whether requests must be signed; where not, they are made as the service's own caller. */
   readonly auth?: boolean | undefined;
+  /** The one region that is served; by default every one, as the request's signature says. */
+  readonly region?: string | undefined;
   /** Told of every request when it is answered. Must not throw. */
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
   /** Milliseconds since the epoch. */
@@ -36,42 +38,49 @@ export interface HandlerOptions {
 /** Rejects with the signal's reason where that abandons the request, and with nothing else. */
 export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promise<HttpAnswer>;
 
+/** Answers a request whose head was let in, once its body is there; rejects as a handler does. */
+export type TakeBody = (body: Uint8Array) => Promise<HttpAnswer>;
+
+/**
+ * Looks at a request's head: the answer, if the head is reason enough for one, or what to do with
+ * the body. At once if nothing has to be read from the store; never rejects.
+ */
+export type Reception = (
+  head: RequestHead,
+  abortSignal?: AbortSignal,
+) => Received | Promise<Received>;
+
+type Received = HttpAnswer | TakeBody;
+
 /**
  * Makes the function that answers AWS's JSON protocol for a service, and probes. It knows of no
  * socket, so that any listener can be in front of it, or none.
  */
 export function createHandler(kms: Service, options: HandlerOptions = {}): Handler {
-  const { auth = true, onRequest, now = Date.now } = options;
-  const callerOf = auth ? authenticator(kms, now) : acceptAll(kms);
-  const answerTo = (request: HttpRequest, course: Course): Promise<HttpAnswer> => {
-    if (isCall(request)) return call(callerOf, request, course);
-    const asked = probeOf(request);
+  const receive = createReception(kms, options);
+  return async (request, abortSignal) => {
+    const received = await receive(request, abortSignal);
+    return typeof received === 'function' ? received(request.body) : received;
+  };
+}
+
+/** The same in two steps, so that a listener need not read the bodies of strangers. */
+export function createReception(kms: Service, options: HandlerOptions = {}): Reception {
+  const { auth = true, region, onRequest, now = Date.now } = options;
+  const gate = (auth ? signatureGate : openGate)(kms, { region, now });
+  const receive = (head: RequestHead, course: Course): Received | Promise<Received> => {
+    if (isCall(head)) return receiveCall(gate, head, course);
+    const asked = probeOf(head);
     if (asked !== undefined) {
       return probes[asked](kms).then((status) => probe(status, course.requestId));
     }
-    const unsigned = auth && !isSigned(request);
+    const unsigned = auth && !isSigned(head);
     const name = unsigned ? 'MissingAuthenticationTokenException' : 'AccessDeniedException';
     course.error = { name };
-    return Promise.resolve(unroutable(name, course.requestId));
+    return unroutable(name, course.requestId);
   };
-  if (onRequest === undefined) {
-    return (request, abortSignal) => answerTo(request, courseOf(abortSignal));
-  }
-  return async (request, abortSignal) => {
-    const started = performance.now();
-    const course = courseOf(abortSignal);
-    let status: number | undefined;
-    try {
-      const answer = await answerTo(request, course);
-      status = answer.status;
-      return answer;
-    } finally {
-      const { requestId, principal, error } = course;
-      const operation = probeOf(request) ?? operationOf(request.headers);
-      const milliseconds = performance.now() - started;
-      onRequest({ requestId, operation, principal, status, error, milliseconds });
-    }
-  };
+  if (onRequest !== undefined) return observed(receive, onRequest);
+  return (head, abortSignal) => receive(head, courseOf(abortSignal));
 }
 
 /** What is known of a request while it is answered. */
@@ -86,6 +95,40 @@ function courseOf(abortSignal: AbortSignal | undefined): Course {
   return { requestId: randomUUID(), abortSignal, principal: undefined, error: undefined };
 }
 
+function observed(
+  receive: (head: RequestHead, course: Course) => Received | Promise<Received>,
+  onRequest: (event: RequestEvent) => void,
+): Reception {
+  return (head, abortSignal) => {
+    const course = courseOf(abortSignal);
+    let started = performance.now();
+    const tell = (status: number | undefined) => {
+      const { requestId, principal, error } = course;
+      const operation = probeOf(head) ?? operationOf(head.headers);
+      const milliseconds = performance.now() - started;
+      onRequest({ requestId, operation, principal, status, error, milliseconds });
+    };
+    const observe = (received: Received): Received => {
+      if (typeof received !== 'function') {
+        tell(received.status);
+        return received;
+      }
+      return (body) => {
+        // The time that the client took for the body is not ours.
+        started = performance.now();
+        const answer = received(body);
+        answer.then(
+          ({ status }) => tell(status),
+          () => tell(undefined),
+        );
+        return answer;
+      };
+    };
+    const received = receive(head, course);
+    return received instanceof Promise ? received.then(observe) : observe(received);
+  };
+}
+
 /** Whether the process runs, and whether it can serve: the store may be out of reach. */
 const probes = {
   '/healthz': async () => 200,
@@ -96,20 +139,42 @@ const probes = {
     ),
 } as const satisfies Record<string, (kms: Service) => Promise<200 | 503>>;
 
-function probeOf({ method, path }: HttpRequest): keyof typeof probes | undefined {
+function probeOf({ method, path }: RequestHead): keyof typeof probes | undefined {
   return method === 'GET' && Object.hasOwn(probes, path)
     ? (path as keyof typeof probes)
     : undefined;
 }
 
+/** The operation first, as on AWS, then the caller; the body is read for those alone who may call. */
+function receiveCall(gate: Gate, head: RequestHead, course: Course): Received | Promise<Received> {
+  const operation = operationOf(head.headers);
+  const admit =
+    (callerOf: CallerOf, offered: OfferedOperation): TakeBody =>
+    (body) =>
+      call(offered, callerOf, { ...head, body }, course);
+  try {
+    if (operation === undefined) throw new KmsError('UnknownOperationException');
+    const entered = gate(head);
+    if (!(entered instanceof Promise)) return admit(entered, operation);
+    return entered.then(
+      (callerOf) => admit(callerOf, operation),
+      (thrown) => refuse(thrown, course),
+    );
+  } catch (thrown) {
+    return refuse(thrown, course);
+  }
+}
+
 async function call(
-  callerOf: ReturnType<typeof acceptAll>,
+  operation: OfferedOperation,
+  callerOf: CallerOf,
   request: HttpRequest,
   course: Course,
 ): Promise<HttpAnswer> {
   const { requestId, abortSignal } = course;
   try {
-    const { operation, members } = route(request);
+    // Before the signature, as on AWS.
+    const members = parseBody(request.body);
     const caller = await callerOf(request);
     course.principal = caller.principal;
     const input = fromJson(operationShapes[operation].input, members);
@@ -117,11 +182,15 @@ async function call(
     return success(operation, response, requestId);
   } catch (thrown) {
     if (abortSignal?.aborted && thrown === abortSignal.reason) throw thrown;
-    const error =
-      thrown instanceof KmsError
-        ? thrown
-        : new KmsError('KMSInternalException', 'internal failure', { cause: thrown });
-    course.error = error;
-    return failure(error, requestId);
+    return refuse(thrown, course);
   }
+}
+
+function refuse(thrown: unknown, course: Course): HttpAnswer {
+  const error =
+    thrown instanceof KmsError
+      ? thrown
+      : new KmsError('KMSInternalException', 'internal failure', { cause: thrown });
+  course.error = error;
+  return failure(error, course.requestId);
 }

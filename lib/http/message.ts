@@ -1,11 +1,15 @@
 /** Header fields by their names in lower case, with every value that was sent. */
 export type HeaderFields = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;
 
-export interface HttpRequest {
+/** A request before its body is there. */
+export interface RequestHead {
   readonly method: string;
   /** Path and query as they came, encoded. */
   readonly path: string;
   readonly headers: HeaderFields;
+}
+
+export interface HttpRequest extends RequestHead {
   readonly body: Uint8Array;
 }
 

@@ -1,15 +1,28 @@
 import http from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import { type AddressInfo, isIP, isIPv6 } from 'node:net';
 import { ConfigurationError } from '../configuration-error.ts';
+import { hostName, isLoopback } from './loopback.ts';
+import { fieldValue, headerFields, readTarget } from './message.ts';
 import { metricsType } from './metrics.ts';
 
 // Whoever scrapes takes milliseconds; nobody else has business here.
 const limits = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 75_000 };
 
-/** Serves `GET /metrics`, to whoever reaches the address: figures, and no secret. */
+export interface MetricsAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Further names that it may be asked for by. */
+  readonly names?: readonly string[] | undefined;
+}
+
+/**
+ * Serves `GET /metrics`, to whoever reaches the address: figures, and no secret. A page in a browser
+ * reaches it under a name of its own that leads there: only those names count that are known.
+ */
 export class MetricsListener {
   readonly #read: () => Promise<string>;
   readonly #server: http.Server;
+  #isOwn: (host: string) => boolean = isLoopback;
 
   /** @param read gives everything in Prometheus's text format */
   constructor(read: () => Promise<string>) {
@@ -20,7 +33,10 @@ export class MetricsListener {
   }
 
   /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
-  async listen({ host, port }: { host: string; port: number }): Promise<string> {
+  async listen({ host, port, names = [] }: MetricsAddress): Promise<string> {
+    const own = new Set([host, ...names].map((name) => name.toLowerCase()));
+    this.#isOwn = (name) =>
+      isLoopback(name) || own.has(name) || (!isLoopback(host) && isIP(name) !== 0);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         const where = `${host}, port ${port}, for metrics`;
@@ -41,8 +57,18 @@ export class MetricsListener {
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     request.resume();
+    if (request.httpVersionMajor !== 1) {
+      response.writeHead(505, { 'Content-Type': 'text/plain' }).end('speak HTTP/1.1\n');
+      return;
+    }
+    if (!this.#isOwn(hostOf(request))) {
+      response
+        .writeHead(403, { 'Content-Type': 'text/plain' })
+        .end('this name is not known here: ask by the address, or name it in --metrics-names\n');
+      return;
+    }
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (!isRead || request.url?.split('?')[0] !== '/metrics') {
+    if (!isRead || readTarget(request.url ?? '').path.split('?')[0] !== '/metrics') {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('see /metrics\n');
       return;
     }
@@ -53,4 +79,9 @@ export class MetricsListener {
       response.writeHead(503, { 'Content-Type': 'text/plain' }).end('unavailable\n');
     }
   }
+}
+
+function hostOf({ url = '', rawHeaders }: http.IncomingMessage): string {
+  const { authority } = readTarget(url);
+  return hostName(authority ?? fieldValue(headerFields(rawHeaders), 'host') ?? '');
 }

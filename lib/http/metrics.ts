@@ -4,7 +4,6 @@ import {
   Counter,
   collectDefaultMetrics,
   Gauge,
-  Histogram,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
@@ -13,6 +12,7 @@ import { type Minting, mintings } from '../minting-channel.ts';
 import { packageVersion } from '../package-version.ts';
 import type { Pairmint } from '../pairmint.ts';
 import type { RequestEvent } from './handler.ts';
+import { Counts, Durations } from './tallies.ts';
 
 /** What metrics need of class Pairmint. */
 export type Measured = Pick<Pairmint, 'capabilities' | 'pools'>;
@@ -37,7 +37,7 @@ const mintingBuckets = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const lookShare = 20;
 
 /** The names of errors that say that a request is not who it says it is. */
-const signatureFailures: ReadonlySet<string | undefined> = new Set([
+const signatureErrors: ReadonlySet<string> = new Set([
   'ExpiredTokenException',
   'IncompleteSignatureException',
   'InvalidSignatureException',
@@ -56,10 +56,10 @@ function metersIn(registry: Registry) {
       labelNames: ['operation', 'error'] as const,
       registers,
     }),
-    durations: new Histogram({
+    durations: new Durations({
       name: 'pairmint_request_duration_seconds',
       help: 'Time from the last byte of a request to its answer.',
-      labelNames: ['operation'] as const,
+      label: 'operation',
       buckets: requestBuckets,
       registers,
     }),
@@ -79,10 +79,10 @@ function metersIn(registry: Registry) {
       labelNames: ['error'] as const,
       registers,
     }),
-    mintings: new Histogram({
+    mintings: new Durations({
       name: 'pairmint_minting_duration_seconds',
       help: 'Time that requests waited for a pair to be minted and sealed.',
-      labelNames: ['spec'] as const,
+      label: 'spec',
       buckets: mintingBuckets,
       registers,
     }),
@@ -133,6 +133,8 @@ export class Metrics {
   readonly #kms: Measured;
   readonly #registry = new Registry();
   readonly #meters = metersIn(this.#registry);
+  /** By operation and error. */
+  readonly #requests = new Counts();
   readonly #servers: MeasuredServer[] = [];
   readonly #onMinting: (minting: unknown) => void;
   #lookAgainAt = Number.NEGATIVE_INFINITY;
@@ -145,7 +147,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     this.#onMinting = (minting) => {
       const { spec, milliseconds } = minting as Minting;
-      this.#meters.mintings.observe({ spec }, milliseconds / 1000);
+      this.#meters.mintings.observe(spec, milliseconds / 1000);
     };
     subscribe(mintings.name, this.#onMinting);
   }
@@ -154,9 +156,8 @@ export class Metrics {
   count({ operation: asked, status, error, milliseconds }: RequestEvent): void {
     const operation = asked ?? 'unknown';
     const name = status === undefined ? 'ClientGone' : error?.name;
-    this.#meters.requests.inc({ operation, error: name ?? '' });
-    if (status !== undefined) this.#meters.durations.observe({ operation }, milliseconds / 1000);
-    if (signatureFailures.has(name)) this.#meters.signatureFailures.inc({ error: name as string });
+    this.#requests.add(operation, name ?? '');
+    if (status !== undefined) this.#meters.durations.observe(operation, milliseconds / 1000);
   }
 
   /** Measures a server, too. */
@@ -184,6 +185,17 @@ export class Metrics {
     this.#meters.connections.set(sum(connections));
     this.#meters.underWay.set(sum(this.#servers.map((server) => server.requestsUnderWay)));
     await this.#collectPools();
+    this.#collectRequests();
+  }
+
+  #collectRequests(): void {
+    const { requests, signatureFailures } = this.#meters;
+    requests.reset();
+    signatureFailures.reset();
+    for (const [operation, error, count] of this.#requests) {
+      requests.inc({ operation, error }, count);
+      if (signatureErrors.has(error)) signatureFailures.inc({ error }, count);
+    }
   }
 
   async #collectPools(): Promise<void> {

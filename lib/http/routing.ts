@@ -1,13 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { KmsError } from '../model/errors.ts';
+import { isNestedTooDeep } from '../model/json-nesting.ts';
 import { type OfferedOperation, operations } from '../operations/index.ts';
-import { fieldValue, type HeaderFields, type HttpRequest } from './message.ts';
-
-/** The operation that a request names, and its members as JSON has them. */
-export interface RoutedRequest {
-  readonly operation: OfferedOperation;
-  readonly members: object;
-}
+import { fieldValue, type HeaderFields, type RequestHead } from './message.ts';
 
 const jsonTypes = ['application/x-amz-json-1.1', 'application/json'];
 const targets: ReadonlyMap<string | undefined, OfferedOperation> = new Map(
@@ -15,7 +10,7 @@ const targets: ReadonlyMap<string | undefined, OfferedOperation> = new Map(
 );
 
 /** Tells whether a request is one to the service at all, by method and content type. */
-export function isCall({ method, headers }: HttpRequest): boolean {
+export function isCall({ method, headers }: RequestHead): boolean {
   const type = fieldValue(headers, 'content-type') ?? '';
   return method === 'POST' && (jsonTypes.includes(type) || jsonTypes.includes(mediaType(type)));
 }
@@ -26,17 +21,14 @@ export function operationOf(headers: HeaderFields): OfferedOperation | undefined
 }
 
 /**
- * Reads what a request asks for, as AWS's front end does before it looks at who asks: an absent
- * body, then the body, then the operation. Neither error has a message there.
+ * Reads the members that a body has, as JSON has them. The error has no message on AWS either.
  *
- * @throws KmsError SerializationException, UnknownOperationException
+ * @throws KmsError SerializationException
  */
-export function route({ headers, body }: HttpRequest): RoutedRequest {
-  const operation = operationOf(headers);
-  if (body.length === 0 && operation === undefined) throw new KmsError('UnknownOperationException');
-  const members = parseBody(body);
-  if (operation === undefined) throw new KmsError('UnknownOperationException');
-  return { operation, members };
+export function parseBody(body: Uint8Array): object {
+  const members = isUtf8(body) ? parseJson(body) : undefined;
+  if (typeof members === 'object' && members !== null && !Array.isArray(members)) return members;
+  throw new KmsError('SerializationException');
 }
 
 /** Without parameters. */
@@ -44,15 +36,11 @@ function mediaType(contentType: string): string {
   return contentType.replace(/;.*$/s, '').trim().toLowerCase();
 }
 
-function parseBody(body: Uint8Array): object {
-  const members = isUtf8(body) ? parseJson(body) : undefined;
-  if (typeof members === 'object' && members !== null && !Array.isArray(members)) return members;
-  throw new KmsError('SerializationException');
-}
-
 function parseJson(body: Uint8Array): unknown {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  if (isNestedTooDeep(text)) return undefined;
   try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

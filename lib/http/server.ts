@@ -6,9 +6,14 @@ import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ConfigurationError } from '../configuration-error.ts';
 import { loadOperations } from '../operations/index.ts';
-import { tooLarge, unroutable } from './answers.ts';
-import { readBody } from './body.ts';
-import { createHandler, type Handler, type HandlerOptions, type RequestEvent } from './handler.ts';
+import { plain, throttled, tooLarge, unroutable } from './answers.ts';
+import { type BodyRefusal, BodyRoom, readBody } from './body.ts';
+import {
+  createReception,
+  type HandlerOptions,
+  type Reception,
+  type RequestEvent,
+} from './handler.ts';
 import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, type HttpAnswer, headerFields, readTarget } from './message.ts';
 import type { Measured, Metrics } from './metrics.ts';
@@ -28,7 +33,7 @@ export interface ServerOptions extends HandlerOptions {
   readonly metrics?: Metrics | undefined;
 }
 
-/** How long clients may take, in milliseconds. */
+/** How long clients may take, in milliseconds, and how much room they have together. */
 export interface Limits {
   readonly headersTimeout: number;
   /** For a whole request. */
@@ -37,6 +42,10 @@ export interface Limits {
   readonly connectionsCheckingInterval: number;
   /** For the next request on a connection. */
   readonly keepAliveTimeout: number;
+  /** How many may be open at a time. */
+  readonly connections: number;
+  /** How many bytes of bodies may wait for the rest of theirs. */
+  readonly bodyBytes: number;
 }
 
 export interface ListenOptions {
@@ -52,6 +61,9 @@ const defaultLimits: Limits = {
   connectionsCheckingInterval: 5_000,
   // Longer than load balancers keep an idle connection, or they would use one that just closed.
   keepAliveTimeout: 75_000,
+  // With the longest head each, and a TLS session, some 300 MiB.
+  connections: 4096,
+  bodyBytes: 67_108_864,
 };
 const fixedLimits = {
   // The URL counts as well; a session's token takes most of it.
@@ -60,11 +72,21 @@ const fixedLimits = {
   keepAlive: true,
 };
 const properties = {
-  maxHeadersCount: 100,
+  // Otherwise Node.js leaves out those beyond a number, unsaid; `refusalOf` counts them.
+  maxHeadersCount: 0,
   // For connections on which nothing moves. A pair may be minted for that long, behind many others.
   timeout: 300_000,
 };
 const handshakeTimeout = 10_000;
+// Each one that is asked for is looked for among all of them.
+const mostFields = 100;
+// How much of a body that nobody reads is taken, and for how long, so that its sender gets to the
+// answer: closing a connection with bytes on their way takes the answer back.
+const thrownAway = { bytes: 1_048_576, milliseconds: 1000 };
+// How many connections wait to be accepted at most, unless the system allows fewer.
+const backlog = 511;
+// What a drain waits for requests that were sent before clients could know of it.
+const grace = 2000;
 // What Node.js answers where a request cannot be read; everything else is a 400.
 const unreadable: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -85,13 +107,16 @@ export async function createMetrics(kms: Measured): Promise<Metrics> {
 
 /** AWS's JSON protocol over HTTP/1.1. The service stays open when the server is closed. */
 export class PairmintServer {
-  readonly #handle: Handler;
+  readonly #receive: Reception;
   readonly #auth: boolean;
   readonly #observe: (event: RequestEvent) => void;
   readonly #server: http.Server | https.Server;
   readonly #connections = new WeakMap<Duplex, Connection>();
+  readonly #room: BodyRoom;
   #underWay = 0;
   #drained: Promise<void> | undefined;
+  /** Whether a client that has a request under way may not send another. */
+  #takesNoMore = false;
   #onIdle: (() => void) | undefined;
 
   constructor(kms: Service, { tls, limits, metrics, onRequest, ...options }: ServerOptions) {
@@ -100,7 +125,7 @@ export class PairmintServer {
       onRequest?.(event);
     };
     const isObserved = metrics !== undefined || onRequest !== undefined;
-    this.#handle = createHandler(kms, {
+    this.#receive = createReception(kms, {
       ...options,
       onRequest: isObserved ? this.#observe : undefined,
     });
@@ -110,8 +135,15 @@ export class PairmintServer {
       tls === undefined
         ? http.createServer(settings)
         : https.createServer({ ...settings, ...secureContext(tls), handshakeTimeout });
-    Object.assign(this.#server, properties);
+    Object.assign(this.#server, properties, { maxConnections: settings.connections });
+    this.#room = new BodyRoom(settings.bodyBytes);
     this.#server.on('request', (request, response) => this.#serve(request, response));
+    // Not to those whose bodies are not read.
+    this.#server.on('checkContinue', (request, response) => {
+      this.#serve(request, response, () => response.writeContinue());
+    });
+    // There will be room for the next one.
+    this.#server.on('drop', () => this.#server.closeIdleConnections());
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
     metrics?.watch(this);
   }
@@ -141,7 +173,7 @@ export class PairmintServer {
         const where = `${host}, port ${port}`;
         reject(new ConfigurationError(`cannot listen on ${where}: ${cause.message}`, { cause }));
       });
-      this.#server.listen({ host, port }, resolve);
+      this.#server.listen({ host, port, backlog }, resolve);
     });
     // Such as a connection that could not be accepted for want of file descriptors: one is lost.
     this.#server.removeAllListeners('error').on('error', () => {});
@@ -156,8 +188,9 @@ export class PairmintServer {
   }
 
   /**
-   * Takes no more connections, lets the requests under way finish and closes all connections; those
-   * that take longer than `milliseconds`, too.
+   * Takes no more connections, answers what was sent before clients could know of it, lets the
+   * requests under way finish and closes all connections; those that take longer than
+   * `milliseconds`, too.
    */
   drain(milliseconds = 30_000): Promise<void> {
     this.#drained ??= this.#drain(milliseconds);
@@ -165,72 +198,157 @@ export class PairmintServer {
   }
 
   async #drain(milliseconds: number): Promise<void> {
+    const deadline = performance.now() + milliseconds;
+    await this.#acceptWaiting();
     const closed = new Promise<void>((resolve) => {
       // Not the HTTP server's own, which closes connections while they send the end of an answer, and
       // looks after slow clients no more.
       net.Server.prototype.close.call(this.#server, () => resolve());
     });
+    await settled(closed, Math.min(grace, milliseconds));
+    // What came while the process was busy is read before the time is up.
+    await nextTurn();
+    this.#takesNoMore = true;
     // One that has not shaken hands yet is none that could be closed below.
     this.#server.on('secureConnection', (socket: Socket) => socket.destroy());
-    let deadline: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      deadline = setTimeout(resolve, milliseconds);
+    const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       if (this.#underWay === 0) resolve();
     });
-    clearTimeout(deadline);
+    await settled(idle, deadline - performance.now());
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
   }
 
-  #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
+  /** Accepts the connections that wait for it, which would be reset. */
+  async #acceptWaiting(): Promise<void> {
+    let accepted = 0;
+    const count = () => {
+      accepted++;
+    };
+    this.#server.on('connection', count);
+    // The event loop accepts one in a turn.
+    for (let before = -1; before !== accepted && accepted < backlog; ) {
+      before = accepted;
+      await nextTurn();
+    }
+    this.#server.off('connection', count);
+  }
+
+  #serve(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    askForBody?: () => void,
+  ): void {
     const { socket } = request;
     const connection = this.#connectionOf(socket);
     const { answering, signal } = connection;
-    if (this.#drained !== undefined && isClosing(connection)) return;
+    // The answer to come closes the connection: another one would not be sent.
+    if (connection.closes || (this.#takesNoMore && answering.some(isComing))) return;
     answering.push(response);
     this.#underWay++;
     response.on('close', () => {
       const at = answering.indexOf(response);
       if (at !== -1) this.#ended(answering.splice(at, 1));
     });
-    const send = (answer: HttpAnswer) => this.#send(answer, request, response);
     const { method = '', url = '', rawHeaders } = request;
     // Not `request.headers`, which tells of one of two fields of a name.
     const headers = headerFields(rawHeaders);
     const { path, authority } = readTarget(url);
-    // A page in a browser reaches a loopback address under a name of its own that leads there, but
-    // then it names itself here.
-    if (!this.#auth && !isLoopback(hostName(authority ?? fieldValue(headers, 'host') ?? ''))) {
-      const refusal = 'AccessDeniedException';
-      send(this.#turnAway((requestId) => unroutable(refusal, requestId), refusal));
+    const refusal = this.#refusalOf(request, authority ?? fieldValue(headers, 'host') ?? '');
+    if (refusal !== undefined) {
+      this.#sendUnread(refusal, request, response);
       return;
     }
-    readBody(request, headers, (body) => {
-      if (body === undefined) {
-        send(this.#turnAway(tooLarge, 'RequestEntityTooLargeException'));
+    const goOn = (received: Awaited<ReturnType<Reception>>) => {
+      if (typeof received !== 'function') {
+        this.#sendUnread(received, request, response);
         return;
       }
-      // It rejects where the client is gone and the request was abandoned with it.
-      const abandon = () => response.destroy();
-      this.#handle({ method, path, headers, body }, signal).then(send).catch(abandon);
-    });
+      askForBody?.();
+      readBody(request, headers, this.#room, (body) => {
+        if (typeof body === 'string') {
+          this.#sendUnread(this.#turnAwayBody(body), request, response);
+          return;
+        }
+        // It rejects where the client is gone and the request was abandoned with it.
+        received(body).then(
+          (answer) => this.#send(answer, response),
+          () => response.destroy(),
+        );
+      });
+    };
+    const received = this.#receive({ method, path, headers }, signal);
+    if (received instanceof Promise) void received.then(goOn);
+    else goOn(received);
   }
 
-  #send(
-    { status, headers, body }: HttpAnswer,
+  /** The answer to what the handler is not asked. */
+  #refusalOf(
+    { httpVersionMajor, rawHeaders }: http.IncomingMessage,
+    host: string,
+  ): HttpAnswer | undefined {
+    if (httpVersionMajor !== 1) return this.#turnAway((id) => plain(505, id), statusName(505));
+    // Names and values in turn.
+    if (rawHeaders.length > 2 * mostFields) {
+      return this.#turnAway((id) => plain(431, id), statusName(431));
+    }
+    // A page in a browser reaches a loopback address under a name of its own that leads there, but
+    // then it names itself here.
+    if (!this.#auth && !isLoopback(hostName(host))) {
+      const refusal = 'AccessDeniedException';
+      return this.#turnAway((id) => unroutable(refusal, id), refusal);
+    }
+    return undefined;
+  }
+
+  #turnAwayBody(refusal: BodyRefusal): HttpAnswer {
+    return refusal === 'too-large'
+      ? this.#turnAway(tooLarge, 'RequestEntityTooLargeException')
+      : this.#turnAway(throttled, 'ThrottlingException');
+  }
+
+  #send(answer: HttpAnswer, response: http.ServerResponse): void {
+    if (this.#isLast(response)) this.#announceClosing(response);
+    response.writeHead(answer.status, answer.headers).end(answer.body, encodingOf(answer));
+  }
+
+  /** Sends an answer to a request whose body nobody reads: it is thrown away as it comes. */
+  #sendUnread(
+    answer: HttpAnswer,
     request: http.IncomingMessage,
     response: http.ServerResponse,
   ): void {
-    // What was not read to its end cannot be followed by another request.
-    if (!request.complete || this.#isLast(response)) {
-      response.setHeader('Connection', 'close');
-      this.#connectionOf(request.socket).closes = true;
-    }
-    // Where every character is one byte, these are the bytes of UTF-8, in less time.
-    const isAscii = Number(headers['Content-Length']) === body.length;
-    response.writeHead(status, headers).end(body, isAscii ? 'latin1' : 'utf8');
+    let left = thrownAway.bytes;
+    request.on('data', ({ length }: Buffer) => {
+      left -= length;
+      if (left < 0) request.socket.destroy();
+    });
+    // Whatever came with the head is read until then.
+    setImmediate(() => {
+      if (request.complete) this.#send(answer, response);
+      else this.#sendAndClose(answer, request, response);
+    });
+  }
+
+  /** Sends an answer at once, and closes the connection when the rest of the request has come. */
+  #sendAndClose(
+    answer: HttpAnswer,
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): void {
+    this.#announceClosing(response);
+    response.writeHead(answer.status, answer.headers).write(answer.body, encodingOf(answer));
+    const end = () => response.end();
+    const timer = setTimeout(end, thrownAway.milliseconds);
+    request.on('end', end);
+    response.on('close', () => clearTimeout(timer));
+  }
+
+  #announceClosing(response: http.ServerResponse): void {
+    response.setHeader('Connection', 'close');
+    this.#connectionOf(response.req.socket).closes = true;
   }
 
   /** While draining, the answer to the request that came last on a connection closes it. */
@@ -278,9 +396,8 @@ export class PairmintServer {
     const current = answering.find((response) => response.socket === socket);
     if (socket.writable && !current?.headersSent) {
       const status = unreadable[code] ?? 400;
-      const text = STATUS_CODES[status] as string;
-      socket.write(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n\r\n`);
-      this.#tell({ requestId: randomUUID(), status, name: text.replaceAll(' ', '') });
+      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
+      this.#tell({ requestId: randomUUID(), status, name: statusName(status) });
     }
     socket.destroy();
   }
@@ -288,6 +405,36 @@ export class PairmintServer {
   #tell({ name, ...facts }: { requestId: string; status: number; name: string }): void {
     this.#observe({ ...facts, operation: undefined, error: { name }, milliseconds: 0 });
   }
+}
+
+function isComing({ headersSent }: http.ServerResponse): boolean {
+  return !headersSent;
+}
+
+/** What errors of HTTP itself are called, as exceptions of AWS's are by their names. */
+function statusName(status: number): string {
+  return (STATUS_CODES[status] as string).replaceAll(' ', '');
+}
+
+/** Where every character is one byte, these are the bytes of UTF-8, in less time. */
+function encodingOf({ headers, body }: HttpAnswer): 'latin1' | 'utf8' {
+  return Number(headers['Content-Length']) === body.length ? 'latin1' : 'utf8';
+}
+
+/** Resolves when all that has arrived until now was read. */
+function nextTurn(): Promise<void> {
+  // The second one comes behind a look at all sockets.
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
+
+/** Resolves when `promise` does, or the time is up. */
+async function settled(promise: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, timeUp]);
+  clearTimeout(timer);
 }
 
 function secureContext({ cert, key }: TlsFiles): https.ServerOptions {
@@ -303,11 +450,6 @@ interface Connection {
   // one, and what was in it, from being collected while it is young. That took a third of the time of
   // a request.
   readonly answering: http.ServerResponse[];
-  /** Whether one of them says that it is closed. */
+  /** Whether an answer says that it is closed. */
   closes: boolean;
-}
-
-/** Whether an answer to come closes the connection, so that another would not be sent. */
-function isClosing({ closes, answering }: Connection): boolean {
-  return closes || answering.some(({ headersSent }) => !headersSent);
 }

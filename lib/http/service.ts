@@ -1,7 +1,7 @@
 import type { Pairmint } from '../pairmint.ts';
 
 /** What the HTTP door needs of class Pairmint. */
-export type Service = Actor & Pick<Pairmint, 'as' | 'checkStore' | 'credentials' | 'describeStore'>;
+export type Service = Actor & Pick<Pairmint, 'as' | 'checkStore' | 'credentials' | 'inRegion'>;
 
 /** The service acting for someone. */
 export type Actor = Pick<Pairmint, 'call' | 'principal'>;

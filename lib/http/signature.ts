@@ -2,13 +2,16 @@ import { createHmac } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import type { Credential } from '../store/credential-directory.ts';
 import { RecentlyUsed } from '../store/recently-used.ts';
-import { fieldValue, type HeaderFields, type HttpRequest } from './message.ts';
+import { isRegionName } from '../store/region-name.ts';
+import { fieldValue, type HeaderFields, type HttpRequest, type RequestHead } from './message.ts';
 
 /** A signature of AWS's Signature Version 4, as an Authorization field has it. */
 export interface Signature {
   readonly accessKeyId: string;
   /** Of the scope that the signing key is for: `YYYYMMDD`. */
   readonly date: string;
+  /** The region of the scope: where the request is served. */
+  readonly region: string;
   /** What was signed with it: date, region, service and terminator. */
   readonly scope: string;
   readonly timestamp: string;
@@ -23,8 +26,9 @@ export interface SignedHeaders {
   readonly text: string;
 }
 
-interface Place {
-  readonly region: string;
+interface Expected {
+  /** The region that is served; every one if undefined. */
+  readonly region: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -41,7 +45,7 @@ const skewInMinutes = 5;
 const alwaysSigned = ['Host', 'X-Amz-Target'];
 
 /** Tells whether a request carries a signature of any kind. */
-export function isSigned({ headers, path }: HttpRequest): boolean {
+export function isSigned({ headers, path }: RequestHead): boolean {
   return headers.has('authorization') || isPresigned(path);
 }
 
@@ -53,31 +57,49 @@ export function isSigned({ headers, path }: HttpRequest): boolean {
  * @throws KmsError MissingAuthenticationTokenException, IncompleteSignatureException,
  *   InvalidSignatureException
  */
-export function readSignature({ headers, path }: HttpRequest, place: Place): Signature {
+export function readSignature({ headers, path }: RequestHead, expected: Expected): Signature {
   const authorization = fieldValue(headers, 'authorization')?.trim();
   if (isPresigned(path)) refusePresigned(authorization);
   if (!authorization?.startsWith('AWS4-')) {
     throw new KmsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
-  const isOnce = headers.get('authorization')?.length === 1;
-  const { declared, value } = isOnce ? readAuthorization(authorization) : undecided;
+  const { declared, value } = declaredBy(headers, authorization);
   const timestamp = fieldValue(headers, 'x-amz-date') ?? fieldValue(headers, 'date');
   const { Credential, SignedHeaders } = declared.parameters;
   requireParts({ Credential, Signature: value, SignedHeaders }, timestamp, authorization);
-  checkTime(timestamp as string, place.now);
+  checkTime(timestamp as string, expected.now);
   checkSignedHeaders(headers, declared.unsigned);
   checkAlgorithm(declared.algorithm);
   checkCredential(declared);
   const [accessKeyId, ...scope] = declared.credential;
-  checkScope(scope, place.region, timestamp as string);
+  checkScope(scope, expected.region, timestamp as string);
   return {
     accessKeyId: accessKeyId as string,
     date: scope[0] as string,
+    region: scope[1] as string,
     scope: declared.scope,
     timestamp: timestamp as string,
     signedHeaders: declared.signedHeaders,
     value: value as string,
   };
+}
+
+/**
+ * The region that a request was signed for, whoever signed it; undefined if none can be read.
+ *
+ * @throws KmsError InvalidSignatureException if it is not `served`, where that is given
+ */
+export function regionSignedFor(
+  { headers }: RequestHead,
+  served: string | undefined,
+): string | undefined {
+  const authorization = fieldValue(headers, 'authorization')?.trim();
+  if (authorization === undefined) return undefined;
+  const { credential } = declaredBy(headers, authorization).declared;
+  const region = credential[2];
+  if (credential.length !== 5 || region === undefined || !isRegionName(region)) return undefined;
+  if (served !== undefined && region !== served) throw invalid(invalidRegion(region));
+  return region;
 }
 
 /** The key that signs for a day, from what AWS calls kDate. */
@@ -104,7 +126,7 @@ export function isSignatureOf(
 
 /** The canonical request up to the hash of its body; undefined where a signed header is missing. */
 export function canonicalHead(
-  { method, path, headers }: Omit<HttpRequest, 'body'>,
+  { method, path, headers }: RequestHead,
   { names, text }: SignedHeaders,
 ): string | undefined {
   let head = `${method}\n${canonicalTarget(path)}\n`;
@@ -118,8 +140,13 @@ export function canonicalHead(
   return `${head}\n${text}\n`;
 }
 
+// White space of ASCII alone: the last byte of an `à` in UTF-8 is a space of Unicode's.
+const untidy = /[\t-\r]| {2}|^ | $/;
+
+/** Without white space around it, and with a single space for what there is inside. */
 function canonicalValue(value: string): string {
-  return value.includes('  ') ? value.trim().replace(/ {2,}/g, ' ') : value.trim();
+  if (!untidy.test(value)) return value;
+  return value.replace(/[\t-\r ]+/g, ' ').replace(/^ | $/g, '');
 }
 
 function splitPath(path: string): [pathname: string, query: string] {
@@ -206,6 +233,11 @@ const longestRemembered = 512;
 const remembered = new RecentlyUsed<Declared>();
 // Of two fields, nobody shall read the other one: they say nothing.
 const undecided = { declared: readDeclared(''), value: undefined };
+
+function declaredBy(headers: HeaderFields, authorization: string) {
+  const isOnce = headers.get('authorization')?.length === 1;
+  return isOnce ? readAuthorization(authorization) : undecided;
+}
 
 function readAuthorization(text: string): { declared: Declared; value: string | undefined } {
   const comma = text.lastIndexOf(',');
@@ -332,11 +364,11 @@ function checkCredential({ credential, parameters }: Declared): void {
   );
 }
 
-function checkScope(scope: readonly string[], region: string, timestamp: string): void {
-  const [date, givenRegion, givenService, givenTerminator] = scope;
+function checkScope(scope: readonly string[], served: string | undefined, timestamp: string): void {
+  const [date, region = '', givenService, givenTerminator] = scope;
   const complaints: string[] = [];
-  if (givenRegion !== region) {
-    complaints.push(`Credential should be scoped to a valid region, not '${givenRegion}'.`);
+  if (served === undefined ? !isRegionName(region) : region !== served) {
+    complaints.push(invalidRegion(region));
   }
   if (givenService !== service) {
     complaints.push(`Credential should be scoped to correct service: '${service}'.`);
@@ -355,6 +387,10 @@ function checkScope(scope: readonly string[], region: string, timestamp: string)
     );
   }
   if (complaints.length > 0) throw invalid(complaints.join(' '));
+}
+
+function invalidRegion(region: string): string {
+  return `Credential should be scoped to a valid region, not '${region}'.`;
 }
 
 function incomplete(message: string): KmsError {

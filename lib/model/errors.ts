@@ -78,6 +78,12 @@ export const kmsErrors = {
 
 export type KmsErrorName = keyof typeof kmsErrors;
 
+// Messages quote what they refuse, which nobody wants back when it is long. What is refused stands
+// at the beginning, the reason at the end.
+const longestMessage = 16_384;
+const shortenedStart = 12_288;
+const shortenedEnd = 4095;
+
 /**
  * What every failed request rejects with. `name` is AWS's exception name, so that callers can tell
  * errors apart by it, as with AWS's SDK. `message` is empty where AWS sends none; `cause` then or
@@ -89,9 +95,14 @@ export class KmsError extends Error {
   readonly httpStatusCode: number;
 
   constructor(name: KmsErrorName, message = '', options?: ErrorOptions) {
-    super(message, options);
+    super(shortened(message), options);
     this.name = name;
     this.$fault = kmsErrors[name].fault;
     this.httpStatusCode = kmsErrors[name].status;
   }
+}
+
+function shortened(message: string): string {
+  if (message.length <= longestMessage) return message;
+  return `${message.slice(0, shortenedStart)}…${message.slice(-shortenedEnd)}`;
 }

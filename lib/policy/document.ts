@@ -1,4 +1,5 @@
 import { KmsError } from '../model/errors.ts';
+import { isNestedTooDeep } from '../model/json-nesting.ts';
 import { type Condition, compileCondition } from './conditions.ts';
 import { duplicateMember } from './json-members.ts';
 import { arnPattern, type Lookup, type Matcher, textPattern } from './pattern.ts';
@@ -148,6 +149,7 @@ function readDocument(text: string): Json {
 }
 
 function parseJson(text: string): unknown {
+  if (isNestedTooDeep(text)) throw malformed('The policy is nested too deep.');
   try {
     return JSON.parse(text);
   } catch (error) {

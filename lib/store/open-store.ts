@@ -4,6 +4,7 @@ import { ConfigurationError } from '../configuration-error.ts';
 import { isNativeError, type Native, type RootKey } from '../native.ts';
 import type { KeyStore } from './key-store.ts';
 import { type Places, placesOf } from './places.ts';
+import { isRegionName, noRegion } from './region-name.ts';
 import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
 
 /** Where the root key comes from; `bytes` are 32 and are copied into native memory. */
@@ -73,9 +74,7 @@ export async function openStore(
 }
 
 function checkPlace({ region, accountId }: StoreOptions): void {
-  if (region !== undefined && !/^[a-z]{2,}(?:-[a-z]+)+-\d+$/.test(region)) {
-    throw new ConfigurationError(`'${region}' is not a region name such as us-east-1`);
-  }
+  if (region !== undefined && !isRegionName(region)) throw noRegion(region);
   if (accountId !== undefined && !/^\d{12}$/.test(accountId)) {
     throw new ConfigurationError(`'${accountId}' is not an account id of 12 digits`);
   }

@@ -21,9 +21,9 @@ beforeAll(async () => {
 });
 afterAll(() => kms.close());
 
-function clientOf(service: Pairmint): KMSClient {
+function clientOf(service: Pairmint, region = 'us-east-1'): KMSClient {
   return new KMSClient({
-    region: 'us-east-1',
+    region,
     credentials: { accessKeyId: 'any', secretAccessKey: 'any' },
     requestHandler: pairmintRequestHandler(service),
   });
@@ -35,6 +35,12 @@ async function newKeyId(): Promise<string> {
 }
 
 describe('a KMSClient without a socket', () => {
+  it('is served in its own region', async () => {
+    const west = clientOf(kms, 'us-west-2');
+    const { KeyMetadata } = await west.send(new CreateKeyCommand({}));
+    expect(KeyMetadata?.Arn).toContain(':kms:us-west-2:');
+  });
+
   it('takes and gives the types of the SDK', async () => {
     const KeyId = await newKeyId();
     const Plaintext = Buffer.from('attack at dawn');

@@ -42,6 +42,7 @@ export async function run(
     as: notAsked,
     principal: 'arn:aws:iam::000000000000:root',
     checkStore: notAsked,
+    inRegion: notAsked,
     mintDataKeyPairs: notAsked,
     get credentials() {
       return notAsked();

@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import { KMSClient, ListKeysCommand } from '@aws-sdk/client-kms';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { sampleOf } from '../http/exposition.ts';
-import { answered, bytesOf, exchange, lastOne, pause } from '../http/raw.ts';
+import { answered, bytesOf, connect, exchange, lastOne, pause } from '../http/raw.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { logOf, metricsUrl, pairmint as run, serve as start } from '../support/pairmint-process.ts';
 
@@ -55,6 +55,34 @@ describe('pairmint serve', () => {
     expect(await response.text()).toContain('arn:aws:kms:eu-west-1:');
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
+  });
+
+  it('lets in as many clients, and as much of unfinished requests, as it is told', async () => {
+    const limits = ['--max-connections', '1', '--max-body-bytes', '5000'];
+    const { url, child, ended } = await serve('--no-auth', ...limits);
+    const part = bytesOf('ListKeys', {}, lastOne)
+      .replace(/length: \d+/, 'length: 100000')
+      .slice(0, -2);
+    expect(await exchange(url, `${part}${'x'.repeat(6000)}`)).toContain('ThrottlingException');
+    const held = connect(url);
+    await once(held, 'connect');
+    await setTimeout(200);
+    expect(await exchange(url, bytesOf('ListKeys', {}, lastOne))).toBe('');
+    held.destroy();
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
+  it('tells its metrics to those who know a name of theirs', async () => {
+    const names = ['--metrics-port', '0', '--metrics-names', 'a.example,b.example'];
+    const server = await serve('--no-auth', ...names);
+    const metrics = await metricsUrl(server);
+    const statusOf = async (host: string) =>
+      answered(await exchange(metrics, `GET /metrics HTTP/1.1\r\nhost: ${host}\r\n${lastOne}\r\n`));
+    expect(await statusOf('b.example')).toEqual(['200']);
+    expect(await statusOf('c.example')).toEqual(['403']);
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).toBe(0);
   });
 
   it('takes another certificate when it is told to, if it can be used', async () => {
@@ -177,6 +205,9 @@ describe('pairmint serve', () => {
     [['--workers', '2', '--store', 'memory:'], 253, 'processes cannot share a store in memory'],
     [['--metrics-port', 'x'], 252, "Error parsing parameter '--metrics-port': 'x' is not a port"],
     [['--metrics-host', '::1'], 252, '--metrics-host needs --metrics-port'],
+    [['--metrics-names', 'a,b'], 252, '--metrics-names needs --metrics-port'],
+    [['--max-connections', '0'], 252, "'0' is not a number from 1"],
+    [['--max-body-bytes', 'x'], 252, "'x' is not a number from 1"],
     [['--metrics-port', '0', '--metrics-host', '192.0.2.1'], 253, 'for metrics: '],
     [['--log-level', 'loud'], 252, "'--log-level': 'loud' is none of trace, debug, info, warn"],
     [['x'], 252, 'Unknown options: x'],

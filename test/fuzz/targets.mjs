@@ -1,10 +1,17 @@
 // What is fed with spoilt input, and what must hold of each answer. Runs on the compiled package.
 // Each target prepares a service and gives the property that fast-check tries.
-import { constants, createPublicKey, generateKeyPairSync, publicEncrypt } from 'node:crypto';
+import {
+  constants,
+  createHash,
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  publicEncrypt,
+} from 'node:crypto';
 import { devNull } from 'node:os';
 import fc from 'fast-check';
 import { main } from '../../dist/cli/main.js';
-import { createHandler } from '../../dist/server.js';
+import { createHandler, headerFields } from '../../dist/server.js';
 
 /** Something that must not have been answered so. */
 class Finding extends Error {
@@ -210,6 +217,110 @@ async function calls(kms) {
   );
 }
 
+const nameOf = ({ body }) => /"__type":"(\w+)"/.exec(body)?.[1] ?? /^<(\w+)>/.exec(body)?.[1];
+
+const longest = 2000;
+
+/** What `work` resolves to; it must not hold anything up. */
+async function atOnce(work) {
+  const began = performance.now();
+  const result = await work();
+  const took = performance.now() - began;
+  if (took > longest) throw new Finding(`took ${took} ms`);
+  return result;
+}
+
+const bracket = fc.constantFrom('[', '{', '{"a":', '"', '\\', ']', '}', ',', '"a"', ':', '0', ' ');
+const tangles = fc.oneof(
+  fc.array(bracket, { maxLength: 300 }).map((parts) => parts.join('')),
+  fc
+    .record({ unit: bracket, times: fc.nat(120_000) })
+    .map(({ unit, times }) => unit.repeat(times).slice(0, 131_072)),
+);
+
+/**
+ * A body: of a stranger it is never looked at, and of anyone else it is JSON or refused, at once.
+ */
+async function bodies(kms) {
+  const closed = createHandler(kms);
+  const open = createHandler(kms, { auth: false });
+  const headers = headerFields([
+    ...['host', 'localhost', 'content-type', 'application/x-amz-json-1.1'],
+    ...['x-amz-target', 'TrentService.ListKeys'],
+  ]);
+  return fc.asyncProperty(
+    fc.oneof(tangles, fc.string({ unit: 'binary' }), fc.json()),
+    async (text) => {
+      const request = { method: 'POST', path: '/', headers, body: Buffer.from(text) };
+      const refused = await atOnce(() => closed(request));
+      expectOneOf(nameOf(refused), ['MissingAuthenticationTokenException']);
+      const answer = await atOnce(() => open(request));
+      if (answer.status >= 500) throw new Finding(`${answer.status} ${answer.body}`);
+      if (answer.body.length > 20_000) throw new Finding('echoes what it refuses');
+      // What our own reading of depths lets through, JSON.parse must have understood, too.
+      if (answer.status === 200) JSON.parse(text);
+    },
+  );
+}
+
+/** Signature Version 4, for a request with an empty path. */
+function signatureOf({ secretAccessKey }, scope, timestamp, head, body) {
+  const hash = (text) => createHash('sha256').update(text).digest('hex');
+  const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
+  const key = scope.split('/').reduce(hmac, `AWS4${secretAccessKey}`);
+  const text = `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${hash(`${head}${hash(body)}`)}`;
+  return hmac(key, text).toString('hex');
+}
+
+/** The header fields of a signed call: served as it was signed, or refused for a reason of theirs. */
+async function headers(kms) {
+  const key = await kms.credentials.create({ principal: kms.principal });
+  const timestamp = '20260101T000000Z';
+  const scope = '20260101/us-east-1/kms/aws4_request';
+  const handle = createHandler(kms, { now: () => Date.UTC(2026) });
+  const fields = {
+    'content-type': 'application/x-amz-json-1.1',
+    host: 'localhost',
+    'x-a': 'a b',
+    'x-amz-date': timestamp,
+    'x-amz-target': 'TrentService.ListKeys',
+  };
+  const names = Object.keys(fields).join(';');
+  const lines = Object.entries(fields).map(([name, value]) => `${name}:${value}\n`);
+  const signature = signatureOf(
+    key,
+    scope,
+    timestamp,
+    `POST\n/\n\n${lines.join('')}\n${names}\n`,
+    '{}',
+  );
+  const authorization =
+    `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${scope}, ` +
+    `SignedHeaders=${names}, Signature=${signature}`;
+  const raw = Object.entries({ ...fields, authorization }).flat();
+  const refusals = [
+    ...['AccessDenied', 'IncompleteSignature', 'InvalidSignature', 'MissingAuthenticationToken'],
+    ...['UnknownOperation', 'UnrecognizedClient'],
+  ].map((name) => `${name}Exception`);
+  const send = (sent) =>
+    handle({ method: 'POST', path: '/', headers: headerFields(sent), body: Buffer.from('{}') });
+  expectOneOf(nameOf(await send(raw)), [undefined]);
+  const tidy = (text) => text.replace(/[\t-\r ]+/g, ' ').trim();
+  return fc.asyncProperty(
+    fc.record({ at: fc.nat(raw.length - 1), twice: fc.boolean(), changes: edits }),
+    async ({ at, twice, changes }) => {
+      const spoilt = spoil(raw[at], changes).toString('latin1');
+      const sent = twice ? [...raw, ...raw.slice(at & ~1, (at | 1) + 1)] : raw.with(at, spoilt);
+      const answer = await atOnce(() => send(sent));
+      if (answer.status !== 200) return expectOneOf(nameOf(answer), refusals);
+      // The value of the Authorization field may be spoilt in what nobody reads.
+      const mayDiffer = !twice && raw[at | 1] === authorization;
+      const same = !twice && tidy(spoilt).toLowerCase() === tidy(raw[at]).toLowerCase();
+      if (!mayDiffer && !same) throw new Finding(`served with ${JSON.stringify(sent)}`);
+    },
+  );
+}
+
 /** A command line: an exit code of the table, and no failure of the program's own. */
 async function commandLines(kms) {
   const service = new Proxy(kms, {
@@ -272,4 +383,12 @@ async function commandLines(kms) {
   );
 }
 
-export const targets = { ciphertexts, keyMaterial, policies, calls, commandLines };
+export const targets = {
+  ciphertexts,
+  keyMaterial,
+  policies,
+  calls,
+  bodies,
+  headers,
+  commandLines,
+};

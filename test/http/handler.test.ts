@@ -1,9 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createHandler, type Handler, type RequestEvent } from '../../lib/http/handler.ts';
+import {
+  createHandler,
+  createReception,
+  type Handler,
+  type RequestEvent,
+  type TakeBody,
+} from '../../lib/http/handler.ts';
 import { KmsError } from '../../lib/model/errors.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
 import { absentKeyId, openKms, caller as root } from '../operations/support.ts';
-import { callHeaders, contentType, type Sent, summaryOf, toRequest } from './support.ts';
+import {
+  type AccessKey,
+  callHeaders,
+  contentType,
+  type Sent,
+  type SigningOptions,
+  signed,
+  summaryOf,
+  toRequest,
+} from './support.ts';
 
 let kms: Pairmint;
 let signedOnly: Handler;
@@ -47,17 +62,9 @@ describe("the front end's checks, in order [CORAL]", () => {
     ['signed in the query', { path: '/?X-Amz-Algorithm=x', body: '{}' }, denied],
     ['another content type', { headers: { ...known, 'content-type': 'text/plain' } }, unsigned],
     ['two content types', { headers: { 'content-type': [contentType, contentType] } }, unsigned],
-    ['no body', { headers: known }, serialization],
     ['no body, no such operation', { headers: other }, unknown],
     ['no body, no target', { headers: type }, unknown],
-    ['a body that is no JSON', { headers: known, body: '{' }, serialization],
-    ['and no such operation', { headers: other, body: '{' }, serialization],
-    ['an array', { headers: known, body: '[]' }, serialization],
-    ['null', { headers: known, body: 'null' }, serialization],
-    ['text', { headers: known, body: '"{}"' }, serialization],
-    ['a number', { headers: known, body: '1' }, serialization],
-    ['a byte order mark', { headers: known, body: '\ufeff{}' }, serialization],
-    ['bytes that are no UTF-8', { headers: known, body: Buffer.from([0x7b, 0xff]) }, serialization],
+    ['a body that is no JSON, no such operation', { headers: other, body: '{' }, unknown],
     ['no target', { headers: type, body: '{}' }, unknown],
     ['an unknown operation', { headers: other, body: '{}' }, unknown],
     ['an inherited name', { headers: callHeaders('constructor'), body: '{}' }, unknown],
@@ -78,12 +85,54 @@ describe("the front end's checks, in order [CORAL]", () => {
       unknown,
     ],
     ['no signature', { headers: known, body: '{}' }, missing],
+    ['no signature, no body', { headers: known }, missing],
+    ['no signature, a body that is no JSON', { headers: known, body: '{' }, missing],
     ['no signature, wrong types', { headers: known, body: '{"Limit":"x"}' }, missing],
     ['no signature, broken constraints', { headers: known, body: '{"Limit":0}' }, missing],
   ];
 
   it.each(rows)('%s', async (_title, sent, expected) => {
     expect(summaryOf(await signedOnly(toRequest(sent)))).toBe(expected);
+  });
+
+  const nested = (levels: number) => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  const bodies: [string, string | Buffer, string][] = [
+    ['no body', '', serialization],
+    ['a body that is no JSON', '{', serialization],
+    ['an array', '[]', serialization],
+    ['null', 'null', serialization],
+    ['text', '"{}"', serialization],
+    ['a number', '1', serialization],
+    ['a byte order mark', '\ufeff{}', serialization],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff]), serialization],
+    ['an object nested as deep as may be', nested(63), '200'],
+    ['an object nested deeper', nested(64), serialization],
+    ['brackets in texts', `{"a":"${'[{'.repeat(100)}\\"${'[{'.repeat(100)}"}`, '200'],
+    ['brackets side by side', `{"a":[${Array(100).fill('[{}]')}]}`, '200'],
+  ];
+
+  it.each(bodies)('then the body: %s', async (_title, body, expected) => {
+    const answer = summaryOf(await open(toRequest({ headers: known, body })));
+    expect(answer.split(' {')[0]).toBe(expected);
+  });
+
+  it('and the body before the signature, for those who have an access key', async () => {
+    const { accessKeyId } = await kms.credentials.create({ principal: root });
+    const key = { accessKeyId, secretAccessKey: 'x' };
+    const handle = async (body: string) =>
+      summaryOf(await signedOnly(toRequest(await signed({ headers: known, body }, key))));
+    expect(await handle('{')).toBe(serialization);
+    expect(await handle('{}')).toMatch(/^400 InvalidSignatureException: The request signature/);
+  });
+
+  it('holds nothing up with a megabyte of brackets', async () => {
+    for (const bracket of ['[', '{"":']) {
+      const body = Buffer.from(bracket.repeat(1_000_000 / bracket.length));
+      const before = process.cpuUsage();
+      expect(summaryOf(await open(toRequest({ headers: known, body })))).toBe(serialization);
+      const { user, system } = process.cpuUsage(before);
+      expect(user + system).toBeLessThan(150_000);
+    }
   });
 
   function target(value: string) {
@@ -110,6 +159,93 @@ describe("the front end's checks, in order [CORAL]", () => {
 
   it.each(['/', '/sub/path', '/?x=y'])('does not look at the path %s', async (path) => {
     expect(summaryOf(await open(toRequest({ path, headers: known, body: '{}' })))).toMatch(/^200 /);
+  });
+});
+
+describe('a head is reason enough to refuse', () => {
+  const now = Date.now();
+  let alice: AccessKey;
+  let session: AccessKey;
+
+  beforeAll(async () => {
+    alice = await kms.credentials.create({ principal: root });
+    session = (await kms.credentials.create({
+      principal: 'arn:aws:sts::000000000000:assumed-role/app/one',
+      durationSeconds: 60,
+    })) as AccessKey;
+  });
+
+  type Change = (headers: Record<string, string>) => object;
+  const as =
+    (key: () => AccessKey, options: SigningOptions = {}, change: Change = (same) => same) =>
+    async () => {
+      const { headers } = await signed({ headers: known, body: '{' }, key(), options);
+      return { headers: change(headers) as Record<string, string> };
+    };
+  const stranger = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'x' };
+
+  const rows: [string, () => Promise<Sent>, string][] = [
+    ['an operation that is none', async () => ({ headers: other }), 'UnknownOperationException'],
+    ['no signature', async () => ({ headers: known }), 'MissingAuthenticationTokenException'],
+    [
+      'a signature of another kind',
+      async () => ({ headers: { ...known, authorization: 'Basic eA==' } }),
+      'MissingAuthenticationTokenException',
+    ],
+    [
+      'a signature with parts missing',
+      async () => ({ headers: { ...known, authorization: 'AWS4-HMAC-SHA256 x' } }),
+      'IncompleteSignatureException',
+    ],
+    ['a wrong time', as(() => alice, { date: new Date(0) }), 'InvalidSignatureException'],
+    ['a wrong service', as(() => alice, { service: 's3' }), 'InvalidSignatureException'],
+    ['a region that is none', as(() => alice, { region: 'here' }), 'InvalidSignatureException'],
+    ['an unknown access key', as(() => stranger), 'UnrecognizedClientException'],
+    [
+      'a wrong session token',
+      as(() => ({ ...session, sessionToken: 'x' })),
+      'UnrecognizedClientException',
+    ],
+    [
+      'a session that is over',
+      as(() => session, { date: new Date(now + 120_000) }),
+      'ExpiredTokenException',
+    ],
+    ['two targets', as(() => alice, {}, twoTargets), 'UnknownOperationException'],
+  ];
+
+  function twoTargets(headers: Record<string, string>) {
+    return { ...headers, 'x-amz-target': [headers['x-amz-target'], 'TrentService.CreateKey'] };
+  }
+
+  it.each(rows)('%s', async (title, sent, name) => {
+    const time = title === 'a session that is over' ? now + 120_000 : now;
+    const told: RequestEvent[] = [];
+    const onRequest = (event: RequestEvent) => void told.push(event);
+    const receive = createReception(kms, { now: () => time, onRequest });
+    const received = await receive(toRequest(await sent()));
+    expect(received).not.toBeTypeOf('function');
+    expect(told).toMatchObject([{ status: 400, error: { name } }]);
+  });
+
+  it('and otherwise says nothing before the body is there', async () => {
+    const told: RequestEvent[] = [];
+    const receive = createReception(kms, { onRequest: (event) => void told.push(event) });
+    const sent = await signed({ headers: known, body: '{}' }, alice);
+    const takeBody = await receive(toRequest(sent));
+    expect(told).toEqual([]);
+    const answer = await (takeBody as TakeBody)(Buffer.from('{}'));
+    expect(answer.status).toBe(200);
+    expect(told).toMatchObject([{ operation: 'ListKeys', status: 200, principal: root }]);
+  });
+
+  it('an access key that is deleted while the body comes is refused', async () => {
+    const key = await kms.credentials.create({ principal: root });
+    const receive = createReception(kms);
+    const takeBody = await receive(toRequest(await signed({ headers: known, body: '{}' }, key)));
+    await kms.credentials.delete(key.accessKeyId);
+    const answer = await (takeBody as TakeBody)(Buffer.from('{}'));
+    expect(summaryOf(answer)).toMatch(/^400 UnrecognizedClientException/);
   });
 });
 

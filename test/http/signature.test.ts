@@ -57,6 +57,7 @@ describe('signatures of the JavaScript SDK', () => {
     ['a query with what must be encoded', { ...listKeys, path: '/?a=%20%2B%26&%C3%BC=%3D' }],
     ['an empty value', { ...listKeys, path: '/?a=&b=' }],
     ['a header with spaces', { ...listKeys, headers: { ...listKeys.headers, 'x-a': '  a   b  ' } }],
+    ['a header with tabs', { ...listKeys, headers: { ...listKeys.headers, 'x-a': 'a\tb \t c' } }],
     ['a header with commas', { ...listKeys, headers: { ...listKeys.headers, 'x-a': 'a,b, c' } }],
     ['an empty header', { ...listKeys, headers: { ...listKeys.headers, 'x-a': '' } }],
     ['many headers', { ...listKeys, headers: { ...listKeys.headers, 'x-amz-z': 'z', 'a-b': 'c' } }],
@@ -113,6 +114,50 @@ describe('signatures of the JavaScript SDK', () => {
   });
 });
 
+describe('a request is served in the region that it is signed for', () => {
+  const create = { headers: callHeaders('CreateKey'), body: '{}' };
+  const regions = ['us-east-1', 'us-west-2', 'eu-central-1', 'us-gov-west-1'];
+
+  it.each(regions)('%s', async (region) => {
+    // A second time, with what is remembered of the first.
+    for (let i = 0; i < 2; i++) {
+      expect(await send(await signed(create, alice, { date, region }))).toContain(
+        `"Arn":"arn:aws:kms:${region}:000000000000:key/`,
+      );
+    }
+  });
+
+  it('and a signature for one is none for another', async () => {
+    const { headers, body = '' } = await signed(create, alice, { date, region: 'us-west-2' });
+    const authorization = headers.authorization?.replace('us-west-2', 'us-east-1');
+    expect(await send({ headers: { ...headers, authorization }, body })).toBe(mismatch);
+  });
+
+  it('which may be restricted to one', async () => {
+    const one = createHandler(kms, { now: () => clock, region: 'eu-west-1' });
+    const sendTo = async (region: string) =>
+      summaryOf(await one(toRequest(await signed(create, alice, { date, region }))));
+    expect(await sendTo('eu-west-1')).toContain('"Arn":"arn:aws:kms:eu-west-1:');
+    expect(await sendTo('us-east-1')).toBe(badScope(badRegion('us-east-1')));
+  });
+
+  it('without authentication, too, if it is signed at all', async () => {
+    const open = createHandler(kms, { auth: false });
+    const outcome = async (sent: Sent, handle = open) => summaryOf(await handle(toRequest(sent)));
+    const nobody = { accessKeyId: 'any', secretAccessKey: 'any' };
+    const sent = await signed(create, nobody, { region: 'us-west-2' });
+    expect(await outcome(sent)).toContain('"Arn":"arn:aws:kms:us-west-2:');
+    expect(await outcome(create)).toContain('"Arn":"arn:aws:kms:us-east-1:');
+    for (const authorization of ['x', 'AWS4-HMAC-SHA256 Credential=a/b/local/kms/aws4_request']) {
+      const headers = { ...create.headers, authorization };
+      expect(await outcome({ ...create, headers })).toContain('"Arn":"arn:aws:kms:us-east-1:');
+    }
+    const one = createHandler(kms, { auth: false, region: 'eu-west-1' });
+    expect(await outcome(sent, one)).toBe(badScope(badRegion('us-west-2')));
+    expect(await outcome(create, one)).toContain('"Arn":"arn:aws:kms:eu-west-1:');
+  });
+});
+
 // The suite that AWS publishes with its signers: get-vanilla-query-order-key-case and
 // get-header-key-duplicate, canonical requests but for the hash of the body.
 describe("canonical requests of AWS's test suite", () => {
@@ -124,6 +169,14 @@ describe("canonical requests of AWS's test suite", () => {
     expect(canonicalHead(toRequest(sent), signedHeaders('host;x-amz-date'))).toBe(
       'GET\n/\nParam1=value1&Param2=value2\nhost:example.amazonaws.com\n' +
         'x-amz-date:20150830T123600Z\n\nhost;x-amz-date\n',
+    );
+  });
+
+  it('folds white space of ASCII, which is all that signers see', () => {
+    const headers = { ...common, 'my-header1': '\t a \t\tb  c\t', 'my-header2': 'a\xc3\xa0' };
+    const request = toRequest({ method: 'GET', headers });
+    expect(canonicalHead(request, signedHeaders('my-header1;my-header2'))).toBe(
+      'GET\n/\n\nmy-header1:a b c\nmy-header2:a\xc3\xa0\n\nmy-header1;my-header2\n',
     );
   });
 
@@ -436,11 +489,19 @@ describe('requests that were signed wrongly', () => {
         signed(listKeys, { ...alice, secretAccessKey: alice.secretAccessKey.slice(1) }, { date }),
       mismatch,
     ],
-    [
-      'for another region',
-      () => signed(listKeys, alice, { date, region: 'eu-west-1' }),
-      badScope(badRegion('eu-west-1')),
-    ],
+    ...[
+      'here',
+      'us-east',
+      'US-EAST-1',
+      'us-east-1 ',
+      'aws-global',
+      '*',
+      `us-${'x'.repeat(40)}-1`,
+    ].map((region): [string, () => Promise<Sent>, string] => [
+      `for ${JSON.stringify(region)}, which is no region`,
+      () => signed(listKeys, alice, { date, region }),
+      badScope(badRegion(region)),
+    ]),
     [
       'for another service',
       () => signed(listKeys, alice, { date, service: 'sts' }),

@@ -52,3 +52,12 @@ test('errors of the front end and of authorisation are in the table', () => {
     ]),
   );
 });
+
+test('a long message keeps its beginning and its end', () => {
+  const quoted = 'x'.repeat(1_000_000);
+  const { message } = new KmsError('ValidationException', `Value '${quoted}' is too long`);
+  expect(message).toMatch(/^Value 'x+…x+' is too long$/);
+  expect(message.length).toBe(16_384);
+  const whole = 'x'.repeat(16_384);
+  expect(new KmsError('ValidationException', whole).message).toBe(whole);
+});

@@ -1,4 +1,5 @@
 import crypto from 'node:crypto';
+import { KmsError } from '../../lib/model/errors.ts';
 import { Pairmint } from '../../lib/pairmint.ts';
 
 export const region = 'us-east-1';
@@ -87,7 +88,9 @@ export async function outcomeOf(request: Promise<unknown>): Promise<string> {
 /** A ValidationException about one or more members. */
 export function validation(...complaints: string[]): string {
   const noun = complaints.length === 1 ? 'error' : 'errors';
-  return `ValidationException: ${complaints.length} validation ${noun} detected: ${complaints.join('; ')}`;
+  const text = `${complaints.length} validation ${noun} detected: ${complaints.join('; ')}`;
+  // In the middle, a message that is too long has a gap.
+  return `${new KmsError('ValidationException', text)}`;
 }
 
 export function complaint(value: string, member: string, constraint: string): string {

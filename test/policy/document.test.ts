@@ -110,6 +110,7 @@ describe('what is refused', () => {
     ['', 'The policy is not valid JSON.'],
     ['{"Version":', 'The policy is not valid JSON.'],
     ["{'Statement':[]}", 'The policy is not valid JSON.'],
+    [`{"Statement":${'['.repeat(30_000)}`, 'The policy is nested too deep.'],
     ['null', 'The policy must be a JSON object.'],
     ['[]', 'The policy must be a JSON object.'],
     ['"x"', 'The policy must be a JSON object.'],

@@ -204,11 +204,11 @@ describe('access keys', () => {
     });
   });
 
-  it('are refused in another region', async () => {
-    const own = otherClient({ credentials, region: 'eu-west-1' });
+  it('are refused in what is no region', async () => {
+    const own = otherClient({ credentials, region: 'local' });
     expect(await caught(own.listKeys({}))).toMatchObject({
       name: 'InvalidSignatureException',
-      message: "Credential should be scoped to a valid region, not 'eu-west-1'.",
+      message: "Credential should be scoped to a valid region, not 'local'.",
     });
   });
 
@@ -225,6 +225,80 @@ describe('access keys', () => {
       name: 'AccessDeniedException',
       message: expect.stringContaining(`User: ${somebody} is not authorized to perform`),
     });
+  });
+});
+
+describe('one endpoint serves every region:', () => {
+  const regions = ['us-east-1', 'us-west-2', 'eu-central-1'] as const;
+  const clients = () => regions.map((region) => otherClient({ credentials, region }));
+
+  it('each has keys and aliases of its own', async () => {
+    const AliasName = 'alias/of-every-region';
+    const made = await Promise.all(
+      clients().map(async (own) => {
+        const { KeyMetadata: { KeyId, Arn } = {} } = await own.createKey({});
+        await own.createAlias({ AliasName, TargetKeyId: KeyId });
+        return { KeyId, Arn };
+      }),
+    );
+    for (const [i, own] of clients().entries()) {
+      const { KeyMetadata } = await own.describeKey({ KeyId: AliasName });
+      expect(KeyMetadata?.Arn).toBe(made[i]?.Arn);
+      expect(KeyMetadata?.Arn).toContain(`:kms:${regions[i]}:`);
+      const { KeyId, Arn } = made[(i + 1) % regions.length] ?? {};
+      expect(await caught(own.describeKey({ KeyId }))).toMatchObject({
+        name: 'NotFoundException',
+      });
+      expect(await caught(own.describeKey({ KeyId: Arn }))).toMatchObject({
+        message: `Invalid arn ${regions[(i + 1) % regions.length]}`,
+      });
+    }
+  });
+
+  it('a multi-Region key is replicated, opens what its primary sealed, and becomes the primary', async () => {
+    const [east, west, central] = clients() as [KMS, KMS, KMS];
+    const { KeyMetadata: { KeyId } = {} } = await east.createKey({ MultiRegion: true });
+    for (const ReplicaRegion of regions.slice(1)) await east.replicateKey({ KeyId, ReplicaRegion });
+    const Plaintext = Uint8Array.from([1, 2, 3]);
+    const { CiphertextBlob } = await east.encrypt({ KeyId, Plaintext });
+    for (const own of [west, central]) {
+      const opened = await own.decrypt({ CiphertextBlob, KeyId });
+      expect(opened.Plaintext).toEqual(Plaintext);
+    }
+    await east.updatePrimaryRegion({ KeyId, PrimaryRegion: 'us-west-2' });
+    const { KeyMetadata } = await west.describeKey({ KeyId });
+    expect(KeyMetadata?.MultiRegionConfiguration).toMatchObject({
+      MultiRegionKeyType: 'PRIMARY',
+      PrimaryKey: { Region: 'us-west-2' },
+      ReplicaKeys: expect.arrayContaining([expect.objectContaining({ Region: 'us-east-1' })]),
+    });
+  });
+
+  it('unless it is to serve one', async () => {
+    const one = await startServer('--region', 'eu-central-1');
+    onTestFinished(() => one.stop().then(() => undefined));
+    const own = (region: string) =>
+      one.accessKey().then((key) => otherClient({ endpoint: one.url, credentials: key, region }));
+    const { KeyMetadata } = await (await own('eu-central-1')).createKey({});
+    expect(KeyMetadata?.Arn).toContain(':kms:eu-central-1:');
+    expect(await caught((await own('us-east-1')).listKeys({}))).toMatchObject({
+      name: 'InvalidSignatureException',
+      message: "Credential should be scoped to a valid region, not 'us-east-1'.",
+    });
+  });
+
+  it('without authentication, too', async () => {
+    const open = await startServer('--no-auth');
+    onTestFinished(() => open.stop().then(() => undefined));
+    for (const region of regions) {
+      const own = otherClient({
+        endpoint: open.url,
+        region,
+        credentials: { accessKeyId: 'any', secretAccessKey: 'any' },
+      });
+      const { KeyMetadata } = await own.createKey({});
+      expect(KeyMetadata?.Arn).toContain(`:kms:${region}:`);
+    }
   });
 });
 

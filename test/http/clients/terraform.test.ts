@@ -17,19 +17,25 @@ interface Settings {
 const requirements =
   'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n';
 
-const configuration = ({ url, accessKeyId, secretAccessKey, description }: Settings) => `
-${requirements}
+/** Of two regions, whose requests go to the same URL. */
+const provider = (region: string, settings: Omit<Settings, 'description'>) => `
 provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "${accessKeyId}"
-  secret_key                  = "${secretAccessKey}"
+  ${region === 'us-west-2' ? 'alias = "west"' : ''}
+  region                      = "${region}"
+  access_key                  = "${settings.accessKeyId}"
+  secret_key                  = "${settings.secretAccessKey}"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
   endpoints {
-    kms = "${url}"
+    kms = "${settings.url}"
   }
 }
+`;
+
+const configuration = ({ url, accessKeyId, secretAccessKey, description }: Settings) => `
+${requirements}
+${['us-east-1', 'us-west-2'].map((region) => provider(region, { url, accessKeyId, secretAccessKey })).join('')}
 resource "aws_kms_key" "sealing" {
   description             = "${description}"
   enable_key_rotation     = true
@@ -49,6 +55,24 @@ resource "aws_kms_ciphertext" "secret" {
   key_id    = aws_kms_key.sealing.key_id
   plaintext = "attack at dawn"
 }
+resource "aws_kms_grant" "bound" {
+  key_id            = aws_kms_key.sealing.key_id
+  grantee_principal = "arn:aws:iam::000000000000:user/alice"
+  operations        = ["Encrypt"]
+  constraints {
+    encryption_context_equals = { stage = "test" }
+  }
+}
+resource "aws_kms_key" "everywhere" {
+  multi_region            = true
+  deletion_window_in_days = 7
+}
+resource "aws_kms_replica_key" "west" {
+  provider                = aws.west
+  primary_key_arn         = aws_kms_key.everywhere.arn
+  description             = "${description}"
+  deletion_window_in_days = 7
+}
 resource "aws_kms_key" "signing" {
   key_usage                = "SIGN_VERIFY"
   customer_master_key_spec = "ECC_NIST_P256"
@@ -59,6 +83,9 @@ data "aws_kms_public_key" "signing" {
 }
 output "sealing" {
   value = aws_kms_key.sealing.key_id
+}
+output "west" {
+  value = aws_kms_replica_key.west.arn
 }
 output "signing" {
   value = data.aws_kms_public_key.signing.public_key_pem
@@ -96,20 +123,21 @@ describe.runIf(hasTerraform)('Terraform', { timeout: 900_000 }, () => {
       writeFileSync(path.join(folder, 'main.tf'), text);
     };
     write('made by Terraform');
-    expect(await terraform('apply', '-auto-approve')).toContain('Resources: 5 added');
-    const { sealing, signing } = JSON.parse(
+    expect(await terraform('apply', '-auto-approve')).toContain('Resources: 8 added');
+    const { sealing, signing, west } = JSON.parse(
       (await promisify(execFile)('terraform', ['output', '-json'], options)).stdout,
     );
     expect(signing.value).toContain('BEGIN PUBLIC KEY');
+    expect(west.value).toContain(':kms:us-west-2:');
     // The exit code tells of differences.
     expect(await terraform('plan', '-detailed-exitcode')).toContain('No changes.');
     write('changed by Terraform');
-    expect(await terraform('apply', '-auto-approve')).toContain('0 added, 1 changed, 0 destroyed');
+    expect(await terraform('apply', '-auto-approve')).toContain('0 added, 2 changed, 0 destroyed');
     const client = new KMSClient({ endpoint: url, region: 'us-east-1', credentials });
     const describeKey = new DescribeKeyCommand({ KeyId: sealing.value });
     const { KeyMetadata } = await client.send(describeKey);
     expect(KeyMetadata?.Description).toBe('changed by Terraform');
-    expect(await terraform('destroy', '-auto-approve')).toContain('Resources: 5 destroyed');
+    expect(await terraform('destroy', '-auto-approve')).toContain('Resources: 8 destroyed');
     expect((await client.send(describeKey)).KeyMetadata?.KeyState).toBe('PendingDeletion');
     client.destroy();
   });
