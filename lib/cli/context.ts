@@ -22,6 +22,7 @@ export type Service = Pick<
   | 'close'
   | 'credentials'
   | 'describeStore'
+  | 'load'
   | 'mintDataKeyPairs'
   | 'pools'
   | 'principal'

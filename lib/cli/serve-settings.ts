@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpuShare } from '../cpu-share.ts';
 import { type LogLevel, logLevels } from '../http/log.ts';
 import type { ListenOptions, TlsFiles } from '../http/server.ts';
+import { type QuotaProfile, quotaProfiles } from '../request-quotas.ts';
 import { cannotParse, UsageError } from './errors.ts';
 
 type Given = ReadonlyMap<string, string>;
@@ -10,6 +11,7 @@ type Given = ReadonlyMap<string, string>;
 export interface Settings extends ListenOptions {
   readonly auth: boolean;
   readonly region: string | undefined;
+  readonly quotaProfile: QuotaProfile | undefined;
   /** How many processes serve. */
   readonly workers: number;
   /** Where metrics are served, if they are. */
@@ -28,11 +30,15 @@ export function readSettings(given: Given): Settings {
     host: given.get('--host'),
     port: readPort('--port', given),
     region: given.get('--region'),
+    quotaProfile: readQuotaProfile(given.get('--quota-profile')),
     workers: readWorkers(given.get('--workers') ?? '1'),
     metrics: readMetrics(given),
     logLevel: readLogLevel(given.get('--log-level') ?? 'info'),
     readTls: tlsReader(given.get('--tls-cert'), given.get('--tls-key')),
   };
+  if (settings.quotaProfile !== undefined && settings.workers > 1) {
+    throw new UsageError('--quota-profile counts in one process: leave out --workers');
+  }
   // Files that are not there are complained of before anything is made.
   settings.readTls?.();
   return settings;
@@ -49,6 +55,12 @@ function readWorkers(text: string): number {
   if (text === 'auto') return cpuShare();
   if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= mostWorkers) return Number(text);
   throw cannotParse('--workers', `'${text}' is neither auto nor a number from 1 to ${mostWorkers}`);
+}
+
+function readQuotaProfile(text: string | undefined): QuotaProfile | undefined {
+  const profile = quotaProfiles.find((name) => name === text);
+  if (profile !== undefined || text === undefined) return profile;
+  throw cannotParse('--quota-profile', `'${text}' is none of ${quotaProfiles.join(', ')}`);
 }
 
 function readMetrics(given: Given): Settings['metrics'] {

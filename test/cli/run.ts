@@ -43,6 +43,7 @@ export async function run(
     principal: 'arn:aws:iam::000000000000:root',
     checkStore: notAsked,
     mintDataKeyPairs: notAsked,
+    load: notAsked,
     get credentials() {
       return notAsked();
     },
