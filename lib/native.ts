@@ -53,7 +53,7 @@ export interface NativeCapabilities {
   readonly kernel: string;
   /** All kernels that this processor can run, best first. */
   readonly kernels: readonly string[];
-  /** What PAIRMINT_KERNEL names, where it names no kernel that can run here; otherwise empty. */
+  /** What PAIRMINT_KERNEL names, where it names no kernel that can run here, which is refused. */
   readonly kernelRefused: string;
   /** Why a kernel was switched off, where one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
@@ -114,6 +114,11 @@ interface SealingRequest {
   plaintext: boolean;
 }
 
+/** Whom work is done for: callers take turns. */
+interface Called {
+  caller?: string | undefined;
+}
+
 interface LotRequest extends SealingRequest {
   source: KeyMaterial;
   sourceContext: Uint8Array;
@@ -129,7 +134,7 @@ interface DataKey {
 
 /**
  * The addon's functions, nearly as native/addon/exports.cc lists them. Minting and the use of private
- * keys run on threads of their own. What gives no promise takes microseconds, less than handing it to
+ * keys run on threads of their own, where RSA has some of them and all else the others. What gives no promise takes microseconds, less than handing it to
  * a thread and back, and runs at once. So do data keys, pairs out of lots and lone pairs of brief
  * specs, but together: those that were asked for in one turn of the event loop at its end, as half of
  * such a short time goes by until its code is in the processor's caches. `context` is always a
@@ -164,7 +169,7 @@ export interface Native {
 
   /** A pair of a brief spec looks at the signal until its turn comes, and passes on nothing. */
   generateDataKeyPair(
-    args: SealingRequest & { spec: DataKeyPairSpec },
+    args: SealingRequest & Called & { spec: DataKeyPairSpec },
     onStart?: OnStart,
     signal?: AbortSignal,
   ): Promise<MintedPair>;
@@ -173,7 +178,7 @@ export interface Native {
    * a pair alone.
    */
   generateDataKeyPairs(
-    args: SealingRequest & { spec: DataKeyPairSpec; count: number },
+    args: SealingRequest & Called & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
   /** Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread. */
@@ -197,23 +202,27 @@ export interface Native {
 
   /** Mints the private key of an asymmetric KMS key. */
   createPrivateKeyMaterial(
-    args: MaterialDestination & { spec: string },
+    args: MaterialDestination & Called & { spec: string },
     onStart?: OnStart,
   ): Promise<PrivateKeyRecord>;
   /** A DIGEST or EXTERNAL_MU of the wrong length is an INVALID_ARGUMENT with AWS's message. */
-  sign(args: {
-    material: KeyMaterial;
-    algorithm: SigningAlgorithmSpec;
-    message: Uint8Array;
-    messageType: MessageType;
-  }): Promise<Uint8Array>;
-  verify(args: {
-    publicKey: Uint8Array;
-    algorithm: SigningAlgorithmSpec;
-    message: Uint8Array;
-    messageType: MessageType;
-    signature: Uint8Array;
-  }): Promise<boolean>;
+  sign(
+    args: Called & {
+      material: KeyMaterial;
+      algorithm: SigningAlgorithmSpec;
+      message: Uint8Array;
+      messageType: MessageType;
+    },
+  ): Promise<Uint8Array>;
+  verify(
+    args: Called & {
+      publicKey: Uint8Array;
+      algorithm: SigningAlgorithmSpec;
+      message: Uint8Array;
+      messageType: MessageType;
+      signature: Uint8Array;
+    },
+  ): Promise<boolean>;
   /** AWS4_HMAC_SHA_256 takes a key of 64 bytes, to which HMAC pads a shorter one with zeros. */
   generateMac(args: {
     material: KeyMaterial;
@@ -239,29 +248,37 @@ export interface Native {
     signature: string,
   ): boolean;
   /** The x coordinate of the shared point, in the field's full length. */
-  deriveSharedSecret(args: { material: KeyMaterial; publicKey: Uint8Array }): Promise<Uint8Array>;
+  deriveSharedSecret(
+    args: Called & { material: KeyMaterial; publicKey: Uint8Array },
+  ): Promise<Uint8Array>;
   /** A plaintext that is too long is an INVALID_ARGUMENT. */
-  encryptWithPublicKey(args: {
-    publicKey: Uint8Array;
-    algorithm: EncryptionAlgorithmSpec;
-    plaintext: Uint8Array;
-  }): Promise<Uint8Array>;
+  encryptWithPublicKey(
+    args: Called & {
+      publicKey: Uint8Array;
+      algorithm: EncryptionAlgorithmSpec;
+      plaintext: Uint8Array;
+    },
+  ): Promise<Uint8Array>;
   /** Whatever is wrong with the ciphertext is an INVALID_CIPHERTEXT. */
-  decryptWithPrivateKey(args: {
-    material: KeyMaterial;
-    algorithm: EncryptionAlgorithmSpec;
-    ciphertext: Uint8Array;
-  }): Promise<Uint8Array>;
+  decryptWithPrivateKey(
+    args: Called & {
+      material: KeyMaterial;
+      algorithm: EncryptionAlgorithmSpec;
+      ciphertext: Uint8Array;
+    },
+  ): Promise<Uint8Array>;
   /** A blob that is sealed again keeps its kind; what comes from an asymmetric key is data. */
-  reEncryptAcross(args: {
-    source: ReEncryptSide;
-    ciphertext: Uint8Array;
-    destination: ReEncryptSide;
-  }): Promise<Uint8Array>;
+  reEncryptAcross(
+    args: Called & {
+      source: ReEncryptSide;
+      ciphertext: Uint8Array;
+      destination: ReEncryptSide;
+    },
+  ): Promise<Uint8Array>;
 
   /** Mints a wrapping key, whose private half goes into the token, and forgets it. */
   createImportToken(
-    args: MaterialDestination & { wrappingKeySpec: WrappingKeySpec },
+    args: MaterialDestination & Called & { wrappingKeySpec: WrappingKeySpec },
     onStart?: OnStart,
   ): Promise<{ readonly publicKey: Uint8Array; readonly token: Uint8Array }>;
   /** The attributes of a token; INVALID_TOKEN where it is none of ours for this key. */
@@ -307,10 +324,21 @@ let loaded: Native | undefined;
  */
 export function loadNative(): Native {
   if (loaded === undefined) {
-    loaded = load();
-    loaded.setNumThreads(cpuShare());
+    const native = load();
+    requireKernel(native.capabilities());
+    native.setNumThreads(cpuShare());
+    loaded = native;
   }
   return loaded;
+}
+
+/** @throws ConfigurationError where PAIRMINT_KERNEL names a kernel that cannot run here */
+export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): void {
+  if (kernelRefused === '') return;
+  throw new ConfigurationError(
+    `PAIRMINT_KERNEL is '${kernelRefused}', which is no RSA kernel that can run here`,
+    { hint: `set it to one of ${kernels.join(', ')}, or leave it out` },
+  );
 }
 
 /** Tells whether an error came out of the addon, and which. */

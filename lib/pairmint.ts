@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
+import { Admission, type Load, workOf } from './admission.ts';
 import { type AuditEvent, AuditRecorder, type AuditSink, auditEvent, auditFile } from './audit.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { cpuShare } from './cpu-share.ts';
@@ -26,6 +27,7 @@ import { PoolDirectory } from './pool/pool-directory.ts';
 import { Pools } from './pool/pools.ts';
 import { Refill } from './pool/refill.ts';
 import { requireWhole } from './pool/whole-number.ts';
+import { type QuotaProfile, RequestQuotas, requireQuotaProfile } from './request-quotas.ts';
 import type { Seed } from './seed/seed.ts';
 import { StoreApi } from './service/store-api.ts';
 import { CredentialDirectory, type NewCredential } from './store/credential-directory.ts';
@@ -64,6 +66,13 @@ export interface OpenOptions extends StoreOptions, CallerOptions {
    * (docs/seeding.md). What is there already stays as it is, and must be as the seed has it.
    */
   readonly seed?: string | object | undefined;
+  /**
+   * What the limits of work that waits are multiplied with (docs/server.md, Admission); 1 by default,
+   * and Infinity lifts them.
+   */
+  readonly queueScale?: number | undefined;
+  /** Keeps AWS's own quotas of requests per second, for tests of clients; by default there are none. */
+  readonly quotaProfile?: QuotaProfile | undefined;
   /** Told, in a sentence for people, that a store, or what a seed has, was made. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
@@ -131,6 +140,8 @@ interface Core {
   readonly filler: Filler;
   readonly pools: Pools;
   readonly audit: AuditSink | undefined;
+  readonly admission: Admission;
+  readonly quotas: RequestQuotas | undefined;
   /** What was started and has not settled. */
   readonly underWay: UnderWay;
   /** Aborted when the service closes. */
@@ -159,6 +170,7 @@ export class Pairmint {
    */
   static async open(options: OpenOptions = {}): Promise<Pairmint> {
     const native = loadNative();
+    requireLimits(options);
     const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
     // Before there is a store: a seed that is not valid makes none.
     const seed = options.seed === undefined ? undefined : await loadSeed(options.seed, native);
@@ -189,6 +201,8 @@ export class Pairmint {
       grants: new GrantDirectory({ store, native, rootKey }),
       credentials: new CredentialDirectory({ store, native, rootKey, now, check: checkCaller }),
       audit: options.audit ?? auditOfEnvironment(),
+      admission: new Admission({ threads: cpuShare(), scale: options.queueScale }),
+      quotas: options.quotaProfile === undefined ? undefined : new RequestQuotas(),
       underWay: new UnderWay(),
       stop: new AbortController(),
       closing: undefined,
@@ -243,7 +257,7 @@ export class Pairmint {
     name: string,
     request: unknown,
     options: RequestOptions,
-    run?: Run,
+    several?: Several,
   ): Promise<object> {
     const { underWay, audit } = this.#core;
     const call: UncheckedCall = {
@@ -256,8 +270,8 @@ export class Pairmint {
     const end = underWay.begin();
     try {
       return audit === undefined
-        ? await this.#checked(request, call, { run })
-        : await this.#audited(request, call, { run, audit });
+        ? await this.#checked(request, call, { several })
+        : await this.#audited(request, call, { several, audit });
     } finally {
       end();
     }
@@ -295,13 +309,13 @@ export class Pairmint {
   async #audited(
     request: unknown,
     call: UncheckedCall,
-    { run, audit }: { run: Run | undefined; audit: AuditSink },
+    { several, audit }: { several: Several | undefined; audit: AuditSink },
   ): Promise<object> {
     const name = call.operation;
     const recorder = new AuditRecorder(audit, (error) => this.#event(call, error));
     try {
       const answer = await this.#checked(request, call, {
-        run,
+        several,
         beforeCommit: () => recorder.beforeCommit(),
       });
       await recorder.succeeded({ mayFail: isReadOnly(name) });
@@ -340,7 +354,7 @@ export class Pairmint {
   async #checked(
     request: unknown,
     call: UncheckedCall,
-    { run, beforeCommit }: { run: Run | undefined; beforeCommit?: () => Promise<void> },
+    { several, beforeCommit }: { several: Several | undefined; beforeCommit?: () => Promise<void> },
   ): Promise<object> {
     const { operation: name, abortSignal } = call;
     if (!isOffered(name)) throw new KmsError('UnknownOperationException');
@@ -350,9 +364,10 @@ export class Pairmint {
     if (this.#core.closing !== undefined) throw closed();
     // For those that read, too: the first to name the default alias makes its key.
     const services = this.#services(call as Call, beforeCommit);
+    const leave = this.#admit(name, checked, several?.count ?? 1);
     try {
       const operation = loadedOperation(name) ?? (await loadOperation(name));
-      return await (run ?? operation.run)(services, checked);
+      return await (several?.run ?? operation.run)(services, checked);
     } catch (error) {
       if (error instanceof KmsError) throw error;
       if (
@@ -362,7 +377,26 @@ export class Pairmint {
         throw abortSignal.reason;
       }
       throw new KmsError('KMSInternalException', 'internal failure', { cause: error });
+    } finally {
+      leave?.();
     }
+  }
+
+  /** @throws KmsError ThrottlingException where a quota is used up, or too much work waits */
+  #admit(operation: OfferedOperation, request: object, count: number): (() => void) | undefined {
+    const { admission, quotas, opened } = this.#core;
+    const { arn, accountId } = this.#caller.principal;
+    if (quotas !== undefined) {
+      try {
+        const { region } = opened.identity;
+        quotas.admit({ operation, request, region, accountId, count });
+      } catch (error) {
+        admission.countQuota();
+        throw error;
+      }
+    }
+    const work = workOf(operation, request);
+    return work && admission.enter(arn, { kind: work.kind, units: work.units * count });
   }
 
   #services(call: Call, beforeCommit: (() => Promise<void>) | undefined): Services {
@@ -387,6 +421,11 @@ export class Pairmint {
       node: process.versions.node,
       threads: cpuShare(),
     };
+  }
+
+  /** The work that was admitted and is not answered, and the requests that were refused. */
+  load(): Load {
+    return this.#core.admission.load();
   }
 
   /** The ARN of who requests are made as. */
@@ -512,11 +551,18 @@ export class Pairmint {
     const mint = (abortSignal: AbortSignal) => {
       const several = Math.min(size, left);
       left -= several;
-      return this.#started(name, request, { abortSignal }, (services, checked) =>
-        generateSeveral(services, checked as CheckedRequest<typeof name>, {
-          plaintext,
+      return this.#started(
+        name,
+        request,
+        { abortSignal },
+        {
           count: several,
-        }),
+          run: (services, checked) =>
+            generateSeveral(services, checked as CheckedRequest<typeof name>, {
+              plaintext,
+              count: several,
+            }),
+        },
       );
     };
     const crossings = { count: Math.ceil(count / size), concurrency: Math.floor(most / size) };
@@ -546,8 +592,11 @@ for (const name of Object.keys(operations) as OfferedOperation[]) {
   });
 }
 
-/** What is done with a request that was checked, where it is not what its operation does. */
-type Run = (services: Services, request: CheckedRequest<OfferedOperation>) => Promise<object>;
+/** A request that is made `count` times at once: `run` instead of the operation's own. */
+interface Several {
+  readonly count: number;
+  run(services: Services, request: CheckedRequest<OfferedOperation>): Promise<object>;
+}
 
 /** A call whose operation may be none, and whose request is known once it was checked. */
 type UncheckedCall = Omit<Call, 'operation' | 'request'> & {
@@ -569,6 +618,14 @@ async function end({ underWay, stop, pools, opened, drawn }: Core): Promise<void
 /** Whether an operation, which has been loaded where there is one, changes nothing. */
 function isReadOnly(name: string): boolean {
   return loadedOperation(name)?.readOnly ?? false;
+}
+
+/** @throws ConfigurationError where an option that limits requests is none */
+function requireLimits({ queueScale, quotaProfile }: OpenOptions): void {
+  if (queueScale !== undefined && !(typeof queueScale === 'number' && queueScale > 0)) {
+    throw new ConfigurationError(`queueScale must be a number above 0, not ${queueScale}`);
+  }
+  if (quotaProfile !== undefined) requireQuotaProfile(quotaProfile);
 }
 
 async function loadSeed(source: string | object, native: Native): Promise<Seed> {

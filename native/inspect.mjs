@@ -90,12 +90,37 @@ function linkFaults(file) {
   return faults;
 }
 
+function disassembly(file) {
+  const { status, stdout, error } = spawnSync('objdump', ['--disassemble', file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  });
+  if (status !== 0) throw new Error(`objdump (package binutils): ${error?.message}`);
+  return stdout;
+}
+
+// The first instruction of whatever may be jumped to indirectly (Intel CET, Arm BTI).
+const landingPads = { x64: /\bendbr64\b/g, arm64: /\b(bti|paciasp)\b/g };
+
+/** What of the compiler's protection is not in an addon for this processor. */
+export function hardeningFaults(file) {
+  const faults = [];
+  const names = new Set(symbols(file).map(({ name }) => name));
+  if (!names.has('__stack_chk_fail')) faults.push('it has no stack protector');
+  const pad = landingPads[process.arch];
+  const pads = pad && (disassembly(file).match(pad)?.length ?? 0);
+  // One at every function whose address is taken; other libraries' parts have some.
+  if (pads !== undefined && pads < 100) faults.push('its control flow is not protected');
+  return faults;
+}
+
 /** What must not be in any addon that we link, one sentence each; empty when all is well. */
 export function addonFaults(file) {
   const words = publicOpensslWords();
   const all = symbols(file);
   return [
     ...linkFaults(file),
+    ...hardeningFaults(file),
     ...all
       .filter(({ name, missing }) => !missing && !exportsAllowed.includes(name))
       .map(({ name }) => `it exports ${name}`),

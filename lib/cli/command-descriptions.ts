@@ -139,6 +139,11 @@ export const commandDescriptions = {
         explanation: 'how many processes serve, sharing the store; auto is one for each core',
       },
       {
+        name: '--quota-profile',
+        value: 'aws',
+        explanation: "keep AWS's quotas of requests per second, for tests of clients",
+      },
+      {
         name: '--metrics-port',
         value: 'PORT',
         explanation: 'serve GET /metrics for Prometheus there; 0 picks a free one',

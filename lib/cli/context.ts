@@ -23,6 +23,7 @@ export type Service = Pick<
   | 'credentials'
   | 'describeStore'
   | 'inRegion'
+  | 'load'
   | 'mintDataKeyPairs'
   | 'pools'
   | 'principal'

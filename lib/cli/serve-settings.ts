@@ -3,6 +3,7 @@ import { cpuShare } from '../cpu-share.ts';
 import { type LogLevel, logLevels } from '../http/log.ts';
 import type { MetricsAddress } from '../http/metrics-listener.ts';
 import type { Limits, ListenOptions, TlsFiles } from '../http/server.ts';
+import { type QuotaProfile, quotaProfiles } from '../request-quotas.ts';
 import { cannotParse, UsageError } from './errors.ts';
 
 type Given = ReadonlyMap<string, string>;
@@ -12,6 +13,7 @@ export interface Settings extends ListenOptions {
   readonly auth: boolean;
   /** The one that is served; every one if undefined. */
   readonly region: string | undefined;
+  readonly quotaProfile: QuotaProfile | undefined;
   /** How many processes serve. */
   readonly workers: number;
   /** Where metrics are served, if they are. */
@@ -31,6 +33,7 @@ export function readSettings(given: Given): Settings {
     host: given.get('--host'),
     port: readPort('--port', given),
     region: given.get('--region'),
+    quotaProfile: readQuotaProfile(given.get('--quota-profile')),
     workers: readWorkers(given.get('--workers') ?? '1'),
     metrics: readMetrics(given),
     limits: {
@@ -40,6 +43,9 @@ export function readSettings(given: Given): Settings {
     logLevel: readLogLevel(given.get('--log-level') ?? 'info'),
     readTls: tlsReader(given.get('--tls-cert'), given.get('--tls-key')),
   };
+  if (settings.quotaProfile !== undefined && settings.workers > 1) {
+    throw new UsageError('--quota-profile counts in one process: leave out --workers');
+  }
   // Files that are not there are complained of before anything is made.
   settings.readTls?.();
   return settings;
@@ -56,6 +62,12 @@ function readWorkers(text: string): number {
   if (text === 'auto') return cpuShare();
   if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= mostWorkers) return Number(text);
   throw cannotParse('--workers', `'${text}' is neither auto nor a number from 1 to ${mostWorkers}`);
+}
+
+function readQuotaProfile(text: string | undefined): QuotaProfile | undefined {
+  const profile = quotaProfiles.find((name) => name === text);
+  if (profile !== undefined || text === undefined) return profile;
+  throw cannotParse('--quota-profile', `'${text}' is none of ${quotaProfiles.join(', ')}`);
 }
 
 function readMetrics(given: Given): Settings['metrics'] {

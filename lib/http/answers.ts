@@ -13,8 +13,13 @@ export function success(operation: OperationName, response: object, requestId: s
   return answer(200, jsonType, requestId, body);
 }
 
-export function failure({ name, message, httpStatusCode }: KmsError, requestId: string) {
-  return jsonFailure(httpStatusCode, name, message, requestId);
+export function failure(
+  { name, message, httpStatusCode, retryAfter }: KmsError,
+  requestId: string,
+): HttpAnswer {
+  const answer = jsonFailure(httpStatusCode, name, message, requestId);
+  if (retryAfter === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, 'Retry-After': `${retryAfter}` } };
 }
 
 /** AWS's front end refuses with this what it does not read to the end. */

@@ -15,7 +15,7 @@ import type { RequestEvent } from './handler.ts';
 import { Counts, Durations } from './tallies.ts';
 
 /** What metrics need of class Pairmint. */
-export type Measured = Pick<Pairmint, 'capabilities' | 'pools'>;
+export type Measured = Pick<Pairmint, 'capabilities' | 'load' | 'pools'>;
 
 /** A server, as far as it is measured. */
 export interface MeasuredServer {
@@ -77,6 +77,18 @@ function metersIn(registry: Registry) {
       name: 'pairmint_signature_failures_total',
       help: 'Requests refused because of their signature, access key or session token.',
       labelNames: ['error'] as const,
+      registers,
+    }),
+    waiting: new Gauge({
+      name: 'pairmint_work_under_way',
+      help: 'Requests that take or wait for a minting thread: for RSA pairs, brief pairs, and steps with asymmetric keys.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    throttled: new Counter({
+      name: 'pairmint_throttled_requests_total',
+      help: 'Requests refused because too much work of their kind waited, or by a quota.',
+      labelNames: ['kind'] as const,
       registers,
     }),
     mintings: new Durations({
@@ -184,6 +196,7 @@ export class Metrics {
     const connections = await Promise.all(this.#servers.map((server) => server.connections()));
     this.#meters.connections.set(sum(connections));
     this.#meters.underWay.set(sum(this.#servers.map((server) => server.requestsUnderWay)));
+    this.#collectLoad();
     await this.#collectPools();
     this.#collectRequests();
   }
@@ -196,6 +209,14 @@ export class Metrics {
       requests.inc({ operation, error }, count);
       if (signatureErrors.has(error)) signatureFailures.inc({ error }, count);
     }
+  }
+
+  #collectLoad(): void {
+    const { underWay, refused } = this.#kms.load();
+    const { waiting, throttled } = this.#meters;
+    for (const [kind, count] of Object.entries(underWay)) waiting.set({ kind }, count);
+    throttled.reset();
+    for (const [kind, count] of Object.entries(refused)) throttled.inc({ kind }, count);
   }
 
   async #collectPools(): Promise<void> {

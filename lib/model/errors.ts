@@ -93,9 +93,16 @@ export class KmsError extends Error {
   override readonly name: KmsErrorName;
   readonly $fault: 'client' | 'server';
   readonly httpStatusCode: number;
+  /** In how many seconds it is worth trying again, where that is known. */
+  readonly retryAfter: number | undefined;
 
-  constructor(name: KmsErrorName, message = '', options?: ErrorOptions) {
+  constructor(
+    name: KmsErrorName,
+    message = '',
+    options?: ErrorOptions & { retryAfter?: number | undefined },
+  ) {
     super(shortened(message), options);
+    this.retryAfter = options?.retryAfter;
     this.name = name;
     this.$fault = kmsErrors[name].fault;
     this.httpStatusCode = kmsErrors[name].status;

@@ -28,12 +28,20 @@ export const decrypt: Operation<'Decrypt'> = {
   },
 };
 
-async function open({ native }: Services, blob: OpenableBlob): Promise<Uint8Array | undefined> {
+async function open(
+  { native, caller }: Services,
+  blob: OpenableBlob,
+): Promise<Uint8Array | undefined> {
   const { ciphertext, material, context, algorithm } = blob;
   if (ciphertext === undefined) return undefined;
   return opening(() =>
     algorithm === 'SYMMETRIC_DEFAULT'
       ? native.decrypt({ material, context, ciphertext })
-      : native.decryptWithPrivateKey({ material, algorithm, ciphertext }),
+      : native.decryptWithPrivateKey({
+          material,
+          algorithm,
+          ciphertext,
+          caller: caller.principal.arn,
+        }),
   );
 }

@@ -27,7 +27,7 @@ export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
     endDryRun(request.DryRun);
     const { material } = await currentMaterial(services, key);
     const secret = await services.native
-      .deriveSharedSecret({ material, publicKey })
+      .deriveSharedSecret({ material, publicKey, caller: services.caller.principal.arn })
       .catch((error) => {
         if (!isNativeError(error, 'INVALID_ARGUMENT')) throw error;
         throw new KmsError(

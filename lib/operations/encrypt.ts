@@ -9,6 +9,7 @@ export const encrypt: Operation<'Encrypt'> = {
   readOnly: true,
   async run(services, request) {
     const { native } = services;
+    const caller = services.caller.principal.arn;
     const plaintext = request.Plaintext;
     const key = await findKey(services, request.KeyId);
     const encrypting = await encryptingKey(services, key, {
@@ -23,7 +24,7 @@ export const encrypt: Operation<'Encrypt'> = {
       CiphertextBlob:
         'material' in encrypting
           ? native.encrypt({ ...encrypting, plaintext })
-          : await native.encryptWithPublicKey({ ...encrypting, plaintext }),
+          : await native.encryptWithPublicKey({ ...encrypting, plaintext, caller }),
       KeyId: key.arn,
       EncryptionAlgorithm: encrypting.algorithm,
     };

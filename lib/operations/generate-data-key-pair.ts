@@ -75,6 +75,8 @@ interface Sealing {
   readonly spec: DataKeyPairSpec;
   readonly context: Uint8Array;
   readonly plaintext: boolean;
+  /** Whose turn it takes where pairs are waited for. */
+  readonly caller: string;
 }
 
 async function prepare(
@@ -93,7 +95,8 @@ async function prepare(
   endDryRun(request.DryRun);
   const { key, material, materialId } = sealing;
   // Named one by one, here and below: V8 takes microseconds to spread an object.
-  return { key, material, materialId, spec: request.KeyPairSpec, context, plaintext };
+  const caller = services.caller.principal.arn;
+  return { key, material, materialId, spec: request.KeyPairSpec, context, plaintext, caller };
 }
 
 function responseOf({ key, spec, materialId }: Sealing, pair: MintedPair): Response {

@@ -44,6 +44,7 @@ export const getParametersForImport: Operation<'GetParametersForImport'> = {
       spec,
       terms: Buffer.from(JSON.stringify(terms), 'utf8'),
       signal: services.call.abortSignal,
+      caller: services.caller.principal.arn,
     });
     return {
       KeyId: key.arn,

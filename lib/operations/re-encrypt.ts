@@ -59,7 +59,7 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
 
 /** One crossing into native code, so that the plaintext meets no JavaScript. */
 async function across(
-  { native }: Services,
+  { native, caller }: Services,
   source: OpenableBlob,
   destination: EncryptingKey,
 ): Promise<Uint8Array | undefined> {
@@ -74,10 +74,13 @@ async function across(
           destination: destination.material,
           destinationContext: destination.context,
         })
-      : native.reEncryptAcross({ source, ciphertext, destination }).catch((error) => {
-          // Only native code has seen how long the plaintext is.
-          const isTooLong = 'publicKey' in destination && isNativeError(error, 'INVALID_ARGUMENT');
-          throw isTooLong ? tooLarge(destination.key, destination.algorithm) : error;
-        }),
+      : native
+          .reEncryptAcross({ source, ciphertext, destination, caller: caller.principal.arn })
+          .catch((error) => {
+            // Only native code has seen how long the plaintext is.
+            const isTooLong =
+              'publicKey' in destination && isNativeError(error, 'INVALID_ARGUMENT');
+            throw isTooLong ? tooLarge(destination.key, destination.algorithm) : error;
+          }),
   );
 }

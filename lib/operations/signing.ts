@@ -25,7 +25,13 @@ export const sign: Operation<'Sign'> = {
     const key = await checkedKey(services, 'Sign', request);
     endDryRun(request.DryRun);
     const { material } = await currentMaterial(services, key);
-    const signature = await supported(services.native.sign({ ...wordsOf(request), material }));
+    const signature = await supported(
+      services.native.sign({
+        ...wordsOf(request),
+        material,
+        caller: services.caller.principal.arn,
+      }),
+    );
     return {
       KeyId: key.arn,
       Signature: signature,
@@ -46,6 +52,7 @@ export const verify: Operation<'Verify'> = {
         ...wordsOf(request),
         publicKey: publicKeyOf(key),
         signature: request.Signature,
+        caller: services.caller.principal.arn,
       }),
     );
     if (!valid) throw new KmsError('KMSInvalidSignatureException');

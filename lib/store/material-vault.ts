@@ -77,11 +77,14 @@ export class MaterialVault {
   }
 
   /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */
-  async make(record: NewKeyRecord, signal?: AbortSignal): Promise<NewMaterial> {
+  async make(
+    record: NewKeyRecord,
+    { signal, caller }: { signal?: AbortSignal | undefined; caller?: string } = {},
+  ): Promise<NewMaterial> {
     if (materialLength(record.keySpec) !== undefined) return this.makeSymmetric(record);
     const made = await abortable(signal, (onStart) =>
       this.#native.createPrivateKeyMaterial(
-        { ...this.#binding(record), spec: record.keySpec },
+        { ...this.#binding(record), spec: record.keySpec, caller },
         onStart,
       ),
     );
@@ -101,13 +104,17 @@ export class MaterialVault {
    */
   async createImportToken(
     record: KeyRecord,
-    options: { spec: WrappingKeySpec; terms: Uint8Array; signal?: AbortSignal | undefined },
+    options: {
+      spec: WrappingKeySpec;
+      terms: Uint8Array;
+      signal?: AbortSignal | undefined;
+      caller?: string;
+    },
   ): Promise<{ readonly publicKey: Uint8Array; readonly token: Uint8Array }> {
     const { rootKey, keyId } = this.#binding(record);
-    const { spec: wrappingKeySpec, terms: attributes } = options;
-    return abortable(options.signal, (onStart) =>
-      this.#native.createImportToken({ rootKey, keyId, attributes, wrappingKeySpec }, onStart),
-    );
+    const { spec: wrappingKeySpec, terms: attributes, caller } = options;
+    const args = { rootKey, keyId, attributes, wrappingKeySpec, caller };
+    return abortable(options.signal, (onStart) => this.#native.createImportToken(args, onStart));
   }
 
   /** The terms of a token; undefined where it is not one of this key. */

@@ -6,6 +6,11 @@ export const dayInMilliseconds = 86_400_000;
 // at once, but destroyed only when a second look, so much later, finds the same.
 const graceInMilliseconds = dayInMilliseconds;
 
+// Of 90 days at least: a store that nobody opened for a year has all that fell due. More are rather
+// the work of a clock that is ahead, whose materials would stay when it is put right; the last of them
+// does as well as all.
+const mostRotationsAtOnce = 4;
+
 /** Tells whether a key's deletion date has passed: then nobody finds it any more. */
 export function isGone({ deletionDate }: KeyRecord, now: number): boolean {
   return deletionDate !== undefined && deletionDate <= now;
@@ -96,6 +101,8 @@ function settleRotation(record: KeyRecord, now: number) {
   const last = lastChangeOfMaterial(record, now);
   // A date before that was set while the clock was behind.
   let nextDate = rotation.nextDate < last ? Math.max(last + period, now) : rotation.nextDate;
+  const missed = Math.max(0, Math.floor((now - nextDate) / period) + 1);
+  if (missed > mostRotationsAtOnce) nextDate += (missed - 1) * period;
   while (nextDate <= now) {
     rotationDates.push(nextDate);
     nextDate += period;

@@ -28,21 +28,27 @@ using envelope::Kind;
 // One step of one thread.
 class StepTask : public PromisedTask {
  public:
-  using PromisedTask::PromisedTask;
+  StepTask(Napi::Env env, const Napi::Value &args)
+      : PromisedTask(env), caller_(TextOf(Member(args, "caller"))) {}
 
-  [[nodiscard]] bool Short() const final { return true; }
+  [[nodiscard]] std::string_view caller() const final { return caller_; }
+  [[nodiscard]] crew::Length length() const final {
+    return crew::Length::kStep;
+  }
 
  protected:
   virtual Status Step() = 0;
 
  private:
   std::optional<Status> Share() final { return Step(); }
+
+  std::string caller_;
 };
 
 class SignTask final : public StepTask {
  public:
   SignTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         material_(PrivateKeyMaterial(Member(args, "material"))),
         algorithm_(NameOf(Member(args, "algorithm"))),
         message_type_(NameOf(Member(args, "messageType"))),
@@ -72,7 +78,7 @@ class SignTask final : public StepTask {
 class VerifyTask final : public StepTask {
  public:
   VerifyTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         public_key_(CopyOf(Member(args, "publicKey"))),
         algorithm_(NameOf(Member(args, "algorithm"))),
         message_type_(NameOf(Member(args, "messageType"))),
@@ -150,7 +156,7 @@ class VerifyMacJob final : public Job {
 class DeriveSharedSecretTask final : public StepTask {
  public:
   DeriveSharedSecretTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         material_(PrivateKeyMaterial(Member(args, "material"))),
         public_key_(CopyOf(Member(args, "publicKey"))) {}
 
@@ -176,7 +182,7 @@ class DeriveSharedSecretTask final : public StepTask {
 class EncryptWithPublicKeyTask final : public StepTask {
  public:
   EncryptWithPublicKeyTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         public_key_(CopyOf(Member(args, "publicKey"))),
         algorithm_(NameOf(Member(args, "algorithm"))),
         plaintext_(BytesOf(Member(args, "plaintext"))) {}
@@ -201,7 +207,7 @@ class EncryptWithPublicKeyTask final : public StepTask {
 class DecryptWithPrivateKeyTask final : public StepTask {
  public:
   DecryptWithPrivateKeyTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         material_(PrivateKeyMaterial(Member(args, "material"))),
         algorithm_(NameOf(Member(args, "algorithm"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))) {}
@@ -272,7 +278,7 @@ class Side {
 class ReEncryptAcrossTask final : public StepTask {
  public:
   ReEncryptAcrossTask(Napi::Env env, const Napi::Value &args)
-      : StepTask(env),
+      : StepTask(env, args),
         source_(Member(args, "source")),
         ciphertext_(CopyOf(Member(args, "ciphertext"))),
         destination_(Member(args, "destination")) {}

@@ -45,12 +45,12 @@ struct Destination {
 };
 
 // A task that mints a pair and keeps its private half.
-class MintingTask : public PromisedTask {
+class KeepingTask : public MintingTask {
  public:
-  MintingTask(Napi::Env env, const Napi::Value &args, const char *spec)
-      : PromisedTask(env),
+  KeepingTask(Napi::Env env, const Napi::Value &args, const char *member)
+      : MintingTask(env, args, NameOf(Member(args, member))),
         destination_(args),
-        minting_(mint::Begin(NameOf(Member(args, spec)), abort())) {}
+        minting_(mint::Begin(spec(), abort())) {}
 
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
@@ -81,10 +81,10 @@ class MintingTask : public PromisedTask {
   Bytes public_key_;
 };
 
-class CreatePrivateKeyMaterialTask final : public MintingTask {
+class CreatePrivateKeyMaterialTask final : public KeepingTask {
  public:
   CreatePrivateKeyMaterialTask(Napi::Env env, const Napi::Value &args)
-      : MintingTask(env, args, "spec") {}
+      : KeepingTask(env, args, "spec") {}
 
  protected:
   Status Keep(const Destination &destination, ByteSpan private_key) override {
@@ -99,10 +99,10 @@ class CreatePrivateKeyMaterialTask final : public MintingTask {
   envelope::Record record_;
 };
 
-class CreateImportTokenTask final : public MintingTask {
+class CreateImportTokenTask final : public KeepingTask {
  public:
   CreateImportTokenTask(Napi::Env env, const Napi::Value &args)
-      : MintingTask(env, args, "wrappingKeySpec") {}
+      : KeepingTask(env, args, "wrappingKeySpec") {}
 
  protected:
   Status Keep(const Destination &destination, ByteSpan private_key) override {

@@ -75,12 +75,12 @@ Napi::Value ToMintedPair(Napi::Env env, const SealedPair &pair) {
                         {"privateKeyPlaintext", plaintext}});
 }
 
-class GenerateDataKeyPairTask final : public PromisedTask {
+class GenerateDataKeyPairTask final : public MintingTask {
  public:
   GenerateDataKeyPairTask(Napi::Env env, const Napi::Value &args)
-      : PromisedTask(env),
+      : MintingTask(env, args, NameOf(Member(args, "spec"))),
         sealing_(args),
-        minting_(mint::Begin(NameOf(Member(args, "spec")), abort())) {}
+        minting_(mint::Begin(spec(), abort())) {}
 
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
@@ -109,12 +109,11 @@ class GenerateDataKeyPairTask final : public PromisedTask {
 
 // Several pairs on one thread: where a pair takes less time than the way to
 // another thread and back, or than a pair alone.
-class GenerateDataKeyPairsTask final : public PromisedTask {
+class GenerateDataKeyPairsTask final : public MintingTask {
  public:
   GenerateDataKeyPairsTask(Napi::Env env, const Napi::Value &args)
-      : PromisedTask(env),
+      : MintingTask(env, args, NameOf(Member(args, "spec"))),
         sealing_(args),
-        spec_(NameOf(Member(args, "spec"))),
         pairs_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
 
  protected:
@@ -124,7 +123,7 @@ class GenerateDataKeyPairsTask final : public PromisedTask {
     }
     const core::DrawAhead ahead(pairs_.size() * kRandomLen);
     std::vector<core::KeyPair> minted(pairs_.size());
-    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec_, abort(), minted));
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
     for (size_t i = 0; i < pairs_.size(); i++) {
       PAIRMINT_RETURN_IF_ERROR(
           Seal(sealing_, std::move(minted[i]), &pairs_[i]));
@@ -143,18 +142,16 @@ class GenerateDataKeyPairsTask final : public PromisedTask {
 
  private:
   Sealing sealing_;
-  std::string spec_;
   std::vector<SealedPair> pairs_;
 };
 
 // Several pairs under one seal, on one thread.
-class MintLotTask final : public PromisedTask {
+class MintLotTask final : public MintingTask {
  public:
   MintLotTask(Napi::Env env, const Napi::Value &args)
-      : PromisedTask(env),
+      : MintingTask(env, args, NameOf(Member(args, "spec"))),
         material_(SealingMaterial(Member(args, "material"))),
         context_(CopyOf(Member(args, "context"))),
-        spec_(NameOf(Member(args, "spec"))),
         count_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
 
  protected:
@@ -163,7 +160,7 @@ class MintLotTask final : public PromisedTask {
       return NotUnderstood();
     }
     std::vector<core::KeyPair> minted(count_);
-    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec_, abort(), minted));
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
     pool::LotWriter lot;
     for (const core::KeyPair &pair : minted) {
       PAIRMINT_RETURN_IF_ERROR(lot.Add(pair));
@@ -179,7 +176,6 @@ class MintLotTask final : public PromisedTask {
  private:
   SharedMaterial material_;
   Bytes context_;
-  std::string spec_;
   uint32_t count_;
   Bytes sealed_;
 };

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "addon/job.h"
+#include "addon/values.h"
+#include "mint/mint.h"
 
 namespace pairmint::addon {
 
@@ -111,6 +113,16 @@ void PromisedTask::Settle(Napi::Env env) {
   } else {
     napi_reject_deferred(env, deferred_, value);
   }
+}
+
+MintingTask::MintingTask(Napi::Env env, const Napi::Value &args,
+                         std::string spec)
+    : PromisedTask(env),
+      spec_(std::move(spec)),
+      caller_(TextOf(Member(args, "caller"))) {}
+
+crew::Length MintingTask::length() const {
+  return mint::IsLong(spec_) ? crew::Length::kLong : crew::Length::kBrief;
 }
 
 Napi::Value Start(std::shared_ptr<PromisedTask> task,

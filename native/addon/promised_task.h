@@ -6,6 +6,8 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/abort_flag.h"
 #include "core/status.h"
@@ -51,6 +53,22 @@ class PromisedTask : public crew::Task,
   napi_value promise_ = nullptr;
   std::atomic<bool> completed_{false};
   core::Status status_;
+};
+
+// A task that mints pairs of a spec for the `caller` that the arguments name.
+class MintingTask : public PromisedTask {
+ public:
+  MintingTask(Napi::Env env, const Napi::Value &args, std::string spec);
+
+  [[nodiscard]] crew::Length length() const final;
+  [[nodiscard]] std::string_view caller() const final { return caller_; }
+
+ protected:
+  [[nodiscard]] const std::string &spec() const { return spec_; }
+
+ private:
+  std::string spec_;
+  std::string caller_;
 };
 
 // Gives the task to the crew and returns its promise. `on_start`, where it is a

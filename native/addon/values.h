@@ -77,6 +77,20 @@ inline std::string NameOf(const Napi::Value &value) {
   return {text.data(), len};
 }
 
+// A text of any length; empty where there is none.
+inline std::string TextOf(const Napi::Value &value) {
+  size_t len = 0;
+  if (value.IsEmpty() || napi_get_value_string_utf8(value.Env(), value, nullptr,
+                                                    0, &len) != napi_ok) {
+    return {};
+  }
+  std::string text(len + 1, '\0');
+  napi_get_value_string_utf8(value.Env(), value, text.data(), text.size(),
+                             &len);
+  text.resize(len);
+  return text;
+}
+
 // Text whose characters are bytes, as those of HTTP's header fields are.
 class Latin1 {
  public:

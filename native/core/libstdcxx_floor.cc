@@ -11,6 +11,18 @@ void __throw_bad_array_new_length() { std::abort(); }
 }  // namespace std
 #endif
 
+// What _GLIBCXX_ASSERTIONS call where one fails is exported as GLIBCXX_3.4.30
+// since GCC 12. An index that is out of range must go no further.
+#if defined(__GLIBCXX__) && _GLIBCXX_RELEASE >= 12
+namespace std {
+[[noreturn]] void __glibcxx_assert_fail(const char * /*file*/, int /*line*/,
+                                        const char * /*function*/,
+                                        const char * /*condition*/) noexcept {
+  std::abort();
+}
+}  // namespace std
+#endif
+
 #if defined(__GLIBCXX__)
 #if !__cpp_rtti
 // std::make_shared compares a tag by address first and asks libstdc++

@@ -5,8 +5,18 @@
 
 #include <algorithm>
 #include <list>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
+
+#if defined(__linux__)
+#include <sys/resource.h>
+
+#include <cerrno>
+#elif defined(__APPLE__)
+#include <pthread/qos.h>
+#endif
 
 namespace pairmint::crew {
 namespace {
@@ -20,13 +30,119 @@ struct Running {
   bool closed = false;
 };
 
-constexpr int kMaxShortInARow = 64;
+// A signature takes about as long as a pair on a slow curve: a brief task waits
+// for some hundredths of a second at most, and takes two hundredths of the time
+// of a bench that is full of steps.
+constexpr int kMaxStepsInARow = 64;
+
+// Tasks that wait. Callers take turns; the tasks of each are in the order in
+// which they came.
+class Turns {
+ public:
+  [[nodiscard]] bool empty() const { return lines_.empty(); }
+  [[nodiscard]] size_t size() const { return size_; }
+
+  void Add(std::shared_ptr<Task> task) {
+    const auto [found, is_new] =
+        lines_of_.try_emplace(std::string(task->caller()), lines_.end());
+    if (is_new) {
+      found->second = lines_.insert(lines_.end(), {found->first, {}});
+    }
+    found->second->tasks.push_back(std::move(task));
+    size_++;
+  }
+
+  // The first task of the caller whose turn it is.
+  std::shared_ptr<Task> Take() {
+    const auto line = lines_.begin();
+    std::shared_ptr<Task> task = std::move(line->tasks.front());
+    line->tasks.pop_front();
+    size_--;
+    if (line->tasks.empty()) {
+      Drop(line);
+    } else {
+      lines_.splice(lines_.end(), lines_, line);
+    }
+    return task;
+  }
+
+  // Says whether it waited here.
+  bool Remove(const std::shared_ptr<Task> &task) {
+    const auto found = lines_of_.find(std::string(task->caller()));
+    if (found == lines_of_.end()) {
+      return false;
+    }
+    const auto line = found->second;
+    const size_t removed = line->tasks.remove(task);
+    size_ -= removed;
+    if (line->tasks.empty()) {
+      Drop(line);
+    }
+    return removed > 0;
+  }
+
+  void RemoveOf(const void *owner) {
+    for (auto line = lines_.begin(); line != lines_.end();) {
+      size_ -= line->tasks.remove_if(
+          [owner](const auto &task) { return task->owner() == owner; });
+      const auto current = line++;
+      if (current->tasks.empty()) {
+        Drop(current);
+      }
+    }
+  }
+
+  void Clear() {
+    lines_of_.clear();
+    lines_.clear();
+    size_ = 0;
+  }
+
+ private:
+  struct Line {
+    std::string caller;
+    std::list<std::shared_ptr<Task>> tasks;  // never empty
+  };
+  using Position = std::list<Line>::iterator;
+
+  void Drop(Position line) {
+    lines_of_.erase(line->caller);
+    lines_.erase(line);
+  }
+
+  std::list<Line> lines_;  // in the order of their turns
+  std::unordered_map<std::string, Position> lines_of_;
+  size_t size_ = 0;
+};
+
+// Makes this thread give way to those of a higher priority; it stays so where
+// the system does not let it.
+void LowerPriority([[maybe_unused]] int by) {
+#if defined(__linux__)
+  // The calling thread's own, whatever POSIX says of processes: setpriority(2),
+  // "C library/kernel differences".
+  errno = 0;
+  const int current = getpriority(PRIO_PROCESS, 0);
+  if (errno == 0) {
+    setpriority(PRIO_PROCESS, 0, std::min(current + by, 19));
+  }
+#elif defined(__APPLE__)
+  pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#elif defined(_WIN32)
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
+#endif
+}
+
+// Nice values, on Linux. Five of them leave a thread about a third of the time
+// that one without gets on the same core, ten a tenth.
+constexpr int kBriefNiceness = 5;
+constexpr int kLongNiceness = 10;
 
 // uv_mutex_t and uv_cond_t instead of the standard library's: those of a recent
 // libstdc++ would raise the glibc floor.
-class Crew {
+class Bench {
  public:
-  Crew() {
+  explicit Bench(int niceness) : niceness_(niceness) {
     uv_mutex_init(&mutex_);
     uv_cond_init(&work_);
     uv_cond_init(&idle_);
@@ -35,11 +151,12 @@ class Crew {
   // Runs when the process exits or the addon is unloaded, before OpenSSL tears
   // itself down under a thread that still works: handlers of exit() run in the
   // reverse order of their registration, and OpenSSL's is older than ours.
-  ~Crew() {
+  // Whatever a thread may touch must outlive this, and so has no destructor.
+  ~Bench() {
     uv_mutex_lock(&mutex_);
     stopping_ = true;
-    waiting_.clear();
-    short_.clear();
+    waiting_.Clear();
+    steps_.Clear();
     for (Running &running : running_) {
       running.task->Abort();
       running.completed = true;
@@ -54,8 +171,8 @@ class Crew {
     uv_mutex_destroy(&mutex_);
   }
 
-  Crew(const Crew &) = delete;
-  Crew &operator=(const Crew &) = delete;
+  Bench(const Bench &) = delete;
+  Bench &operator=(const Bench &) = delete;
 
   void SetNumThreads(int num_threads) {
     uv_mutex_lock(&mutex_);
@@ -68,11 +185,11 @@ class Crew {
   void Add(std::shared_ptr<Task> task) {
     uv_mutex_lock(&mutex_);
     const bool shareable = task->Shareable();
-    (task->Short() ? short_ : waiting_).push_back(std::move(task));
+    (task->length() == Length::kStep ? steps_ : waiting_).Add(std::move(task));
     // A task that can be shared is worth every thread there may be.
     const size_t wanted =
         shareable ? SIZE_MAX
-                  : short_.size() + waiting_.size() + running_.size();
+                  : steps_.size() + waiting_.size() + running_.size();
     StartThreads(wanted);
     if (shareable) {
       uv_cond_broadcast(&work_);
@@ -84,7 +201,7 @@ class Crew {
 
   void Cancel(const std::shared_ptr<Task> &task) {
     uv_mutex_lock(&mutex_);
-    const bool waited = waiting_.remove(task) + short_.remove(task) > 0;
+    const bool waited = waiting_.Remove(task) || steps_.Remove(task);
     uv_mutex_unlock(&mutex_);
     task->Abort();
     if (waited && task->Work()) {
@@ -94,10 +211,8 @@ class Crew {
 
   void Abandon(const void *owner) {
     uv_mutex_lock(&mutex_);
-    for (std::list<std::shared_ptr<Task>> *tasks : {&waiting_, &short_}) {
-      tasks->remove_if(
-          [owner](const auto &task) { return task->owner() == owner; });
-    }
+    waiting_.RemoveOf(owner);
+    steps_.RemoveOf(owner);
     for (Running &running : running_) {
       if (running.task->owner() == owner) {
         running.task->Abort();
@@ -120,7 +235,8 @@ class Crew {
     while (threads_.size() < most) {
       uv_thread_t thread;
       if (uv_thread_create(
-              &thread, [](void *crew) { static_cast<Crew *>(crew)->Serve(); },
+              &thread,
+              [](void *bench) { static_cast<Bench *>(bench)->Serve(); },
               this) != 0) {
         break;  // the threads that there are have to do
       }
@@ -129,6 +245,7 @@ class Crew {
   }
 
   void Serve() {
+    LowerPriority(niceness_);
     uv_mutex_lock(&mutex_);
     while (!stopping_) {
       const RunningPosition position = Choose();
@@ -147,17 +264,16 @@ class Crew {
     OPENSSL_thread_stop();  // frees this thread's random generator
   }
 
-  // The oldest task that waits, or else the running one that fewest threads
-  // share; running_.end() when there is nothing to do.
+  // The task that waits and whose turn it is, or else the running one that
+  // fewest threads share; running_.end() when there is nothing to do.
   RunningPosition Choose() {
-    const bool take_short =
-        !short_.empty() &&
-        (waiting_.empty() || num_short_in_a_row_ < kMaxShortInARow);
-    num_short_in_a_row_ = take_short ? num_short_in_a_row_ + 1 : 0;
-    std::list<std::shared_ptr<Task>> &tasks = take_short ? short_ : waiting_;
+    const bool take_step =
+        !steps_.empty() &&
+        (waiting_.empty() || num_steps_in_a_row_ < kMaxStepsInARow);
+    num_steps_in_a_row_ = take_step ? num_steps_in_a_row_ + 1 : 0;
+    Turns &tasks = take_step ? steps_ : waiting_;
     if (!tasks.empty()) {
-      running_.push_back({std::move(tasks.front())});
-      tasks.pop_front();
+      running_.push_back({tasks.Take()});
       return std::prev(running_.end());
     }
     RunningPosition chosen = running_.end();
@@ -184,16 +300,47 @@ class Crew {
     }
   }
 
+  const int niceness_;
   uv_mutex_t mutex_;  // guards all that follows
   uv_cond_t work_;    // a task waits, or the crew stops
   uv_cond_t idle_;    // the last thread has left a task
   int max_threads_ = 0;
   bool stopping_ = false;
-  std::list<std::shared_ptr<Task>> waiting_;
-  std::list<std::shared_ptr<Task>> short_;
-  int num_short_in_a_row_ = 0;
+  Turns waiting_;
+  Turns steps_;
+  int num_steps_in_a_row_ = 0;
   std::list<Running> running_;
   std::vector<uv_thread_t> threads_;
+};
+
+class Crew {
+ public:
+  void SetNumThreads(int num_threads) {
+    brief_.SetNumThreads(num_threads);
+    long_.SetNumThreads(num_threads);
+  }
+
+  void Add(std::shared_ptr<Task> task) {
+    Bench &bench = BenchOf(*task);
+    bench.Add(std::move(task));
+  }
+
+  void Cancel(const std::shared_ptr<Task> &task) {
+    BenchOf(*task).Cancel(task);
+  }
+
+  void Abandon(const void *owner) {
+    brief_.Abandon(owner);
+    long_.Abandon(owner);
+  }
+
+ private:
+  Bench &BenchOf(const Task &task) {
+    return task.length() == Length::kLong ? long_ : brief_;
+  }
+
+  Bench brief_{kBriefNiceness};
+  Bench long_{kLongNiceness};
 };
 
 Crew &TheCrew() {

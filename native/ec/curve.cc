@@ -104,16 +104,13 @@ const Curve *FindCurve(const char *name) {
   return nullptr;
 }
 
-// Built once a process: making a group takes longer than using it.
+// Built once a process: making a group takes longer than using it. One that
+// could not be made, for want of memory, is tried again.
 const EC_GROUP *GroupOf(const Curve &curve) {
-  static const std::array<const EC_GROUP *, kCurves.size()> kGroups = [] {
-    std::array<const EC_GROUP *, kCurves.size()> groups;
-    for (size_t i = 0; i < kCurves.size(); i++) {
-      groups[i] = EC_GROUP_new_by_curve_name(kCurves[i].nid);
-    }
-    return groups;
-  }();
-  return kGroups[static_cast<size_t>(&curve - kCurves.data())];
+  static std::array<core::Kept<EC_GROUP>, kCurves.size()> groups;
+  return groups[static_cast<size_t>(&curve - kCurves.data())].Get(
+      [&curve] { return EC_GROUP_new_by_curve_name(curve.nid); },
+      EC_GROUP_free);
 }
 
 // FIPS 186-5, A.2.2: c of N bits, refused above n - 2 (n - 3 for SM2), d = c+1.

@@ -98,8 +98,10 @@ bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
   return ok;
 }
 
-enum class Verdict { kUnknown, kGood, kSlow, kWrong };
+enum class Verdict { kUnknown, kGood, kSlow, kWrong, kNone };
 
+// kUnknown where OpenSSL failed, of which want of memory is one reason: it is
+// compared again the next time.
 Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
   std::array<BignumPtr, 4> keys;
   const size_t point_len = PointLen(curve);
@@ -107,23 +109,26 @@ Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
   core::Bytes expected(keys.size() * point_len);
   bool verified = false;
   if (!KnownKeys(curve, &keys)) {
-    return Verdict::kSlow;
+    return Verdict::kUnknown;
   }
   const double began = MillisecondsNow();
   if (!MultiplyUnchecked(curve, multiplier, keys, computed).ok() ||
       !VerifyPoints(curve, keys, computed, &verified).ok()) {
-    return Verdict::kSlow;
+    return Verdict::kUnknown;
   }
   const double ours = MillisecondsNow() - began;
   for (size_t i = 0; i < keys.size(); i++) {
     const MutableByteSpan point(expected.data() + i * point_len, point_len);
     if (!PublicPoint(curve, keys[i].get(), point).ok()) {
-      return Verdict::kSlow;
+      return Verdict::kUnknown;
     }
   }
   const double theirs = MillisecondsNow() - began - ours;
-  if (!verified || computed != expected) {
+  if (computed != expected) {
     return Verdict::kWrong;
+  }
+  if (!verified) {
+    return Verdict::kUnknown;
   }
   return ours < theirs ? Verdict::kGood : Verdict::kSlow;
 }
@@ -144,7 +149,9 @@ class Dispatch {
       return {};
     }
     if (row.table.empty() && row.verdict == Verdict::kUnknown) {
-      row.verdict = Fill(curve, &row) ? row.verdict : Verdict::kSlow;
+      if (!Fill(curve, &row)) {
+        return {};
+      }
     }
     const Multiplier multiplier = {row.comb, row.table.data()};
     if (row.verdict == Verdict::kUnknown) {
@@ -187,6 +194,7 @@ class Dispatch {
       row->comb = FindComb(NumLimbs(curve), a_is_zero);
     }
     if (row->comb == nullptr) {
+      row->verdict = Verdict::kNone;
       return false;
     }
     row->table = WordsFor(row->comb->table_size);
@@ -206,9 +214,11 @@ class Dispatch {
   std::string switched_off_;
 };
 
+// Never destroyed: what is made after the crew would go before its threads are
+// joined, and one of them may still mint while the process exits.
 Dispatch &TheDispatch() {
-  static Dispatch dispatch;
-  return dispatch;
+  static Dispatch *dispatch = new Dispatch;
+  return *dispatch;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "ec/lot.h"
 #include "ec/masks.h"
 #include "ec/multiples.h"
+#include "ec/verify.h"
 
 namespace pairmint::ec {
 namespace {
@@ -104,6 +105,26 @@ Status MaskFor(const Curve &curve, const Multiplier &multiplier,
   return Status::Ok();
 }
 
+// The point or the mask is wrong where OpenSSL computes another one. A refusal
+// alone is no proof: a failed allocation inside OpenSSL looks the same.
+Status SwitchOffIfWrong(const Curve &curve, const BIGNUM *key, const Mask &mask,
+                        core::ByteSpan point) {
+  const BignumPtr r(
+      BN_bin2bn(mask.r.data(), static_cast<int>(mask.r.size()), nullptr));
+  if (r == nullptr) {
+    return Status(core::StatusCode::kInternal, "EC key generation failed");
+  }
+  bool same_point = false;
+  bool same_mask = false;
+  PAIRMINT_RETURN_IF_ERROR(ComparePoint(curve, key, point, &same_point));
+  PAIRMINT_RETURN_IF_ERROR(
+      ComparePoint(curve, r.get(), mask.point, &same_mask));
+  if (!same_point || !same_mask) {
+    SwitchOff(curve, "OpenSSL refused a public key");
+  }
+  return Status::Ok();
+}
+
 // Sets `verified` where `out` is the point of the key.
 Status PointByMask(const Curve &curve, const AbortFlag &abort,
                    const BignumPtr &key, MutableByteSpan out, bool *verified) {
@@ -126,10 +147,8 @@ Status PointByMask(const Curve &curve, const AbortFlag &abort,
   PAIRMINT_RETURN_IF_ERROR(
       VerifyByMask(curve, key.get(), *mask, out, verified));
   TheTrials().Record(curve, &Trial::masked, 1, began);
-  if (!*verified) {
-    SwitchOff(curve, "OpenSSL refused a public key");
-  }
-  return Status::Ok();
+  return *verified ? Status::Ok()
+                   : SwitchOffIfWrong(curve, key.get(), *mask, out);
 }
 
 Status PointByOpenSsl(const Curve &curve, const BIGNUM *key,

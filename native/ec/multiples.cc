@@ -44,11 +44,12 @@ const EC_GROUP *GroupWithMultiples(const Curve &curve) {
   static std::mutex *const kMutex = new std::mutex;
   static auto *const kGroups = new std::map<const Curve *, const EC_GROUP *>;
   const std::lock_guard<std::mutex> lock(*kMutex);
-  const auto [found, is_new] = kGroups->try_emplace(&curve);
-  if (is_new) {
-    found->second = MakeGroup(curve);
+  const EC_GROUP *&group = (*kGroups)[&curve];
+  // One that could not be made, for want of memory, is tried again.
+  if (group == nullptr) {
+    group = MakeGroup(curve);
   }
-  return found->second;
+  return group;
 }
 
 }  // namespace pairmint::ec

@@ -4,6 +4,7 @@
 
 #include "ec/verify.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/random.h"
@@ -26,7 +27,8 @@ Status Failed() {
   return Status(StatusCode::kInternal, "the check of EC keys failed");
 }
 
-// The point of the encoding; none where it is not on the curve.
+// The point of the encoding; none where OpenSSL refuses it: it is not on the
+// curve, or memory ran out, which OpenSSL does not tell apart.
 Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
               PointPtr *out) {
   PointPtr point(EC_POINT_new(group));
@@ -139,6 +141,15 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
     return Failed();
   }
   return Compare(group, sum.get(), expected.get(), ctx.get(), out);
+}
+
+Status ComparePoint(const Curve &curve, const BIGNUM *key, ByteSpan point,
+                    bool *same) {
+  core::Bytes expected(PointLen(curve));
+  PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key, expected));
+  *same =
+      std::equal(point.begin(), point.end(), expected.begin(), expected.end());
+  return Status::Ok();
 }
 
 BignumPtr MaskedKey(const EC_GROUP *group, const BIGNUM *key, const BIGNUM *r) {

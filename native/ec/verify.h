@@ -18,6 +18,11 @@ core::Status VerifyPoints(const Curve &curve,
                           std::span<const core::BignumPtr> keys,
                           core::ByteSpan points, bool *out);
 
+// Sets `same` to whether `point`, uncompressed, is what OpenSSL multiplies the
+// generator to: the proof that a point which was refused is wrong.
+core::Status ComparePoint(const Curve &curve, const BIGNUM *key,
+                          core::ByteSpan point, bool *same);
+
 // Mask hides one private key from the clock. r is drawn as private keys are, R
 // = r * G has passed VerifyPoints, and nobody uses either again.
 struct Mask {

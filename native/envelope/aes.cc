@@ -15,18 +15,19 @@ using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
 
-// Fetched once: fetching takes longer than sealing a key does. Never freed, as
-// a worker may still need it while the process exits.
+// Fetched once: fetching takes longer than sealing a key does.
 const EVP_CIPHER *Gcm() {
-  static const EVP_CIPHER *const kCipher =
-      EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  return kCipher;
+  static core::Kept<EVP_CIPHER> cipher;
+  return cipher.Get(
+      [] { return EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr); },
+      EVP_CIPHER_free);
 }
 
 const EVP_CIPHER *Kwp() {
-  static const EVP_CIPHER *const kCipher =
-      EVP_CIPHER_fetch(nullptr, "AES-256-WRAP-PAD", nullptr);
-  return kCipher;
+  static core::Kept<EVP_CIPHER> cipher;
+  return cipher.Get(
+      [] { return EVP_CIPHER_fetch(nullptr, "AES-256-WRAP-PAD", nullptr); },
+      EVP_CIPHER_free);
 }
 
 Status Failed() { return Status(StatusCode::kInternal, "AES failed"); }

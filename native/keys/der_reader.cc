@@ -66,8 +66,8 @@ ByteSpan DerReader::Natural() {
   return content.subspan(1);
 }
 
-ByteSpan DerReader::BitString() {
-  const ByteSpan content = Value(kBitString);
+ByteSpan DerReader::BitString(uint8_t tag) {
+  const ByteSpan content = Value(tag);
   return content.empty() || content[0] != 0 ? Fail() : content.subspan(1);
 }
 

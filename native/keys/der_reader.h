@@ -12,6 +12,7 @@ constexpr uint8_t kNull = 0x05;
 constexpr uint8_t kObjectIdentifier = 0x06;
 constexpr uint8_t kSequence = 0x30;
 constexpr uint8_t kContext0 = 0x80;  // [0] IMPLICIT of a primitive type
+constexpr uint8_t kContext1 = 0x81;
 constexpr uint8_t kConstructed0 = 0xa0;
 constexpr uint8_t kConstructed1 = 0xa1;
 
@@ -30,8 +31,8 @@ class DerReader {
   DerReader Inside(uint8_t tag);
   // An INTEGER that is not negative, big-endian without leading zeros.
   core::ByteSpan Natural();
-  // A BIT STRING of whole bytes.
-  core::ByteSpan BitString();
+  // A BIT STRING of whole bytes, maybe under another tag.
+  core::ByteSpan BitString(uint8_t tag = kBitString);
 
   // Whether the next value has `tag`.
   [[nodiscard]] bool At(uint8_t tag) const {

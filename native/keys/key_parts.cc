@@ -233,13 +233,18 @@ bool ReadPrivateKey(ByteSpan pkcs8, KeyParts *out) {
   KeyParts parts;
   DerReader file(pkcs8);
   DerReader info = file.Inside(kSequence);
-  if (!file.done() || !IsVersion(info.Natural(), 0) ||
+  const ByteSpan version = info.Natural();
+  const bool is_version_2 = IsVersion(version, 1);
+  if (!file.done() || (!IsVersion(version, 0) && !is_version_2) ||
       !ReadAlgorithm(info.Inside(kSequence), &parts.spec)) {
     return false;
   }
   const DerReader key = info.Inside(kOctetString);
   if (info.At(kConstructed0)) {
     info.Value(kConstructed0);  // attributes, of which none concern us
+  }
+  if (is_version_2 && info.At(kContext1)) {
+    parts.attached_public_key = info.BitString(kContext1);
   }
   if (!info.done() || !ReadByFamily(key, &parts)) {
     return false;

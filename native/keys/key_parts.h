@@ -24,17 +24,20 @@ struct KeyParts {
   core::ByteSpan secret;
   // ML-DSA's private key as signing uses it; may be all there is.
   core::ByteSpan expanded;
-  // The uncompressed point, or the public key of Ed25519 or ML-DSA. A private
-  // key may come without it.
+  // The point, or the public key of Ed25519 or ML-DSA. A private key may come
+  // without it.
   core::ByteSpan public_key;
+  // What version 2 of a PrivateKeyInfo has beside the private key: of any spec,
+  // as a SubjectPublicKeyInfo has it.
+  core::ByteSpan attached_public_key;
 
   [[nodiscard]] bool is_private() const {
     return !rsa[kD].empty() || !secret.empty() || !expanded.empty();
   }
 };
 
-// Reads a PrivateKeyInfo (RFC 5958, version 1) of one of our specs; false where
-// it is none. What the numbers are is not looked at.
+// Reads a PrivateKeyInfo (RFC 5958, version 1 or 2) of one of our specs; false
+// where it is none. What the numbers are is not looked at.
 bool ReadPrivateKey(core::ByteSpan pkcs8, KeyParts *out);
 
 // Reads a SubjectPublicKeyInfo of one of our specs.

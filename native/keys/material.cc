@@ -12,6 +12,7 @@
 #include "core/openssl.h"
 #include "ec/curve.h"
 #include "ec/ed25519.h"
+#include "keys/der_reader.h"
 #include "keys/key_parts.h"
 #include "keys/ml_dsa.h"
 #include "keys/newer.h"
@@ -132,6 +133,36 @@ bool Consistent(const KeyParts &parts) {
   return ctx != nullptr && EVP_PKEY_check(ctx.get()) == 1;
 }
 
+// Whether the two are one point, of which `uncompressed` has both coordinates
+// and `point` maybe x alone (SEC 1, 2.3.3).
+bool SamePoint(ByteSpan point, ByteSpan uncompressed) {
+  if (point.empty()) {
+    return false;
+  }
+  const size_t field_len = (uncompressed.size() - 1) / 2;
+  const bool is_compressed =
+      point.size() == 1 + field_len &&
+      point[0] == POINT_CONVERSION_COMPRESSED + (uncompressed.back() & 1);
+  const ByteSpan expected =
+      is_compressed ? uncompressed.subspan(1, field_len) : uncompressed;
+  const ByteSpan given = is_compressed ? point.subspan(1) : point;
+  return std::equal(given.begin(), given.end(), expected.begin(),
+                    expected.end());
+}
+
+// Whether a public key that came with a private one is the one of `spki`.
+bool SamePublicKey(const Spec &spec, ByteSpan given, ByteSpan spki) {
+  DerReader file(spki);
+  DerReader info = file.Inside(kSequence);
+  info.Value(kSequence);
+  const ByteSpan expected = info.BitString();
+  if (spec.curve != nullptr) {
+    return SamePoint(given, expected);
+  }
+  return std::equal(given.begin(), given.end(), expected.begin(),
+                    expected.end());
+}
+
 Status AcceptOnCurve(const KeyParts &parts, KeyPair *out) {
   const ec::Curve &curve = *ec::FindCurve(parts.spec->curve);
   const BignumPtr d = ToSecretNumber(parts.secret);
@@ -144,8 +175,7 @@ Status AcceptOnCurve(const KeyParts &parts, KeyPair *out) {
       !ReadPrivateKey(pair.private_key.span(), &encoded) ||
       !Consistent(encoded) ||
       (!parts.public_key.empty() &&
-       !std::equal(parts.public_key.begin(), parts.public_key.end(),
-                   encoded.public_key.begin(), encoded.public_key.end()))) {
+       !SamePoint(parts.public_key, encoded.public_key))) {
     return Refused("the numbers of the key on the curve do not fit together");
   }
   *out = std::move(pair);
@@ -201,6 +231,10 @@ Status AcceptMaterial(const Spec &spec, ByteSpan given, const AbortFlag &abort,
   }
   KeyPair pair;
   PAIRMINT_RETURN_IF_ERROR(AcceptPair(parts, abort, &pair));
+  if (!parts.attached_public_key.empty() &&
+      !SamePublicKey(spec, parts.attached_public_key, pair.public_key)) {
+    return Refused("the public key is not the private key's");
+  }
   *out = {envelope::SecretKind::kPrivateKey, std::move(pair.private_key),
           std::move(pair.public_key)};
   return Status::Ok();

@@ -3,17 +3,43 @@
 #include <openssl/err.h>
 #include <uv.h>
 
+#include <atomic>
+
+#include "core/openssl.h"
+
 namespace pairmint::keys {
 namespace {
 
-// A failed fetch is an answer and not an error. Never freed, as a worker may
-// still need it while the process exits.
-EVP_SIGNATURE *Fetch(const char *name) {
-  ERR_set_mark();
-  EVP_SIGNATURE *algorithm = EVP_SIGNATURE_fetch(nullptr, name, nullptr);
-  ERR_pop_to_mark();
-  return algorithm;
-}
+// An algorithm that newer versions of OpenSSL have. Its absence is remembered
+// where OpenSSL says so, but not where memory ran out.
+class Algorithm {
+ public:
+  constexpr explicit Algorithm(const char *name) : name_(name) {}
+
+  // nullptr where it is absent.
+  EVP_SIGNATURE *Find() {
+    return absent_.load(std::memory_order_relaxed)
+               ? nullptr
+               : kept_.Get([this] { return Fetch(); }, EVP_SIGNATURE_free);
+  }
+
+ private:
+  // A failed fetch is an answer and not an error.
+  EVP_SIGNATURE *Fetch() {
+    ERR_set_mark();
+    EVP_SIGNATURE *found = EVP_SIGNATURE_fetch(nullptr, name_, nullptr);
+    if (found == nullptr &&
+        ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED) {
+      absent_.store(true, std::memory_order_relaxed);
+    }
+    ERR_pop_to_mark();
+    return found;
+  }
+
+  const char *name_;
+  core::Kept<EVP_SIGNATURE> kept_;
+  std::atomic<bool> absent_{false};
+};
 
 // libuv's, because glibc's own dlsym would raise the floor to 2.34. On Windows
 // it opens no library without a name, and nothing newer is found.
@@ -25,11 +51,11 @@ Function FindFunction(uv_lib_t *process, const char *name) {
              : nullptr;
 }
 
-Ed25519Ph LookUpEd25519Ph() {
+Ed25519Ph WithFunctions(EVP_SIGNATURE *algorithm) {
   Ed25519Ph found;
+  found.algorithm = algorithm;
   uv_lib_t process;
   if (uv_dlopen(nullptr, &process) == 0) {
-    found.algorithm = Fetch("ED25519ph");
     found.sign_init =
         FindFunction<Ed25519Ph::Init>(&process, "EVP_PKEY_sign_init_ex2");
     found.verify_init =
@@ -42,15 +68,19 @@ Ed25519Ph LookUpEd25519Ph() {
 }  // namespace
 
 bool HasMlDsa() {
-  static const bool kHas = Fetch("ML-DSA-44") != nullptr;
-  return kHas;
+  static Algorithm algorithm("ML-DSA-44");
+  return algorithm.Find() != nullptr;
 }
 
 const Ed25519Ph *FindEd25519Ph() {
-  static const Ed25519Ph kFound = LookUpEd25519Ph();
-  const bool complete = kFound.algorithm != nullptr &&
-                        kFound.sign_init != nullptr &&
-                        kFound.verify_init != nullptr;
+  static Algorithm algorithm("ED25519ph");
+  EVP_SIGNATURE *const found = algorithm.Find();
+  if (found == nullptr) {
+    return nullptr;
+  }
+  static const Ed25519Ph kFound = WithFunctions(found);
+  const bool complete =
+      kFound.sign_init != nullptr && kFound.verify_init != nullptr;
   return complete ? &kFound : nullptr;
 }
 

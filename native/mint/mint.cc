@@ -91,6 +91,7 @@ struct Spec {
   std::string_view name;
   Begun (*begin)(const Spec &spec, const AbortFlag &abort);
   const char *curve = nullptr;  // of ec::FindCurve
+  bool is_long = false;
 };
 
 template <int kModulusBits>
@@ -113,9 +114,9 @@ Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
 }
 
 constexpr std::array<Spec, 12> kSpecs = {{
-    {"RSA_2048", BeginRsa<2048>},
-    {"RSA_3072", BeginRsa<3072>},
-    {"RSA_4096", BeginRsa<4096>},
+    {"RSA_2048", BeginRsa<2048>, nullptr, true},
+    {"RSA_3072", BeginRsa<3072>, nullptr, true},
+    {"RSA_4096", BeginRsa<4096>, nullptr, true},
     {"ECC_NIST_P256", BeginOnCurve, "P-256"},
     {"ECC_NIST_P384", BeginOnCurve, "P-384"},
     {"ECC_NIST_P521", BeginOnCurve, "P-521"},
@@ -147,6 +148,11 @@ const Spec *FindSpec(std::string_view name) {
 Begun Begin(std::string_view spec, const AbortFlag &abort) {
   const Spec *row = FindSpec(spec);
   return row == nullptr ? nullptr : row->begin(*row, abort);
+}
+
+bool IsLong(std::string_view spec) {
+  const Spec *row = FindSpec(spec);
+  return row != nullptr && row->is_long;
 }
 
 Status MintSeveral(std::string_view spec, const AbortFlag &abort,

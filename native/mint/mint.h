@@ -33,6 +33,10 @@ class Minting {
 std::unique_ptr<Minting> Begin(std::string_view spec,
                                const core::AbortFlag &abort);
 
+// Whether a pair of the spec takes up to seconds of a core, and not
+// milliseconds.
+bool IsLong(std::string_view spec);
+
 // Mints a pair of the spec for every element of `out`, one after the other or,
 // where that takes less time, together. kInvalidArgument where there is no such
 // spec.

@@ -43,6 +43,36 @@ CpuidLeaf Cpuid(uint32_t leaf) {
   return out;
 }
 
+// What the environment variable leaves of leaf 1, ecx, and leaf 7, ebx, as
+// OPENSSL_ia32cap(3) has it: a mask ("~0x...") or a value for the first vector,
+// and behind a colon one for the second, which is none where there is no colon.
+// Whoever switches instructions off there does so for all arithmetic.
+struct Features {
+  uint32_t leaf1_ecx, leaf7_ebx;
+};
+
+uint64_t Masked(const char *text, uint64_t features) {
+  if (*text == '~') {
+    return features & ~std::strtoull(text + 1, nullptr, 0);
+  }
+  return std::strtoull(text, nullptr, 0);
+}
+
+Features AllowedFeatures() {
+  const Features all = {Cpuid(1).ecx, Cpuid(7).ebx};
+  const char *text = std::getenv("OPENSSL_ia32cap");
+  if (text == nullptr) {
+    return all;
+  }
+  const char *second = std::strchr(text, ':');
+  const uint64_t leaf1 = uint64_t{all.leaf1_ecx} << 32;
+  return {*text == ':' ? all.leaf1_ecx
+                       : static_cast<uint32_t>(Masked(text, leaf1) >> 32),
+          second == nullptr
+              ? 0
+              : static_cast<uint32_t>(Masked(second + 1, all.leaf7_ebx))};
+}
+
 uint64_t EnabledState() {
 #if defined(_MSC_VER)
   return _xgetbv(0);
@@ -58,7 +88,9 @@ uint64_t EnabledState() {
 // kernels).
 bool HasAvx512Ifma() {
   constexpr uint32_t kOsxsave = 1u << 27;  // leaf 1, ecx
-  if ((Cpuid(1).ecx & kOsxsave) == 0) {
+  constexpr uint32_t kAvx = 1u << 28;
+  const Features allowed = AllowedFeatures();
+  if ((Cpuid(1).ecx & kOsxsave) == 0 || (allowed.leaf1_ecx & kAvx) == 0) {
     return false;
   }
   // XMM, YMM, opmask, upper ZMM0-15, ZMM16-31
@@ -66,7 +98,7 @@ bool HasAvx512Ifma() {
   // Leaf 7, ebx: AVX512F, DQ, IFMA, VL
   constexpr uint32_t kFeatures = 1u << 16 | 1u << 17 | 1u << 21 | 1u << 31;
   return (EnabledState() & kState) == kState &&
-         (Cpuid(7).ebx & kFeatures) == kFeatures;
+         (allowed.leaf7_ebx & kFeatures) == kFeatures;
 }
 #else
 bool HasAvx512Ifma() { return false; }
@@ -113,10 +145,14 @@ void FillWords(int bits, bool ones, uint64_t *state, uint64_t *words) {
 
 constexpr int kCheckExponentBits = 40;
 
+// kUnknown where memory ran out: nothing is known of the kernel then.
+enum class Agreement { kAgrees, kDisagrees, kUnknown };
+
 // Powers of eight numbers, one of them all ones, as the reference computes
 // them. Short exponents, because the reference is slow: every carry and every
 // table entry is used all the same.
-bool AgreesWithReference(const Kernel &kernel, int bits, uint8_t *workspace) {
+Agreement AgreesWithReference(const Kernel &kernel, int bits,
+                              uint8_t *workspace) {
   auto n = std::make_unique<Numbers>();
   auto base = std::make_unique<Numbers>();
   auto exponent = std::make_unique<Numbers>();
@@ -135,20 +171,20 @@ bool AgreesWithReference(const Kernel &kernel, int bits, uint8_t *workspace) {
                                   expected.get()) ||
       !kernel.mod_exp(bits, kLanes, *n, *base, *exponent, kCheckExponentBits,
                       workspace, computed.get())) {
-    return false;
+    return Agreement::kUnknown;
   }
   for (int lane = 0; lane < kLanes; lane++) {
     if (memcmp(expected->words[lane], computed->words[lane],
                static_cast<size_t>((bits + 63) / 64) * 8) != 0) {
-      return false;
+      return Agreement::kDisagrees;
     }
   }
-  return true;
+  return Agreement::kAgrees;
 }
 
 // The primes of the Internet's Diffie-Hellman groups (RFC 2409, RFC 3526)
 // among multiples of three of the same length.
-bool KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
+Agreement KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
   const core::BignumPtr prime(bits < 1536 ? BN_get_rfc2409_prime_1024(nullptr)
                               : bits < 2048
                                   ? BN_get_rfc3526_prime_1536(nullptr)
@@ -157,7 +193,7 @@ bool KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
   std::array<unsigned char, kWords * 8> bytes;
   if (prime == nullptr ||
       BN_bn2lebinpad(prime.get(), bytes.data(), bytes.size()) < 0) {
-    return false;
+    return Agreement::kUnknown;
   }
   // An even distance to the multiple of three below.
   const uint64_t distance = BN_mod_word(prime.get(), 3) == 1 ? 4 : 2;
@@ -171,20 +207,22 @@ bool KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
   Verdicts verdicts;
   if (!kernel.fermat_base2(BN_num_bits(prime.get()), kLanes, *n, workspace,
                            &verdicts)) {
-    return false;
+    return Agreement::kUnknown;
   }
   for (int lane = 0; lane < kLanes; lane++) {
     if (verdicts.lanes[lane] != (kPrimeLanes >> lane & 1)) {
-      return false;
+      return Agreement::kDisagrees;
     }
   }
-  return true;
+  return Agreement::kAgrees;
 }
 
-bool Agrees(const Kernel &kernel, int bits) {
+Agreement Agrees(const Kernel &kernel, int bits) {
   core::SecretBytes workspace(kernel.workspace_len);
-  return AgreesWithReference(kernel, bits, workspace.data()) &&
-         KnowsPrimes(kernel, bits, workspace.data());
+  const Agreement powers = AgreesWithReference(kernel, bits, workspace.data());
+  return powers == Agreement::kAgrees
+             ? KnowsPrimes(kernel, bits, workspace.data())
+             : powers;
 }
 
 class Dispatch {
@@ -200,8 +238,11 @@ class Dispatch {
     }
     bool &compared = compared_[bits < 1536 ? 0 : bits < 2048 ? 1 : 2];
     if (!compared) {
-      if (!Agrees(kernel, bits)) {
+      const Agreement agreement = Agrees(kernel, bits);
+      if (agreement == Agreement::kDisagrees) {
         SwitchOffLocked("it disagrees with the reference");
+      }
+      if (agreement != Agreement::kAgrees) {
         return *OpenSslKernel();
       }
       compared = true;
@@ -296,9 +337,11 @@ class Dispatch {
   std::atomic<uint64_t> audits_{0};
 };
 
+// Never destroyed: what is made after the crew would go before its threads are
+// joined, and one of them may still mint while the process exits.
 Dispatch &TheDispatch() {
-  static Dispatch dispatch;
-  return dispatch;
+  static Dispatch *dispatch = new Dispatch;
+  return *dispatch;
 }
 
 }  // namespace
@@ -314,7 +357,8 @@ bool SwitchedOff(const Kernel &kernel) {
 }
 
 bool Recheck(const Kernel &kernel, int bits) {
-  if (&kernel == OpenSslKernel() || Agrees(kernel, bits)) {
+  if (&kernel == OpenSslKernel() ||
+      Agrees(kernel, bits) != Agreement::kDisagrees) {
     return true;
   }
   SwitchOff(kernel, "it disagrees with the reference");

@@ -84,9 +84,9 @@ const T &Cached(int bits, ExponentRule rule, Make make) {
     ExponentRule rule;
     std::unique_ptr<T> table;
   };
-  static std::mutex mutex;
+  static std::mutex *const kMutex = new std::mutex;
   static std::vector<Entry> *entries = new std::vector<Entry>;
-  const std::lock_guard<std::mutex> lock(mutex);
+  const std::lock_guard<std::mutex> lock(*kMutex);
   for (const Entry &entry : *entries) {
     if (entry.bits == bits && entry.rule == rule) {
       return *entry.table;

@@ -44,6 +44,7 @@ export async function run(
     checkStore: notAsked,
     inRegion: notAsked,
     mintDataKeyPairs: notAsked,
+    load: notAsked,
     get credentials() {
       return notAsked();
     },

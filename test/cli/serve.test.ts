@@ -73,6 +73,28 @@ describe('pairmint serve', () => {
     expect((await ended).code).toBe(0);
   });
 
+  it("keeps AWS's quotas where it is told to", async () => {
+    const { url, child, ended } = await serve('--no-auth', '--quota-profile', 'aws');
+    const create = () =>
+      fetch(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/x-amz-json-1.1',
+          'x-amz-target': 'TrentService.GetKeyLastUsage',
+        },
+        body: '{"KeyId":"11111111-2222-3333-4444-555555555555"}',
+      });
+    const answers = await Promise.all(Array.from({ length: 20 }, create));
+    const throttled = await Promise.all(
+      answers.map(async (answer) => (await answer.text()).includes('ThrottlingException')),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(400));
+    expect(throttled.filter(Boolean).length).toBeGreaterThan(5);
+    expect(throttled.filter((isThrottled) => !isThrottled).length).toBeGreaterThanOrEqual(5);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
   it('tells its metrics to those who know a name of theirs', async () => {
     const names = ['--metrics-port', '0', '--metrics-names', 'a.example,b.example'];
     const server = await serve('--no-auth', ...names);
@@ -210,6 +232,12 @@ describe('pairmint serve', () => {
     [['--max-body-bytes', 'x'], 252, "'x' is not a number from 1"],
     [['--metrics-port', '0', '--metrics-host', '192.0.2.1'], 253, 'for metrics: '],
     [['--log-level', 'loud'], 252, "'--log-level': 'loud' is none of trace, debug, info, warn"],
+    [
+      ['--quota-profile', 'x'],
+      252,
+      "Error parsing parameter '--quota-profile': 'x' is none of aws",
+    ],
+    [['--quota-profile', 'aws', '--workers', '2'], 252, '--quota-profile counts in one process'],
     [['x'], 252, 'Unknown options: x'],
   ])('%j is refused', async (args, code, text) => {
     const outcome = await pairmint('serve', ...args).ended;

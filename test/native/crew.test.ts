@@ -141,6 +141,45 @@ describe('the share of the CPU', () => {
     );
     expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': '9900000 100000\n' }))).toBe(available);
   });
+
+  it('is cut by the quota of its own control group, and of any above it', () => {
+    const own = { '/proc/self/cgroup': '0::/system.slice/pairmint.service/inner\n' };
+    const slice = '/sys/fs/cgroup/system.slice';
+    for (const folder of [slice, `${slice}/pairmint.service`, `${slice}/pairmint.service/inner`]) {
+      expect(cpuShare(files({ ...own, [`${folder}/cpu.max`]: '100000 100000\n' }))).toBe(1);
+    }
+    const others = {
+      ...own,
+      [`${slice}/other.service/cpu.max`]: '100000 100000\n',
+      [`${slice}/pairmint.service/cpu.max`]: 'max 100000\n',
+      [`${slice}/cpu.max`]: '9900000 100000\n',
+    };
+    expect(cpuShare(files(others))).toBe(available);
+  });
+
+  it('is cut by the smallest of them, and by a group of the first version as well', () => {
+    const both = {
+      '/proc/self/cgroup': '0::/a/b\n',
+      '/sys/fs/cgroup/a/b/cpu.max': '9900000 100000\n',
+      '/sys/fs/cgroup/a/cpu.max': '50000 100000\n',
+    };
+    expect(cpuShare(files(both))).toBe(1);
+    const old = '/sys/fs/cgroup/cpu/docker/abc';
+    const first = {
+      '/proc/self/cgroup': '12:cpuset:/x\n4:cpu,cpuacct:/docker/abc\n0::/\n',
+      [`${old}/cpu.cfs_quota_us`]: '60000\n',
+      [`${old}/cpu.cfs_period_us`]: '100000\n',
+    };
+    expect(cpuShare(files(first))).toBe(1);
+  });
+
+  it('is that of the group at the mount where a container is told a path that it cannot see', () => {
+    const container = {
+      '/proc/self/cgroup': '0::/../../kubepods/pod1/abc\n',
+      '/sys/fs/cgroup/cpu.max': '100000 100000\n',
+    };
+    expect(cpuShare(files(container))).toBe(1);
+  });
 });
 
 describe('a signature', () => {

@@ -31,6 +31,13 @@ const fromVectors =
 const toGeneral = /^vmov[dqw]$/;
 const isGeneral = /^%(?:[re]?[abcd]x|[abcd][lh]|[re]?[sd]il?|[re]?[sb]pl?|r\d+[dwb]?)$/;
 
+/** A constant, a register, a stack slot, or the value that the stack protector compares one with. */
+const isPlain = (operand) =>
+  /^\$/.test(operand) ||
+  isGeneral.test(operand) ||
+  /\(%r[sb]p\)$/.test(operand) ||
+  operand === '%fs:0x28';
+
 /** %eax, %ax and %al are all %rax. */
 function wide(register) {
   return register
@@ -96,9 +103,7 @@ export function checkKernel(code) {
     }
     if (overwrites && isGeneral.test(last)) masks.delete(wide(last));
     if (/^(cmp|test|sub|add|inc|dec|neg|and|or|xor|sh[lr]|sa[lr]|imul)[bwlq]?$/.test(mnemonic)) {
-      const plain = operands.every(
-        (each) => /^\$/.test(each) || isGeneral.test(each) || /\(%r[sb]p\)$/.test(each),
-      );
+      const plain = operands.every(isPlain);
       flags = plain ? 'integer' : line;
     }
     if (/^j/.test(mnemonic) && mnemonic !== 'jmp' && flags !== 'integer') {
@@ -125,9 +130,7 @@ export function checkComb(code) {
     if (/^(jmp|call)$/.test(mnemonic) && /^\*/.test(operands[0] ?? ''))
       complain('an indirect jump');
     if (setsFlags.test(mnemonic)) {
-      const plain = operands.every(
-        (each) => /^\$/.test(each) || isGeneral.test(each) || /\(%r[sb]p\)$/.test(each),
-      );
+      const plain = operands.every(isPlain);
       flags = plain && /^(cmp|test|sub|add)/.test(mnemonic) ? 'integer' : line;
     }
     if (/^j/.test(mnemonic) && mnemonic !== 'jmp' && flags !== 'integer') {

@@ -13,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   pairmint::addon::ExportFunctions(env, exports);
   pairmint::internals::ExportEc(env, exports);
   pairmint::internals::ExportEnvelope(env, exports);
+  pairmint::internals::ExportFaults(env, exports);
   pairmint::internals::ExportKeys(env, exports);
   pairmint::internals::ExportMasks(env, exports);
   pairmint::internals::ExportMont(env, exports);

@@ -16,6 +16,7 @@ core::BignumPtr ToBignum(const Napi::Value &value);
 Napi::Value FromBignum(Napi::Env env, const BIGNUM *number);
 
 Napi::Object ExportEc(Napi::Env env, Napi::Object exports);
+Napi::Object ExportFaults(Napi::Env env, Napi::Object exports);
 Napi::Object ExportMasks(Napi::Env env, Napi::Object exports);
 Napi::Object ExportMont(Napi::Env env, Napi::Object exports);
 Napi::Object ExportRsa(Napi::Env env, Napi::Object exports);

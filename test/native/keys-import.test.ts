@@ -485,3 +485,110 @@ describe.runIf(internals.capabilities().mlDsa)('an imported ML-DSA key', () => {
     }
   });
 });
+
+describe('a PrivateKeyInfo that other programs write', () => {
+  const refusal = { code: 'INVALID_KEY_MATERIAL' };
+  const curveSpecs = [
+    'ECC_NIST_P256',
+    'ECC_NIST_P384',
+    'ECC_NIST_P521',
+    'ECC_SECG_P256K1',
+    'SM2',
+  ] as const;
+
+  /** The elements within the first element of some DER. */
+  function elementsOf(der: Uint8Array): Buffer[] {
+    const bytes = Buffer.from(der);
+    const next = (at: number) => {
+      const first = bytes[at + 1] as number;
+      const count = first < 0x80 ? 0 : first & 0x7f;
+      const length = count === 0 ? first : bytes.readUIntBE(at + 2, count);
+      const start = at + 2 + count;
+      return { start, end: start + length };
+    };
+    const found: Buffer[] = [];
+    for (let at = next(0).start; at < bytes.length; at = next(at).end) {
+      found.push(bytes.subarray(at, next(at).end));
+    }
+    return found;
+  }
+
+  const attributes = element(0xa0, sequence(element(0x06, Buffer.from([0x2a, 0x03]))));
+
+  /** The key in version 2 (RFC 5958), its public key as `change` leaves it. */
+  function version2(
+    spec: KeySpec,
+    change: (bits: Buffer) => Uint8Array = (bits) => bits,
+    { version = 1n, between = [] as Buffer[] } = {},
+  ): Buffer {
+    const { bytes, publicKey = Buffer.alloc(0) } = material[spec];
+    const [, algorithm, key] = elementsOf(bytes) as [Buffer, Buffer, Buffer];
+    const [, bitString] = elementsOf(publicKey) as [Buffer, Buffer];
+    const bits = bitString.subarray(bitString.indexOf(0, 2));
+    const attached = element(0x81, change(Buffer.from(bits)));
+    return sequence(integer(version), algorithm, key, ...between, attached);
+  }
+
+  const compress = (point: Buffer) =>
+    Buffer.concat([
+      Buffer.from([2 + ((point.at(-1) as number) & 1)]),
+      point.subarray(1, (point.length + 1) / 2),
+    ]);
+
+  /** The key with `point` of its public key in place of the whole. */
+  function withPoint(spec: KeySpec, change: (point: Buffer) => Uint8Array): Buffer {
+    const { bytes } = material[spec];
+    const [version, algorithm, key] = elementsOf(bytes) as [Buffer, Buffer, Buffer];
+    const [ecPrivateKey] = elementsOf(key) as [Buffer];
+    const [ecVersion, d, last] = elementsOf(ecPrivateKey) as [Buffer, Buffer, Buffer];
+    const [bitString] = elementsOf(last) as [Buffer];
+    const point = bitString.subarray(bitString.indexOf(4, 3));
+    const bits = element(0x03, Buffer.from([0]), change(Buffer.from(point)));
+    return sequence(version, algorithm, octets(sequence(ecVersion, d, element(0xa1, bits))));
+  }
+
+  it.each(privateKeySpecs)('of version 2 is imported: %s', async (spec) => {
+    const { bytes, publicKey } = material[spec];
+    const expected = idOf(await importPlain(spec, bytes));
+    for (const between of [[], [attributes]]) {
+      const record = await importPlain(spec, version2(spec, undefined, { between }));
+      expect(record.publicKey && Buffer.from(record.publicKey)).toEqual(publicKey);
+      expect(idOf(record)).toBe(expected);
+    }
+  });
+
+  it.each(privateKeySpecs)(
+    'is refused where the public key is of another or of another version: %s',
+    async (spec) => {
+      const lastBit = (bits: Buffer) => flip(bits, bits.length * 8 - 1);
+      for (const wrong of [
+        version2(spec, lastBit),
+        version2(spec, (bits) => bits.subarray(0, -1)),
+        version2(spec, undefined, { version: 0n }),
+        version2(spec, undefined, { version: 2n }),
+      ]) {
+        await expect(importPlain(spec, wrong)).rejects.toMatchObject(refusal);
+      }
+    },
+  );
+
+  it.each(curveSpecs)('may have its point compressed: %s', async (spec) => {
+    const expected = idOf(await importPlain(spec, material[spec].bytes));
+    const record = await importPlain(spec, withPoint(spec, compress));
+    expect(idOf(record)).toBe(expected);
+    expect(Buffer.from(record.publicKey as Uint8Array)).toEqual(material[spec].publicKey);
+    const attached = version2(spec, (bits) =>
+      Buffer.concat([bits.subarray(0, 1), compress(bits.subarray(1))]),
+    );
+    expect(idOf(await importPlain(spec, attached))).toBe(expected);
+  });
+
+  it.each(curveSpecs)('is refused with the compressed point of another key: %s', async (spec) => {
+    const otherHalf = (point: Buffer) => flip(compress(point), 0);
+    const otherX = (point: Buffer) => flip(compress(point), 100);
+    const cut = (point: Buffer) => compress(point).subarray(0, -1);
+    for (const change of [otherHalf, otherX, cut]) {
+      await expect(importPlain(spec, withPoint(spec, change))).rejects.toMatchObject(refusal);
+    }
+  });
+});

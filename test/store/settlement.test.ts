@@ -110,6 +110,15 @@ describe('rotations that fell due', () => {
     expect(withRotationResumed(record(), at(275))).toEqual(record());
   });
 
+  it('are made up for by the last one where a clock jumps over more than four', () => {
+    expect(settle(rotated(at(90)), at(449))?.rotationDates).toEqual([90, 180, 270, 360].map(at));
+    const jumped = settle(rotated(at(90)), at(3650));
+    expect(jumped?.rotationDates).toEqual([at(3600)]);
+    expect(jumped?.record.rotation?.nextDate).toBe(at(3690));
+    const farthest = settle(rotated(at(90)), 8.64e15);
+    expect(farthest?.rotationDates.length).toBe(1);
+  });
+
   it('come back into reach after a clock that was ahead', () => {
     const ahead = settle(rotated(at(90)), at(3650))?.record as KeyRecord;
     const settled = settle(ahead, at(1));

@@ -21,6 +21,32 @@ const tasks = {
     say('leaving');
     process.exit(0);
   },
+  // Lone pairs and batches: the brief ones of the first are minted by this thread itself.
+  async exitInMidMint(spec, milliseconds) {
+    const KeyId = 'alias/pairmint/default';
+    await mint(spec);
+    const lane = async () => {
+      for (;;) await mint(spec);
+    };
+    const batches = async () => {
+      const request = { KeyId, KeyPairSpec: spec };
+      for await (const _ of kms.mintDataKeyPairs(request, { count: 1e6 }));
+    };
+    for (let i = 0; i < 4; i++) void lane();
+    void batches();
+    await new Promise((done) => setTimeout(done, Number(milliseconds)));
+    say('leaving');
+    process.exit(0);
+  },
+  async exitWhileKeysAreMade(KeySpec, milliseconds) {
+    const lane = async () => {
+      for (;;) await kms.createKey({ KeySpec, KeyUsage: 'SIGN_VERIFY' });
+    };
+    for (let i = 0; i < 8; i++) void lane();
+    await new Promise((done) => setTimeout(done, Number(milliseconds)));
+    say('leaving');
+    process.exit(0);
+  },
   async readWhileMinting() {
     let minted = 0;
     const all = Array.from({ length: 12 }, () => mint().then(() => minted++));
@@ -78,5 +104,5 @@ const tasks = {
   },
 };
 
-await tasks[process.argv[2]]();
+await tasks[process.argv[2]](...process.argv.slice(3));
 if (isMainThread) await kms.close();

@@ -85,6 +85,8 @@ export interface MathInternals {
   /** 'nothing' has the comb work without a look at whether it is worth it; 'none' as at the start. */
   plantCombFault(curve: string, fault: CombFault, compared?: boolean): void;
   combSwitchedOff(): string;
+  /** Goes too far, and must end the process. */
+  overrun(what: 'index' | 'copy' | 'frame'): number;
   fermat(kernel: string, bits: number, numbers: bigint[]): boolean[];
   modExp(
     kernel: string,

@@ -94,7 +94,6 @@ export function describeMinting(capabilities: ReturnType<Service['capabilities']
 function describeKernel({
   kernel,
   kernels,
-  kernelRefused,
   kernelSwitchedOff,
 }: ReturnType<Service['capabilities']>): Finding[] {
   const fastest = kernels[0];
@@ -103,14 +102,6 @@ function describeKernel({
     ...(kernelSwitchedOff === ''
       ? []
       : [{ subject: 'RSA kernel', text: `switched off: ${kernelSwitchedOff}`, isBroken: true }]),
-    ...(kernelRefused === ''
-      ? []
-      : [
-          {
-            subject: 'RSA kernel',
-            advice: `PAIRMINT_KERNEL=${kernelRefused} cannot run here; there are ${kernels.join(', ')}`,
-          },
-        ]),
     ...(fastest === 'openssl'
       ? [
           {

@@ -43,7 +43,7 @@ export const run: RunCommand = async (given, own, context) => {
   const settings = readSettings(given);
   const log = createLog(settings.logLevel);
   logWarnings(log);
-  const { region, workers, readTls } = settings;
+  const { region, quotaProfile, workers, readTls } = settings;
   // The certificate may be renewed before there is a server, which then reads the new one.
   if (readTls) process.on('SIGHUP', () => {});
   const onNotice = (notice: string) => log.info(notice);
@@ -51,7 +51,11 @@ export const run: RunCommand = async (given, own, context) => {
     settings,
     log,
     open: (use, options) =>
-      withService(context, { ...openOptions(own), ...options, region, onNotice }, use),
+      withService(
+        context,
+        { ...openOptions(own), ...options, region, quotaProfile, onNotice },
+        use,
+      ),
   };
   if (isWorker) await runWorker(() => serveAsWorker(setup));
   else if (workers > 1) await serveWithWorkers(setup, context);

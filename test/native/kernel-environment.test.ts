@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { internals, internalsFile } from '../support/internals.ts';
+import { pairmint } from '../support/pairmint-process.ts';
+
+const { kernels } = internals.capabilities();
+
+/** The kernels of a process with this environment, and the one that it uses. */
+function kernelsWith(env: Record<string, string>): { kernels: string[]; kernel: string } {
+  const program = 'process.stdout.write(JSON.stringify(require(process.argv[1]).capabilities()))';
+  const { stdout } = spawnSync(process.execPath, ['-e', program, internalsFile], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return JSON.parse(stdout);
+}
+
+// OPENSSL_ia32cap(3): bits of CPUID's leaf 1 (edx, ecx) and, behind the colon, 7 (ebx, ecx).
+describe.runIf(kernels.includes('avx512ifma'))('OPENSSL_ia32cap', () => {
+  it.each([
+    ['AVX-512 IFMA is masked', ':~0x200000'],
+    ['AVX-512 F is masked', ':~0x10000'],
+    ['AVX is masked', '~0x1000000000000000:~0'],
+    ['a value has none of it', ':0'],
+    ['there is one vector alone, so that the other is empty', '~0'],
+  ])('switches our kernel off where %s', (_, value) => {
+    const found = kernelsWith({ OPENSSL_ia32cap: value });
+    expect(found.kernels).toEqual(['openssl']);
+    expect(found.kernel).toBe('openssl');
+  });
+
+  it('leaves it on where other instructions are masked', () => {
+    for (const value of [':~0x100', '~0x200000200000000:~0x100', ':~0']) {
+      expect(kernelsWith({ OPENSSL_ia32cap: value }).kernels).toEqual(kernels);
+    }
+  });
+});
+
+describe('PAIRMINT_KERNEL', () => {
+  it.each(['nonsense', 'AVX512IFMA'])('is refused where it names no kernel: %s', async (name) => {
+    const env = { PAIRMINT_KERNEL: name };
+    const { code, stdout, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
+    expect({ code, stdout }).toEqual({ code: 253, stdout: '' });
+    expect(stderr).toContain(
+      `PAIRMINT_KERNEL is '${name}', which is no RSA kernel that can run here`,
+    );
+    expect(stderr).toContain(`set it to one of ${kernels.join(', ')}, or leave it out`);
+  });
+
+  it('is refused where it names a kernel that the processor may not run', async () => {
+    const env = { PAIRMINT_KERNEL: 'avx512ifma', OPENSSL_ia32cap: ':0' };
+    const { code, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
+    expect(code).toBe(253);
+    expect(stderr).toContain('set it to one of openssl, or leave it out');
+  });
+
+  it('chooses the kernel that it names', async () => {
+    for (const name of kernels) {
+      const found = await pairmint({ PAIRMINT_KERNEL: name }, 'doctor', '--store', 'memory:').ended;
+      expect(found.stdout).toMatch(new RegExp(`RSA kernel +${name}`));
+    }
+  });
+});

@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { hardeningFaults } from '../../native/inspect.mjs';
+import { curves } from '../support/curves.ts';
+import { internals, internalsFile } from '../support/internals.ts';
+
+const script = fileURLToPath(new URL('../support/failing-malloc-process.mjs', import.meta.url));
+
+// A sanitizer has an allocator of its own.
+const isPlain = process.platform === 'linux' && !process.env.LD_PRELOAD;
+
+describe.runIf(isPlain)('an allocation that fails inside OpenSSL', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
+  const library = path.join(folder, 'failing_malloc.so');
+
+  beforeAll(() => {
+    const source = fileURLToPath(new URL('failing_malloc.c', import.meta.url));
+    execFileSync('cc', ['-O2', '-shared', '-fPIC', '-o', library, source]);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const sweep = (...args: string[]) =>
+    spawnSync(process.execPath, [script, internalsFile, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, LD_PRELOAD: library },
+    });
+
+  it.each(curves)('is not taken for a wrong public key: $name', ({ name }) => {
+    for (const [what, step] of [
+      ['alone', '1'],
+      ['masks', '13'],
+      ['several', '3'],
+    ] as const) {
+      const { stdout, stderr, signal } = sweep(what, name, step);
+      expect({ stdout, stderr, signal }).toEqual({
+        stdout: 'true true\n',
+        stderr: '',
+        signal: null,
+      });
+    }
+  });
+
+  it('is not taken for a kernel that miscalculates', () => {
+    const [best] = internals.capabilities().kernels;
+    const { stdout } = sweep('kernel', '', '1');
+    const kernels = Array.from({ length: 3 }, () => best).join();
+    // OpenSSL's own kernel is not compared, and allocates nothing then.
+    expect(stdout).toBe(`${best !== 'openssl'} ${kernels}\n`);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the addon', () => {
+  it.each(['index', 'copy', 'frame'])('ends the process that goes too far: %s', (what) => {
+    const program = 'require(process.argv[1]).overrun(process.argv[2])';
+    const { signal } = spawnSync(process.execPath, ['-e', program, internalsFile, what]);
+    expect(signal).toBe('SIGABRT');
+  });
+
+  it('is built with what compilers have against faults of memory', () => {
+    expect(hardeningFaults(internalsFile)).toEqual([]);
+  });
+
+  it('is told from one that is not', () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const library = path.join(folder, 'bare.so');
+    const source = fileURLToPath(new URL('failing_malloc.c', import.meta.url));
+    execFileSync('cc', ['-shared', '-fPIC', '-fno-stack-protector', '-o', library, source]);
+    expect(hardeningFaults(library)).toContain('it has no stack protector');
+    if (process.arch === 'x64') {
+      expect(hardeningFaults(library)).toContain('its control flow is not protected');
+    }
+  });
+});
