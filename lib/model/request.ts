@@ -4,6 +4,7 @@ import { KmsError } from './errors.ts';
 import type { ListShape, MapShape, StructureShape } from './shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from './shapes.ts';
 import type { Requests } from './types.ts';
+import { unknownMembers } from './wire.ts';
 
 /** A request that passed the model's constraints: required members are there. */
 export type Checked<T> = {
@@ -21,7 +22,8 @@ export function isOperationName(name: string): name is OperationName {
  * Copies a request out of the caller's hands and checks it against AWS's model.
  *
  * Every member is read exactly once, so a getter or a later change cannot make the copy differ from
- * what was checked. Members the operation does not have are dropped; null and undefined are absent.
+ * what was checked. Members the operation does not have are dropped, unless they are in a structure
+ * that limits something; null and undefined are absent.
  * Maps come back without a prototype: `__proto__` is a key of an encryption context like any other.
  * Optional members stay optional even where the service demands them (Decrypt's CiphertextBlob):
  * operations check those with `missingMemberError`.
@@ -30,7 +32,8 @@ export function isOperationName(name: string): name is OperationName {
  * @param input members as @aws-sdk/client-kms takes them: blobs are array buffer views, timestamps
  *   Date objects or epoch seconds
  * @throws KmsError SerializationException if a type is wrong; its cause names the member
- * @throws KmsError ValidationException with every broken constraint, in model member order
+ * @throws KmsError ValidationException with every broken constraint, in model member order, or for
+ *   a member of a limiting structure that is not understood
  */
 export function parseRequest<O extends OperationName>(
   operation: O,
@@ -57,6 +60,10 @@ function readRequest(shape: ShapeName, input: unknown): object {
 
 function readStructure(shape: StructureShape, value: object, prefix: string): object {
   const out: Record<string, unknown> = {};
+  const unknown = shape.limits ? unknownMembers(shape, value)[0] : undefined;
+  if (unknown !== undefined) {
+    throw new KmsError('ValidationException', `${prefix}${unknown} is not supported.`);
+  }
   for (const name of Object.keys(shape.members)) {
     const member = (value as Record<string, unknown>)[name];
     if (member === undefined || member === null) continue;

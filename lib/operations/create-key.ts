@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
-import { keySpecs } from '../model/key-specs.ts';
+import { keySpecs, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType } from '../model/types.ts';
 import type { KeyTag } from '../store/key-record.ts';
@@ -91,6 +91,7 @@ export function refuseWhatIsNotOffered(
   if (external || CustomKeyStoreId !== undefined || XksKeyId !== undefined) {
     throw customKeyStoresNotOffered();
   }
+  refuseMlKem(keySpec);
   if (keySpec.startsWith('ML_DSA') && !native.capabilities().mlDsa) {
     throw new KmsError(
       'UnsupportedOperationException',

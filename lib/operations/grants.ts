@@ -1,7 +1,9 @@
+import { missingMemberError } from '../model/constraints.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/types.ts';
+import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
 import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
 import type { KeyPlace } from '../store/key-directory.ts';
@@ -10,7 +12,6 @@ import {
   authorizeIdentity,
   authorizeRetiring,
   refuseForeign,
-  requireGrantTokens,
 } from './access.ts';
 import { endDryRun, requireState } from './key-checks.ts';
 import { findOwnKey, lookUpOwn } from './key-lookup.ts';
@@ -29,8 +30,8 @@ const longestValue = 384;
 export const createGrant: Operation<'CreateGrant'> = {
   name: 'CreateGrant',
   async run(services, request) {
+    requireGrantee(request);
     const key = await findOwnKey(services, request.KeyId);
-    await requireGrantTokens(services, request.GrantTokens);
     requireState(key);
     checkTerms(key.record, request);
     endDryRun(request.DryRun);
@@ -49,8 +50,9 @@ export const listGrants: Operation<'ListGrants'> = {
   name: 'ListGrants',
   readOnly: true,
   async run(services, request) {
+    const { GrantId, GranteePrincipal: grantee, GranteeServicePrincipal } = request;
     const key = await findOwnKey(services, request.KeyId);
-    const { GrantId, GranteePrincipal: grantee } = request;
+    refuseServiceFilter('GranteeServicePrincipal', GranteeServicePrincipal);
     requireGrantId(GrantId);
     const { items, ...more } = await page(
       request,
@@ -78,7 +80,9 @@ export const listRetirableGrants: Operation<'ListRetirableGrants'> = {
   readOnly: true,
   async run(services, request) {
     authorizeIdentity(services);
-    const principal = request.RetiringPrincipal;
+    const { RetiringPrincipal: principal, RetiringServicePrincipal } = request;
+    refuseServiceFilter('RetiringServicePrincipal', RetiringServicePrincipal);
+    if (principal === undefined) throw missingMemberError('RetiringPrincipal');
     requirePrincipal(principal);
     const { items, ...more } = await page(
       request,
@@ -167,53 +171,114 @@ export function grantOf(
   { keyId, region, accountId: owner }: KeyPlace,
   request: Request,
 ): NewGrant {
-  const { Name, RetiringPrincipal, Constraints } = request;
+  const { Name, RetiringPrincipal, RetiringServicePrincipal } = request;
+  const { GranteePrincipal, GranteeServicePrincipal } = request;
+  const constraints = givenConstraints(request.Constraints);
   return {
     keyId,
     region,
     accountId: owner,
     creationDate: now(),
     ...(Name !== undefined && { name: Name }),
-    granteePrincipal: request.GranteePrincipal,
+    ...(GranteePrincipal !== undefined && { granteePrincipal: GranteePrincipal }),
+    ...(GranteeServicePrincipal !== undefined && {
+      granteeServicePrincipal: GranteeServicePrincipal,
+    }),
     ...(RetiringPrincipal !== undefined && { retiringPrincipal: RetiringPrincipal }),
+    ...(RetiringServicePrincipal !== undefined && {
+      retiringServicePrincipal: RetiringServicePrincipal,
+    }),
     issuingAccount: rootArn(accountId),
     operations: [...new Set(request.Operations)],
-    ...(Constraints && { constraints: Constraints }),
+    ...(constraints && { constraints }),
   };
 }
 
 /** Refuses what no grant on a key of this kind can say. */
 export function checkTerms(kind: Kind, request: Request): void {
+  requireGrantee(request);
   checkPrincipals(request);
   checkOperations(kind, request.Operations);
   checkConstraints(kind, request.Constraints);
 }
 
 function entryOf(grant: GrantRecord): GrantListEntry {
-  const { retiringPrincipal, constraints } = grant;
+  const { granteePrincipal, granteeServicePrincipal, constraints } = grant;
+  const { retiringPrincipal, retiringServicePrincipal } = grant;
   return {
     KeyId: keyArn(grant),
     GrantId: grant.grantId,
     Name: grant.name ?? '',
     CreationDate: new Date(grant.creationDate),
-    GranteePrincipal: grant.granteePrincipal,
+    ...(granteePrincipal !== undefined && { GranteePrincipal: granteePrincipal }),
+    ...(granteeServicePrincipal !== undefined && {
+      GranteeServicePrincipal: granteeServicePrincipal,
+    }),
     ...(retiringPrincipal !== undefined && { RetiringPrincipal: retiringPrincipal }),
+    ...(retiringServicePrincipal !== undefined && {
+      RetiringServicePrincipal: retiringServicePrincipal,
+    }),
     IssuingAccount: grant.issuingAccount,
     Operations: [...grant.operations],
     ...(constraints && { Constraints: structuredClone(constraints) }),
   };
 }
 
-function checkPrincipals({ GranteePrincipal, RetiringPrincipal }: Request): void {
-  requirePrincipal(GranteePrincipal);
+/** @throws KmsError ValidationException unless the grant has one grantee */
+function requireGrantee({ GranteePrincipal, GranteeServicePrincipal }: Request): void {
+  refuseBoth({ GranteePrincipal, GranteeServicePrincipal });
+  if (GranteePrincipal !== undefined || GranteeServicePrincipal !== undefined) return;
+  throw missingMemberError('GranteePrincipal');
+}
+
+function checkPrincipals(request: Request): void {
+  const { GranteePrincipal, GranteeServicePrincipal } = request;
+  const { RetiringPrincipal, RetiringServicePrincipal } = request;
+  refuseBoth({ RetiringPrincipal, RetiringServicePrincipal });
+  if (GranteePrincipal !== undefined) requirePrincipal(GranteePrincipal);
   if (RetiringPrincipal !== undefined) requirePrincipal(RetiringPrincipal);
+  if (RetiringServicePrincipal !== undefined) requireService(RetiringServicePrincipal);
+  if (GranteeServicePrincipal === undefined) return;
+  requireService(GranteeServicePrincipal);
+  if (request.Constraints?.SourceArn === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'A grant to a GranteeServicePrincipal must have a SourceArn constraint.',
+    );
+  }
+  if (RetiringPrincipal === undefined && RetiringServicePrincipal === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'A grant to a GranteeServicePrincipal must have a RetiringPrincipal or a ' +
+        'RetiringServicePrincipal.',
+    );
+  }
+}
+
+/** @throws KmsError ValidationException if both of two members are given */
+function refuseBoth(members: Readonly<Record<string, string | undefined>>): void {
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  if (names.length < 2) return;
+  throw new KmsError('ValidationException', `You cannot specify both ${names.join(' and ')}.`);
 }
 
 /** @throws KmsError InvalidArnException for what names nobody who could be given a grant */
 function requirePrincipal(text: string): void {
-  const principal = parsePrincipal(text);
-  if (principal !== undefined && principal.kind !== 'service') return;
-  throw new KmsError('InvalidArnException', `Invalid principal: ${text}`);
+  if (parsePrincipal(text) === undefined) throw invalidPrincipal(text);
+}
+
+function requireService(text: string): void {
+  if (parsePrincipal(text)?.kind !== 'service') throw invalidPrincipal(text);
+}
+
+function invalidPrincipal(text: string): KmsError {
+  return new KmsError('InvalidArnException', `Invalid principal: ${text}`);
+}
+
+/** KMS API Reference, ListGrants: only AWS services may look for the grants of one. */
+function refuseServiceFilter(member: string, value: string | undefined): void {
+  if (value === undefined) return;
+  throw new KmsError('ValidationException', `${member} can be used by AWS services only.`);
 }
 
 const ofEveryKey: readonly GrantOperation[] = ['CreateGrant', 'RetireGrant', 'DescribeKey'];
@@ -233,6 +298,7 @@ const ofAsymmetricKeys: Readonly<Record<KeyUsageType, readonly GrantOperation[]>
   SIGN_VERIFY: ['Sign', 'Verify', 'GetPublicKey'],
   GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
   KEY_AGREEMENT: ['DeriveSharedSecret', 'GetPublicKey'],
+  ENCAPSULATE_DECAPSULATE: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
 };
 
 function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly GrantOperation[]): void {
@@ -252,12 +318,12 @@ function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly Grant
 }
 
 function checkConstraints({ keySpec }: Kind, constraints: Constraints | undefined): void {
-  if (constraints === undefined) return;
-  const given = Object.values(constraints).filter((pairs) => pairs !== undefined);
+  const { SourceArn: _, ...contexts } = givenConstraints(constraints) ?? {};
+  const given = Object.values(contexts);
   if (given.length > 1)
     throw new KmsError('ValidationException', 'More than one constraint supplied');
-  const pairs: string[] = Object.values(given[0] ?? {});
-  if (pairs.length === 0) return;
+  if (given[0] === undefined) return;
+  const pairs: string[] = Object.values(given[0]);
   if (keySpec !== 'SYMMETRIC_DEFAULT') {
     throw new KmsError(
       'ValidationException',

@@ -1,8 +1,8 @@
 import { missingMemberError } from '../model/constraints.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { KmsError } from '../model/errors.ts';
-import { dataKeyPairSpecs } from '../model/key-specs.ts';
-import type { DataKeyPairSpec, EncryptionAlgorithmSpec } from '../model/types.ts';
+import { dataKeyPairSpecs, type OfferedPairSpec } from '../model/key-specs.ts';
+import type { EncryptionAlgorithmSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial } from '../native.ts';
 import type { Key } from '../store/key-directory.ts';
 import { keyIdsOf } from '../store/key-record.ts';
@@ -131,7 +131,7 @@ export function tooLarge({ record }: Key, algorithm: string): KmsError {
 // RFC 8017 section 7.1.1: two hashes and two bytes of the modulus are OAEP's own. SM2's limit is
 // that of AWS's table of algorithms.
 function capacityOf(keySpec: string, algorithm: string): number {
-  const pair = dataKeyPairSpecs[keySpec as DataKeyPairSpec];
+  const pair = dataKeyPairSpecs[keySpec as OfferedPairSpec];
   if (pair?.kind === 'rsa') return pair.bits / 8 - 2 * (algorithm.endsWith('SHA_1') ? 20 : 32) - 2;
   return algorithm === 'SM2PKE' ? 1024 : Number.POSITIVE_INFINITY;
 }

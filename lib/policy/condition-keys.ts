@@ -1,4 +1,5 @@
 import type { Tag } from '../model/types.ts';
+import { type GrantConstraints, givenConstraints } from './grant.ts';
 import type { Lookup } from './pattern.ts';
 import type { Principal } from './principal.ts';
 
@@ -61,8 +62,10 @@ const encryptionMembers: Readonly<Record<string, { context: string; algorithm?: 
 
 const namedByAlias = [
   ...Object.keys(encryptionMembers),
+  'Decapsulate',
   'DeriveSharedSecret',
   'DescribeKey',
+  'Encapsulate',
   'GenerateMac',
   'GetPublicKey',
   'Sign',
@@ -96,10 +99,16 @@ const conditionKeys: ReadonlyMap<string, Read> = new Map(
       ['ImportKeyMaterial'],
       member('ExpirationModel', 'KEY_MATERIAL_EXPIRES'),
     ),
-    'kms:GrantConstraintType': on(['CreateGrant'], constraintType),
+    'kms:GrantConstraintSourceArn': on(['CreateGrant'], ({ request }) => {
+      return constraintsOf(request).SourceArn;
+    }),
+    'kms:GrantConstraintType': on(['CreateGrant'], ({ request }) => {
+      return Object.keys(constraintsOf(request));
+    }),
     'kms:GrantIsForAWSResource': on(['CreateGrant', 'ListGrants', 'RevokeGrant'], () => false),
     'kms:GrantOperations': on(['CreateGrant'], member('Operations')),
     'kms:GranteePrincipal': on(['CreateGrant'], member('GranteePrincipal')),
+    'kms:GranteeServicePrincipal': on(['CreateGrant'], member('GranteeServicePrincipal')),
     'kms:KeyAgreementAlgorithm': on(['DeriveSharedSecret'], member('KeyAgreementAlgorithm')),
     'kms:KeyOrigin': created(['Origin'], 'AWS_KMS', 'origin'),
     'kms:KeySpec': keySpec,
@@ -116,6 +125,7 @@ const conditionKeys: ReadonlyMap<string, Read> = new Map(
     'kms:RequestAlias': on(namedByAlias, ({ requestAlias }) => requestAlias),
     'kms:ResourceAliases': ofKey(({ aliases }) => aliases),
     'kms:RetiringPrincipal': on(['CreateGrant'], member('RetiringPrincipal')),
+    'kms:RetiringServicePrincipal': on(['CreateGrant'], member('RetiringServicePrincipal')),
     'kms:RotationPeriodInDays': on(['EnableKeyRotation'], member('RotationPeriodInDays', 365)),
     'kms:ScheduleKeyDeletionPendingWindowInDays': on(
       ['ScheduleKeyDeletion'],
@@ -230,18 +240,8 @@ function encryptionContext({ operation, request }: RequestFacts): Pairs {
   return (members && (request[members.context] as Pairs | undefined)) ?? {};
 }
 
-function constraintType({ request }: RequestFacts): Value {
-  const constraints = constraintsOf(request);
-  return (['EncryptionContextEquals', 'EncryptionContextSubset'] as const).find(
-    (type) => constraints[type] !== undefined,
-  );
-}
-
-function constraintsOf(request: RequestFacts['request']) {
-  return (request.Constraints ?? {}) as {
-    EncryptionContextEquals?: Pairs;
-    EncryptionContextSubset?: Pairs;
-  };
+function constraintsOf(request: RequestFacts['request']): GrantConstraints {
+  return givenConstraints(request.Constraints as GrantConstraints | undefined) ?? {};
 }
 
 function tagKeys({ request }: RequestFacts): Value {

@@ -26,8 +26,11 @@ export interface GrantRecord {
   /** Milliseconds since the epoch. */
   readonly creationDate: number;
   readonly name?: string;
-  readonly granteePrincipal: string;
+  /** Undefined if it is `granteeServicePrincipal`. */
+  readonly granteePrincipal?: string;
+  readonly granteeServicePrincipal?: string;
   readonly retiringPrincipal?: string;
+  readonly retiringServicePrincipal?: string;
   readonly issuingAccount: string;
   readonly operations: readonly GrantOperation[];
   readonly constraints?: GrantConstraints;
@@ -70,7 +73,7 @@ export class GrantDirectory {
     for (let key = first; ; key = await keys.find({ kind: 'key', ...grant })) {
       check?.(key);
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
-      const made = { ...grant, grantId: nameHash(grant.granteePrincipal) + tail };
+      const made = { ...grant, grantId: nameHash(granteeOf(grant)) + tail };
       const namePath = namePathOf(grant);
       const namesake =
         namePath === undefined ? undefined : await this.#store.get(namePath).catch(unavailable);
@@ -221,7 +224,9 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
   if (terms.name === undefined) return undefined;
   const pairs = (context: Readonly<Record<string, string>> | undefined) =>
     context && Object.entries(context).sort();
-  const { EncryptionContextEquals, EncryptionContextSubset } = terms.constraints ?? {};
+  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn } = terms.constraints ?? {};
+  // Added behind the others, and only if given: what was noted before is found as before.
+  const added = [terms.granteeServicePrincipal, terms.retiringServicePrincipal, SourceArn];
   const text = JSON.stringify([
     terms.name,
     terms.granteePrincipal,
@@ -230,6 +235,7 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
     [...terms.operations].sort(),
     pairs(EncryptionContextEquals),
     pairs(EncryptionContextSubset),
+    ...(added.some((term) => term !== undefined) ? added : []),
   ]);
   const digest = createHash('sha256').update(text, 'utf8').digest('hex');
   return `${grantNamesPrefix(terms)}${digest}`;
@@ -247,6 +253,10 @@ function indexChanges(
   if (grant.retiringPrincipal === undefined) return [];
   const path = retirablePrefix(grant, grant.retiringPrincipal) + grant.grantId;
   return [{ path, expected, next }];
+}
+
+function granteeOf({ granteePrincipal, granteeServicePrincipal }: NewGrant): string {
+  return (granteePrincipal ?? granteeServicePrincipal) as string;
 }
 
 function nameHash(principal: string): string {
