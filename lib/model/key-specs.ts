@@ -37,7 +37,10 @@ export const dataKeyPairSpecs: Readonly<Record<OfferedPairSpec, DataKeyPair>> = 
 /** @throws KmsError UnsupportedOperationException if keys or pairs of the spec are not made here */
 export function refuseMlKem(spec: KeySpec): void {
   if (!isMlKem(spec)) return;
-  throw new KmsError('UnsupportedOperationException', `${spec} is not offered: nor is ML-KEM.`);
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `${spec} is not offered: pairmint makes no ML-KEM keys.`,
+  );
 }
 
 /** What a pair of the spec is. @throws KmsError UnsupportedOperationException for ML-KEM */

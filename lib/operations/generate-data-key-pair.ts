@@ -86,7 +86,6 @@ async function prepare(
   const found = await findKey(services, request.KeyId);
   const sealing = await sealingKey(services, found, {
     operation: services.call.operation,
-    grantTokens: request.GrantTokens,
     requireSpec: requireSymmetric,
   });
   refuseMlKem(request.KeyPairSpec);

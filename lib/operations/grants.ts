@@ -6,13 +6,11 @@ import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/type
 import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
 import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
-import type { KeyPlace } from '../store/key-directory.ts';
+import type { Key, KeyPlace } from '../store/key-directory.ts';
 import type { KeyRecord } from '../store/key-record.ts';
-import {
-  authorizeIdentity,
-  authorizeRetiring,
-  refuseForeign,
-} from './access.ts';
+import type { Change } from '../store/key-store.ts';
+import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './access.ts';
+import { authorizeChanged } from './key-change.ts';
 import { endDryRun, requireState } from './key-checks.ts';
 import { findOwnKey, lookUpOwn } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -31,7 +29,8 @@ export const createGrant: Operation<'CreateGrant'> = {
   name: 'CreateGrant',
   async run(services, request) {
     requireGrantee(request);
-    const key = await findOwnKey(services, request.KeyId);
+    const key = await lookUpOwn(services, request.KeyId);
+    const by = await authorize(services, key);
     requireState(key);
     checkTerms(key.record, request);
     endDryRun(request.DryRun);
@@ -39,7 +38,12 @@ export const createGrant: Operation<'CreateGrant'> = {
       services.keys,
       key,
       grantOf(services, key.record, request),
-      requireState,
+      async (found) => {
+        const changed = found.record !== key.record;
+        const others = changed || by !== undefined ? await authorizing(services, found) : [];
+        requireState(found);
+        return others;
+      },
     );
     return { GrantToken: services.grants.newToken(grant), GrantId: grant.grantId };
   },
@@ -105,7 +109,7 @@ export const revokeGrant: Operation<'RevokeGrant'> = {
     const grant = await services.grants.find(key.record, GrantId);
     if (grant === undefined) throw noSuchGrant(GrantId);
     endDryRun(DryRun);
-    await services.grants.delete(services.keys, grant);
+    await deleteGrant(services, { grant, key }, (found) => authorizeChanged(services, found, key));
     return {};
   },
 };
@@ -115,12 +119,50 @@ export const retireGrant: Operation<'RetireGrant'> = {
   name: 'RetireGrant',
   async run(services, request) {
     const grant = await grantToRetire(services, request);
-    await requireMayRetire(services, grant);
+    const key = await keyOf(services, grant);
+    requireMayRetire(services, { grant, key });
     endDryRun(request.DryRun);
-    await services.grants.delete(services.keys, grant);
+    await deleteGrant(services, { grant, key }, (found) =>
+      requireMayRetire(services, { grant, key: found }),
+    );
     return {};
   },
 };
+
+interface GrantOfKey {
+  readonly grant: GrantRecord;
+  readonly key: Key;
+}
+
+/** Authorises again, and makes the commit depend on the grant that allows it, if it is one. */
+async function authorizing(services: Services, key: Key): Promise<readonly Change[]> {
+  for (;;) {
+    const by = await authorize(services, key);
+    if (by === undefined) return [];
+    const change = await services.grants.unchanged(by);
+    if (change !== undefined) return [change];
+  }
+}
+
+/** Deletes a grant, and has the caller authorised again if its key changes meanwhile. */
+async function deleteGrant(
+  services: Services,
+  { grant, key }: GrantOfKey,
+  authorizeAgain: (key: Key) => Promise<void> | void,
+): Promise<void> {
+  for (let found = key; ; found = await keyOf(services, grant)) {
+    if (found !== key) await authorizeAgain(found);
+    if (await services.grants.delete(services.keys, grant, found)) return;
+    // Somebody else has deleted it.
+    if ((await services.grants.find(grant, grant.grantId)) === undefined) return;
+  }
+}
+
+async function keyOf(services: Services, grant: GrantRecord): Promise<Key> {
+  const key = await services.keys.findById(grant);
+  if (key === undefined) throw noSuchGrant(grant.grantId);
+  return key;
+}
 
 async function grantToRetire(
   services: Services,
@@ -147,22 +189,26 @@ async function grantToRetire(
 }
 
 /**
- * KMS Developer Guide, grant-manage: the retiring principal may, the grantee whose grant lists
- * RetireGrant, and the account that made it; policies can take it away, but not give it.
+ * KMS Developer Guide, grant-delete: the retiring principal may, the grantee if the grant lists
+ * RetireGrant, and the account that made the grant or has the key. An account may leave it to its
+ * principals by kms:RetireGrant in their identity policies, where a Deny takes it from anybody.
  */
-async function requireMayRetire(services: Services, grant: GrantRecord): Promise<void> {
+function requireMayRetire(services: Services, { grant, key }: GrantOfKey): void {
   const { principal: caller } = services.caller;
-  const is = (principal: string | undefined) => {
+  const { granteePrincipal, retiringPrincipal, issuingAccount, operations } = grant;
+  const reach = (principal: string | undefined) => {
     const name = principal === undefined ? undefined : principalName(principal);
-    return name !== undefined && reachOf(name, caller) === 'named';
+    return name === undefined ? undefined : reachOf(name, caller);
   };
-  const may =
-    is(grant.retiringPrincipal) ||
-    (is(grant.granteePrincipal) && grant.operations.includes('RetireGrant')) ||
-    (caller.isRoot && grant.issuingAccount === rootArn(caller.accountId));
-  const key = await services.keys.findById(grant);
-  if (key === undefined) throw noSuchGrant(grant.grantId);
-  authorizeRetiring(services, key, { may });
+  const reaches = [
+    reach(retiringPrincipal),
+    operations.includes('RetireGrant') ? reach(granteePrincipal) : undefined,
+    reach(issuingAccount),
+    reach(rootArn(grant.accountId)),
+  ];
+  authorizeRetiring(services, key, (identityAllows) =>
+    reaches.some((one) => one === 'named' || (one === 'delegated' && identityAllows)),
+  );
 }
 
 /** The grant that a request asks for. */

@@ -7,7 +7,7 @@ import { isNativeError, type KeyMaterial } from '../native.ts';
 import type { Key } from '../store/key-directory.ts';
 import { keyIdsOf } from '../store/key-record.ts';
 import { damaged } from '../store/store-errors.ts';
-import { type AccessOptions, authorize, refuseForeign, requireGrantTokens } from './access.ts';
+import { type AccessOptions, authorize, refuseForeign } from './access.ts';
 import { isSymmetric, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
 import { lookUp } from './key-lookup.ts';
 import type { Services } from './operation.ts';
@@ -37,11 +37,9 @@ export async function sealingKey(
   key: Key,
   options: {
     operation: string;
-    grantTokens: readonly string[] | undefined;
     requireSpec: (key: Key) => void;
   },
 ): Promise<SealingKey> {
-  await requireGrantTokens(services, options.grantTokens);
   requireUsableToEncrypt(key, options.operation);
   options.requireSpec(key);
   const { material, materialId } = await currentMaterial(services, key);
@@ -65,7 +63,6 @@ export async function encryptingKey(
   key: Key,
   request: {
     operation: string;
-    grantTokens: readonly string[] | undefined;
     algorithm: EncryptionAlgorithmSpec | undefined;
     context: Context;
     contextMember?: string;
@@ -73,7 +70,6 @@ export async function encryptingKey(
 ): Promise<EncryptingKey> {
   const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
   const context = encodeEncryptionContext(request.context, contextMember);
-  await requireGrantTokens(services, request.grantTokens);
   requireUsableToEncrypt(key, request.operation);
   requireAlgorithm(key, algorithm);
   if (isSymmetric(key)) {
@@ -149,7 +145,6 @@ export async function openableBlob(
   request: {
     action: 'Decrypt' | 'ReEncryptFrom';
     keyId: string | undefined;
-    grantTokens: readonly string[] | undefined;
     algorithm: EncryptionAlgorithmSpec | undefined;
     context: Context;
     contextMember?: string;
@@ -162,7 +157,6 @@ export async function openableBlob(
   const symmetric = algorithm === 'SYMMETRIC_DEFAULT';
   const header = symmetric && ciphertext ? readHeader(ciphertext) : undefined;
   const key = await openingKey(services, header?.keyIds, request);
-  await requireGrantTokens(services, request.grantTokens);
   requireUsage(key, 'ENCRYPT_DECRYPT', request.action === 'Decrypt' ? 'Decrypt' : 'ReEncrypt');
   requireState(key);
   requireAlgorithm(key, algorithm);

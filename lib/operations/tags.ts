@@ -1,5 +1,6 @@
 import { KmsError } from '../model/errors.ts';
 import type { KeyTag } from '../store/key-record.ts';
+import { changeKey } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -12,8 +13,8 @@ const maxTags = 50;
 export const tagResource: Operation<'TagResource'> = {
   name: 'TagResource',
   async run(services, { KeyId, Tags }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
       const added = checkTags(Tags as readonly KeyTag[]);
       const names = new Set(added.map(({ TagKey }) => TagKey));
@@ -28,8 +29,8 @@ export const tagResource: Operation<'TagResource'> = {
 export const untagResource: Operation<'UntagResource'> = {
   name: 'UntagResource',
   async run(services, { KeyId, TagKeys }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
       requireOwnTags(TagKeys);
       const tags = key.record.tags.filter(({ TagKey }) => !TagKeys.includes(TagKey));

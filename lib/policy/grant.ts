@@ -82,10 +82,7 @@ export function atLeastAsStrict(child: ChildTerms, parent: ChildTerms): boolean 
   return includes(ownPairs, EncryptionContextSubset);
 }
 
-function reaches(
-  grantee: string | undefined,
-  { caller, identityAllows }: GrantRequest,
-): boolean {
+function reaches(grantee: string | undefined, { caller, identityAllows }: GrantRequest): boolean {
   const name = grantee === undefined ? undefined : principalName(grantee);
   const reach = name === undefined ? undefined : reachOf(name, caller);
   return reach === 'named' || (reach === 'delegated' && identityAllows === true);

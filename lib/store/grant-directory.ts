@@ -62,16 +62,16 @@ export class GrantDirectory {
 
   /**
    * Makes a grant, or finds the one that was made under the same name on the same terms. `check`
-   * gets the key as it is then, and may refuse.
+   * gets the key as it is then, and may refuse, or name what must not have changed either.
    */
   async create(
     keys: KeyDirectory,
     first: Key,
     grant: NewGrant,
-    check?: (key: Key) => void,
+    check?: (key: Key) => Promise<readonly Change[]>,
   ): Promise<GrantRecord> {
     for (let key = first; ; key = await keys.find({ kind: 'key', ...grant })) {
-      check?.(key);
+      const others = (await check?.(key)) ?? [];
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
       const made = { ...grant, grantId: nameHash(granteeOf(grant)) + tail };
       const namePath = namePathOf(grant);
@@ -85,6 +85,7 @@ export class GrantDirectory {
       await this.#requireRoom(key);
       const committed = await keys.commit([
         keys.unchanged(key),
+        ...others,
         { path: grantPath(made), expected: undefined, next: this.#seal(made) },
         ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
         ...(namePath
@@ -116,12 +117,22 @@ export class GrantDirectory {
     return bytes && this.#open({ path, value: bytes });
   }
 
-  /** Deletes a grant; false where there is none, or no more. */
-  async delete(keys: KeyDirectory, grant: GrantRecord): Promise<boolean> {
+  /** A no-op change: the commit fails if the grant is gone. Undefined if it is already. */
+  async unchanged(grant: GrantRecord): Promise<Change | undefined> {
+    const path = grantPath(grant);
+    const bytes = await this.#store.get(path).catch(unavailable);
+    if (bytes === undefined) return undefined;
+    const copy = Uint8Array.from(bytes);
+    return { path, expected: copy, next: copy };
+  }
+
+  /** Deletes a grant of a key; false if there is none, or if the key or the grant has changed. */
+  async delete(keys: KeyDirectory, grant: GrantRecord, key: Key): Promise<boolean> {
     const path = grantPath(grant);
     const bytes = await this.#store.get(path).catch(unavailable);
     if (bytes === undefined) return false;
     return keys.commit([
+      keys.unchanged(key),
       { path, expected: Uint8Array.from(bytes), next: undefined },
       ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
       ...(await this.#forgetName(grant)),
