@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { findComplaints, validationError } from './constraints.ts';
+import { checkEncryptionContext } from './encryption-context.ts';
 import { KmsError } from './errors.ts';
 import type { ListShape, MapShape, StructureShape } from './shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from './shapes.ts';
@@ -83,7 +84,7 @@ function readValue(name: ShapeName, value: unknown, path: string): unknown {
       return readList(shape, value, path);
     case 'map':
       if (!isRecord(value)) return refuseContainer('map or null', value, path);
-      return readMap(shape, value, path);
+      return readContext(readMap(shape, value, path), path);
     case 'string':
       return typeof value === 'string' ? value : refuseScalar('a String', value, path);
     case 'boolean':
@@ -109,13 +110,20 @@ function readList(shape: ListShape, value: unknown[], path: string): unknown[] {
   return out;
 }
 
-function readMap(shape: MapShape, value: object, path: string): object {
+function readMap(shape: MapShape, value: object, path: string): Record<string, string> {
   const out: Record<string, unknown> = Object.create(null);
   for (const key of Object.keys(value)) {
     const entry = (value as Record<string, unknown>)[key];
     out[key] = readValue(shape.value, entry, `${path}.${key}`);
   }
-  return out;
+  return out as Record<string, string>;
+}
+
+// The model's only maps are encryption contexts and the constraints on them. AWS's model bounds none:
+// what policies compare, and grants keep, is bounded here, before anybody is authorised by it.
+function readContext(pairs: Record<string, string>, path: string): object {
+  checkEncryptionContext(pairs, path);
+  return pairs;
 }
 
 function readTimestamp(value: unknown, path: string): Date {

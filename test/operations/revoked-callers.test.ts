@@ -47,9 +47,23 @@ const changing = Object.keys(operations).filter(
     ) && !neverServed.has(name),
 ) as OfferedOperation[];
 
+/** Of operations whose usual request changes nothing. */
+const prepared: Partial<Record<OfferedOperation, (from: Pairmint) => Promise<object>>> = {
+  DeleteImportedKeyMaterial: async (from) => {
+    const request = await everyRequest.ImportKeyMaterial(from);
+    await from.importKeyMaterial(request);
+    return { KeyId: request.KeyId };
+  },
+  DisableKeyRotation: async (from) => {
+    const { KeyId } = await newKey(from);
+    await from.enableKeyRotation({ KeyId });
+    return { KeyId };
+  },
+};
+
 /** Asks as somebody; the keys that the request is about are those that its audit event names. */
 async function ask(name: OfferedOperation, work: (keys: readonly string[]) => Promise<unknown>) {
-  const request = await everyRequest[name](kms);
+  const request = await (prepared[name] ?? everyRequest[name])(kms);
   meanwhile = ({ resources }) => {
     return work(resources.map(({ ARN }) => ARN).filter((arn) => arn.includes(`:${region}:`)));
   };
