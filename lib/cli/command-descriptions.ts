@@ -130,6 +130,12 @@ export const commandDescriptions = {
       { name: '--tls-key', value: 'FILE', explanation: "the certificate's private key (PEM)" },
       { name: '--region', value: 'REGION', explanation: "instead of the store's own" },
       {
+        name: '--trusted-proxy',
+        value: 'ADDRESSES',
+        explanation:
+          'of proxies (or CIDR, comma-separated) whose X-Forwarded-For and -Proto tell the client',
+      },
+      {
         name: '--workers',
         value: 'N',
         explanation: 'how many processes serve, sharing the store; auto is one for each core',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpuShare } from '../cpu-share.ts';
 import { type LogLevel, logLevels } from '../http/log.ts';
 import type { ListenOptions, TlsFiles } from '../http/server.ts';
+import { networkOf } from '../policy/ip-address.ts';
 import { cannotParse, UsageError } from './errors.ts';
 
 type Given = ReadonlyMap<string, string>;
@@ -10,6 +11,8 @@ type Given = ReadonlyMap<string, string>;
 export interface Settings extends ListenOptions {
   readonly auth: boolean;
   readonly region: string | undefined;
+  /** Addresses and networks of proxies that are believed. */
+  readonly trustedProxies: readonly string[];
   /** How many processes serve. */
   readonly workers: number;
   /** Where metrics are served, if they are. */
@@ -28,6 +31,7 @@ export function readSettings(given: Given): Settings {
     host: given.get('--host'),
     port: readPort('--port', given),
     region: given.get('--region'),
+    trustedProxies: readProxies(given.get('--trusted-proxy')),
     workers: readWorkers(given.get('--workers') ?? '1'),
     metrics: readMetrics(given),
     logLevel: readLogLevel(given.get('--log-level') ?? 'info'),
@@ -36,6 +40,13 @@ export function readSettings(given: Given): Settings {
   // Files that are not there are complained of before anything is made.
   settings.readTls?.();
   return settings;
+}
+
+function readProxies(text: string | undefined): readonly string[] {
+  const proxies = text?.split(',') ?? [];
+  const other = proxies.find((proxy) => networkOf(proxy) === undefined);
+  if (other === undefined) return proxies;
+  throw cannotParse('--trusted-proxy', `'${other}' is not an IP address or network`);
 }
 
 function readPort(option: string, given: Given): number | undefined {

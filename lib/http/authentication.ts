@@ -50,7 +50,9 @@ export function authenticator(kms: Service, now: () => number): CallerOf {
     }
     let entry = known.get(credential);
     if (entry === undefined) {
-      entry = { caller: kms.as(principal, { identityPolicy }), signingKeys: new Map() };
+      const tokenIssueTime = session === undefined ? undefined : credential.record.creationDate;
+      const caller = kms.as(principal, { identityPolicy, tokenIssueTime });
+      entry = { caller, signingKeys: new Map() };
       known.set(credential, entry);
     }
     const key = keyFor(signature.date, credential, entry.signingKeys, region);

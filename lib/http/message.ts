@@ -1,3 +1,5 @@
+import type { RequestOrigin } from '../policy/request-facts.ts';
+
 /** Header fields by their names in lower case, with every value that was sent. */
 export type HeaderFields = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;
 
@@ -7,6 +9,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: HeaderFields;
   readonly body: Uint8Array;
+  /** Undefined if it came through no socket. */
+  readonly origin?: RequestOrigin | undefined;
 }
 
 export interface HttpAnswer {

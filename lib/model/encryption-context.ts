@@ -36,7 +36,11 @@ export function checkEncryptionContext(
   member: string,
 ): void {
   const keys = Object.keys(context);
-  if (keys.length > 0) measure(keys.map((key) => [key, context[key] as string] as const), member);
+  if (keys.length > 0)
+    measure(
+      keys.map((key) => [key, context[key] as string] as const),
+      member,
+    );
 }
 
 // One for all, whom nobody changes: of a fresh array, V8 has to make a buffer for native code.

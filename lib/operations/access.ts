@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { KmsError } from '../model/errors.ts';
 import { aliasArn } from '../model/key-id.ts';
 import { accessDenied } from '../policy/access-denied.ts';
-import { conditionsOf, type RequestFacts } from '../policy/condition-keys.ts';
+import { conditionsOf } from '../policy/condition-keys.ts';
 import { defaultKeyPolicy, type Policy, parsePolicy } from '../policy/document.ts';
 import { type AccessRequest, decide } from '../policy/evaluate.ts';
 import {
@@ -11,6 +11,7 @@ import {
   givenConstraints,
   grantCovers,
 } from '../policy/grant.ts';
+import type { RequestFacts } from '../policy/request-facts.ts';
 import type { GrantRecord } from '../store/grant-directory.ts';
 import type { Key } from '../store/key-directory.ts';
 import { isPrimary, type KeyRecord, type NewKeyRecord } from '../store/key-record.ts';
@@ -182,7 +183,7 @@ export function policyOf(record: KeyRecord): Policy {
   const cache = record.policy === undefined ? compiledDefaults : undefined;
   const known = cache ? cache.get(record.accountId) : compiled.get(record);
   if (known !== undefined) return known;
-  const policy = parsePolicy(policyTextOf(record), 'key');
+  const policy = parsePolicy(policyTextOf(record), 'key', { stored: true });
   if (cache) cache.set(record.accountId, policy);
   else compiled.set(record, policy);
   return policy;
@@ -204,6 +205,8 @@ export function conditionsFor(
       key: key && keyFacts(key),
       requestAlias,
       caller: caller.principal,
+      tokenIssueTime: caller.tokenIssueTime,
+      origin: call.origin,
       region,
       now: now(),
       reEncryptOnSameKey,
@@ -224,6 +227,7 @@ function accessRequest(
 
 function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
   return {
+    accountId: record.accountId,
     spec: record.keySpec,
     usage: record.keyUsage,
     origin: record.origin,

@@ -11,7 +11,7 @@ import { newKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
 import type { Operation, Services } from './operation.ts';
-import { checkTags } from './tags.ts';
+import { checkTags, requireFewTags } from './tags.ts';
 
 type Request = CheckedRequest<'CreateKey'>;
 
@@ -19,6 +19,7 @@ type Request = CheckedRequest<'CreateKey'>;
 export const createKey: Operation<'CreateKey'> = {
   name: 'CreateKey',
   async run(services, request) {
+    requireFewTags(request.Tags ?? []);
     authorizeIdentity(services);
     const { keySpec, keyUsage } = kindOf(request);
     refuseWhatIsNotOffered(services, request, keySpec);

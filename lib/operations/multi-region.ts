@@ -17,13 +17,14 @@ import { findOwnKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
 import type { Operation, Services } from './operation.ts';
-import { checkTags } from './tags.ts';
+import { checkTags, requireFewTags } from './tags.ts';
 
 /** KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating. */
 export const replicateKey: Operation<'ReplicateKey'> = {
   name: 'ReplicateKey',
   async run(services, request) {
     const { KeyId, ReplicaRegion: region } = request;
+    requireFewTags(request.Tags ?? []);
     const found = await findOwnKey(services, KeyId);
     const { record } = found;
     const there = { ...services, region };

@@ -13,6 +13,7 @@ const maxTags = 50;
 export const tagResource: Operation<'TagResource'> = {
   name: 'TagResource',
   async run(services, { KeyId, Tags }) {
+    requireFewTags(Tags);
     const found = await findOwnKey(services, KeyId);
     await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
@@ -29,6 +30,7 @@ export const tagResource: Operation<'TagResource'> = {
 export const untagResource: Operation<'UntagResource'> = {
   name: 'UntagResource',
   async run(services, { KeyId, TagKeys }) {
+    requireFewTags(TagKeys);
     const found = await findOwnKey(services, KeyId);
     await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
@@ -64,8 +66,13 @@ export function checkTags(tags: readonly KeyTag[]): readonly KeyTag[] {
   if (new Set(tags.map(({ TagKey }) => TagKey)).size < tags.length) {
     throw new KmsError('TagException', 'Duplicate tag keys');
   }
-  if (tags.length > maxTags) throw new KmsError('TagException', 'Too many tags');
+  requireFewTags(tags);
   return tags;
+}
+
+/** @throws KmsError TagException for more than a key can have; before anybody is authorised by them */
+export function requireFewTags({ length }: readonly unknown[]): void {
+  if (length > maxTags) throw new KmsError('TagException', 'Too many tags');
 }
 
 function requireOwnTags(tagKeys: readonly string[]): void {

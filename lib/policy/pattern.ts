@@ -55,6 +55,13 @@ export function arnPattern(source: string, { variables }: { variables: boolean }
   };
 }
 
+/** The condition keys that a text names as variables. */
+export function variableKeys(source: string): readonly string[] {
+  return tokensOf(source, { wildcards: false, variables: true }).flatMap((token) =>
+    typeof token === 'object' ? [token.key] : [],
+  );
+}
+
 function isArn(text: string): boolean {
   return text.startsWith('arn:') && text.split(':', ARN_PARTS).length === ARN_PARTS;
 }
@@ -159,7 +166,7 @@ function resolve(
   const resolved: GlobToken[] = [];
   let length = 0;
   for (const token of tokens) {
-    const part = typeof token === 'object' ? valueOf(token, lookup, ignoreCase) : token;
+    const part = typeof token === 'object' ? resolvedValue(token, lookup, ignoreCase) : token;
     if (part === undefined) return undefined;
     if (typeof part === 'string') length += part.length;
     if (length > longest) return undefined;
@@ -168,7 +175,7 @@ function resolve(
   return resolved;
 }
 
-function valueOf(
+function resolvedValue(
   { key, fallback }: Variable,
   lookup: Lookup,
   ignoreCase: boolean,

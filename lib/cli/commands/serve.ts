@@ -154,10 +154,11 @@ async function listenerOf(serving: Serving, { metrics }: Settings) {
 
 /** Makes the server of this process, and what observes it. */
 async function makeServer(service: Service, { settings, log }: Omit<Setup, 'open'>) {
-  const { auth, readTls } = settings;
+  const { auth, trustedProxies, readTls } = settings;
   const metrics = settings.metrics && (await createMetrics(service));
   const onRequest = requestLogger(log);
-  const server = createServer(service, { auth, tls: readTls?.(), metrics, onRequest });
+  const tls = readTls?.();
+  const server = createServer(service, { auth, tls, trustedProxies, metrics, onRequest });
   return { server, metrics, reload: () => reloadTls(server, settings, log) };
 }
 
