@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { GrantListEntry, GrantOperation, Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { allAllowed, everyRequest, newGrant, nothingAllowed, policyText, somebody } from './every-request.ts';
+import {
+  allAllowed,
+  everyRequest,
+  newGrant,
+  nothingAllowed,
+  policyText,
+  somebody,
+} from './every-request.ts';
 import {
   absentKeyId,
   accountId,
