@@ -20,6 +20,7 @@ import {
 import type { Call, Caller, Services } from './operations/operation.ts';
 import { defaultIdentityPolicy, parsePolicy } from './policy/document.ts';
 import { parsePrincipal, rootArn } from './policy/principal.ts';
+import type { RequestOrigin } from './policy/request-facts.ts';
 import { Drawn } from './pool/drawn.ts';
 import { Filler } from './pool/filler.ts';
 import { type Attended, PoolApi } from './pool/pool-api.ts';
@@ -47,6 +48,11 @@ export interface CallerOptions {
    * in the caller's account. An account's root has none: it may do what key policies let it.
    */
   readonly identityPolicy?: string | undefined;
+  /**
+   * When the caller's temporary credentials were issued, in milliseconds since the epoch. Sessions of
+   * roles and federated users have such; if it is not said, they are issued now.
+   */
+  readonly tokenIssueTime?: number | undefined;
 }
 
 export interface OpenOptions extends StoreOptions, CallerOptions {
@@ -103,6 +109,8 @@ export interface RequestOptions {
   readonly abortSignal?: AbortSignal | undefined;
   /** The id that the audit knows the request by; a fresh UUID by default. */
   readonly requestId?: string | undefined;
+  /** Where a request came from that was taken from a network; policies may ask for it. */
+  readonly origin?: RequestOrigin | undefined;
 }
 
 export interface StoreDescription {
@@ -222,6 +230,7 @@ export class Pairmint {
    * @throws ConfigurationError where that is none, or the identity policy is malformed
    */
   as(caller: string, options: CallerOptions = {}): Pairmint {
+    refuseUnknownOptions(options);
     return this.#view(callerOf(caller, options), this.#region);
   }
 
@@ -264,6 +273,7 @@ export class Pairmint {
       operation: name,
       request: undefined,
       abortSignal: signalOf(options),
+      origin: options.origin,
       requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
       keyArns: new Set(),
     };
@@ -662,16 +672,29 @@ function checkCaller({ principal, identityPolicy }: NewCredential): void {
   }
 }
 
-function callerOf(arn: string, { identityPolicy }: CallerOptions): Caller {
+/** A misspelt policy would not bind the caller. @throws ConfigurationError */
+function refuseUnknownOptions(options: CallerOptions): void {
+  const known: readonly string[] = ['identityPolicy', 'tokenIssueTime'];
+  const other = Object.keys(options).find((name) => !known.includes(name));
+  if (other === undefined) return;
+  throw new ConfigurationError(`a caller has no option '${other}'`, {
+    hint: `there are ${known.join(' and ')}`,
+  });
+}
+
+function callerOf(arn: string, { identityPolicy, tokenIssueTime }: CallerOptions): Caller {
   const principal = parsePrincipal(arn);
   if (principal === undefined || principal.kind === 'service') {
     throw new ConfigurationError(`'${arn}' is not the ARN of a caller`, {
       hint: 'name a user, role, session or root, as in arn:aws:iam::000000000000:user/alice',
     });
   }
-  if (principal.isRoot) return { principal, identityPolicy: undefined };
+  const isSession = principal.kind === 'assumed-role' || principal.kind === 'federated-user';
+  const issued = { tokenIssueTime: tokenIssueTime ?? (isSession ? Date.now() : undefined) };
+  if (principal.isRoot) return { principal, identityPolicy: undefined, ...issued };
   return {
     principal,
+    ...issued,
     identityPolicy:
       identityPolicy === undefined
         ? defaultIdentityPolicy(principal.accountId)

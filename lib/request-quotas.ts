@@ -68,6 +68,8 @@ export const awsQuotas: Readonly<
   CreateCustomKeyStore: 5,
   CreateGrant: 50,
   CreateKey: 5,
+  // What AWS allows of these two is not known, nor are they served.
+  Decapsulate: () => [],
   Decrypt: ({ EncryptionAlgorithm }) => [byAlgorithm(EncryptionAlgorithm)],
   DeleteAlias: 15,
   DeleteCustomKeyStore: 5,
@@ -80,6 +82,7 @@ export const awsQuotas: Readonly<
   DisconnectCustomKeyStore: 5,
   EnableKey: 5,
   EnableKeyRotation: 15,
+  Encapsulate: () => [],
   Encrypt: ({ EncryptionAlgorithm }) => [byAlgorithm(EncryptionAlgorithm)],
   GenerateDataKey: symmetric,
   GenerateDataKeyPair: pairs,

@@ -134,6 +134,12 @@ export const commandDescriptions = {
         explanation: 'serve this one alone; by default, the one that each request is signed for',
       },
       {
+        name: '--trusted-proxy',
+        value: 'ADDRESSES',
+        explanation:
+          'of proxies (or CIDR, comma-separated) whose X-Forwarded-For and -Proto tell the client',
+      },
+      {
         name: '--workers',
         value: 'N',
         explanation: 'how many processes serve, sharing the store; auto is one for each core',

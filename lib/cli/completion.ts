@@ -1,3 +1,4 @@
+import { dataKeyPairSpecs } from '../model/key-specs.ts';
 import type { StringShape } from '../model/shape.ts';
 import { type OperationName, operationShapes, shapes } from '../model/shapes.ts';
 import { inputOptions, skeletonOption } from './cli-input.ts';
@@ -120,10 +121,9 @@ function valuesOf(member: string, name: keyof typeof shapes): readonly string[] 
 function ofOwn(command: string): readonly OptionHint[] {
   const description = ownCommands.get(command);
   const options = description === undefined ? [] : optionsOfCommand(description);
-  const keySpecs = shapes.DataKeyPairSpec as StringShape;
   const known: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
-    '--key-pair-spec': keySpecs.enum ?? [],
+    '--key-pair-spec': Object.keys(dataKeyPairSpecs),
   };
   return [...options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] })), help];
 }

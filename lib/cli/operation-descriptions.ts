@@ -57,6 +57,15 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
         'never leaves native memory in the clear.',
       example: '--description "invoices" --tags TagKey=team,TagValue=billing',
     },
+    Decapsulate: {
+      summary: 'ML-KEM is not offered',
+      description:
+        'ML-KEM is not offered: no key that could be used is made here. This operation answers ' +
+        'UnsupportedOperationException.',
+      example:
+        '--key-id 1234abcd-12ab-34cd-56ef-1234567890ab --encapsulation-algorithm ML_KEM ' +
+        '--shared-secret-ciphertext-blob fileb://encapsulated',
+    },
     Decrypt: {
       summary: 'open what a KMS key sealed',
       description:
@@ -134,6 +143,13 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
         'Gives a symmetric KMS key fresh material at regular intervals. What older material ' +
         'sealed can still be opened.',
       example: '--key-id 1234abcd-12ab-34cd-56ef-1234567890ab --rotation-period-in-days 180',
+    },
+    Encapsulate: {
+      summary: 'ML-KEM is not offered',
+      description:
+        'ML-KEM is not offered: no key that could be used is made here. This operation answers ' +
+        'UnsupportedOperationException.',
+      example: '--key-id 1234abcd-12ab-34cd-56ef-1234567890ab --encapsulation-algorithm ML_KEM',
     },
     Encrypt: {
       summary: 'seal up to 4096 bytes with a KMS key',

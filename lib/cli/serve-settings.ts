@@ -3,6 +3,7 @@ import { cpuShare } from '../cpu-share.ts';
 import { type LogLevel, logLevels } from '../http/log.ts';
 import type { MetricsAddress } from '../http/metrics-listener.ts';
 import type { Limits, ListenOptions, TlsFiles } from '../http/server.ts';
+import { networkOf } from '../policy/ip-address.ts';
 import { type QuotaProfile, quotaProfiles } from '../request-quotas.ts';
 import { cannotParse, UsageError } from './errors.ts';
 
@@ -14,6 +15,8 @@ export interface Settings extends ListenOptions {
   /** The one that is served; every one if undefined. */
   readonly region: string | undefined;
   readonly quotaProfile: QuotaProfile | undefined;
+  /** Addresses and networks of proxies that are believed. */
+  readonly trustedProxies: readonly string[];
   /** How many processes serve. */
   readonly workers: number;
   /** Where metrics are served, if they are. */
@@ -34,6 +37,7 @@ export function readSettings(given: Given): Settings {
     port: readPort('--port', given),
     region: given.get('--region'),
     quotaProfile: readQuotaProfile(given.get('--quota-profile')),
+    trustedProxies: readProxies(given.get('--trusted-proxy')),
     workers: readWorkers(given.get('--workers') ?? '1'),
     metrics: readMetrics(given),
     limits: {
@@ -49,6 +53,13 @@ export function readSettings(given: Given): Settings {
   // Files that are not there are complained of before anything is made.
   settings.readTls?.();
   return settings;
+}
+
+function readProxies(text: string | undefined): readonly string[] {
+  const proxies = text?.split(',') ?? [];
+  const other = proxies.find((proxy) => networkOf(proxy) === undefined);
+  if (other === undefined) return proxies;
+  throw cannotParse('--trusted-proxy', `'${other}' is not an IP address or network`);
 }
 
 function readPort(option: string, given: Given): number | undefined {

@@ -32,7 +32,7 @@ const publishedFirst: Readonly<Partial<Record<ShapeName, readonly string[]>>> = 
   MacAlgorithmSpec: ['HMAC_SHA_224', 'HMAC_SHA_256'],
 };
 const publishedLast: Readonly<Partial<Record<ShapeName, readonly string[]>>> = {
-  KeySpec: ['ECC_NIST_EDWARDS25519'],
+  KeySpec: ['ECC_NIST_EDWARDS25519', 'ML_KEM_512', 'ML_KEM_768', 'ML_KEM_1024'],
   SigningAlgorithmSpec: ['ED25519_SHA_512', 'ED25519_PH_SHA_512'],
 };
 
@@ -137,7 +137,9 @@ const fittingTexts: Readonly<Partial<Record<ShapeName, string>>> = {
   BackingKeyIdResponseType: '0'.repeat(64),
   BackingKeyIdType: '0'.repeat(64),
   CloudHsmClusterIdType: 'cluster-abcdefg2345',
+  GrantConstraintSourceArnType: 'arn:aws:s3:us-east-1:000000000000:example',
   RegionType: 'us-east-1',
+  ServicePrincipalType: 's3.amazonaws.com',
   XksProxyAuthenticationAccessKeyIdType: 'ABCDEFGHIJKLMNOPQRST',
   XksProxyUriEndpointType: 'https://xks.example.com',
   XksProxyUriPathType: '/kms/xks/v1',

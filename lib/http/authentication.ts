@@ -137,8 +137,9 @@ function isTokenOf({ record: { session } }: Credential, token: string | undefine
 function knownOf(kms: Service, credential: Credential, known: WeakMap<Credential, Known>): Known {
   let entry = known.get(credential);
   if (entry === undefined) {
-    const { principal, identityPolicy } = credential.record;
-    const caller = kms.as(principal, { identityPolicy });
+    const { principal, identityPolicy, session, creationDate } = credential.record;
+    const tokenIssueTime = session === undefined ? undefined : creationDate;
+    const caller = kms.as(principal, { identityPolicy, tokenIssueTime });
     entry = { caller, dateKeys: new Map(), scopes: new RecentlyUsed() };
     known.set(credential, entry);
   }

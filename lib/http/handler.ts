@@ -178,7 +178,8 @@ async function call(
     const caller = await callerOf(request);
     course.principal = caller.principal;
     const input = fromJson(operationShapes[operation].input, members);
-    const response = await caller.call(operation, input, { requestId, abortSignal });
+    const { origin } = request;
+    const response = await caller.call(operation, input, { requestId, abortSignal, origin });
     return success(operation, response, requestId);
   } catch (thrown) {
     if (abortSignal?.aborted && thrown === abortSignal.reason) throw thrown;

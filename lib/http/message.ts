@@ -1,3 +1,5 @@
+import type { RequestOrigin } from '../policy/request-facts.ts';
+
 /** Header fields by their names in lower case, with every value that was sent. */
 export type HeaderFields = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;
 
@@ -7,6 +9,8 @@ export interface RequestHead {
   /** Path and query as they came, encoded. */
   readonly path: string;
   readonly headers: HeaderFields;
+  /** Undefined if it came through no socket. */
+  readonly origin?: RequestOrigin | undefined;
 }
 
 export interface HttpRequest extends RequestHead {

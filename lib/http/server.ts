@@ -4,6 +4,7 @@ import http, { STATUS_CODES } from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { ConfigurationError } from '../configuration-error.ts';
 import { loadOperations } from '../operations/index.ts';
 import { plain, throttled, tooLarge, unroutable } from './answers.ts';
@@ -17,6 +18,7 @@ import {
 import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, type HttpAnswer, headerFields, readTarget } from './message.ts';
 import type { Measured, Metrics } from './metrics.ts';
+import { type OriginOf, originReader, type Peer } from './origin.ts';
 import type { Service } from './service.ts';
 
 /** A certificate chain and its private key, PEM. */
@@ -29,6 +31,11 @@ export interface ServerOptions extends HandlerOptions {
   /** Makes it an HTTPS server: TLS 1.2 and 1.3. */
   readonly tls?: TlsFiles | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /**
+   * Proxies, by address or network (CIDR), whose X-Forwarded-For and X-Forwarded-Proto are believed:
+   * `aws:SourceIp` and `aws:SecureTransport` of policies are the client's then. None by default.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
   /** Counts requests and connections, of several servers if they share it. */
   readonly metrics?: Metrics | undefined;
 }
@@ -109,6 +116,7 @@ export async function createMetrics(kms: Measured): Promise<Metrics> {
 export class PairmintServer {
   readonly #receive: Reception;
   readonly #auth: boolean;
+  readonly #originOf: OriginOf;
   readonly #observe: (event: RequestEvent) => void;
   readonly #server: http.Server | https.Server;
   readonly #connections = new WeakMap<Duplex, Connection>();
@@ -119,7 +127,10 @@ export class PairmintServer {
   #takesNoMore = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(kms: Service, { tls, limits, metrics, onRequest, ...options }: ServerOptions) {
+  constructor(
+    kms: Service,
+    { tls, limits, metrics, onRequest, trustedProxies, ...options }: ServerOptions,
+  ) {
     this.#observe = (event) => {
       metrics?.count(event);
       onRequest?.(event);
@@ -130,6 +141,7 @@ export class PairmintServer {
       onRequest: isObserved ? this.#observe : undefined,
     });
     this.#auth = options.auth ?? true;
+    this.#originOf = originReader(trustedProxies);
     const settings = { ...defaultLimits, ...fixedLimits, ...limits };
     this.#server =
       tls === undefined
@@ -243,7 +255,7 @@ export class PairmintServer {
   ): void {
     const { socket } = request;
     const connection = this.#connectionOf(socket);
-    const { answering, signal } = connection;
+    const { answering, signal, peer } = connection;
     // The answer to come closes the connection: another one would not be sent.
     if (connection.closes || (this.#takesNoMore && answering.some(isComing))) return;
     answering.push(response);
@@ -279,7 +291,8 @@ export class PairmintServer {
         );
       });
     };
-    const received = this.#receive({ method, path, headers }, signal);
+    const origin = this.#originOf(peer, headers);
+    const received = this.#receive({ method, path, headers, origin }, signal);
     if (received instanceof Promise) void received.then(goOn);
     else goOn(received);
   }
@@ -370,7 +383,8 @@ export class PairmintServer {
       if (socket.destroyed) controller.abort();
       // Every pair that is minted for it listens.
       setMaxListeners(0, controller.signal);
-      connection = { signal: controller.signal, answering, closes: false };
+      const peer = { address: socket.remoteAddress, secure: socket instanceof TLSSocket };
+      connection = { signal: controller.signal, answering, peer, closes: false };
       this.#connections.set(socket, connection);
     }
     return connection;
@@ -450,6 +464,7 @@ interface Connection {
   // one, and what was in it, from being collected while it is young. That took a third of the time of
   // a request.
   readonly answering: http.ServerResponse[];
+  readonly peer: Peer;
   /** Whether an answer says that it is closed. */
   closes: boolean;
 }

@@ -30,6 +30,19 @@ export function encodeEncryptionContext(
   return write(pairs.length > 1 ? sortByUtf8(pairs) : pairs, length);
 }
 
+/** @throws KmsError ValidationException, as `encodeEncryptionContext` does */
+export function checkEncryptionContext(
+  context: Readonly<Record<string, string>>,
+  member: string,
+): void {
+  const keys = Object.keys(context);
+  if (keys.length > 0)
+    measure(
+      keys.map((key) => [key, context[key] as string] as const),
+      member,
+    );
+}
+
 // One for all, whom nobody changes: of a fresh array, V8 has to make a buffer for native code.
 const emptyContext = new Uint8Array(COUNT_BYTES);
 

@@ -1,5 +1,7 @@
+import { KmsError } from './errors.ts';
 import type {
   DataKeyPairSpec,
+  EncapsulationAlgorithmSpec,
   EncryptionAlgorithmSpec,
   KeyAgreementAlgorithmSpec,
   KeySpec,
@@ -14,8 +16,13 @@ export type DataKeyPair =
   | { readonly kind: 'ec'; readonly curve: 'P-256' | 'P-384' | 'P-521' | 'secp256k1' | 'SM2' }
   | { readonly kind: 'edwards'; readonly curve: 'Ed25519' };
 
-/** The data key pairs, in the order AWS lists them. */
-export const dataKeyPairSpecs: Readonly<Record<DataKeyPairSpec, DataKeyPair>> = {
+/** What AWS has and pairmint does not make: keys and pairs of ML-KEM. */
+export type MlKemSpec = 'ML_KEM_512' | 'ML_KEM_768' | 'ML_KEM_1024';
+
+export type OfferedPairSpec = Exclude<DataKeyPairSpec, MlKemSpec>;
+
+/** The data key pairs that are minted here, in the order AWS lists them. */
+export const dataKeyPairSpecs: Readonly<Record<OfferedPairSpec, DataKeyPair>> = {
   RSA_2048: { kind: 'rsa', bits: 2048 },
   RSA_3072: { kind: 'rsa', bits: 3072 },
   RSA_4096: { kind: 'rsa', bits: 4096 },
@@ -27,12 +34,32 @@ export const dataKeyPairSpecs: Readonly<Record<DataKeyPairSpec, DataKeyPair>> = 
   ECC_NIST_EDWARDS25519: { kind: 'edwards', curve: 'Ed25519' },
 };
 
+/** @throws KmsError UnsupportedOperationException if keys or pairs of the spec are not made here */
+export function refuseMlKem(spec: KeySpec): void {
+  if (!isMlKem(spec)) return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `${spec} is not offered: pairmint makes no ML-KEM keys.`,
+  );
+}
+
+/** What a pair of the spec is. @throws KmsError UnsupportedOperationException for ML-KEM */
+export function pairOf(spec: DataKeyPairSpec): DataKeyPair {
+  refuseMlKem(spec);
+  return dataKeyPairSpecs[spec as OfferedPairSpec];
+}
+
+function isMlKem(spec: KeySpec): spec is MlKemSpec {
+  return spec.startsWith('ML_KEM_');
+}
+
 /** The algorithms of a KMS key, under the member name that DescribeKey shows them with. */
 export type KeyAlgorithms =
   | { readonly EncryptionAlgorithms: readonly EncryptionAlgorithmSpec[] }
   | { readonly SigningAlgorithms: readonly SigningAlgorithmSpec[] }
   | { readonly MacAlgorithms: readonly MacAlgorithmSpec[] }
-  | { readonly KeyAgreementAlgorithms: readonly KeyAgreementAlgorithmSpec[] };
+  | { readonly KeyAgreementAlgorithms: readonly KeyAgreementAlgorithmSpec[] }
+  | { readonly EncapsulationAlgorithms: readonly EncapsulationAlgorithmSpec[] };
 
 /** The usages a key spec allows; a key has exactly one of them. */
 export type KeyUsages = Readonly<Partial<Record<KeyUsageType, KeyAlgorithms>>>;
@@ -54,6 +81,9 @@ const rsa: KeyUsages = {
 };
 
 const mlDsa = signs('ML_DSA_SHAKE_256');
+const mlKem: KeyUsages = {
+  ENCAPSULATE_DECAPSULATE: { EncapsulationAlgorithms: ['ML_KEM'] },
+};
 
 /**
  * The KMS key specs: usages and algorithms as CreateKey and the algorithm members of DescribeKey
@@ -81,6 +111,9 @@ export const keySpecs: Readonly<Record<KeySpec, KeyUsages>> = {
   ML_DSA_44: mlDsa,
   ML_DSA_65: mlDsa,
   ML_DSA_87: mlDsa,
+  ML_KEM_512: mlKem,
+  ML_KEM_768: mlKem,
+  ML_KEM_1024: mlKem,
 };
 
 function signs(...algorithms: SigningAlgorithmSpec[]): KeyUsages {

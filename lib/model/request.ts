@@ -1,9 +1,11 @@
 import { types } from 'node:util';
 import { findComplaints, validationError } from './constraints.ts';
+import { checkEncryptionContext } from './encryption-context.ts';
 import { KmsError } from './errors.ts';
 import type { ListShape, MapShape, StructureShape } from './shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from './shapes.ts';
 import type { Requests } from './types.ts';
+import { unknownMembers } from './wire.ts';
 
 /** A request that passed the model's constraints: required members are there. */
 export type Checked<T> = {
@@ -21,7 +23,8 @@ export function isOperationName(name: string): name is OperationName {
  * Copies a request out of the caller's hands and checks it against AWS's model.
  *
  * Every member is read exactly once, so a getter or a later change cannot make the copy differ from
- * what was checked. Members the operation does not have are dropped; null and undefined are absent.
+ * what was checked. Members the operation does not have are dropped, unless they are in a structure
+ * that limits something; null and undefined are absent.
  * Maps come back without a prototype: `__proto__` is a key of an encryption context like any other.
  * Optional members stay optional even where the service demands them (Decrypt's CiphertextBlob):
  * operations check those with `missingMemberError`.
@@ -30,7 +33,8 @@ export function isOperationName(name: string): name is OperationName {
  * @param input members as @aws-sdk/client-kms takes them: blobs are array buffer views, timestamps
  *   Date objects or epoch seconds
  * @throws KmsError SerializationException if a type is wrong; its cause names the member
- * @throws KmsError ValidationException with every broken constraint, in model member order
+ * @throws KmsError ValidationException with every broken constraint, in model member order, or for
+ *   a member of a limiting structure that is not understood
  */
 export function parseRequest<O extends OperationName>(
   operation: O,
@@ -57,6 +61,10 @@ function readRequest(shape: ShapeName, input: unknown): object {
 
 function readStructure(shape: StructureShape, value: object, prefix: string): object {
   const out: Record<string, unknown> = {};
+  const unknown = shape.limits ? unknownMembers(shape, value)[0] : undefined;
+  if (unknown !== undefined) {
+    throw new KmsError('ValidationException', `${prefix}${unknown} is not supported.`);
+  }
   for (const name of Object.keys(shape.members)) {
     const member = (value as Record<string, unknown>)[name];
     if (member === undefined || member === null) continue;
@@ -76,7 +84,7 @@ function readValue(name: ShapeName, value: unknown, path: string): unknown {
       return readList(shape, value, path);
     case 'map':
       if (!isRecord(value)) return refuseContainer('map or null', value, path);
-      return readMap(shape, value, path);
+      return readContext(readMap(shape, value, path), path);
     case 'string':
       return typeof value === 'string' ? value : refuseScalar('a String', value, path);
     case 'boolean':
@@ -102,7 +110,7 @@ function readList(shape: ListShape, value: unknown[], path: string): unknown[] {
   return out;
 }
 
-function readMap(shape: MapShape, value: object, path: string): object {
+function readMap(shape: MapShape, value: object, path: string): Record<string, string> {
   const out: Record<string, unknown> = Object.create(null);
   const keys = Object.keys(value);
   if (hidesEntries(value, keys)) {
@@ -116,7 +124,14 @@ function readMap(shape: MapShape, value: object, path: string): object {
     const entry = (value as Record<string, unknown>)[key];
     out[key] = readValue(shape.value, entry, `${path}.${key}`);
   }
-  return out;
+  return out as Record<string, string>;
+}
+
+// The model's only maps are encryption contexts and the constraints on them. AWS's model bounds none:
+// what policies compare, and grants keep, is bounded here, before anybody is authorised by it.
+function readContext(pairs: Record<string, string>, path: string): object {
+  checkEncryptionContext(pairs, path);
+  return pairs;
 }
 
 function readTimestamp(value: unknown, path: string): Date {

@@ -6,6 +6,8 @@ export interface StructureShape {
   readonly type: 'structure';
   readonly required?: readonly string[];
   readonly members: Readonly<Record<string, ShapeName>>;
+  /** It narrows a permission, so that a member that is not understood is refused, not dropped. */
+  readonly limits?: true;
 }
 
 /** Bounds count elements. */

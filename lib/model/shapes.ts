@@ -9,6 +9,7 @@ export type OperationName =
   | 'CreateCustomKeyStore'
   | 'CreateGrant'
   | 'CreateKey'
+  | 'Decapsulate'
   | 'Decrypt'
   | 'DeleteAlias'
   | 'DeleteCustomKeyStore'
@@ -21,6 +22,7 @@ export type OperationName =
   | 'DisconnectCustomKeyStore'
   | 'EnableKey'
   | 'EnableKeyRotation'
+  | 'Encapsulate'
   | 'Encrypt'
   | 'GenerateDataKey'
   | 'GenerateDataKeyPair'
@@ -95,6 +97,8 @@ export type ShapeName =
   | 'DataKeyPairSpec'
   | 'DataKeySpec'
   | 'DateType'
+  | 'DecapsulateRequest'
+  | 'DecapsulateResponse'
   | 'DecryptRequest'
   | 'DecryptResponse'
   | 'DeleteAliasRequest'
@@ -117,6 +121,10 @@ export type ShapeName =
   | 'DryRunModifierType'
   | 'EnableKeyRequest'
   | 'EnableKeyRotationRequest'
+  | 'EncapsulateRequest'
+  | 'EncapsulateResponse'
+  | 'EncapsulationAlgorithmSpec'
+  | 'EncapsulationAlgorithmSpecList'
   | 'EncryptRequest'
   | 'EncryptResponse'
   | 'EncryptionAlgorithmSpec'
@@ -147,6 +155,7 @@ export type ShapeName =
   | 'GetParametersForImportResponse'
   | 'GetPublicKeyRequest'
   | 'GetPublicKeyResponse'
+  | 'GrantConstraintSourceArnType'
   | 'GrantConstraints'
   | 'GrantIdType'
   | 'GrantList'
@@ -227,6 +236,7 @@ export type ShapeName =
   | 'RotationsListEntry'
   | 'ScheduleKeyDeletionRequest'
   | 'ScheduleKeyDeletionResponse'
+  | 'ServicePrincipalType'
   | 'SignRequest'
   | 'SignResponse'
   | 'SigningAlgorithmSpec'
@@ -367,7 +377,7 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
   },
   CreateGrantRequest: {
     type: 'structure',
-    required: ['KeyId', 'GranteePrincipal', 'Operations'],
+    required: ['KeyId', 'Operations'],
     members: {
       KeyId: 'KeyIdType',
       GranteePrincipal: 'PrincipalIdType',
@@ -377,6 +387,8 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       GrantTokens: 'GrantTokenList',
       Name: 'GrantNameType',
       DryRun: 'NullableBooleanType',
+      GranteeServicePrincipal: 'ServicePrincipalType',
+      RetiringServicePrincipal: 'ServicePrincipalType',
     },
   },
   CreateGrantResponse: {
@@ -448,10 +460,32 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'ECC_SECG_P256K1',
       'SM2',
       'ECC_NIST_EDWARDS25519',
+      'ML_KEM_512',
+      'ML_KEM_768',
+      'ML_KEM_1024',
     ],
   },
   DataKeySpec: { type: 'string', enum: ['AES_256', 'AES_128'], listed: 'KeySpec' },
   DateType: { type: 'timestamp' },
+  DecapsulateRequest: {
+    type: 'structure',
+    required: ['KeyId', 'SharedSecretCiphertextBlob', 'EncapsulationAlgorithm'],
+    members: {
+      KeyId: 'KeyIdType',
+      SharedSecretCiphertextBlob: 'CiphertextType',
+      EncapsulationAlgorithm: 'EncapsulationAlgorithmSpec',
+      GrantTokens: 'GrantTokenList',
+      DryRun: 'NullableBooleanType',
+    },
+  },
+  DecapsulateResponse: {
+    type: 'structure',
+    members: {
+      KeyId: 'KeyIdType',
+      SharedSecret: 'PlaintextType',
+      EncapsulationAlgorithm: 'EncapsulationAlgorithmSpec',
+    },
+  },
   DecryptRequest: {
     type: 'structure',
     members: {
@@ -561,6 +595,27 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
     required: ['KeyId'],
     members: { KeyId: 'KeyIdType', RotationPeriodInDays: 'RotationPeriodInDaysType' },
   },
+  EncapsulateRequest: {
+    type: 'structure',
+    required: ['KeyId', 'EncapsulationAlgorithm'],
+    members: {
+      KeyId: 'KeyIdType',
+      EncapsulationAlgorithm: 'EncapsulationAlgorithmSpec',
+      GrantTokens: 'GrantTokenList',
+      DryRun: 'NullableBooleanType',
+    },
+  },
+  EncapsulateResponse: {
+    type: 'structure',
+    members: {
+      KeyId: 'KeyIdType',
+      SharedSecret: 'PlaintextType',
+      SharedSecretCiphertextBlob: 'CiphertextType',
+      EncapsulationAlgorithm: 'EncapsulationAlgorithmSpec',
+    },
+  },
+  EncapsulationAlgorithmSpec: { type: 'string', enum: ['ML_KEM'] },
+  EncapsulationAlgorithmSpecList: { type: 'list', member: 'EncapsulationAlgorithmSpec' },
   EncryptRequest: {
     type: 'structure',
     required: ['KeyId', 'Plaintext'],
@@ -784,14 +839,23 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       EncryptionAlgorithms: 'EncryptionAlgorithmSpecList',
       SigningAlgorithms: 'SigningAlgorithmSpecList',
       KeyAgreementAlgorithms: 'KeyAgreementAlgorithmSpecList',
+      EncapsulationAlgorithms: 'EncapsulationAlgorithmSpecList',
     },
+  },
+  GrantConstraintSourceArnType: {
+    type: 'string',
+    min: 20,
+    max: 512,
+    pattern: '^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$',
   },
   GrantConstraints: {
     type: 'structure',
     members: {
       EncryptionContextSubset: 'EncryptionContextType',
       EncryptionContextEquals: 'EncryptionContextType',
+      SourceArn: 'GrantConstraintSourceArnType',
     },
+    limits: true,
   },
   GrantIdType: { type: 'string', min: 1, max: 128 },
   GrantList: { type: 'list', member: 'GrantListEntry' },
@@ -807,6 +871,8 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       IssuingAccount: 'PrincipalIdType',
       Operations: 'GrantOperationList',
       Constraints: 'GrantConstraints',
+      GranteeServicePrincipal: 'ServicePrincipalType',
+      RetiringServicePrincipal: 'ServicePrincipalType',
     },
   },
   GrantNameType: { type: 'string', min: 1, max: 256, pattern: '^[a-zA-Z0-9:/_-]+$' },
@@ -830,6 +896,8 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'GenerateMac',
       'VerifyMac',
       'DeriveSharedSecret',
+      'Encapsulate',
+      'Decapsulate',
     ],
   },
   GrantOperationList: { type: 'list', member: 'GrantOperation' },
@@ -884,6 +952,8 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'Sign',
       'Verify',
       'VerifyMac',
+      'Encapsulate',
+      'Decapsulate',
     ],
   },
   KeyList: { type: 'list', member: 'KeyListEntry' },
@@ -928,6 +998,7 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       EncryptionAlgorithms: 'EncryptionAlgorithmSpecList',
       SigningAlgorithms: 'SigningAlgorithmSpecList',
       KeyAgreementAlgorithms: 'KeyAgreementAlgorithmSpecList',
+      EncapsulationAlgorithms: 'EncapsulationAlgorithmSpecList',
       MultiRegion: 'NullableBooleanType',
       MultiRegionConfiguration: 'MultiRegionConfiguration',
       PendingDeletionWindowInDays: 'PendingWindowInDaysType',
@@ -956,6 +1027,9 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'ML_DSA_44',
       'ML_DSA_65',
       'ML_DSA_87',
+      'ML_KEM_512',
+      'ML_KEM_768',
+      'ML_KEM_1024',
     ],
   },
   KeyState: {
@@ -974,7 +1048,13 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
   KeyStorePasswordType: { type: 'string', min: 7, max: 32, sensitive: true },
   KeyUsageType: {
     type: 'string',
-    enum: ['ENCRYPT_DECRYPT', 'SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT'],
+    enum: [
+      'ENCRYPT_DECRYPT',
+      'SIGN_VERIFY',
+      'GENERATE_VERIFY_MAC',
+      'KEY_AGREEMENT',
+      'ENCAPSULATE_DECAPSULATE',
+    ],
   },
   KmsRequestIdType: { type: 'string' },
   LimitType: { type: 'integer', min: 1, max: 1000 },
@@ -995,6 +1075,7 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       KeyId: 'KeyIdType',
       GrantId: 'GrantIdType',
       GranteePrincipal: 'PrincipalIdType',
+      GranteeServicePrincipal: 'ServicePrincipalType',
     },
   },
   ListGrantsResponse: {
@@ -1040,8 +1121,12 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
   },
   ListRetirableGrantsRequest: {
     type: 'structure',
-    required: ['RetiringPrincipal'],
-    members: { Limit: 'LimitType', Marker: 'MarkerType', RetiringPrincipal: 'PrincipalIdType' },
+    members: {
+      Limit: 'LimitType',
+      Marker: 'MarkerType',
+      RetiringPrincipal: 'PrincipalIdType',
+      RetiringServicePrincipal: 'ServicePrincipalType',
+    },
   },
   MacAlgorithmSpec: {
     type: 'string',
@@ -1195,6 +1280,12 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       KeyState: 'KeyState',
       PendingWindowInDays: 'PendingWindowInDaysType',
     },
+  },
+  ServicePrincipalType: {
+    type: 'string',
+    min: 1,
+    max: 128,
+    pattern: '^([A-Za-z0-9\\-]+)\\.([A-Za-z0-9\\-]+)(\\.[A-Za-z0-9\\-]+)+$',
   },
   SignRequest: {
     type: 'structure',
@@ -1475,6 +1566,22 @@ export const operationShapes: Readonly<Record<OperationName, OperationShape>> = 
       'XksKeyNotFoundException',
     ],
   },
+  Decapsulate: {
+    input: 'DecapsulateRequest',
+    output: 'DecapsulateResponse',
+    errors: [
+      'NotFoundException',
+      'DisabledException',
+      'KeyUnavailableException',
+      'DependencyTimeoutException',
+      'InvalidGrantTokenException',
+      'InvalidCiphertextException',
+      'InvalidKeyUsageException',
+      'KMSInternalException',
+      'KMSInvalidStateException',
+      'DryRunOperationException',
+    ],
+  },
   Decrypt: {
     input: 'DecryptRequest',
     output: 'DecryptResponse',
@@ -1610,6 +1717,21 @@ export const operationShapes: Readonly<Record<OperationName, OperationShape>> = 
       'KMSInternalException',
       'KMSInvalidStateException',
       'UnsupportedOperationException',
+    ],
+  },
+  Encapsulate: {
+    input: 'EncapsulateRequest',
+    output: 'EncapsulateResponse',
+    errors: [
+      'NotFoundException',
+      'DisabledException',
+      'KeyUnavailableException',
+      'DependencyTimeoutException',
+      'InvalidGrantTokenException',
+      'InvalidKeyUsageException',
+      'KMSInternalException',
+      'KMSInvalidStateException',
+      'DryRunOperationException',
     ],
   },
   Encrypt: {

@@ -137,7 +137,7 @@ export interface CreateGrantRequest {
   /** 1 to 2048 characters. */
   KeyId: string | undefined;
   /** 1 to 256 characters. */
-  GranteePrincipal: string | undefined;
+  GranteePrincipal?: string | undefined;
   /** 1 to 256 characters. */
   RetiringPrincipal?: string | undefined;
   Operations: GrantOperation[] | undefined;
@@ -147,6 +147,10 @@ export interface CreateGrantRequest {
   /** 1 to 256 characters. */
   Name?: string | undefined;
   DryRun?: boolean | undefined;
+  /** 1 to 128 characters. */
+  GranteeServicePrincipal?: string | undefined;
+  /** 1 to 128 characters. */
+  RetiringServicePrincipal?: string | undefined;
 }
 
 /** What CreateGrant returns. */
@@ -230,9 +234,38 @@ export type DataKeyPairSpec =
   | 'ECC_NIST_P521'
   | 'ECC_SECG_P256K1'
   | 'SM2'
-  | 'ECC_NIST_EDWARDS25519';
+  | 'ECC_NIST_EDWARDS25519'
+  | 'ML_KEM_512'
+  | 'ML_KEM_768'
+  | 'ML_KEM_1024';
 
 export type DataKeySpec = 'AES_256' | 'AES_128';
+
+/**
+ * What Decapsulate takes. Besides the errors common to all: NotFoundException, DisabledException,
+ * KeyUnavailableException, DependencyTimeoutException, InvalidGrantTokenException,
+ * InvalidCiphertextException, InvalidKeyUsageException, KMSInternalException,
+ * KMSInvalidStateException, DryRunOperationException.
+ */
+export interface DecapsulateRequest {
+  /** 1 to 2048 characters. */
+  KeyId: string | undefined;
+  /** 1 to 6144 bytes. */
+  SharedSecretCiphertextBlob: Uint8Array | undefined;
+  EncapsulationAlgorithm: EncapsulationAlgorithmSpec | undefined;
+  /** 0 to 10 elements. */
+  GrantTokens?: string[] | undefined;
+  DryRun?: boolean | undefined;
+}
+
+/** What Decapsulate returns. */
+export interface DecapsulateResponse {
+  /** 1 to 2048 characters. */
+  KeyId?: string | undefined;
+  /** Secret; 1 to 4096 bytes. */
+  SharedSecret?: Uint8Array | undefined;
+  EncapsulationAlgorithm?: EncapsulationAlgorithmSpec | undefined;
+}
 
 /**
  * What Decrypt takes. Besides the errors common to all: NotFoundException, DisabledException,
@@ -430,6 +463,34 @@ export interface EnableKeyRotationRequest {
   /** 90 to 2560. */
   RotationPeriodInDays?: number | undefined;
 }
+
+/**
+ * What Encapsulate takes. Besides the errors common to all: NotFoundException, DisabledException,
+ * KeyUnavailableException, DependencyTimeoutException, InvalidGrantTokenException,
+ * InvalidKeyUsageException, KMSInternalException, KMSInvalidStateException,
+ * DryRunOperationException.
+ */
+export interface EncapsulateRequest {
+  /** 1 to 2048 characters. */
+  KeyId: string | undefined;
+  EncapsulationAlgorithm: EncapsulationAlgorithmSpec | undefined;
+  /** 0 to 10 elements. */
+  GrantTokens?: string[] | undefined;
+  DryRun?: boolean | undefined;
+}
+
+/** What Encapsulate returns. */
+export interface EncapsulateResponse {
+  /** 1 to 2048 characters. */
+  KeyId?: string | undefined;
+  /** Secret; 1 to 4096 bytes. */
+  SharedSecret?: Uint8Array | undefined;
+  /** 1 to 6144 bytes. */
+  SharedSecretCiphertextBlob?: Uint8Array | undefined;
+  EncapsulationAlgorithm?: EncapsulationAlgorithmSpec | undefined;
+}
+
+export type EncapsulationAlgorithmSpec = 'ML_KEM';
 
 /**
  * What Encrypt takes. Besides the errors common to all: NotFoundException, DisabledException,
@@ -743,11 +804,14 @@ export interface GetPublicKeyResponse {
   EncryptionAlgorithms?: EncryptionAlgorithmSpec[] | undefined;
   SigningAlgorithms?: SigningAlgorithmSpec[] | undefined;
   KeyAgreementAlgorithms?: KeyAgreementAlgorithmSpec[] | undefined;
+  EncapsulationAlgorithms?: EncapsulationAlgorithmSpec[] | undefined;
 }
 
 export interface GrantConstraints {
   EncryptionContextSubset?: Record<string, string> | undefined;
   EncryptionContextEquals?: Record<string, string> | undefined;
+  /** 20 to 512 characters. */
+  SourceArn?: string | undefined;
 }
 
 export interface GrantListEntry {
@@ -766,6 +830,10 @@ export interface GrantListEntry {
   IssuingAccount?: string | undefined;
   Operations?: GrantOperation[] | undefined;
   Constraints?: GrantConstraints | undefined;
+  /** 1 to 128 characters. */
+  GranteeServicePrincipal?: string | undefined;
+  /** 1 to 128 characters. */
+  RetiringServicePrincipal?: string | undefined;
 }
 
 export type GrantOperation =
@@ -785,7 +853,9 @@ export type GrantOperation =
   | 'GenerateDataKeyPairWithoutPlaintext'
   | 'GenerateMac'
   | 'VerifyMac'
-  | 'DeriveSharedSecret';
+  | 'DeriveSharedSecret'
+  | 'Encapsulate'
+  | 'Decapsulate';
 
 /**
  * What ImportKeyMaterial takes. Besides the errors common to all: InvalidArnException,
@@ -846,7 +916,9 @@ export type KeyLastUsageTrackingOperation =
   | 'ReEncrypt'
   | 'Sign'
   | 'Verify'
-  | 'VerifyMac';
+  | 'VerifyMac'
+  | 'Encapsulate'
+  | 'Decapsulate';
 
 export interface KeyListEntry {
   /** 1 to 2048 characters. */
@@ -890,6 +962,7 @@ export interface KeyMetadata {
   EncryptionAlgorithms?: EncryptionAlgorithmSpec[] | undefined;
   SigningAlgorithms?: SigningAlgorithmSpec[] | undefined;
   KeyAgreementAlgorithms?: KeyAgreementAlgorithmSpec[] | undefined;
+  EncapsulationAlgorithms?: EncapsulationAlgorithmSpec[] | undefined;
   MultiRegion?: boolean | undefined;
   MultiRegionConfiguration?: MultiRegionConfiguration | undefined;
   /** 1 to 365. */
@@ -917,7 +990,10 @@ export type KeySpec =
   | 'SM2'
   | 'ML_DSA_44'
   | 'ML_DSA_65'
-  | 'ML_DSA_87';
+  | 'ML_DSA_87'
+  | 'ML_KEM_512'
+  | 'ML_KEM_768'
+  | 'ML_KEM_1024';
 
 export type KeyState =
   | 'Creating'
@@ -933,7 +1009,8 @@ export type KeyUsageType =
   | 'ENCRYPT_DECRYPT'
   | 'SIGN_VERIFY'
   | 'GENERATE_VERIFY_MAC'
-  | 'KEY_AGREEMENT';
+  | 'KEY_AGREEMENT'
+  | 'ENCAPSULATE_DECAPSULATE';
 
 /**
  * What ListAliases takes. Besides the errors common to all: DependencyTimeoutException,
@@ -972,6 +1049,8 @@ export interface ListGrantsRequest {
   GrantId?: string | undefined;
   /** 1 to 256 characters. */
   GranteePrincipal?: string | undefined;
+  /** 1 to 128 characters. */
+  GranteeServicePrincipal?: string | undefined;
 }
 
 /** What ListGrants returns. */
@@ -1076,7 +1155,9 @@ export interface ListRetirableGrantsRequest {
   /** 1 to 1024 characters. */
   Marker?: string | undefined;
   /** 1 to 256 characters. */
-  RetiringPrincipal: string | undefined;
+  RetiringPrincipal?: string | undefined;
+  /** 1 to 128 characters. */
+  RetiringServicePrincipal?: string | undefined;
 }
 
 export type MacAlgorithmSpec = 'HMAC_SHA_384' | 'HMAC_SHA_256' | 'HMAC_SHA_224' | 'HMAC_SHA_512';
@@ -1503,6 +1584,7 @@ export interface Requests extends Record<OperationName, object> {
   CreateCustomKeyStore: CreateCustomKeyStoreRequest;
   CreateGrant: CreateGrantRequest;
   CreateKey: CreateKeyRequest;
+  Decapsulate: DecapsulateRequest;
   Decrypt: DecryptRequest;
   DeleteAlias: DeleteAliasRequest;
   DeleteCustomKeyStore: DeleteCustomKeyStoreRequest;
@@ -1515,6 +1597,7 @@ export interface Requests extends Record<OperationName, object> {
   DisconnectCustomKeyStore: DisconnectCustomKeyStoreRequest;
   EnableKey: EnableKeyRequest;
   EnableKeyRotation: EnableKeyRotationRequest;
+  Encapsulate: EncapsulateRequest;
   Encrypt: EncryptRequest;
   GenerateDataKey: GenerateDataKeyRequest;
   GenerateDataKeyPair: GenerateDataKeyPairRequest;
@@ -1561,6 +1644,7 @@ export interface Responses extends Record<OperationName, object> {
   CreateCustomKeyStore: CreateCustomKeyStoreResponse;
   CreateGrant: CreateGrantResponse;
   CreateKey: CreateKeyResponse;
+  Decapsulate: DecapsulateResponse;
   Decrypt: DecryptResponse;
   DeleteAlias: Record<string, never>;
   DeleteCustomKeyStore: DeleteCustomKeyStoreResponse;
@@ -1573,6 +1657,7 @@ export interface Responses extends Record<OperationName, object> {
   DisconnectCustomKeyStore: DisconnectCustomKeyStoreResponse;
   EnableKey: Record<string, never>;
   EnableKeyRotation: Record<string, never>;
+  Encapsulate: EncapsulateResponse;
   Encrypt: EncryptResponse;
   GenerateDataKey: GenerateDataKeyResponse;
   GenerateDataKeyPair: GenerateDataKeyPairResponse;

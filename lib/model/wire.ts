@@ -12,7 +12,7 @@ type Convert = (name: ShapeName, value: unknown) => unknown;
 /**
  * Turns parsed JSON into the types of the API: base64 text into bytes, epoch seconds into dates.
  *
- * Unknown and null members are dropped. Anything whose JSON type is wrong is left as it is, for
+ * Unknown and null members are dropped, but for those of structures that limit something. Anything whose JSON type is wrong is left as it is, for
  * `parseRequest` to refuse in its own words.
  *
  * @throws KmsError SerializationException if a blob is not base64 with padding
@@ -124,7 +124,20 @@ function convertStructure(
     if (member === undefined || member === null) continue;
     out[name] = convert(shape.members[name] as ShapeName, member);
   }
+  if (shape.limits) for (const name of unknownMembers(shape, value)) out[name] = value[name];
   return out;
+}
+
+/** The members of a value that its shape does not have, null and undefined ones apart. */
+export function unknownMembers(shape: StructureShape, value: object): string[] {
+  const found: string[] = [];
+  // Inherited ones, too: known members are read from prototypes as well.
+  for (const name in value) {
+    if (Object.hasOwn(shape.members, name)) continue;
+    const member = (value as Record<string, unknown>)[name];
+    if (member !== undefined && member !== null) found.push(name);
+  }
+  return found;
 }
 
 // Without a prototype, so that a key `__proto__` is an entry like any other.

@@ -2,11 +2,17 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { KmsError } from '../model/errors.ts';
 import { aliasArn } from '../model/key-id.ts';
 import { accessDenied } from '../policy/access-denied.ts';
-import { conditionsOf, type RequestFacts } from '../policy/condition-keys.ts';
+import { conditionsOf } from '../policy/condition-keys.ts';
 import { defaultKeyPolicy, type Policy, parsePolicy } from '../policy/document.ts';
-import { type AccessRequest, type Decision, decide } from '../policy/evaluate.ts';
-import { type GrantConstraints, type GrantRequest, grantCovers } from '../policy/grant.ts';
-import type { GrantDirectory, GrantRecord } from '../store/grant-directory.ts';
+import { type AccessRequest, decide } from '../policy/evaluate.ts';
+import {
+  type GrantConstraints,
+  type GrantRequest,
+  givenConstraints,
+  grantCovers,
+} from '../policy/grant.ts';
+import type { RequestFacts } from '../policy/request-facts.ts';
+import type { GrantRecord } from '../store/grant-directory.ts';
 import type { Key } from '../store/key-directory.ts';
 import { isPrimary, type KeyRecord, type NewKeyRecord } from '../store/key-record.ts';
 import type { Caller, Services } from './operation.ts';
@@ -22,12 +28,18 @@ export interface AccessOptions {
   readonly reEncryptOnSameKey?: boolean | undefined;
 }
 
-/** Makes sure that the caller may do this with the key. @throws KmsError AccessDeniedException */
+/**
+ * Makes sure that the caller may do this with the key.
+ *
+ * @returns the grant that allows it; undefined if policies do
+ * @throws KmsError AccessDeniedException; InvalidGrantTokenException if the request would need a
+ *   grant and names one that does not exist
+ */
 export function authorize(
   services: Services,
   key: Key,
   options: AccessOptions = {},
-): Promise<void> | undefined {
+): Promise<GrantRecord | undefined> | undefined {
   const { caller, call } = services;
   call.keyArns.add(key.arn);
   const action = options.action ?? call.operation;
@@ -40,7 +52,7 @@ async function authorizeAnew(
   key: Key,
   action: string,
   options: AccessOptions,
-): Promise<void> {
+): Promise<GrantRecord | undefined> {
   const { caller, accountId } = services;
   const { request, wasAsked } = watched(
     accessRequest(services, action, key.arn, { key: key.record, ...options }),
@@ -52,13 +64,20 @@ async function authorizeAnew(
   };
   let decision = decide(request, { ...policies, grantAllows: () => false });
   if (decision === 'allowed' && !wasAsked()) allowAlways(caller, key.record, action);
+  let used: GrantRecord | undefined;
   if (decision === 'no-key-policy-allows' || decision === 'no-identity-policy-allows') {
+    const answer = await grantAnswer(services, key, action);
     decision = decide(request, {
       ...policies,
-      grantAllows: await grantAnswer(services, key, action),
+      grantAllows: (identityAllows) => {
+        used = answer(identityAllows);
+        return used !== undefined;
+      },
     });
   }
-  if (decision === 'allowed') return;
+  if (decision === 'allowed') return used;
+  // Short of a Deny, a grant could still help: one whose token is sent must be there.
+  if (!decision.startsWith('explicit-deny')) await requireGrantTokens(services);
   const { ciphertext = false } = options;
   throw accessDenied(request, decision, { foreign: owner !== accountId, ciphertext });
 }
@@ -87,21 +106,25 @@ function watched(request: AccessRequest): { request: AccessRequest; wasAsked: ()
   return { request: { ...request, condition }, wasAsked: () => asked };
 }
 
-/** Makes sure that no policy denies a caller who `may` retire a grant what none can allow. */
-export function authorizeRetiring(services: Services, key: Key, { may }: { may: boolean }): void {
+/**
+ * Makes sure that the caller may retire a grant. `may` is told whether its identity policy allows it,
+ * which is enough for some and needed by none of those that the grant names.
+ */
+export function authorizeRetiring(
+  services: Services,
+  key: Key,
+  may: (identityAllows: boolean) => boolean,
+): void {
   services.call.keyArns.add(key.arn);
   const owner = key.record.accountId;
   const request = accessRequest(services, 'RetireGrant', key.arn, { key: key.record });
   const decision = decide(request, {
     key: { policy: policyOf(key.record), accountId: owner },
     identity: services.caller.identityPolicy,
-    grantAllows: () => true,
+    grantAllows: may,
   });
-  const denied = decision.startsWith('explicit-deny') ? decision : 'no-key-policy-allows';
-  if (may && decision !== denied) return;
-  throw accessDenied(request, denied as Exclude<Decision, 'allowed'>, {
-    foreign: owner !== services.accountId,
-  });
+  if (decision === 'allowed') return;
+  throw accessDenied(request, decision, { foreign: owner !== services.accountId });
 }
 
 /** Makes sure that the caller may do this with what has no policy of its own. */
@@ -139,14 +162,8 @@ export function refuseForeign(services: Services, options: AccessOptions = {}): 
 }
 
 /** @throws KmsError InvalidGrantTokenException unless every token is of a grant that exists */
-export function requireGrantTokens(
-  { grants }: Services,
-  tokens: readonly string[] | undefined,
-): Promise<void> | undefined {
-  return tokens === undefined ? undefined : requireAll(grants, tokens);
-}
-
-async function requireAll(grants: GrantDirectory, tokens: readonly string[]): Promise<void> {
+async function requireGrantTokens({ grants, call }: Services): Promise<void> {
+  const { GrantTokens: tokens = [] } = call.request as { GrantTokens?: readonly string[] };
   for (const token of tokens) {
     if ((await grants.ofToken(token)) !== undefined) continue;
     throw new KmsError('InvalidGrantTokenException', 'A grant token in the request is not valid.');
@@ -166,7 +183,7 @@ export function policyOf(record: KeyRecord): Policy {
   const cache = record.policy === undefined ? compiledDefaults : undefined;
   const known = cache ? cache.get(record.accountId) : compiled.get(record);
   if (known !== undefined) return known;
-  const policy = parsePolicy(policyTextOf(record), 'key');
+  const policy = parsePolicy(policyTextOf(record), 'key', { stored: true });
   if (cache) cache.set(record.accountId, policy);
   else compiled.set(record, policy);
   return policy;
@@ -188,6 +205,8 @@ export function conditionsFor(
       key: key && keyFacts(key),
       requestAlias,
       caller: caller.principal,
+      tokenIssueTime: caller.tokenIssueTime,
+      origin: call.origin,
       region,
       now: now(),
       reEncryptOnSameKey,
@@ -208,6 +227,7 @@ function accessRequest(
 
 function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
   return {
+    accountId: record.accountId,
     spec: record.keySpec,
     usage: record.keyUsage,
     origin: record.origin,
@@ -223,19 +243,21 @@ function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
 // As many as are read at a time.
 const pageOfGrants = 100;
 
-/** Looks for a grant on the key that covers the request, and says what `decide` asks of grants. */
+/** Looks for a grant on the key that covers the request, if need be with the identity policy. */
 async function grantAnswer(
   services: Services,
   key: Key,
   action: string,
-): Promise<(identityAllows: boolean) => boolean> {
+): Promise<(identityAllows: boolean) => GrantRecord | undefined> {
   const use = grantUse(services, action);
-  let coversWithIdentity = false;
+  let withIdentity: GrantRecord | undefined;
   for await (const grant of grantsOf(services, key)) {
-    if (grantCovers(grant, { ...use, identityAllows: false })) return () => true;
-    coversWithIdentity ||= grantCovers(grant, { ...use, identityAllows: true });
+    if (grantCovers(grant, { ...use, identityAllows: false })) return () => grant;
+    if (withIdentity === undefined && grantCovers(grant, { ...use, identityAllows: true })) {
+      withIdentity = grant;
+    }
   }
-  return (identityAllows) => identityAllows && coversWithIdentity;
+  return (identityAllows) => (identityAllows ? withIdentity : undefined);
 }
 
 /** The grants on a key that name the caller: itself, the role it has assumed, or its account. */
@@ -270,7 +292,9 @@ function grantUse({ caller, call }: Services, operation: string): GrantRequest {
     caller: caller.principal,
     operation,
     encryptionContext: context as GrantRequest['encryptionContext'],
-    ...(Operations && { child: { operations: Operations, constraints: Constraints } }),
+    ...(Operations && {
+      child: { operations: Operations, constraints: givenConstraints(Constraints) },
+    }),
   };
 }
 

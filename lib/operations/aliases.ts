@@ -1,6 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import type { Key } from '../store/key-directory.ts';
 import { authorize, authorizeAlias } from './access.ts';
+import { authorizeChanged } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey, ownAlias } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -14,8 +15,10 @@ export const createAlias: Operation<'CreateAlias'> = {
   async run(services, { AliasName, TargetKeyId }) {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
-    const { record: target } = await findOwnKey(services, TargetKeyId);
-    await services.keys.createAlias(ownAlias(services, AliasName), target, (key) => {
+    const target = await findOwnKey(services, TargetKeyId);
+    const alias = ownAlias(services, AliasName);
+    await services.keys.createAlias(alias, target.record, async (key) => {
+      await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireRoom(key);
     });
@@ -29,9 +32,13 @@ export const updateAlias: Operation<'UpdateAlias'> = {
   async run(services, { AliasName, TargetKeyId }) {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
-    await authorize(services, await services.keys.find(ownAlias(services, AliasName)));
-    const { record: target } = await findOwnKey(services, TargetKeyId);
-    await services.keys.updateAlias(ownAlias(services, AliasName), target, (key, current) => {
+    const alias = ownAlias(services, AliasName);
+    const known = await services.keys.find(alias);
+    await authorize(services, known);
+    const target = await findOwnKey(services, TargetKeyId);
+    await services.keys.updateAlias(alias, target.record, async (key, current) => {
+      await authorizeChanged(services, current, known);
+      await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
       if (key.arn !== current.arn) requireRoom(key);
@@ -46,8 +53,10 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
   async run(services, { AliasName }) {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
-    await authorize(services, await services.keys.find(ownAlias(services, AliasName)));
-    await services.keys.deleteAlias(ownAlias(services, AliasName));
+    const alias = ownAlias(services, AliasName);
+    const known = await services.keys.find(alias);
+    await authorize(services, known);
+    await services.keys.deleteAlias(alias, (key) => authorizeChanged(services, key, known));
     return {};
   },
 };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
-import { keySpecs } from '../model/key-specs.ts';
+import { keySpecs, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType } from '../model/types.ts';
 import type { KeyTag } from '../store/key-record.ts';
@@ -11,7 +11,7 @@ import { newKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
 import type { Operation, Services } from './operation.ts';
-import { checkTags } from './tags.ts';
+import { checkTags, requireFewTags } from './tags.ts';
 
 type Request = CheckedRequest<'CreateKey'>;
 
@@ -19,6 +19,7 @@ type Request = CheckedRequest<'CreateKey'>;
 export const createKey: Operation<'CreateKey'> = {
   name: 'CreateKey',
   async run(services, request) {
+    requireFewTags(request.Tags ?? []);
     authorizeIdentity(services);
     const { keySpec, keyUsage } = kindOf(request);
     refuseWhatIsNotOffered(services, request, keySpec);
@@ -94,6 +95,7 @@ export function refuseWhatIsNotOffered(
   if (external || CustomKeyStoreId !== undefined || XksKeyId !== undefined) {
     throw customKeyStoresNotOffered();
   }
+  refuseMlKem(keySpec);
   if (keySpec.startsWith('ML_DSA') && !native.capabilities().mlDsa) {
     throw new KmsError(
       'UnsupportedOperationException',

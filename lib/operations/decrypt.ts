@@ -12,7 +12,6 @@ export const decrypt: Operation<'Decrypt'> = {
     const blob = await openableBlob(services, sent, {
       action: 'Decrypt',
       keyId,
-      grantTokens: request.GrantTokens,
       algorithm,
       context: request.EncryptionContext,
     });

@@ -1,6 +1,5 @@
 import { KmsError } from '../model/errors.ts';
 import { isNativeError } from '../native.ts';
-import { requireGrantTokens } from './access.ts';
 import {
   endDryRun,
   refuseRecipient,
@@ -19,7 +18,6 @@ export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
   async run(services, request) {
     const { PublicKey: publicKey, KeyAgreementAlgorithm: algorithm } = request;
     const key = await findKey(services, request.KeyId);
-    await requireGrantTokens(services, request.GrantTokens);
     requireUsage(key, 'KEY_AGREEMENT', 'DeriveSharedSecret');
     requireState(key);
     requireAlgorithm(key, algorithm);

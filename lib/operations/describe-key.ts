@@ -1,4 +1,3 @@
-import { requireGrantTokens } from './access.ts';
 import { findKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import type { Operation } from './operation.ts';
@@ -7,9 +6,8 @@ import type { Operation } from './operation.ts';
 export const describeKey: Operation<'DescribeKey'> = {
   name: 'DescribeKey',
   readOnly: true,
-  async run(services, { KeyId, GrantTokens }) {
+  async run(services, { KeyId }) {
     const key = await findKey(services, KeyId);
-    await requireGrantTokens(services, GrantTokens);
     return { KeyMetadata: keyMetadata(key) };
   },
 };

@@ -1,4 +1,5 @@
 import { withRotationResumed } from '../store/settlement.ts';
+import { changeKey } from './key-change.ts';
 import { requireState } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -26,8 +27,8 @@ async function setEnabled(
   keyId: string,
   { enabled }: { enabled: boolean },
 ): Promise<void> {
-  const { record } = await findOwnKey(services, keyId);
-  await services.keys.change(record, (key) => {
+  const found = await findOwnKey(services, keyId);
+  await changeKey(services, found, (key) => {
     requireState(key, 'Disabled');
     if (key.record.enabled === enabled) return key.record;
     const record = { ...key.record, enabled };

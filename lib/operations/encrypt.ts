@@ -14,7 +14,6 @@ export const encrypt: Operation<'Encrypt'> = {
     const key = await findKey(services, request.KeyId);
     const encrypting = await encryptingKey(services, key, {
       operation: 'Encrypt',
-      grantTokens: request.GrantTokens,
       algorithm: request.EncryptionAlgorithm,
       context: request.EncryptionContext,
     });

@@ -1,7 +1,7 @@
 import { abortable } from '../abortable.ts';
 import { timeMinting } from '../minting-channel.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
-import { dataKeyPairSpecs } from '../model/key-specs.ts';
+import { pairOf, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { DataKeyPairSpec, Responses } from '../model/types.ts';
 import type { KeyMaterial, MintedPair } from '../native.ts';
@@ -31,7 +31,7 @@ export const generateDataKeyPairWithoutPlaintext: Operation<'GenerateDataKeyPair
 
 /** How many pairs of a spec are best minted in one crossing into native code. */
 export function pairsToACrossing(spec: DataKeyPairSpec): number {
-  return dataKeyPairSpecs[spec].kind === 'rsa' ? 1 : 16;
+  return pairOf(spec).kind === 'rsa' ? 1 : 16;
 }
 
 /** Mints several pairs for one request, whose checks are made once. */
@@ -88,9 +88,9 @@ async function prepare(
   const found = await findKey(services, request.KeyId);
   const sealing = await sealingKey(services, found, {
     operation: services.call.operation,
-    grantTokens: request.GrantTokens,
     requireSpec: requireSymmetric,
   });
+  refuseMlKem(request.KeyPairSpec);
   refuseRecipient(request.Recipient);
   endDryRun(request.DryRun);
   const { key, material, materialId } = sealing;

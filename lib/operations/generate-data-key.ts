@@ -42,7 +42,6 @@ async function generate(
   const length = keyLength(request);
   const { material, materialId } = await sealingKey(services, key, {
     operation,
-    grantTokens: request.GrantTokens,
     requireSpec: requireSymmetric,
   });
   refuseRecipient(recipient);

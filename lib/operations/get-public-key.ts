@@ -1,5 +1,4 @@
 import { KmsError } from '../model/errors.ts';
-import { requireGrantTokens } from './access.ts';
 import { requireState } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
@@ -10,9 +9,8 @@ import { publicKeyOf } from './sealing.ts';
 export const getPublicKey: Operation<'GetPublicKey'> = {
   name: 'GetPublicKey',
   readOnly: true,
-  async run(services, { KeyId, GrantTokens }) {
+  async run(services, { KeyId }) {
     const key = await findKey(services, KeyId);
-    await requireGrantTokens(services, GrantTokens);
     // A disabled key still shows it.
     requireState(key, 'Disabled');
     if (key.record.publicKey === undefined) throw new KmsError('UnsupportedOperationException');

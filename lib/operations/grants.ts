@@ -1,17 +1,16 @@
+import { missingMemberError } from '../model/constraints.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/types.ts';
+import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
 import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
-import type { KeyPlace } from '../store/key-directory.ts';
+import type { Key, KeyPlace } from '../store/key-directory.ts';
 import type { KeyRecord } from '../store/key-record.ts';
-import {
-  authorizeIdentity,
-  authorizeRetiring,
-  refuseForeign,
-  requireGrantTokens,
-} from './access.ts';
+import type { Change } from '../store/key-store.ts';
+import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './access.ts';
+import { authorizeChanged } from './key-change.ts';
 import { endDryRun, requireState } from './key-checks.ts';
 import { findOwnKey, lookUpOwn } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -29,8 +28,9 @@ const longestValue = 384;
 export const createGrant: Operation<'CreateGrant'> = {
   name: 'CreateGrant',
   async run(services, request) {
-    const key = await findOwnKey(services, request.KeyId);
-    await requireGrantTokens(services, request.GrantTokens);
+    requireGrantee(request);
+    const key = await lookUpOwn(services, request.KeyId);
+    const by = await authorize(services, key);
     requireState(key);
     checkTerms(key.record, request);
     endDryRun(request.DryRun);
@@ -38,7 +38,12 @@ export const createGrant: Operation<'CreateGrant'> = {
       services.keys,
       key,
       grantOf(services, key.record, request),
-      requireState,
+      async (found) => {
+        const changed = found.record !== key.record;
+        const others = changed || by !== undefined ? await authorizing(services, found) : [];
+        requireState(found);
+        return others;
+      },
     );
     return { GrantToken: services.grants.newToken(grant), GrantId: grant.grantId };
   },
@@ -49,8 +54,9 @@ export const listGrants: Operation<'ListGrants'> = {
   name: 'ListGrants',
   readOnly: true,
   async run(services, request) {
+    const { GrantId, GranteePrincipal: grantee, GranteeServicePrincipal } = request;
     const key = await findOwnKey(services, request.KeyId);
-    const { GrantId, GranteePrincipal: grantee } = request;
+    refuseServiceFilter('GranteeServicePrincipal', GranteeServicePrincipal);
     requireGrantId(GrantId);
     const { items, ...more } = await page(
       request,
@@ -78,7 +84,9 @@ export const listRetirableGrants: Operation<'ListRetirableGrants'> = {
   readOnly: true,
   async run(services, request) {
     authorizeIdentity(services);
-    const principal = request.RetiringPrincipal;
+    const { RetiringPrincipal: principal, RetiringServicePrincipal } = request;
+    refuseServiceFilter('RetiringServicePrincipal', RetiringServicePrincipal);
+    if (principal === undefined) throw missingMemberError('RetiringPrincipal');
     requirePrincipal(principal);
     const { items, ...more } = await page(
       request,
@@ -101,7 +109,7 @@ export const revokeGrant: Operation<'RevokeGrant'> = {
     const grant = await services.grants.find(key.record, GrantId);
     if (grant === undefined) throw noSuchGrant(GrantId);
     endDryRun(DryRun);
-    await services.grants.delete(services.keys, grant);
+    await deleteGrant(services, { grant, key }, (found) => authorizeChanged(services, found, key));
     return {};
   },
 };
@@ -111,12 +119,50 @@ export const retireGrant: Operation<'RetireGrant'> = {
   name: 'RetireGrant',
   async run(services, request) {
     const grant = await grantToRetire(services, request);
-    await requireMayRetire(services, grant);
+    const key = await keyOf(services, grant);
+    requireMayRetire(services, { grant, key });
     endDryRun(request.DryRun);
-    await services.grants.delete(services.keys, grant);
+    await deleteGrant(services, { grant, key }, (found) =>
+      requireMayRetire(services, { grant, key: found }),
+    );
     return {};
   },
 };
+
+interface GrantOfKey {
+  readonly grant: GrantRecord;
+  readonly key: Key;
+}
+
+/** Authorises again, and makes the commit depend on the grant that allows it, if it is one. */
+async function authorizing(services: Services, key: Key): Promise<readonly Change[]> {
+  for (;;) {
+    const by = await authorize(services, key);
+    if (by === undefined) return [];
+    const change = await services.grants.unchanged(by);
+    if (change !== undefined) return [change];
+  }
+}
+
+/** Deletes a grant, and has the caller authorised again if its key changes meanwhile. */
+async function deleteGrant(
+  services: Services,
+  { grant, key }: GrantOfKey,
+  authorizeAgain: (key: Key) => Promise<void> | void,
+): Promise<void> {
+  for (let found = key; ; found = await keyOf(services, grant)) {
+    if (found !== key) await authorizeAgain(found);
+    if (await services.grants.delete(services.keys, grant, found)) return;
+    // Somebody else has deleted it.
+    if ((await services.grants.find(grant, grant.grantId)) === undefined) return;
+  }
+}
+
+async function keyOf(services: Services, grant: GrantRecord): Promise<Key> {
+  const key = await services.keys.findById(grant);
+  if (key === undefined) throw noSuchGrant(grant.grantId);
+  return key;
+}
 
 async function grantToRetire(
   services: Services,
@@ -143,22 +189,26 @@ async function grantToRetire(
 }
 
 /**
- * KMS Developer Guide, grant-manage: the retiring principal may, the grantee whose grant lists
- * RetireGrant, and the account that made it; policies can take it away, but not give it.
+ * KMS Developer Guide, grant-delete: the retiring principal may, the grantee if the grant lists
+ * RetireGrant, and the account that made the grant or has the key. An account may leave it to its
+ * principals by kms:RetireGrant in their identity policies, where a Deny takes it from anybody.
  */
-async function requireMayRetire(services: Services, grant: GrantRecord): Promise<void> {
+function requireMayRetire(services: Services, { grant, key }: GrantOfKey): void {
   const { principal: caller } = services.caller;
-  const is = (principal: string | undefined) => {
+  const { granteePrincipal, retiringPrincipal, issuingAccount, operations } = grant;
+  const reach = (principal: string | undefined) => {
     const name = principal === undefined ? undefined : principalName(principal);
-    return name !== undefined && reachOf(name, caller) === 'named';
+    return name === undefined ? undefined : reachOf(name, caller);
   };
-  const may =
-    is(grant.retiringPrincipal) ||
-    (is(grant.granteePrincipal) && grant.operations.includes('RetireGrant')) ||
-    (caller.isRoot && grant.issuingAccount === rootArn(caller.accountId));
-  const key = await services.keys.findById(grant);
-  if (key === undefined) throw noSuchGrant(grant.grantId);
-  authorizeRetiring(services, key, { may });
+  const reaches = [
+    reach(retiringPrincipal),
+    operations.includes('RetireGrant') ? reach(granteePrincipal) : undefined,
+    reach(issuingAccount),
+    reach(rootArn(grant.accountId)),
+  ];
+  authorizeRetiring(services, key, (identityAllows) =>
+    reaches.some((one) => one === 'named' || (one === 'delegated' && identityAllows)),
+  );
 }
 
 /** The grant that a request asks for. */
@@ -167,53 +217,114 @@ export function grantOf(
   { keyId, region, accountId: owner }: KeyPlace,
   request: Request,
 ): NewGrant {
-  const { Name, RetiringPrincipal, Constraints } = request;
+  const { Name, RetiringPrincipal, RetiringServicePrincipal } = request;
+  const { GranteePrincipal, GranteeServicePrincipal } = request;
+  const constraints = givenConstraints(request.Constraints);
   return {
     keyId,
     region,
     accountId: owner,
     creationDate: now(),
     ...(Name !== undefined && { name: Name }),
-    granteePrincipal: request.GranteePrincipal,
+    ...(GranteePrincipal !== undefined && { granteePrincipal: GranteePrincipal }),
+    ...(GranteeServicePrincipal !== undefined && {
+      granteeServicePrincipal: GranteeServicePrincipal,
+    }),
     ...(RetiringPrincipal !== undefined && { retiringPrincipal: RetiringPrincipal }),
+    ...(RetiringServicePrincipal !== undefined && {
+      retiringServicePrincipal: RetiringServicePrincipal,
+    }),
     issuingAccount: rootArn(accountId),
     operations: [...new Set(request.Operations)],
-    ...(Constraints && { constraints: Constraints }),
+    ...(constraints && { constraints }),
   };
 }
 
 /** Refuses what no grant on a key of this kind can say. */
 export function checkTerms(kind: Kind, request: Request): void {
+  requireGrantee(request);
   checkPrincipals(request);
   checkOperations(kind, request.Operations);
   checkConstraints(kind, request.Constraints);
 }
 
 function entryOf(grant: GrantRecord): GrantListEntry {
-  const { retiringPrincipal, constraints } = grant;
+  const { granteePrincipal, granteeServicePrincipal, constraints } = grant;
+  const { retiringPrincipal, retiringServicePrincipal } = grant;
   return {
     KeyId: keyArn(grant),
     GrantId: grant.grantId,
     Name: grant.name ?? '',
     CreationDate: new Date(grant.creationDate),
-    GranteePrincipal: grant.granteePrincipal,
+    ...(granteePrincipal !== undefined && { GranteePrincipal: granteePrincipal }),
+    ...(granteeServicePrincipal !== undefined && {
+      GranteeServicePrincipal: granteeServicePrincipal,
+    }),
     ...(retiringPrincipal !== undefined && { RetiringPrincipal: retiringPrincipal }),
+    ...(retiringServicePrincipal !== undefined && {
+      RetiringServicePrincipal: retiringServicePrincipal,
+    }),
     IssuingAccount: grant.issuingAccount,
     Operations: [...grant.operations],
     ...(constraints && { Constraints: structuredClone(constraints) }),
   };
 }
 
-function checkPrincipals({ GranteePrincipal, RetiringPrincipal }: Request): void {
-  requirePrincipal(GranteePrincipal);
+/** @throws KmsError ValidationException unless the grant has one grantee */
+function requireGrantee({ GranteePrincipal, GranteeServicePrincipal }: Request): void {
+  refuseBoth({ GranteePrincipal, GranteeServicePrincipal });
+  if (GranteePrincipal !== undefined || GranteeServicePrincipal !== undefined) return;
+  throw missingMemberError('GranteePrincipal');
+}
+
+function checkPrincipals(request: Request): void {
+  const { GranteePrincipal, GranteeServicePrincipal } = request;
+  const { RetiringPrincipal, RetiringServicePrincipal } = request;
+  refuseBoth({ RetiringPrincipal, RetiringServicePrincipal });
+  if (GranteePrincipal !== undefined) requirePrincipal(GranteePrincipal);
   if (RetiringPrincipal !== undefined) requirePrincipal(RetiringPrincipal);
+  if (RetiringServicePrincipal !== undefined) requireService(RetiringServicePrincipal);
+  if (GranteeServicePrincipal === undefined) return;
+  requireService(GranteeServicePrincipal);
+  if (request.Constraints?.SourceArn === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'A grant to a GranteeServicePrincipal must have a SourceArn constraint.',
+    );
+  }
+  if (RetiringPrincipal === undefined && RetiringServicePrincipal === undefined) {
+    throw new KmsError(
+      'ValidationException',
+      'A grant to a GranteeServicePrincipal must have a RetiringPrincipal or a ' +
+        'RetiringServicePrincipal.',
+    );
+  }
+}
+
+/** @throws KmsError ValidationException if both of two members are given */
+function refuseBoth(members: Readonly<Record<string, string | undefined>>): void {
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  if (names.length < 2) return;
+  throw new KmsError('ValidationException', `You cannot specify both ${names.join(' and ')}.`);
 }
 
 /** @throws KmsError InvalidArnException for what names nobody who could be given a grant */
 function requirePrincipal(text: string): void {
-  const principal = parsePrincipal(text);
-  if (principal !== undefined && principal.kind !== 'service') return;
-  throw new KmsError('InvalidArnException', `Invalid principal: ${text}`);
+  if (parsePrincipal(text) === undefined) throw invalidPrincipal(text);
+}
+
+function requireService(text: string): void {
+  if (parsePrincipal(text)?.kind !== 'service') throw invalidPrincipal(text);
+}
+
+function invalidPrincipal(text: string): KmsError {
+  return new KmsError('InvalidArnException', `Invalid principal: ${text}`);
+}
+
+/** KMS API Reference, ListGrants: only AWS services may look for the grants of one. */
+function refuseServiceFilter(member: string, value: string | undefined): void {
+  if (value === undefined) return;
+  throw new KmsError('ValidationException', `${member} can be used by AWS services only.`);
 }
 
 const ofEveryKey: readonly GrantOperation[] = ['CreateGrant', 'RetireGrant', 'DescribeKey'];
@@ -233,6 +344,7 @@ const ofAsymmetricKeys: Readonly<Record<KeyUsageType, readonly GrantOperation[]>
   SIGN_VERIFY: ['Sign', 'Verify', 'GetPublicKey'],
   GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
   KEY_AGREEMENT: ['DeriveSharedSecret', 'GetPublicKey'],
+  ENCAPSULATE_DECAPSULATE: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
 };
 
 function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly GrantOperation[]): void {
@@ -252,12 +364,12 @@ function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly Grant
 }
 
 function checkConstraints({ keySpec }: Kind, constraints: Constraints | undefined): void {
-  if (constraints === undefined) return;
-  const given = Object.values(constraints).filter((pairs) => pairs !== undefined);
+  const { SourceArn: _, ...contexts } = givenConstraints(constraints) ?? {};
+  const given = Object.values(contexts);
   if (given.length > 1)
     throw new KmsError('ValidationException', 'More than one constraint supplied');
-  const pairs: string[] = Object.values(given[0] ?? {});
-  if (pairs.length === 0) return;
+  if (given[0] === undefined) return;
+  const pairs: string[] = Object.values(given[0]);
   if (keySpec !== 'SYMMETRIC_DEFAULT') {
     throw new KmsError(
       'ValidationException',

@@ -14,6 +14,7 @@ import {
 import type { Change } from '../store/key-store.ts';
 import type { NewMaterial } from '../store/material-vault.ts';
 import { dayInMilliseconds } from '../store/settlement.ts';
+import { changeKey } from './key-change.ts';
 import { isSymmetric, requireNotPendingDeletion, requireOrigin } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -65,7 +66,7 @@ export const importKeyMaterial: Operation<'ImportKeyMaterial'> = {
     const { arn, record } = found;
     const expiry = expiryOf(request, services.now());
     const material = await unwrap(services, record, request);
-    await keys.change(record, async (key) => {
+    await changeKey(services, found, async (key) => {
       requireNotPendingDeletion(key);
       requireImportType(key, material.id, request);
       return withImported(keys, key.record, { material, request, expiry });
@@ -81,7 +82,7 @@ export const deleteImportedKeyMaterial: Operation<'DeleteImportedKeyMaterial'> =
     const found = await findImported(services, KeyId);
     const { arn, record } = found;
     const id = KeyMaterialId ?? record.currentMaterialId;
-    await services.keys.change(record, async (key) => {
+    await changeKey(services, found, async (key) => {
       const entry = key.record.materials.find((material) => material.id === id);
       if (entry !== undefined) return withoutImported(services.keys, key.record, entry);
       if (KeyMaterialId === undefined) return { record: key.record };

@@ -10,6 +10,7 @@ export const operations = {
   CreateCustomKeyStore: async () => (await import('./custom-key-stores.ts')).createCustomKeyStore,
   CreateGrant: async () => (await import('./grants.ts')).createGrant,
   CreateKey: async () => (await import('./create-key.ts')).createKey,
+  Decapsulate: async () => (await import('./ml-kem.ts')).decapsulate,
   Decrypt: async () => (await import('./decrypt.ts')).decrypt,
   DeleteAlias: async () => (await import('./aliases.ts')).deleteAlias,
   DeleteCustomKeyStore: async () => (await import('./custom-key-stores.ts')).deleteCustomKeyStore,
@@ -25,6 +26,7 @@ export const operations = {
     (await import('./custom-key-stores.ts')).disconnectCustomKeyStore,
   EnableKey: async () => (await import('./enable-key.ts')).enableKey,
   EnableKeyRotation: async () => (await import('./rotation.ts')).enableKeyRotation,
+  Encapsulate: async () => (await import('./ml-kem.ts')).encapsulate,
   Encrypt: async () => (await import('./encrypt.ts')).encrypt,
   GenerateDataKey: async () => (await import('./generate-data-key.ts')).generateDataKey,
   GenerateDataKeyPair: async () =>

@@ -4,7 +4,7 @@ import type { KeyUsageType } from '../model/types.ts';
 import type { Key } from '../store/key-directory.ts';
 import { type KeyState, stateOf } from '../store/key-record.ts';
 
-// The order of these checks is AWS's: grant tokens, usage, state, spec and algorithm, dry run.
+// The order of these checks is AWS's: usage, state, spec and algorithm, dry run.
 
 /** @throws KmsError InvalidKeyUsageException unless the key is for this */
 export function requireUsage({ arn, record }: Key, usage: KeyUsageType, operation: string): void {

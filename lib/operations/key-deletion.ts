@@ -1,6 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import { isPrimary, type KeyRecord, stateOf } from '../store/key-record.ts';
 import { dayInMilliseconds } from '../store/settlement.ts';
+import { changeKey } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -12,8 +13,8 @@ const longestWindow = 30;
 export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
   name: 'ScheduleKeyDeletion',
   async run(services, { KeyId, PendingWindowInDays = longestWindow }) {
-    const { record } = await findOwnKey(services, KeyId);
-    const key = await services.keys.change(record, (found) => {
+    const known = await findOwnKey(services, KeyId);
+    const key = await changeKey(services, known, (found) => {
       requireWindow(PendingWindowInDays);
       requireNotPendingDeletion(found);
       return scheduled(found.record, PendingWindowInDays, services.now());
@@ -32,8 +33,8 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
 export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
   name: 'CancelKeyDeletion',
   async run(services, { KeyId }) {
-    const { record } = await findOwnKey(services, KeyId);
-    const key = await services.keys.change(record, ({ arn, record: found }) => {
+    const known = await findOwnKey(services, KeyId);
+    const key = await changeKey(services, known, ({ arn, record: found }) => {
       const { deletionDate, deletionWindowInDays, overdueSince, ...kept } = found;
       if (deletionDate === undefined && deletionWindowInDays === undefined) {
         throw new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);

@@ -4,6 +4,7 @@ import { parsePolicy } from '../policy/document.ts';
 import { allowsFuturePut } from '../policy/lock-out.ts';
 import type { NewKeyRecord } from '../store/key-record.ts';
 import { conditionsFor, policyTextOf } from './access.ts';
+import { changeKey } from './key-change.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
 import { page } from './pages.ts';
@@ -26,11 +27,11 @@ export const getKeyPolicy: Operation<'GetKeyPolicy'> = {
 export const putKeyPolicy: Operation<'PutKeyPolicy'> = {
   name: 'PutKeyPolicy',
   async run(services, { KeyId, PolicyName, Policy, BypassPolicyLockoutSafetyCheck }) {
-    const { record } = await findOwnKey(services, KeyId);
+    const found = await findOwnKey(services, KeyId);
     requireDefault(PolicyName);
     const bypass = BypassPolicyLockoutSafetyCheck === true;
-    const policy = checkPolicy(services, record, { text: Policy, bypass });
-    await services.keys.change(record, (key) => ({ ...key.record, policy }));
+    const policy = checkPolicy(services, found.record, { text: Policy, bypass });
+    await changeKey(services, found, (key) => ({ ...key.record, policy }));
     return {};
   },
 };

@@ -1,5 +1,4 @@
 import { KmsError } from '../model/errors.ts';
-import { requireGrantTokens } from './access.ts';
 import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -37,12 +36,10 @@ async function macKey(
   request: {
     readonly KeyId: string;
     readonly MacAlgorithm: string;
-    readonly GrantTokens?: readonly string[] | undefined;
     readonly DryRun?: boolean | undefined;
   },
 ) {
   const key = await findKey(services, request.KeyId);
-  await requireGrantTokens(services, request.GrantTokens);
   requireUsage(key, 'GENERATE_VERIFY_MAC', operation);
   requireState(key);
   requireAlgorithm(key, request.MacAlgorithm);

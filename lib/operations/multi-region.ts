@@ -11,19 +11,22 @@ import {
   withoutImport,
 } from '../store/key-record.ts';
 import { authorize, authorizeIdentity, authorizeNewTags, policyTextOf } from './access.ts';
+import { authorizeChanged, changeKey } from './key-change.ts';
 import { requireState } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
 import type { Operation, Services } from './operation.ts';
-import { checkTags } from './tags.ts';
+import { checkTags, requireFewTags } from './tags.ts';
 
 /** KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating. */
 export const replicateKey: Operation<'ReplicateKey'> = {
   name: 'ReplicateKey',
   async run(services, request) {
     const { KeyId, ReplicaRegion: region } = request;
-    const { record } = await findOwnKey(services, KeyId);
+    requireFewTags(request.Tags ?? []);
+    const found = await findOwnKey(services, KeyId);
+    const { record } = found;
     const there = { ...services, region };
     const arn = keyArn({ ...record, region });
     const wanted = replicaOf(record, region, services.now());
@@ -33,7 +36,8 @@ export const replicateKey: Operation<'ReplicateKey'> = {
     services.call.keyArns.add(arn);
     const tags = checkTags((request.Tags ?? []) as readonly KeyTag[]);
     const bypass = request.BypassPolicyLockoutSafetyCheck === true;
-    const key = await services.keys.replicate(record, region, (primary) => {
+    const key = await services.keys.replicate(record, region, async (primary) => {
+      await authorizeChanged(services, primary, found);
       requirePrimary(primary);
       requireState(primary);
       const replica = replicaOf(primary.record, region, services.now());
@@ -59,9 +63,9 @@ export const replicateKey: Operation<'ReplicateKey'> = {
 export const updatePrimaryRegion: Operation<'UpdatePrimaryRegion'> = {
   name: 'UpdatePrimaryRegion',
   async run(services, { KeyId, PrimaryRegion: region }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await authorizeReplica(services, record, region);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    const replica = await authorizedReplica(services, found.record, region);
+    await changeKey(services, found, async (key) => {
       requirePrimary(key);
       requireState(key);
       const { primary, replicas } = regionsOf(key.record);
@@ -70,8 +74,10 @@ export const updatePrimaryRegion: Operation<'UpdatePrimaryRegion'> = {
       const others = replicas.filter((replica) => replica !== region);
       return {
         record: { ...key.record, regions: { primary: region, replicas: [...others, primary] } },
-        checkOther: (other) => {
-          if (other.record.region === region) requireState(other);
+        checkOther: async (other) => {
+          if (other.record.region !== region) return;
+          if (other.record !== replica?.record) await authorize(services, other);
+          requireState(other);
         },
       };
     });
@@ -79,13 +85,14 @@ export const updatePrimaryRegion: Operation<'UpdatePrimaryRegion'> = {
   },
 };
 
-async function authorizeReplica(
+async function authorizedReplica(
   services: Services,
   record: KeyRecord,
   region: string,
-): Promise<void> {
+): Promise<Key | undefined> {
   const replica = await services.keys.findById({ ...record, region });
   if (replica !== undefined) await authorize(services, replica);
+  return replica;
 }
 
 function isWhere(record: KeyRecord, region: string): boolean {

@@ -4,6 +4,7 @@ import type { Responses } from '../model/types.ts';
 import type { Native } from '../native.ts';
 import type { Policy } from '../policy/document.ts';
 import type { Principal } from '../policy/principal.ts';
+import type { RequestOrigin } from '../policy/request-facts.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { GrantDirectory } from '../store/grant-directory.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
@@ -13,6 +14,8 @@ export interface Caller {
   readonly principal: Principal;
   /** Undefined for an account's root, which may do all that key policies let it. */
   readonly identityPolicy: Policy | undefined;
+  /** When its temporary credentials were issued, in milliseconds; undefined if it has none. */
+  readonly tokenIssueTime?: number | undefined;
 }
 
 /** The request that is served. */
@@ -21,6 +24,8 @@ export interface Call {
   readonly request: object;
   readonly requestId: string;
   readonly abortSignal?: AbortSignal | undefined;
+  /** Where it came from; undefined if that is no network. */
+  readonly origin?: RequestOrigin | undefined;
   /** The ARNs of the keys that it is about, as they are found; the audit reads them. */
   readonly keyArns: Set<string>;
 }

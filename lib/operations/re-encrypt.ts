@@ -18,14 +18,13 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
   name: 'ReEncrypt',
   readOnly: true,
   async run(services, request) {
-    const { SourceKeyId: keyId, GrantTokens: grantTokens } = request;
+    const { SourceKeyId: keyId } = request;
     const algorithm = request.SourceEncryptionAlgorithm;
     const action = 'ReEncryptTo';
     const sent = ciphertextOf(request, { name: 'SourceKeyId', keyId, algorithm });
     const source = await openableBlob(services, sent, {
       action: 'ReEncryptFrom',
       keyId,
-      grantTokens,
       algorithm,
       context: request.SourceEncryptionContext,
       contextMember: 'SourceEncryptionContext',
@@ -36,7 +35,6 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
     await authorize(services, key, { action, requestAlias, reEncryptOnSameKey });
     const destination = await encryptingKey(services, key, {
       operation: 'ReEncrypt',
-      grantTokens,
       algorithm: request.DestinationEncryptionAlgorithm,
       context: request.DestinationEncryptionContext,
       contextMember: 'DestinationEncryptionContext',

@@ -7,6 +7,7 @@ import {
   withCurrentMaterial,
 } from '../store/key-record.ts';
 import { dayInMilliseconds } from '../store/settlement.ts';
+import { changeKey } from './key-change.ts';
 import { isSymmetric, requireOrigin, requireState } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -20,8 +21,8 @@ const mostOnDemand = 25;
 export const enableKeyRotation: Operation<'EnableKeyRotation'> = {
   name: 'EnableKeyRotation',
   async run(services, { KeyId, RotationPeriodInDays: periodInDays = usualPeriodInDays }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireOrigin(key, 'AWS_KMS');
       requireState(key);
       requireRotatable(key);
@@ -38,8 +39,8 @@ export const enableKeyRotation: Operation<'EnableKeyRotation'> = {
 export const disableKeyRotation: Operation<'DisableKeyRotation'> = {
   name: 'DisableKeyRotation',
   async run(services, { KeyId }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireOrigin(key, 'AWS_KMS');
       requireState(key);
       // A key that does not rotate succeeds.
@@ -75,8 +76,8 @@ export const getKeyRotationStatus: Operation<'GetKeyRotationStatus'> = {
 export const rotateKeyOnDemand: Operation<'RotateKeyOnDemand'> = {
   name: 'RotateKeyOnDemand',
   async run(services, { KeyId }) {
-    const { record } = await findOwnKey(services, KeyId);
-    const { arn } = await services.keys.change(record, async (key) => {
+    const found = await findOwnKey(services, KeyId);
+    const { arn } = await changeKey(services, found, async (key) => {
       requireState(key);
       requireRotatable(key);
       requireRotationsLeft(key);

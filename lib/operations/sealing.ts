@@ -1,13 +1,13 @@
 import { missingMemberError } from '../model/constraints.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { KmsError } from '../model/errors.ts';
-import { dataKeyPairSpecs } from '../model/key-specs.ts';
-import type { DataKeyPairSpec, EncryptionAlgorithmSpec } from '../model/types.ts';
+import { dataKeyPairSpecs, type OfferedPairSpec } from '../model/key-specs.ts';
+import type { EncryptionAlgorithmSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial } from '../native.ts';
 import type { Key } from '../store/key-directory.ts';
 import { keyIdsOf } from '../store/key-record.ts';
 import { damaged } from '../store/store-errors.ts';
-import { type AccessOptions, authorize, refuseForeign, requireGrantTokens } from './access.ts';
+import { type AccessOptions, authorize, refuseForeign } from './access.ts';
 import { isSymmetric, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
 import { lookUp } from './key-lookup.ts';
 import type { Services } from './operation.ts';
@@ -37,11 +37,9 @@ export async function sealingKey(
   key: Key,
   options: {
     operation: string;
-    grantTokens: readonly string[] | undefined;
     requireSpec: (key: Key) => void;
   },
 ): Promise<SealingKey> {
-  await requireGrantTokens(services, options.grantTokens);
   requireUsableToEncrypt(key, options.operation);
   options.requireSpec(key);
   const { material, materialId } = await currentMaterial(services, key);
@@ -65,7 +63,6 @@ export async function encryptingKey(
   key: Key,
   request: {
     operation: string;
-    grantTokens: readonly string[] | undefined;
     algorithm: EncryptionAlgorithmSpec | undefined;
     context: Context;
     contextMember?: string;
@@ -73,7 +70,6 @@ export async function encryptingKey(
 ): Promise<EncryptingKey> {
   const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
   const context = encodeEncryptionContext(request.context, contextMember);
-  await requireGrantTokens(services, request.grantTokens);
   requireUsableToEncrypt(key, request.operation);
   requireAlgorithm(key, algorithm);
   if (isSymmetric(key)) {
@@ -131,7 +127,7 @@ export function tooLarge({ record }: Key, algorithm: string): KmsError {
 // RFC 8017 section 7.1.1: two hashes and two bytes of the modulus are OAEP's own. SM2's limit is
 // that of AWS's table of algorithms.
 function capacityOf(keySpec: string, algorithm: string): number {
-  const pair = dataKeyPairSpecs[keySpec as DataKeyPairSpec];
+  const pair = dataKeyPairSpecs[keySpec as OfferedPairSpec];
   if (pair?.kind === 'rsa') return pair.bits / 8 - 2 * (algorithm.endsWith('SHA_1') ? 20 : 32) - 2;
   return algorithm === 'SM2PKE' ? 1024 : Number.POSITIVE_INFINITY;
 }
@@ -149,7 +145,6 @@ export async function openableBlob(
   request: {
     action: 'Decrypt' | 'ReEncryptFrom';
     keyId: string | undefined;
-    grantTokens: readonly string[] | undefined;
     algorithm: EncryptionAlgorithmSpec | undefined;
     context: Context;
     contextMember?: string;
@@ -162,7 +157,6 @@ export async function openableBlob(
   const symmetric = algorithm === 'SYMMETRIC_DEFAULT';
   const header = symmetric && ciphertext ? readHeader(ciphertext) : undefined;
   const key = await openingKey(services, header?.keyIds, request);
-  await requireGrantTokens(services, request.grantTokens);
   requireUsage(key, 'ENCRYPT_DECRYPT', request.action === 'Decrypt' ? 'Decrypt' : 'ReEncrypt');
   requireState(key);
   requireAlgorithm(key, algorithm);

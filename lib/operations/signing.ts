@@ -2,7 +2,6 @@ import { KmsError } from '../model/errors.ts';
 import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
 import { isNativeError } from '../native.ts';
 import type { Key } from '../store/key-directory.ts';
-import { requireGrantTokens } from './access.ts';
 import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
 import { findKey } from './key-lookup.ts';
 import type { Operation, Services } from './operation.ts';
@@ -13,7 +12,6 @@ interface SigningRequest {
   readonly Message: Uint8Array;
   readonly MessageType?: MessageType | undefined;
   readonly SigningAlgorithm: SigningAlgorithmSpec;
-  readonly GrantTokens?: readonly string[] | undefined;
   readonly DryRun?: boolean | undefined;
 }
 
@@ -70,7 +68,6 @@ async function checkedKey(
   request: SigningRequest,
 ): Promise<Key> {
   const key = await findKey(services, request.KeyId);
-  await requireGrantTokens(services, request.GrantTokens);
   requireUsage(key, 'SIGN_VERIFY', operation);
   requireState(key);
   requireAlgorithm(key, request.SigningAlgorithm);

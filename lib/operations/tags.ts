@@ -1,5 +1,6 @@
 import { KmsError } from '../model/errors.ts';
 import type { KeyTag } from '../store/key-record.ts';
+import { changeKey } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -12,8 +13,9 @@ const maxTags = 50;
 export const tagResource: Operation<'TagResource'> = {
   name: 'TagResource',
   async run(services, { KeyId, Tags }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    requireFewTags(Tags);
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
       const added = checkTags(Tags as readonly KeyTag[]);
       const names = new Set(added.map(({ TagKey }) => TagKey));
@@ -28,8 +30,9 @@ export const tagResource: Operation<'TagResource'> = {
 export const untagResource: Operation<'UntagResource'> = {
   name: 'UntagResource',
   async run(services, { KeyId, TagKeys }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    requireFewTags(TagKeys);
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
       requireOwnTags(TagKeys);
       const tags = key.record.tags.filter(({ TagKey }) => !TagKeys.includes(TagKey));
@@ -63,8 +66,13 @@ export function checkTags(tags: readonly KeyTag[]): readonly KeyTag[] {
   if (new Set(tags.map(({ TagKey }) => TagKey)).size < tags.length) {
     throw new KmsError('TagException', 'Duplicate tag keys');
   }
-  if (tags.length > maxTags) throw new KmsError('TagException', 'Too many tags');
+  requireFewTags(tags);
   return tags;
+}
+
+/** @throws KmsError TagException for more than a key can have; before anybody is authorised by them */
+export function requireFewTags({ length }: readonly unknown[]): void {
+  if (length > maxTags) throw new KmsError('TagException', 'Too many tags');
 }
 
 function requireOwnTags(tagKeys: readonly string[]): void {

@@ -1,3 +1,4 @@
+import { changeKey } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey } from './key-lookup.ts';
 import type { Operation } from './operation.ts';
@@ -6,8 +7,8 @@ import type { Operation } from './operation.ts';
 export const updateKeyDescription: Operation<'UpdateKeyDescription'> = {
   name: 'UpdateKeyDescription',
   async run(services, { KeyId, Description }) {
-    const { record } = await findOwnKey(services, KeyId);
-    await services.keys.change(record, (key) => {
+    const found = await findOwnKey(services, KeyId);
+    await changeKey(services, found, (key) => {
       requireNotPendingDeletion(key);
       return { ...key.record, description: Description };
     });

@@ -1,40 +1,9 @@
 import type { Tag } from '../model/types.ts';
+import { globalKeys, type Standing } from './global-keys.ts';
+import { type GrantConstraints, givenConstraints } from './grant.ts';
 import type { Lookup } from './pattern.ts';
-import type { Principal } from './principal.ts';
+import type { KeyFacts, Read, RequestFacts, Value } from './request-facts.ts';
 
-/** What condition keys are made of. */
-export interface RequestFacts {
-  /** As in its action: ReEncryptFrom and ReEncryptTo apart. */
-  readonly operation: string;
-  /** The checked request, its members as in the model. */
-  readonly request: Readonly<Record<string, unknown>>;
-  /** The key that the operation is authorised for; of CreateKey, the replica that it makes. */
-  readonly key?: KeyFacts | undefined;
-  /** The name of the alias that the request named the key by. */
-  readonly requestAlias?: string | undefined;
-  readonly caller: Principal;
-  /** Where the request is served. */
-  readonly region: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly reEncryptOnSameKey?: boolean | undefined;
-  /** Whether the request came over TLS; undefined if it came over no network. */
-  readonly secureTransport?: boolean | undefined;
-}
-
-export interface KeyFacts {
-  readonly spec: string;
-  readonly usage: string;
-  readonly origin: string;
-  readonly multiRegion: boolean;
-  readonly multiRegionKeyType?: string | undefined;
-  /** With their prefix `alias/`. */
-  readonly aliases: readonly string[];
-  readonly tags: readonly Tag[];
-}
-
-type Value = string | number | boolean | Date | readonly string[] | undefined;
-type Read = (facts: RequestFacts) => Value;
 type Pairs = Readonly<Record<string, string>>;
 
 const dataKeyOperations = [
@@ -61,8 +30,10 @@ const encryptionMembers: Readonly<Record<string, { context: string; algorithm?: 
 
 const namedByAlias = [
   ...Object.keys(encryptionMembers),
+  'Decapsulate',
   'DeriveSharedSecret',
   'DescribeKey',
+  'Encapsulate',
   'GenerateMac',
   'GetPublicKey',
   'Sign',
@@ -73,70 +44,97 @@ const namedByAlias = [
 const keySpec = created(['KeySpec', 'CustomerMasterKeySpec'], 'SYMMETRIC_DEFAULT', 'spec');
 const keyUsage = created(['KeyUsage'], 'ENCRYPT_DECRYPT', 'usage');
 
+/** The condition keys of KMS and where they apply. */
+const kmsKeys = Object.entries({
+  'kms:BypassPolicyLockoutSafetyCheck': on(
+    ['CreateKey', 'PutKeyPolicy', 'ReplicateKey'],
+    member('BypassPolicyLockoutSafetyCheck'),
+  ),
+  'kms:CallerAccount': ofKey((_key, { caller }) => caller.accountId),
+  'kms:CustomerMasterKeySpec': keySpec,
+  'kms:CustomerMasterKeyUsage': keyUsage,
+  'kms:DataKeyPairSpec': on(
+    ['GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'],
+    member('KeyPairSpec'),
+  ),
+  'kms:EncryptionAlgorithm': encryptionAlgorithm,
+  'kms:EncryptionContextKeys': (facts) => Object.keys(encryptionContext(facts)),
+  'kms:ExpirationModel': on(
+    ['ImportKeyMaterial'],
+    member('ExpirationModel', 'KEY_MATERIAL_EXPIRES'),
+  ),
+  'kms:GrantConstraintSourceArn': on(['CreateGrant'], ({ request }) => {
+    return constraintsOf(request).SourceArn;
+  }),
+  'kms:GrantConstraintType': on(['CreateGrant'], ({ request }) => {
+    return Object.keys(constraintsOf(request));
+  }),
+  'kms:GrantIsForAWSResource': on(['CreateGrant', 'ListGrants', 'RevokeGrant'], () => false),
+  'kms:GrantOperations': on(['CreateGrant'], member('Operations')),
+  'kms:GranteePrincipal': on(['CreateGrant'], member('GranteePrincipal')),
+  'kms:GranteeServicePrincipal': on(['CreateGrant'], member('GranteeServicePrincipal')),
+  'kms:KeyAgreementAlgorithm': on(['DeriveSharedSecret'], member('KeyAgreementAlgorithm')),
+  'kms:KeyOrigin': created(['Origin'], 'AWS_KMS', 'origin'),
+  'kms:KeySpec': keySpec,
+  'kms:KeyUsage': keyUsage,
+  'kms:MacAlgorithm': on(['GenerateMac', 'VerifyMac'], member('MacAlgorithm')),
+  'kms:MessageType': on(['Sign', 'Verify'], member('MessageType', 'RAW')),
+  'kms:MultiRegion': created(['MultiRegion'], false, 'multiRegion'),
+  'kms:MultiRegionKeyType': multiRegionKeyType,
+  'kms:PrimaryRegion': on(['UpdatePrimaryRegion'], member('PrimaryRegion')),
+  'kms:ReEncryptOnSameKey': on(['ReEncryptFrom', 'ReEncryptTo'], (facts) => {
+    return facts.reEncryptOnSameKey;
+  }),
+  'kms:ReplicaRegion': on(['ReplicateKey'], member('ReplicaRegion')),
+  'kms:RequestAlias': on(namedByAlias, ({ requestAlias }) => requestAlias),
+  'kms:ResourceAliases': ofKey(({ aliases }) => aliases),
+  'kms:RetiringPrincipal': on(['CreateGrant'], member('RetiringPrincipal')),
+  'kms:RetiringServicePrincipal': on(['CreateGrant'], member('RetiringServicePrincipal')),
+  'kms:RotationPeriodInDays': on(['EnableKeyRotation'], member('RotationPeriodInDays', 365)),
+  'kms:ScheduleKeyDeletionPendingWindowInDays': on(
+    ['ScheduleKeyDeletion'],
+    member('PendingWindowInDays', 30),
+  ),
+  'kms:SigningAlgorithm': on(['Sign', 'Verify'], member('SigningAlgorithm')),
+  'kms:ValidTo': on(['ImportKeyMaterial'], member('ValidTo')),
+  'kms:WrappingAlgorithm': on(['GetParametersForImport'], member('WrappingAlgorithm')),
+  'kms:WrappingKeySpec': on(['GetParametersForImport'], member('WrappingKeySpec')),
+} satisfies Record<string, Read>).map(([name, read]): [string, Standing] => {
+  return [name, { given: 'some operations', read }];
+});
+
+/** Every condition key that is known here, by its name or, for a family, what its names begin with. */
+const standings: ReadonlyMap<string, Standing> = new Map(
+  [
+    ...kmsKeys,
+    ...Object.entries(globalKeys),
+    ...Object.entries({
+      'kms:EncryptionContext:': { given: 'some operations', read: () => undefined },
+      'kms:RecipientAttestation:': { absent: 'Recipient is refused' },
+      'kms:TrailingDaysWithoutKeyUsage': {
+        unknown: 'pairmint does not note when keys are used',
+      },
+      'kms:ViaService': { absent: 'AWS services call nothing here' },
+    } satisfies Record<string, Standing>),
+  ].map(([name, standing]) => [name.toLowerCase(), standing]),
+);
+
 /**
- * Every condition key and where it applies; a key that is not here is absent from every request,
- * such as kms:ViaService, since nothing calls through a service.
+ * Says why a policy cannot have a condition key: its value is not known here, or what it is.
+ *
+ * @returns undefined if it can
  */
-const conditionKeys: ReadonlyMap<string, Read> = new Map(
-  Object.entries({
-    'kms:BypassPolicyLockoutSafetyCheck': on(
-      ['CreateKey', 'PutKeyPolicy', 'ReplicateKey'],
-      member('BypassPolicyLockoutSafetyCheck'),
-    ),
-    'kms:CallerAccount': ofKey((_key, { caller }) => caller.accountId),
-    'kms:CustomerMasterKeySpec': keySpec,
-    'kms:CustomerMasterKeyUsage': keyUsage,
-    'kms:DataKeyPairSpec': on(
-      ['GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'],
-      member('KeyPairSpec'),
-    ),
-    'kms:EncryptionAlgorithm': encryptionAlgorithm,
-    'kms:EncryptionContextKeys': (facts) => Object.keys(encryptionContext(facts)),
-    'kms:ExpirationModel': on(
-      ['ImportKeyMaterial'],
-      member('ExpirationModel', 'KEY_MATERIAL_EXPIRES'),
-    ),
-    'kms:GrantConstraintType': on(['CreateGrant'], constraintType),
-    'kms:GrantIsForAWSResource': on(['CreateGrant', 'ListGrants', 'RevokeGrant'], () => false),
-    'kms:GrantOperations': on(['CreateGrant'], member('Operations')),
-    'kms:GranteePrincipal': on(['CreateGrant'], member('GranteePrincipal')),
-    'kms:KeyAgreementAlgorithm': on(['DeriveSharedSecret'], member('KeyAgreementAlgorithm')),
-    'kms:KeyOrigin': created(['Origin'], 'AWS_KMS', 'origin'),
-    'kms:KeySpec': keySpec,
-    'kms:KeyUsage': keyUsage,
-    'kms:MacAlgorithm': on(['GenerateMac', 'VerifyMac'], member('MacAlgorithm')),
-    'kms:MessageType': on(['Sign', 'Verify'], member('MessageType', 'RAW')),
-    'kms:MultiRegion': created(['MultiRegion'], false, 'multiRegion'),
-    'kms:MultiRegionKeyType': multiRegionKeyType,
-    'kms:PrimaryRegion': on(['UpdatePrimaryRegion'], member('PrimaryRegion')),
-    'kms:ReEncryptOnSameKey': on(['ReEncryptFrom', 'ReEncryptTo'], (facts) => {
-      return facts.reEncryptOnSameKey;
-    }),
-    'kms:ReplicaRegion': on(['ReplicateKey'], member('ReplicaRegion')),
-    'kms:RequestAlias': on(namedByAlias, ({ requestAlias }) => requestAlias),
-    'kms:ResourceAliases': ofKey(({ aliases }) => aliases),
-    'kms:RetiringPrincipal': on(['CreateGrant'], member('RetiringPrincipal')),
-    'kms:RotationPeriodInDays': on(['EnableKeyRotation'], member('RotationPeriodInDays', 365)),
-    'kms:ScheduleKeyDeletionPendingWindowInDays': on(
-      ['ScheduleKeyDeletion'],
-      member('PendingWindowInDays', 30),
-    ),
-    'kms:SigningAlgorithm': on(['Sign', 'Verify'], member('SigningAlgorithm')),
-    'kms:ValidTo': on(['ImportKeyMaterial'], member('ValidTo')),
-    'kms:WrappingAlgorithm': on(['GetParametersForImport'], member('WrappingAlgorithm')),
-    'kms:WrappingKeySpec': on(['GetParametersForImport'], member('WrappingKeySpec')),
-    'aws:CurrentTime': ({ now }) => new Date(now),
-    'aws:EpochTime': ({ now }) => Math.floor(now / 1000),
-    'aws:PrincipalAccount': ({ caller }) => caller.accountId || undefined,
-    'aws:PrincipalArn': ({ caller }) => (caller.session === undefined ? caller.arn : caller.role),
-    'aws:PrincipalType': ({ caller }) => principalTypes[caller.kind],
-    'aws:RequestedRegion': ({ region }) => region,
-    'aws:SecureTransport': ({ secureTransport }) => secureTransport,
-    'aws:TagKeys': tagKeys,
-    'aws:ViaAWSService': () => false,
-    'aws:userid': userId,
-    'aws:username': ({ caller }) => (caller.kind === 'user' ? caller.name : undefined),
-  } satisfies Record<string, Read>).map(([name, read]) => [name.toLowerCase(), read]),
+export function whyUnknown(key: string): string | undefined {
+  const name = key.toLowerCase();
+  const [family = ''] = /^(?:kms:\w+:|aws:\w+\/)(?=.)/.exec(name) ?? [];
+  const standing = standings.get(name) ?? standings.get(family);
+  if (standing !== undefined) return 'unknown' in standing ? standing.unknown : undefined;
+  // Of other services' keys, requests to KMS have none.
+  return /^(?:aws|kms):/.test(name) ? 'pairmint does not know what it is' : undefined;
+}
+
+const reads: ReadonlyMap<string, Read> = new Map(
+  [...standings].flatMap(([name, standing]) => ('read' in standing ? [[name, standing.read]] : [])),
 );
 
 /** The families of keys whose names go on with a name of the request's or the key's. */
@@ -146,36 +144,42 @@ const families: readonly { prefix: string; entries: (facts: RequestFacts) => Pai
   { prefix: 'aws:requesttag/', entries: ({ request }) => tagPairs(request.Tags) },
 ];
 
-const principalTypes: Readonly<Record<Principal['kind'], string | undefined>> = {
-  root: 'Account',
-  user: 'User',
-  role: 'AssumedRole',
-  'assumed-role': 'AssumedRole',
-  'federated-user': 'FederatedUser',
-  service: undefined,
-};
-
 /** The condition keys of a request, each made when a policy asks for it. */
 export function conditionsOf(facts: RequestFacts): Lookup {
-  return (name) => {
-    const read = conditionKeys.get(name);
+  // Each is worked out once: a policy may ask for the same as often as it has room for.
+  const known = new Map<string, readonly string[] | undefined>();
+  const pairs = new Map<string, ReadonlyMap<string, readonly string[]>>();
+  const find = (name: string) => {
+    const read = reads.get(name);
     if (read !== undefined) return textsOf(read(facts));
     const family = families.find(({ prefix }) => name.startsWith(prefix));
-    return family && entriesNamed(family.entries(facts), name.slice(family.prefix.length));
+    if (family === undefined) return undefined;
+    const { prefix, entries } = family;
+    const values = pairs.get(prefix) ?? byFoldedName(entries(facts));
+    pairs.set(prefix, values);
+    return values.get(name.slice(prefix.length));
+  };
+  return (name) => {
+    if (!known.has(name)) known.set(name, find(name));
+    return known.get(name);
   };
 }
 
 // The names in policies are not case-sensitive, so there may be several values.
-function entriesNamed(entries: Pairs, name: string): readonly string[] | undefined {
-  const values = Object.keys(entries)
-    .filter((key) => key.toLowerCase() === name)
-    .map((key) => entries[key] as string);
-  return values.length > 0 ? values : undefined;
+function byFoldedName(entries: Pairs): ReadonlyMap<string, readonly string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of Object.entries(entries)) {
+    const folded = name.toLowerCase();
+    const there = values.get(folded);
+    if (there === undefined) values.set(folded, [value]);
+    else there.push(value);
+  }
+  return values;
 }
 
 function textsOf(value: Value): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (Array.isArray(value)) return value.length > 0 ? value : undefined;
+  if (Array.isArray(value)) return value.length > 0 ? [...new Set<string>(value)] : undefined;
   return [value instanceof Date ? isoSeconds(value) : String(value)];
 }
 
@@ -230,32 +234,11 @@ function encryptionContext({ operation, request }: RequestFacts): Pairs {
   return (members && (request[members.context] as Pairs | undefined)) ?? {};
 }
 
-function constraintType({ request }: RequestFacts): Value {
-  const constraints = constraintsOf(request);
-  return (['EncryptionContextEquals', 'EncryptionContextSubset'] as const).find(
-    (type) => constraints[type] !== undefined,
-  );
-}
-
-function constraintsOf(request: RequestFacts['request']) {
-  return (request.Constraints ?? {}) as {
-    EncryptionContextEquals?: Pairs;
-    EncryptionContextSubset?: Pairs;
-  };
-}
-
-function tagKeys({ request }: RequestFacts): Value {
-  const { Tags: tags, TagKeys: keys } = request as { Tags?: Tag[]; TagKeys?: string[] };
-  return keys ?? tags?.map(({ TagKey }) => TagKey as string);
+function constraintsOf(request: RequestFacts['request']): GrantConstraints {
+  return givenConstraints(request.Constraints as GrantConstraints | undefined) ?? {};
 }
 
 function tagPairs(tags: unknown): Pairs {
   const list = (tags ?? []) as readonly Tag[];
   return Object.fromEntries(list.map(({ TagKey, TagValue }) => [TagKey, TagValue]));
-}
-
-// Users and roles have unique ids in AWS only.
-function userId({ caller }: RequestFacts): Value {
-  if (caller.kind === 'root') return caller.accountId;
-  return caller.kind === 'federated-user' ? `${caller.accountId}:${caller.name}` : undefined;
 }

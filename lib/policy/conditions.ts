@@ -1,3 +1,4 @@
+import { networkOf } from './ip-address.ts';
 import { arnPattern, type Lookup, type Matcher, textPattern } from './pattern.ts';
 
 /** Whether a request fulfils one line of a Condition element: an operator, a key, its values. */
@@ -30,11 +31,10 @@ const operators: ReadonlyMap<string, Operator> = new Map(
     ...comparisons('Numeric', numberOf),
     ...comparisons('Date', timeOf),
     Bool: { negated: false, compile: bool },
+    IpAddress: { negated: false, compile: address },
+    NotIpAddress: { negated: true, compile: address },
   }),
 );
-
-// The condition keys that these compare are of requests over a network, or of no KMS operation.
-const withoutSource: ReadonlySet<string> = new Set(['IpAddress', 'NotIpAddress', 'BinaryEquals']);
 
 const operatorPattern = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)?$/;
 
@@ -49,7 +49,8 @@ const operatorPattern = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)
  */
 export function compileCondition(source: ConditionSource): Condition {
   const [, set, name = '', ifExists] = operatorPattern.exec(source.operator) ?? [];
-  if (withoutSource.has(name)) {
+  // No condition key of a KMS operation is binary.
+  if (name === 'BinaryEquals') {
     throw new RangeError(`The condition operator ${name} is not supported.`);
   }
   const key = source.key.toLowerCase();
@@ -111,6 +112,10 @@ function bool(value: string): Matcher | undefined {
   const wanted = value.toLowerCase();
   if (wanted !== 'true' && wanted !== 'false') return undefined;
   return (actual) => actual.toLowerCase() === wanted;
+}
+
+function address(value: string): Matcher | undefined {
+  return networkOf(value);
 }
 
 function comparisons(type: string, read: (text: string) => number) {

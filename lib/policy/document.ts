@@ -1,8 +1,9 @@
 import { KmsError } from '../model/errors.ts';
 import { isNestedTooDeep } from '../model/json-nesting.ts';
+import { whyUnknown } from './condition-keys.ts';
 import { type Condition, compileCondition } from './conditions.ts';
 import { duplicateMember } from './json-members.ts';
-import { arnPattern, type Lookup, type Matcher, textPattern } from './pattern.ts';
+import { arnPattern, type Lookup, type Matcher, textPattern, variableKeys } from './pattern.ts';
 import { type Principal, principalName, type Reach, reachOf, rootArn } from './principal.ts';
 
 export type PolicyKind = 'key' | 'identity';
@@ -68,12 +69,18 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads and compiles a policy document. Whatever could be misunderstood is refused: unknown and
- * duplicate members, principals that are none, condition operators that are none.
+ * duplicate members, principals that are none, condition operators that are none, and condition keys,
+ * as variables too, whose values are not known here.
  *
+ * @param options `stored`: it was put when less was refused; a key that is not known is absent then
  * @throws KmsError MalformedPolicyDocumentException, its message naming the statement
  * @throws KmsError LimitExceededException if the document is larger than 32,768 bytes
  */
-export function parsePolicy(text: string, kind: PolicyKind): Policy {
+export function parsePolicy(
+  text: string,
+  kind: PolicyKind,
+  { stored = false }: { stored?: boolean } = {},
+): Policy {
   if (Buffer.byteLength(text) > MAX_POLICY_BYTES) {
     throw new KmsError(
       'LimitExceededException',
@@ -89,6 +96,7 @@ export function parsePolicy(text: string, kind: PolicyKind): Policy {
     const statement = inStatement(index + 1, () => {
       if (!isObject(source)) throw new RangeError('A statement must be an object.');
       if (kind === 'identity') requireNewId(source.Sid, ids);
+      if (!stored) refuseUnknownKeys(source, variables);
       return compileStatement(source, { kind, variables });
     });
     (source.Effect === 'Deny' ? denies : allows).push(statement);
@@ -185,6 +193,23 @@ function requireNewId(id: unknown, ids: Set<unknown>): void {
 interface Context {
   readonly kind: PolicyKind;
   readonly variables: boolean;
+}
+
+function refuseUnknownKeys(source: Json, variables: boolean): void {
+  const { Condition: conditions, Resource, NotResource } = source;
+  const lines = isObject(conditions) ? Object.values(conditions).filter(isObject) : [];
+  const keys = lines.flatMap((line) => Object.keys(line));
+  const values = [Resource, NotResource, ...lines.flatMap((line) => Object.values(line))].flat();
+  const named = variables ? values.flatMap(variablesOf) : [];
+  for (const key of [...keys, ...named]) {
+    const reason = whyUnknown(key);
+    if (reason === undefined) continue;
+    throw new RangeError(`The condition key ${JSON.stringify(key)} cannot be used: ${reason}.`);
+  }
+}
+
+function variablesOf(value: unknown): readonly string[] {
+  return typeof value === 'string' ? variableKeys(value) : [];
 }
 
 function compileStatement(source: Json, context: Context): Statement {

@@ -37,9 +37,11 @@ export interface Policies {
 /** The operations on keys that another account's principals can be allowed. */
 const acrossAccounts: ReadonlySet<string> = new Set([
   'kms:CreateGrant',
+  'kms:Decapsulate',
   'kms:Decrypt',
   'kms:DeriveSharedSecret',
   'kms:DescribeKey',
+  'kms:Encapsulate',
   'kms:Encrypt',
   'kms:GenerateDataKey',
   'kms:GenerateDataKeyPair',

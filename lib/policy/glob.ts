@@ -66,13 +66,45 @@ function isAt(segment: Segment, text: string, start: number): boolean {
   return true;
 }
 
+function searchFor(segment: Segment): Search {
+  return segment.includes(-1) ? searchWithWildcards(segment) : searchLiteral(segment);
+}
+
+// Knuth, Morris and Pratt's: no text and no segment takes more than a step for each of their units.
+function searchLiteral(segment: Segment): Search {
+  const borders = bordersOf(segment);
+  return (text, start) => {
+    let matched = 0;
+    for (let index = start; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      while (matched > 0 && segment[matched] !== unit) matched = borders[matched - 1] as number;
+      if (segment[matched] === unit) matched++;
+      if (matched === segment.length) return index + 1;
+    }
+    return -1;
+  };
+}
+
+/** For each length of a beginning, that of the longest shorter one that it ends with. */
+function bordersOf(segment: Segment): Uint32Array {
+  const borders = new Uint32Array(segment.length);
+  for (let index = 1, length = 0; index < segment.length; index++) {
+    while (length > 0 && segment[length] !== segment[index]) {
+      length = borders[length - 1] as number;
+    }
+    if (segment[length] === segment[index]) length++;
+    borders[index] = length;
+  }
+  return borders;
+}
+
 // Shift-And: bit i of the state says that the segment's first i + 1 units end here. A wildcard costs
 // nothing, and the worst of patterns takes a 32nd of the text's length times its own.
-function searchFor(segment: Segment): Search {
+function searchWithWildcards(segment: Segment): Search {
   const words = Math.ceil(segment.length / 32);
   const masks = masksOf(segment, words);
   const others = masks.get(-1) as Uint32Array;
-  const lastBit = 1 << (segment.length - 1);
+  const lastBit = 1 << ((segment.length - 1) % 32);
   return (text, start) => {
     const state = new Uint32Array(words);
     for (let index = start; index < text.length; index++) {
@@ -94,12 +126,18 @@ function advance(state: Uint32Array, mask: Uint32Array): void {
 
 /** For each unit of the segment, and for all others under -1, the bits of the places it fits. */
 function masksOf(segment: Segment, words: number): ReadonlyMap<number, Uint32Array> {
-  const masks = new Map([-1, ...segment].map((unit) => [unit, new Uint32Array(words)]));
-  for (const [unit, mask] of masks) {
-    for (const [place, wanted] of segment.entries()) {
-      if (wanted !== -1 && wanted !== unit) continue;
-      mask[place >>> 5] = (mask[place >>> 5] as number) | (1 << place);
-    }
+  const others = new Uint32Array(words);
+  for (const [place, unit] of segment.entries()) if (unit === -1) setBit(others, place);
+  const masks = new Map([[-1, others]]);
+  for (const [place, unit] of segment.entries()) {
+    if (unit === -1) continue;
+    const mask = masks.get(unit) ?? Uint32Array.from(others);
+    masks.set(unit, mask);
+    setBit(mask, place);
   }
   return masks;
+}
+
+function setBit(mask: Uint32Array, place: number): void {
+  mask[place >>> 5] = (mask[place >>> 5] as number) | (1 << place);
 }

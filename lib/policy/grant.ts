@@ -15,7 +15,8 @@ export interface ChildTerms {
 }
 
 export interface GrantTerms extends ChildTerms {
-  readonly granteePrincipal: string;
+  /** Undefined if the grantee is an AWS service, which calls nothing here. */
+  readonly granteePrincipal?: string | undefined;
 }
 
 export interface GrantRequest {
@@ -29,13 +30,32 @@ export interface GrantRequest {
   readonly identityAllows?: boolean | undefined;
 }
 
-const unconstrained: ReadonlySet<string> = new Set(['DescribeKey', 'RetireGrant']);
+/**
+ * The constraints that a request gives: an empty map counts as not given, as clients send it for the
+ * one that they leave out.
+ */
+export function givenConstraints(
+  constraints: GrantConstraints | undefined,
+): GrantConstraints | undefined {
+  const given = Object.entries(constraints ?? {}).filter(([, value]) => isGiven(value));
+  return given.length > 0 ? Object.fromEntries(given) : undefined;
+}
+
+function isGiven(value: Pairs | string | undefined): boolean {
+  return typeof value === 'object' ? Object.keys(value).length > 0 : value !== undefined;
+}
+
+/** The operations that an encryption context constraint does not apply to. */
+const withoutContext: ReadonlySet<string> = new Set(['DescribeKey', 'RetireGrant']);
 
 /** Tells whether a grant allows its grantee the request. */
 export function grantCovers(terms: GrantTerms, request: GrantRequest): boolean {
   if (!terms.operations.includes(request.operation)) return false;
   if (!reaches(terms.granteePrincipal, request)) return false;
-  if (unconstrained.has(request.operation)) return true;
+  if (request.operation === 'RetireGrant') return true;
+  // Nothing is called on behalf of a resource here, so a SourceArn is never fulfilled.
+  if (terms.constraints?.SourceArn !== undefined) return false;
+  if (withoutContext.has(request.operation)) return true;
   if (request.operation === 'CreateGrant') {
     return request.child !== undefined && atLeastAsStrict(request.child, terms);
   }
@@ -43,8 +63,8 @@ export function grantCovers(terms: GrantTerms, request: GrantRequest): boolean {
 }
 
 /**
- * Tells whether a grant may be made through another: no operation more, and the same constraint or
- * a stricter one. Equals stays as it is; Subset may get more pairs or become Equals.
+ * Tells whether a grant may be made through another: no operation more, and the same constraints or
+ * stricter ones. SourceArn and Equals stay as they are; Subset may get more pairs or become Equals.
  */
 export function atLeastAsStrict(child: ChildTerms, parent: ChildTerms): boolean {
   if (!child.operations.every((operation) => parent.operations.includes(operation))) return false;
@@ -62,16 +82,14 @@ export function atLeastAsStrict(child: ChildTerms, parent: ChildTerms): boolean 
   return includes(ownPairs, EncryptionContextSubset);
 }
 
-function reaches(grantee: string, { caller, identityAllows }: GrantRequest): boolean {
-  const name = principalName(grantee);
+function reaches(grantee: string | undefined, { caller, identityAllows }: GrantRequest): boolean {
+  const name = grantee === undefined ? undefined : principalName(grantee);
   const reach = name === undefined ? undefined : reachOf(name, caller);
   return reach === 'named' || (reach === 'delegated' && identityAllows === true);
 }
 
-// Nothing is called on behalf of a resource here, so a SourceArn is never fulfilled.
 function fulfils(context: Pairs, constraints: GrantConstraints = {}): boolean {
-  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn } = constraints;
-  if (SourceArn !== undefined) return false;
+  const { EncryptionContextEquals, EncryptionContextSubset } = constraints;
   if (EncryptionContextEquals !== undefined && !equal(context, EncryptionContextEquals)) {
     return false;
   }

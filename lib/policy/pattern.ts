@@ -1,3 +1,4 @@
+import { KmsError } from '../model/errors.ts';
 import { anyCharacter, anything, compileGlob, type GlobToken } from './glob.ts';
 
 /** Values of a condition key, by its lower-case name; undefined where the request has none. */
@@ -22,6 +23,7 @@ interface Syntax {
 }
 
 const ARN_PARTS = 6;
+const longestWithQuestionMark = 512;
 const variablePattern = /^\s*([^\s,']+)\s*(?:,\s*'([^']*)'\s*)?$/;
 
 /** Compiles a text with wildcards and policy variables, each if the syntax has them. */
@@ -51,6 +53,13 @@ export function arnPattern(source: string, { variables }: { variables: boolean }
     }
     return true;
   };
+}
+
+/** The condition keys that a text names as variables. */
+export function variableKeys(source: string): readonly string[] {
+  return tokensOf(source, { wildcards: false, variables: true }).flatMap((token) =>
+    typeof token === 'object' ? [token.key] : [],
+  );
 }
 
 function isArn(text: string): boolean {
@@ -111,8 +120,8 @@ function variableOf(body: string): Token {
 function compile(tokens: readonly Token[], ignoreCase: boolean): Matcher {
   if (tokens.some((token) => typeof token === 'object')) {
     return (text, lookup) => {
-      const resolved = resolve(tokens, lookup, ignoreCase);
-      return resolved !== undefined && compileGlob(resolved)(text);
+      const resolved = resolve(tokens, lookup, { ignoreCase, longest: text.length });
+      return resolved !== undefined && matchesResolved(resolved, text);
     };
   }
   if (tokens.length === 1 && tokens[0] === anything) return () => true;
@@ -124,21 +133,54 @@ function compile(tokens: readonly Token[], ignoreCase: boolean): Matcher {
   return compileGlob(fixed);
 }
 
-// A variable without exactly one value matches nothing. A wildcard in its value is a character.
+function matchesResolved(resolved: readonly GlobToken[], text: string): boolean {
+  if (resolved.every((token) => typeof token === 'string')) return text === resolved.join('');
+  if (resolved.includes(anyCharacter)) requireShort(resolved);
+  return compileGlob(resolved)(text);
+}
+
+// Question marks are what takes more than a step for each unit of text and pattern.
+function requireShort(resolved: readonly GlobToken[]): void {
+  if (lengthOf(resolved) <= longestWithQuestionMark) return;
+  throw new KmsError(
+    'AccessDeniedException',
+    `A policy has a question mark beside variables that stand for more than ` +
+      `${longestWithQuestionMark} characters here.`,
+  );
+}
+
+function lengthOf(tokens: readonly GlobToken[]): number {
+  return tokens.reduce((sum, token) => sum + (typeof token === 'string' ? token.length : 0), 0);
+}
+
+/**
+ * Puts the values of variables in their places, where a wildcard is an ordinary character. A variable
+ * without exactly one value matches nothing, nor does what is longer than the text that is compared:
+ * however often a pattern names a long value, no longer text is ever put together.
+ */
 function resolve(
   tokens: readonly Token[],
   lookup: Lookup,
-  ignoreCase: boolean,
+  { ignoreCase, longest }: { ignoreCase: boolean; longest: number },
 ): GlobToken[] | undefined {
   const resolved: GlobToken[] = [];
+  let length = 0;
   for (const token of tokens) {
-    if (typeof token !== 'object') resolved.push(token);
-    else {
-      const values = lookup(token.key);
-      const text = values?.length === 1 ? values[0] : token.fallback;
-      if (text === undefined) return undefined;
-      resolved.push(ignoreCase ? text.toLowerCase() : text);
-    }
+    const part = typeof token === 'object' ? resolvedValue(token, lookup, ignoreCase) : token;
+    if (part === undefined) return undefined;
+    if (typeof part === 'string') length += part.length;
+    if (length > longest) return undefined;
+    resolved.push(part);
   }
   return resolved;
+}
+
+function resolvedValue(
+  { key, fallback }: Variable,
+  lookup: Lookup,
+  ignoreCase: boolean,
+): string | undefined {
+  const values = lookup(key);
+  const text = values?.length === 1 ? values[0] : fallback;
+  return ignoreCase ? text?.toLowerCase() : text;
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Who makes a request, or whom a policy or a grant names. */
 export interface Principal {
   readonly kind: 'root' | 'user' | 'role' | 'assumed-role' | 'federated-user' | 'service';
@@ -75,6 +77,32 @@ export function principalName(text: string): string | undefined {
 export function reachOf(name: string, caller: Principal): Reach | undefined {
   if (name === caller.arn || name === caller.role) return 'named';
   return name === caller.account ? 'delegated' : undefined;
+}
+
+/**
+ * What `aws:userid` is of a caller. Users and roles have ids of their own in AWS, which are not known
+ * here: theirs are made of their ARNs, without path, and have the form of AWS's.
+ */
+export function uniqueId({ kind, accountId, arn, name, role, session }: Principal): string {
+  switch (kind) {
+    case 'root':
+      return accountId;
+    case 'federated-user':
+      return `${accountId}:${name}`;
+    case 'user':
+      return `AIDA${idOf(`arn:aws:iam::${accountId}:user/${name}`)}`;
+    case 'service':
+      return arn;
+    default:
+      return `AROA${idOf(role as string)}${session === undefined ? '' : `:${session}`}`;
+  }
+}
+
+const idCharacters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+function idOf(arn: string): string {
+  const digest = createHash('sha256').update(arn, 'utf8').digest();
+  return Array.from(digest.subarray(0, 17), (byte) => idCharacters[byte % 32]).join('');
 }
 
 function roleArn(accountId: string, name: string): string {

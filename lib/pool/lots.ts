@@ -1,4 +1,4 @@
-import { dataKeyPairSpecs } from '../model/key-specs.ts';
+import { pairOf } from '../model/key-specs.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 
 /** Pairs that were minted together and wait under one seal. */
@@ -27,7 +27,7 @@ export function entrySize(target: number): number {
 
 /** How many pairs of a spec are best minted under one seal. */
 export function lotSize(spec: DataKeyPairSpec, target: number): number {
-  const pair = dataKeyPairSpecs[spec];
+  const pair = pairOf(spec);
   if (pair.kind === 'rsa') return 1;
   // What is sealed at once has 6 KB at most (docs/envelope.md): 14 pairs of P-521.
   const most = pair.curve === 'P-521' ? pairsToAnEntry / 2 : pairsToAnEntry;

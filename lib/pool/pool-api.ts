@@ -1,6 +1,7 @@
 import { cpuShare } from '../cpu-share.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
+import { refuseMlKem } from '../model/key-specs.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { KeyMaterial } from '../native.ts';
 import { requireState, requireSymmetric, requireUsage } from '../operations/key-checks.ts';
@@ -209,6 +210,7 @@ export class PoolApi {
     const key = await findKey(services, KeyId);
     requireUsage(key, 'ENCRYPT_DECRYPT', services.call.operation);
     requireSymmetric(key);
+    refuseMlKem(spec);
     return { key, services, spec };
   }
 

@@ -337,8 +337,8 @@ async function grantsOf({ grants }: SeedServices, key: KeyPlace): Promise<GrantR
 function termsOf(grant: NewGrant) {
   return {
     name: grant.name,
-    grantee: grant.granteePrincipal,
-    retiring: grant.retiringPrincipal,
+    grantee: grant.granteePrincipal ?? grant.granteeServicePrincipal,
+    retiring: grant.retiringPrincipal ?? grant.retiringServicePrincipal,
     operations: [...grant.operations].sort(),
     // Its maps have no prototype until they were stored.
     constraints: JSON.parse(JSON.stringify(grant.constraints ?? {})),

@@ -248,7 +248,15 @@ function decodeAt(document: SeedDocument, at: Path, decode: () => Buffer): Buffe
 }
 
 function readGrant(document: SeedDocument, entry: Entry, kind: Kind): SeededGrant {
-  const names = ['Name', 'GranteePrincipal', 'RetiringPrincipal', 'Operations', 'Constraints'];
+  const names = [
+    'Name',
+    'GranteePrincipal',
+    'GranteeServicePrincipal',
+    'RetiringPrincipal',
+    'RetiringServicePrincipal',
+    'Operations',
+    'Constraints',
+  ];
   requireNames(document, entry.members, names);
   const request = modelRequest(document, 'CreateGrant', entry, {
     KeyId: kind.keyId,

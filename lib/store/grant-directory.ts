@@ -27,8 +27,11 @@ export interface GrantRecord {
   /** Milliseconds since the epoch. */
   readonly creationDate: number;
   readonly name?: string;
-  readonly granteePrincipal: string;
+  /** Undefined if it is `granteeServicePrincipal`. */
+  readonly granteePrincipal?: string;
+  readonly granteeServicePrincipal?: string;
   readonly retiringPrincipal?: string;
+  readonly retiringServicePrincipal?: string;
   readonly issuingAccount: string;
   readonly operations: readonly GrantOperation[];
   readonly constraints?: GrantConstraints;
@@ -60,21 +63,21 @@ export class GrantDirectory {
 
   /**
    * Makes a grant, or finds the one that was made under the same name on the same terms. `check`
-   * gets the key as it is then, and may refuse.
+   * gets the key as it is then, and may refuse, or name what must not have changed either.
    */
   async create(
     keys: KeyDirectory,
     first: Key,
     grant: NewGrant,
-    check?: (key: Key) => void,
+    check?: (key: Key) => Promise<readonly Change[]>,
   ): Promise<GrantRecord> {
     let known: Key | undefined = first;
     return retry(async () => {
       const key = known ?? (await keys.find({ kind: 'key', ...grant }));
       known = undefined;
-      check?.(key);
+      const others = (await check?.(key)) ?? [];
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
-      const made = { ...grant, grantId: nameHash(grant.granteePrincipal) + tail };
+      const made = { ...grant, grantId: nameHash(granteeOf(grant)) + tail };
       const namePath = namePathOf(grant);
       const namesake = namePath === undefined ? undefined : await this.#store.get(namePath);
       if (namesake) {
@@ -86,6 +89,7 @@ export class GrantDirectory {
       const note = { expected: namesake, next: Buffer.from(made.grantId, 'latin1') };
       const committed = await keys.commit([
         keys.unchanged(key),
+        ...others,
         { path: grantPath(made), expected: undefined, next: this.#seal(made) },
         ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
         ...(namePath === undefined ? [] : [{ path: namePath, ...note }]),
@@ -109,12 +113,20 @@ export class GrantDirectory {
     return bytes && this.#open({ path, value: bytes });
   }
 
-  /** Deletes a grant; false where there is none, or no more. */
-  async delete(keys: KeyDirectory, grant: GrantRecord): Promise<boolean> {
+  /** A no-op change: the commit fails if the grant is gone. Undefined if it is already. */
+  async unchanged(grant: GrantRecord): Promise<Change | undefined> {
+    const path = grantPath(grant);
+    const bytes = await this.#store.get(path);
+    return bytes && { path, expected: bytes, next: bytes };
+  }
+
+  /** Deletes a grant of a key; false if there is none, or if the key or the grant has changed. */
+  async delete(keys: KeyDirectory, grant: GrantRecord, key: Key): Promise<boolean> {
     const path = grantPath(grant);
     const bytes = await this.#store.get(path);
     if (bytes === undefined) return false;
     return keys.commit([
+      keys.unchanged(key),
       { path, expected: bytes, next: undefined },
       ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
       ...(await this.#forgetName(grant)),
@@ -221,7 +233,9 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
   if (terms.name === undefined) return undefined;
   const pairs = (context: Readonly<Record<string, string>> | undefined) =>
     context && Object.entries(context).sort();
-  const { EncryptionContextEquals, EncryptionContextSubset } = terms.constraints ?? {};
+  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn } = terms.constraints ?? {};
+  // Added behind the others, and only if given: what was noted before is found as before.
+  const added = [terms.granteeServicePrincipal, terms.retiringServicePrincipal, SourceArn];
   const text = JSON.stringify([
     terms.name,
     terms.granteePrincipal,
@@ -230,6 +244,7 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
     [...terms.operations].sort(),
     pairs(EncryptionContextEquals),
     pairs(EncryptionContextSubset),
+    ...(added.some((term) => term !== undefined) ? added : []),
   ]);
   const digest = createHash('sha256').update(text, 'utf8').digest('hex');
   return `${grantNamesPrefix(terms)}${digest}`;
@@ -247,6 +262,10 @@ function indexChanges(
   if (grant.retiringPrincipal === undefined) return [];
   const path = retirablePrefix(grant, grant.retiringPrincipal) + grant.grantId;
   return [{ path, expected, next }];
+}
+
+function granteeOf({ granteePrincipal, granteeServicePrincipal }: NewGrant): string {
+  return (granteePrincipal ?? granteeServicePrincipal) as string;
 }
 
 function nameHash(principal: string): string {

@@ -79,7 +79,7 @@ export interface KeyChange {
   readonly record: KeyRecord;
   readonly others?: readonly Change[];
   /** Told of the same key in every other region that changes with it; may throw. */
-  readonly checkOther?: (other: Key) => void;
+  readonly checkOther?: (other: Key) => void | Promise<void>;
 }
 
 interface Options {
@@ -259,13 +259,13 @@ export class KeyDirectory {
   async replicate(
     primary: KeyPlace,
     region: string,
-    copy: (primary: Key) => KeyRecord,
+    copy: (primary: Key) => KeyRecord | Promise<KeyRecord>,
   ): Promise<Key> {
     return retry(async () => {
       await this.#freePlace({ ...primary, region });
       const key = await this.#readKey(keyPath(primary));
       if (key === undefined) throw notFound({ kind: 'key', ...primary });
-      const replica = copy(key);
+      const replica = await copy(key);
       const committed = await this.commit([
         // Later than any replica that was here before and is destroyed.
         {
@@ -283,7 +283,7 @@ export class KeyDirectory {
   async createAlias(
     alias: AliasReference,
     target: KeyPlace,
-    check: (target: Key) => void,
+    check: (target: Key) => void | Promise<void>,
   ): Promise<void> {
     await retry(async () => {
       const key = await this.#readKey(keyPath(target));
@@ -295,7 +295,7 @@ export class KeyDirectory {
           `An alias with the name ${aliasArn(alias)} already exists`,
         );
       }
-      check(key);
+      await check(key);
       await this.#freeAlias(alias);
       const now = this.#now();
       const record = { name: alias.name, creationDate: now, lastUpdatedDate: now };
@@ -310,14 +310,14 @@ export class KeyDirectory {
   async updateAlias(
     alias: AliasReference,
     target: KeyPlace,
-    check: (target: Key, current: Key) => void,
+    check: (target: Key, current: Key) => void | Promise<void>,
   ): Promise<void> {
     await retry(async () => {
       const current = await this.#readAliasTarget(alias);
       if (current === undefined) throw notFound(alias);
       const key = await this.#readKey(keyPath(target));
       if (key === undefined) throw notFound({ kind: 'key', ...target });
-      check(key, current);
+      await check(key, current);
       const record = { ...findAlias(current.record, alias.name), lastUpdatedDate: this.#now() };
       if (key.path === current.path) {
         // `current` had the alias when it was read; `key`, read later, may have lost it since.
@@ -332,10 +332,15 @@ export class KeyDirectory {
     });
   }
 
-  async deleteAlias(alias: AliasReference): Promise<void> {
+  /** Takes an alias away. `check` gets its key and may refuse. */
+  async deleteAlias(
+    alias: AliasReference,
+    check?: (key: Key) => void | Promise<void>,
+  ): Promise<void> {
     await retry(async () => {
       const key = await this.#readAliasTarget(alias);
       if (key === undefined) throw notFound(alias);
+      await check?.(key);
       return this.commit([
         aliasChange(alias, key.record.keyId, undefined),
         this.#recordChange(key, withoutAlias(key.record, alias.name)),
@@ -632,9 +637,7 @@ export class KeyDirectory {
     if (record.regions === undefined) return [change];
     if (isDeepStrictEqual(sharedOf(record), sharedOf(key.record))) return [change];
     const others = await this.#otherRegions(record, except);
-    others.forEach((other) => {
-      checkOther?.(other);
-    });
+    for (const other of others) await checkOther?.(other);
     const share = sharing(record);
     return [change, ...others.map((other) => this.#recordChange(other, share(other.record)))];
   }

@@ -200,12 +200,16 @@ const specCodes: Readonly<Record<KeySpec, number>> = {
   ML_DSA_44: 15,
   ML_DSA_65: 16,
   ML_DSA_87: 17,
+  ML_KEM_512: 18,
+  ML_KEM_768: 19,
+  ML_KEM_1024: 20,
 };
 const usageCodes: Readonly<Record<KeyUsageType, number>> = {
   ENCRYPT_DECRYPT: 1,
   SIGN_VERIFY: 2,
   GENERATE_VERIFY_MAC: 3,
   KEY_AGREEMENT: 4,
+  ENCAPSULATE_DECAPSULATE: 5,
 };
 const originCodes: Readonly<Partial<Record<OriginType, number>>> = { AWS_KMS: 1, EXTERNAL: 2 };
 

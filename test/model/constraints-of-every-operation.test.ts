@@ -67,6 +67,8 @@ const texts: Partial<Record<ShapeName, string>> = {
   CloudHsmClusterIdType: 'cluster-abcdefghijk',
   RegionType: 'eu-west-1',
   XksProxyAuthenticationAccessKeyIdType: 'A'.repeat(20),
+  GrantConstraintSourceArnType: 'arn:aws:s3:us-east-1:000000000000:bucket',
+  ServicePrincipalType: 's3.amazonaws.com',
   XksProxyUriEndpointType: 'https://xks.example',
   XksProxyUriPathType: '/kms/xks/v1',
   XksProxyVpcEndpointServiceNameType: 'com.amazonaws.vpce.us-east-1.vpce-svc-0a',

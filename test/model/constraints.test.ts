@@ -8,11 +8,11 @@ const key = { KeyId: 'alias/x' };
 const pair = { ...key, KeyPairSpec: 'RSA_2048' };
 const pairSpecs =
   '[RSA_2048, RSA_3072, RSA_4096, ECC_NIST_P256, ECC_NIST_P384, ECC_NIST_P521, ECC_SECG_P256K1, ' +
-  'SM2, ECC_NIST_EDWARDS25519]';
+  'SM2, ECC_NIST_EDWARDS25519, ML_KEM_512, ML_KEM_768, ML_KEM_1024]';
 const keySpecs =
   '[RSA_2048, RSA_3072, RSA_4096, ECC_NIST_P256, ECC_NIST_P384, ECC_NIST_P521, ECC_SECG_P256K1, ' +
   'ECC_NIST_EDWARDS25519, SYMMETRIC_DEFAULT, HMAC_224, HMAC_256, HMAC_384, HMAC_512, SM2, ' +
-  'ML_DSA_44, ML_DSA_65, ML_DSA_87]';
+  'ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768, ML_KEM_1024]';
 const signingAlgorithms =
   '[RSASSA_PSS_SHA_256, RSASSA_PSS_SHA_384, RSASSA_PSS_SHA_512, RSASSA_PKCS1_V1_5_SHA_256, ' +
   'RSASSA_PKCS1_V1_5_SHA_384, RSASSA_PKCS1_V1_5_SHA_512, ECDSA_SHA_256, ECDSA_SHA_384, ' +
@@ -117,7 +117,7 @@ test.each([
     { KeyUsage: 'X' },
     'X',
     'keyUsage',
-    '[ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]',
+    '[ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]',
   ],
 ] as const)('%s lists the enum as AWS does (%j)', (operation, input, value, member, list) => {
   const complaint = broken(` '${value}'`, member, `satisfy enum value set: ${list}`);

@@ -8,7 +8,8 @@ function values(name: ShapeName): readonly string[] {
 }
 
 test('the tables have the model’s specs in the order that AWS lists them', () => {
-  expect(Object.keys(dataKeyPairSpecs)).toEqual(values('DataKeyPairSpec'));
+  const pairs = values('DataKeyPairSpec').filter((spec) => !spec.startsWith('ML_KEM'));
+  expect(Object.keys(dataKeyPairSpecs)).toEqual(pairs);
   expect(Object.keys(keySpecs)).toEqual(values('KeySpec'));
 });
 
@@ -18,6 +19,7 @@ test('each usage shows its algorithms under its own member', () => {
     SIGN_VERIFY: 'SigningAlgorithms',
     GENERATE_VERIFY_MAC: 'MacAlgorithms',
     KEY_AGREEMENT: 'KeyAgreementAlgorithms',
+    ENCAPSULATE_DECAPSULATE: 'EncapsulationAlgorithms',
   };
   for (const usages of Object.values(keySpecs)) {
     expect(Object.keys(usages).length).toBeGreaterThan(0);
@@ -37,6 +39,7 @@ test('every algorithm of the model belongs to some key spec, and no other does',
       'SigningAlgorithmSpec',
       'MacAlgorithmSpec',
       'KeyAgreementAlgorithmSpec',
+      'EncapsulationAlgorithmSpec',
     ] as const
   ).flatMap(values);
   expect(new Set(used)).toEqual(new Set(known));

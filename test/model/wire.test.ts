@@ -204,3 +204,11 @@ describe('writing JSON', () => {
     );
   });
 });
+
+test('of a structure that limits something, members that are not understood are left to be refused', () => {
+  const Constraints = { SourceVpc: 'vpc-1', EncryptionContextEquals: { a: 'b' }, Other: null };
+  const read = fromJson('CreateGrantRequest', { Constraints, Unknown: 1 });
+  expect(read).toEqual({
+    Constraints: { SourceVpc: 'vpc-1', EncryptionContextEquals: { a: 'b' } },
+  });
+});

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { MlKemSpec } from '../../lib/model/key-specs.ts';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
 import { accountId, failureText, keyArn, openKms, outcomeOf, region } from './support.ts';
@@ -18,27 +19,28 @@ const signs = (...names: string[]) => ({ SIGN_VERIFY: { SigningAlgorithms: names
 const authenticates = (name: string) => ({ GENERATE_VERIFY_MAC: { MacAlgorithms: [name] } });
 
 /** KMS API Reference, CreateKey and Sign: what a key of each spec can be for, and how. */
-const kinds: Readonly<Record<KeySpec, Partial<Record<KeyUsageType, object>>>> = {
-  SYMMETRIC_DEFAULT: { ENCRYPT_DECRYPT: { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } },
-  RSA_2048: rsa,
-  RSA_3072: rsa,
-  RSA_4096: rsa,
-  ECC_NIST_P256: { ...signs('ECDSA_SHA_256'), ...ecdh },
-  ECC_NIST_P384: { ...signs('ECDSA_SHA_384'), ...ecdh },
-  ECC_NIST_P521: { ...signs('ECDSA_SHA_512'), ...ecdh },
-  ECC_SECG_P256K1: signs('ECDSA_SHA_256'),
-  ECC_NIST_EDWARDS25519: signs('ED25519_SHA_512', 'ED25519_PH_SHA_512'),
-  HMAC_224: authenticates('HMAC_SHA_224'),
-  HMAC_256: authenticates('HMAC_SHA_256'),
-  HMAC_384: authenticates('HMAC_SHA_384'),
-  HMAC_512: authenticates('HMAC_SHA_512'),
-  SM2: { ENCRYPT_DECRYPT: { EncryptionAlgorithms: ['SM2PKE'] }, ...signs('SM2DSA'), ...ecdh },
-  ML_DSA_44: signs('ML_DSA_SHAKE_256'),
-  ML_DSA_65: signs('ML_DSA_SHAKE_256'),
-  ML_DSA_87: signs('ML_DSA_SHAKE_256'),
-};
+const kinds: Readonly<Record<Exclude<KeySpec, MlKemSpec>, Partial<Record<KeyUsageType, object>>>> =
+  {
+    SYMMETRIC_DEFAULT: { ENCRYPT_DECRYPT: { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } },
+    RSA_2048: rsa,
+    RSA_3072: rsa,
+    RSA_4096: rsa,
+    ECC_NIST_P256: { ...signs('ECDSA_SHA_256'), ...ecdh },
+    ECC_NIST_P384: { ...signs('ECDSA_SHA_384'), ...ecdh },
+    ECC_NIST_P521: { ...signs('ECDSA_SHA_512'), ...ecdh },
+    ECC_SECG_P256K1: signs('ECDSA_SHA_256'),
+    ECC_NIST_EDWARDS25519: signs('ED25519_SHA_512', 'ED25519_PH_SHA_512'),
+    HMAC_224: authenticates('HMAC_SHA_224'),
+    HMAC_256: authenticates('HMAC_SHA_256'),
+    HMAC_384: authenticates('HMAC_SHA_384'),
+    HMAC_512: authenticates('HMAC_SHA_512'),
+    SM2: { ENCRYPT_DECRYPT: { EncryptionAlgorithms: ['SM2PKE'] }, ...signs('SM2DSA'), ...ecdh },
+    ML_DSA_44: signs('ML_DSA_SHAKE_256'),
+    ML_DSA_65: signs('ML_DSA_SHAKE_256'),
+    ML_DSA_87: signs('ML_DSA_SHAKE_256'),
+  };
 
-const specs = Object.keys(kinds) as KeySpec[];
+const specs = Object.keys(kinds) as (keyof typeof kinds)[];
 const usages: readonly KeyUsageType[] = [
   'ENCRYPT_DECRYPT',
   'SIGN_VERIFY',
@@ -67,6 +69,23 @@ const fixedMembers = {
   MultiRegion: false,
   Origin: 'AWS_KMS',
 };
+
+test.each(['ML_KEM_512', 'ML_KEM_768', 'ML_KEM_1024'] as const)(
+  'a key of %s is not offered, nor pairs of it',
+  async (spec) => {
+    const text = `UnsupportedOperationException: ${spec} is not offered: pairmint makes no ML-KEM keys.`;
+    const kind = { KeySpec: spec, KeyUsage: 'ENCAPSULATE_DECAPSULATE' } as const;
+    expect(await failureText(kms.createKey(kind))).toBe(text);
+    expect(await failureText(kms.createKey({ ...kind, Origin: 'EXTERNAL' }))).toBe(text);
+    expect(await failureText(kms.createKey({ ...kind, KeyUsage: 'SIGN_VERIFY' }))).toBe(
+      `ValidationException: KeyUsage SIGN_VERIFY is not compatible with KeySpec ${spec}`,
+    );
+    const pair = { KeyId: 'alias/pairmint/default', KeyPairSpec: spec };
+    expect(await failureText(kms.generateDataKeyPair(pair))).toBe(text);
+    expect(await failureText(kms.generateDataKeyPairWithoutPlaintext(pair))).toBe(text);
+    expect(await failureText(kms.pools.create({ ...pair, target: 4 }))).toBe(text);
+  },
+);
 
 describe('every kind of key', () => {
   // [LS test_create_key 2025-11, test_hmac_create_key 2025-11, test_derive_shared_secret 2024-12]

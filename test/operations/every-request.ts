@@ -36,6 +36,11 @@ export const everyRequest: { readonly [O in OfferedOperation]: Prepare<O> } = {
     return { KeyId, GranteePrincipal: somebody, Operations: ['Decrypt'], GrantTokens };
   },
   CreateKey: async () => ({ Tags: [{ TagKey: 'stage', TagValue: 'test' }] }),
+  Decapsulate: async (kms) => ({
+    KeyId: await symmetric(kms),
+    SharedSecretCiphertextBlob: Buffer.alloc(768, 1),
+    EncapsulationAlgorithm: 'ML_KEM',
+  }),
   Decrypt: async (kms) => {
     const KeyId = await symmetric(kms);
     return { KeyId, CiphertextBlob: await newBlob(kms, KeyId) };
@@ -61,6 +66,10 @@ export const everyRequest: { readonly [O in OfferedOperation]: Prepare<O> } = {
     return { KeyId };
   },
   EnableKeyRotation: async (kms) => ({ KeyId: await symmetric(kms) }),
+  Encapsulate: async (kms) => ({
+    KeyId: await symmetric(kms),
+    EncapsulationAlgorithm: 'ML_KEM',
+  }),
   Encrypt: async (kms) => ({ KeyId: await symmetric(kms), Plaintext: secretMessage }),
   GenerateDataKey: async (kms) => ({ KeyId: await symmetric(kms), KeySpec: 'AES_256' }),
   GenerateDataKeyPair: async (kms) => ({
@@ -173,7 +182,7 @@ export const everyRequest: { readonly [O in OfferedOperation]: Prepare<O> } = {
 
 /** What is not offered fails, after it was authorised. */
 export const neverServed: ReadonlySet<string> = new Set(
-  everyOperation.filter((name) => /CustomKeyStore|^GetKeyLastUsage$/.test(name)),
+  everyOperation.filter((name) => /CustomKeyStore|^GetKeyLastUsage$|capsulate$/.test(name)),
 );
 
 /** Makes a grant, of DescribeKey to somebody unless the request says otherwise. */

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { conditionsOf, type RequestFacts } from '../../lib/policy/condition-keys.ts';
+import { conditionsOf, whyUnknown } from '../../lib/policy/condition-keys.ts';
 import { decide } from '../../lib/policy/evaluate.ts';
+import { globalKeys } from '../../lib/policy/global-keys.ts';
+import type { RequestFacts } from '../../lib/policy/request-facts.ts';
 import { policy, principal, request, rootName, statement, userName } from './documents.ts';
 
 const key = {
+  accountId: '444455556666',
   spec: 'SYMMETRIC_DEFAULT',
   usage: 'ENCRYPT_DECRYPT',
   origin: 'AWS_KMS',
@@ -92,6 +96,22 @@ test.each<[string, string, Record<string, unknown>, string[] | undefined, string
   ['kms:EncryptionContextKeys', 'CreateGrant', grant, ['AppName'], 'ListGrants'],
   ['kms:ExpirationModel', 'ImportKeyMaterial', { ExpirationModel: 'X' }, ['X'], 'CreateKey'],
   ['kms:GrantConstraintType', 'CreateGrant', grant, ['EncryptionContextSubset'], 'ListGrants'],
+  [
+    'kms:GrantConstraintType',
+    'CreateGrant',
+    { Constraints: { EncryptionContextEquals: {}, SourceArn: 'arn' } },
+    ['SourceArn'],
+    'ListGrants',
+  ],
+  [
+    'kms:GrantConstraintSourceArn',
+    'CreateGrant',
+    { Constraints: { SourceArn: 'arn' } },
+    ['arn'],
+    'ListGrants',
+  ],
+  ['kms:GranteeServicePrincipal', 'CreateGrant', { GranteeServicePrincipal: 'a' }, ['a'], 'Sign'],
+  ['kms:RetiringServicePrincipal', 'CreateGrant', { RetiringServicePrincipal: 'a' }, ['a'], 'Sign'],
   ['kms:GrantIsForAWSResource', 'RevokeGrant', {}, ['false'], 'RetireGrant'],
   ['kms:GrantOperations', 'CreateGrant', grant, ['Decrypt', 'Encrypt'], 'ListGrants'],
   ['kms:GranteePrincipal', 'CreateGrant', grant, [rootName], 'ListGrants'],
@@ -233,11 +253,28 @@ describe('global keys', () => {
     ['aws:username', { caller: session }, undefined],
     ['aws:userid', { caller: principal(rootName) }, ['111122223333']],
     ['aws:userid', { caller: federated }, ['111122223333:f']],
-    ['aws:userid', {}, undefined],
+    ['aws:userid', {}, [expect.stringMatching(/^AIDA[A-Z2-7]{17}$/)]],
+    ['aws:userid', { caller: session }, [expect.stringMatching(/^AROA[A-Z2-7]{17}:S$/)]],
+    ['aws:userid', { caller: role }, [expect.stringMatching(/^AROA[A-Z2-7]{17}$/)]],
+    ['aws:PrincipalIsAWSService', {}, ['false']],
+    ['aws:PrincipalIsAWSService', { caller: principal('ec2.amazonaws.com') }, ['true']],
+    ['aws:ResourceAccount', {}, ['444455556666']],
+    ['aws:ResourceAccount', { key: undefined }, ['111122223333']],
+    ['aws:ViaAWSMCPService', {}, ['false']],
+    ['aws:TokenIssueTime', {}, undefined],
+    ['aws:TokenIssueTime', { tokenIssueTime: 1000 }, ['1970-01-01T00:00:01Z']],
+    ['aws:MultiFactorAuthPresent', {}, undefined],
+    ['aws:MultiFactorAuthPresent', { tokenIssueTime: 1000 }, ['false']],
+    ['aws:SourceIp', { origin: { sourceIp: '::ffff:10.0.0.1' } }, ['10.0.0.1']],
+    ['aws:SourceIp', { origin: { sourceIp: 'fe80::1%eth0' } }, ['fe80::1']],
+    ['aws:UserAgent', {}, undefined],
+    ['aws:UserAgent', { origin: {} }, ['']],
+    ['aws:UserAgent', { origin: { userAgent: 'x/1' } }, ['x/1']],
+    ['aws:referer', { origin: { referer: 'r' } }, ['r']],
     ['aws:RequestedRegion', {}, ['us-east-1']],
     ['aws:RequestedRegion', { key: undefined, region: 'eu-west-1' }, ['eu-west-1']],
     ['aws:SecureTransport', {}, undefined],
-    ['aws:SecureTransport', { secureTransport: false }, ['false']],
+    ['aws:SecureTransport', { origin: { secureTransport: false } }, ['false']],
     ['aws:ViaAWSService', {}, ['false']],
     ['kms:ViaService', {}, undefined],
     ['aws:SourceIp', {}, undefined],
@@ -273,4 +310,54 @@ test('a second spelling of a context key opens nothing and closes nothing', () =
   expect(decisionWith(denied)).toBe('explicit-deny-in-key-policy');
   const unless = { Effect: 'Deny', Condition: { StringNotEquals: restricted } };
   expect(decisionWith(unless)).toBe('explicit-deny-in-key-policy');
+});
+
+describe('every global key of the IAM User Guide', () => {
+  const origin = { sourceIp: '192.0.2.1', secureTransport: true, userAgent: 'x', referer: 'y' };
+  const callers = [
+    rootName,
+    userName,
+    'arn:aws:iam::111122223333:role/R',
+    'arn:aws:sts::111122223333:assumed-role/R/S',
+    'arn:aws:sts::111122223333:federated-user/f',
+  ];
+  const Tags = [{ TagKey: 'Team', TagValue: 'x' }];
+  const read = (name: string, facts: Partial<RequestFacts>) =>
+    values(name.endsWith('/') ? `${name}Team` : name, 'TagResource', { Tags }, facts);
+
+  test.each(Object.entries(globalKeys))('%s is what the table says', (name, standing) => {
+    const used = name.endsWith('/') ? `${name}Team` : name;
+    const facts = callers.map((arn) => ({
+      caller: principal(arn),
+      origin,
+      tokenIssueTime: 1,
+    }));
+    const found = facts.map((one) => read(name, one) !== undefined);
+    expect(whyUnknown(used)).toBe('unknown' in standing ? standing.unknown : undefined);
+    expect(found.includes(true)).toBe('given' in standing);
+    if (!('given' in standing)) return;
+    const without = facts.map(({ caller }) => ({ caller, key: undefined }));
+    if (standing.given === 'every request') {
+      expect(without.every((one) => read(name, one) !== undefined)).toBe(true);
+    }
+    if (/HTTP|credentials/.test(standing.given)) {
+      expect(found.every(Boolean)).toBe(true);
+      expect(without.some((one) => read(name, one) !== undefined)).toBe(false);
+    }
+  });
+
+  test('is in the table of the page, as given, absent or refused', () => {
+    const page = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');
+    const [, table = ''] = page.split('### Global condition keys');
+    const rows = [...table.matchAll(/^\| `([\w:/]+)…?` \| (.+) \|$/gm)].map(([, name, text]) => [
+      name,
+      text,
+    ]);
+    const expected = Object.entries(globalKeys).map(([name, standing]) => {
+      if ('given' in standing) return [name, standing.given];
+      if ('absent' in standing) return [name, `absent: ${standing.absent}`];
+      return [name, `refused: ${standing.unknown}`];
+    });
+    expect(rows).toEqual(expected);
+  });
 });

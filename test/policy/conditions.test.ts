@@ -31,6 +31,11 @@ const operators: Record<string, Case> = {
   DateLessThanEquals: { values: ['2026'], fits: ['2026-01-01'], differs: ['2026-01-02'] },
   DateGreaterThan: { values: ['1795305600'], fits: ['2026-11-23'], differs: ['2026-11-22'] },
   DateGreaterThanEquals: { values: ['2026-11-22'], fits: ['1795305600'], differs: ['2026-11-21'] },
+  IpAddress: {
+    values: ['203.0.113.9/24', '2001:db8::/32', '192.0.2.1', '::1'],
+    fits: ['203.0.113.0', '203.0.113.255', '2001:DB8:1::7', '192.0.2.1', '0:0::1'],
+    differs: ['203.0.114.0', '2001:db9::', '192.0.2.2', '::2', '', 'x', '203.0.113.1/32'],
+  },
   Bool: { values: ['true'], fits: ['true', 'TRUE'], differs: ['false', '', '1'] },
 };
 
@@ -42,6 +47,7 @@ const opposites: Record<string, string> = {
   ArnLike: 'ArnNotLike',
   NumericEquals: 'NumericNotEquals',
   DateEquals: 'DateNotEquals',
+  IpAddress: 'NotIpAddress',
 };
 
 const negated = Object.entries(opposites).map(([name, opposite]) => {
@@ -134,8 +140,20 @@ test.each([
   ['ForSomeValues:Bool', 'true', 'Invalid condition operator: "ForSomeValues:Bool".'],
   ['constructor', 'a', 'Invalid condition operator: "constructor".'],
   ['', 'a', 'Invalid condition operator: "".'],
-  ['IpAddress', '10.0.0.0/8', 'The condition operator IpAddress is not supported.'],
-  ['NotIpAddressIfExists', '::1', 'The condition operator NotIpAddress is not supported.'],
+  ...[
+    '10.0.0.0/33',
+    '10.0.0',
+    'a',
+    '',
+    '::1/129',
+    '${aws:SourceIp}',
+    '10.0.0.1/',
+    '1.2.3.4/8/8',
+  ].map((value): [string, string, string] => [
+    'IpAddress',
+    value,
+    `Invalid value for the condition operator IpAddress: ${JSON.stringify(value)}.`,
+  ]),
   ['BinaryEquals', 'QQ==', 'The condition operator BinaryEquals is not supported.'],
   ['Null', 'yes', 'Null takes true or false, not "yes".'],
   ['Bool', 'yes', 'Invalid value for the condition operator Bool: "yes".'],

@@ -83,8 +83,9 @@ describe('what is accepted', () => {
     ['booleans and numbers', document([statement({ Condition: { Bool: { 'a:b': true } } })])],
     [
       'condition keys in any case',
-      document([statement({ Condition: { Null: { 'KMS:x': 'true' } } })]),
+      document([statement({ Condition: { Null: { 'KMS:KEYspec': 'true' } } })]),
     ],
+    ['keys of other services', document([statement({ Condition: { Null: { 's3:x': 'true' } } })])],
     ['an operator without keys', document([statement({ Condition: { StringEquals: {} } })])],
     [
       'NotPrincipal with Deny',
@@ -334,4 +335,40 @@ describe('mutated documents', () => {
       ? from.map((one, index) => (String(index) === key ? next : one))
       : { ...from, [key]: next };
   }
+});
+
+describe('a condition key that is not known here', () => {
+  const refused = (condition: object, more: object = {}) =>
+    failureText(() =>
+      parsePolicy(document([statement(), statement({ Condition: condition, ...more })]), 'key'),
+    );
+
+  test.each([
+    ['aws:PrincipalOrgID', 'pairmint knows no organizations'],
+    ['AWS:principalTAG/team', 'pairmint knows no tags of principals'],
+    ['aws:SourceVpce', 'pairmint does not know what network a request came through'],
+    ['kms:TrailingDaysWithoutKeyUsage', 'pairmint does not note when keys are used'],
+    ['kms:KeySpecs', 'pairmint does not know what it is'],
+    ['aws:SourceIP2', 'pairmint does not know what it is'],
+  ])('is refused: %s', (key, reason) => {
+    expect(refused({ StringEquals: { 'kms:KeySpec': 'x' }, StringLike: { [key]: 'x' } })).toBe(
+      `MalformedPolicyDocumentException: The condition key ${JSON.stringify(key)} cannot be used: ` +
+        `${reason}. (Statement 2)`,
+    );
+  });
+
+  test('is refused as a variable, but in the version that has none', () => {
+    const Condition = { StringEquals: { 'aws:username': ['a', "${aws:PrincipalTag/name, 'b'}"] } };
+    expect(refused(Condition)).toMatch(/"aws:principaltag\/name" cannot be used/);
+    const Resource = 'arn:aws:kms:*:*:key/${aws:SourceIdentity}';
+    expect(refused({}, { Resource })).toMatch(/"aws:sourceidentity" cannot be used/);
+    const old = JSON.stringify({ Version: '2008-10-17', Statement: [statement({ Condition })] });
+    expect(() => parsePolicy(old, 'key')).not.toThrow();
+  });
+
+  test('is absent in a policy that was kept before', () => {
+    const text = document([statement({ Condition: { Null: { 'aws:PrincipalOrgID': 'true' } } })]);
+    expect(() => parsePolicy(text, 'key')).toThrow();
+    expect(() => parsePolicy(text, 'key', { stored: true })).not.toThrow();
+  });
 });

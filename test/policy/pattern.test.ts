@@ -126,3 +126,41 @@ describe('ARNs', () => {
     expect(fits?.(key, () => ['444455556666'])).toBe(false);
   });
 });
+
+describe('variables that stand for much', () => {
+  const lookupOf =
+    (value: string): Lookup =>
+    (key) =>
+      key === 'k' ? [value] : undefined;
+  const timeOf = (work: () => unknown) => {
+    const started = performance.now();
+    work();
+    return performance.now() - started;
+  };
+
+  test.each([
+    ['a thousand times', '${k}'.repeat(1000)],
+    ['a thousand times between asterisks', '*${k}'.repeat(1000)],
+  ])('%s are put together no further than the text is long', (_, pattern) => {
+    const lookup = lookupOf('a'.repeat(1_000_000));
+    const fits = textPattern(pattern, withVariables);
+    expect(timeOf(() => expect(fits('a'.repeat(8192), lookup)).toBe(false))).toBeLessThan(1000);
+  });
+
+  test('are found in as many steps as they have characters', () => {
+    const half = 'a'.repeat(500_000);
+    const fits = textPattern('*${k}b*', withVariables);
+    expect(timeOf(() => expect(fits(`${half}${half}`, lookupOf(half))).toBe(false))).toBeLessThan(
+      2000,
+    );
+    expect(fits(`${half}b`, lookupOf(half))).toBe(true);
+  });
+
+  test('refuse the request beside a question mark, whose search is not linear', () => {
+    const fits = textPattern('*${k}?*', withVariables);
+    expect(fits('xabcdy', lookupOf('abc'))).toBe(true);
+    expect(() => fits('a'.repeat(2000), lookupOf('a'.repeat(513)))).toThrow(
+      /^A policy has a question mark beside variables that stand for more than 512/,
+    );
+  });
+});

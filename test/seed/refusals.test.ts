@@ -97,7 +97,7 @@ describe('a key of a seed is refused', () => {
     [
       'with a KeyUsage that is none',
       { KeyUsage: 'ALL' },
-      '.KeyUsage: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]',
+      '.KeyUsage: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]',
     ],
     [
       'with a KeyUsage that its KeySpec has not',
@@ -247,7 +247,7 @@ describe('a key of a seed is refused', () => {
     [
       'with a grant to nobody',
       { Grants: [{ Operations: ['Decrypt'] }] },
-      '.Grants[0].GranteePrincipal: Member must not be null',
+      ".Grants[0]: 1 validation error detected: Value null at 'granteePrincipal' failed to satisfy constraint: Member must not be null",
     ],
     [
       'with a grant to something',

@@ -216,7 +216,7 @@ describe('the grants of a store', () => {
     const before = await paths();
     const grant = await newGrant(one, terms);
     expect(await paths()).toHaveLength(before.length + 3);
-    expect(await grants.delete(keys, grant)).toBe(true);
+    expect(await grants.delete(keys, grant, one)).toBe(true);
     expect(await paths()).toEqual(before);
   });
 
@@ -224,8 +224,9 @@ describe('the grants of a store', () => {
     const { record } = one;
     await keys.change(record, (key) => ({ ...key.record, enabled: false }));
     const wanted = { ...(await newGrant(other)), keyId: first };
-    const check = ({ record: { enabled } }: Key) => {
+    const check = async ({ record: { enabled } }: Key) => {
       if (!enabled) throw new Error('disabled');
+      return [];
     };
     await expect(grants.create(keys, one, wanted, check)).rejects.toThrow('disabled');
     expect(await grants.list(record, { limit: 10 })).toEqual([]);
@@ -264,7 +265,7 @@ describe('a key', () => {
     // A request that is repeated makes none.
     expect(await newGrant(one, { name: 'again' })).toEqual(made);
     await newGrant(other);
-    await grants.delete(keys, made);
+    await grants.delete(keys, made, one);
     await newGrant(one);
   });
 });

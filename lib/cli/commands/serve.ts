@@ -158,11 +158,12 @@ async function listenerOf(serving: Serving, { metrics }: Settings) {
 
 /** Makes the server of this process, and what observes it. */
 async function makeServer(service: Service, { settings, log }: Omit<Setup, 'open'>) {
-  const { auth, region, limits, readTls } = settings;
+  const { auth, region, trustedProxies, limits, readTls } = settings;
   const metrics = settings.metrics && (await createMetrics(service));
   const onRequest = requestLogger(log);
   const tls = readTls?.();
-  const server = createServer(service, { auth, region, tls, limits, metrics, onRequest });
+  const options = { auth, region, tls, trustedProxies, limits, metrics, onRequest };
+  const server = createServer(service, options);
   return { server, metrics, reload: () => reloadTls(server, settings, log) };
 }
 

@@ -66,6 +66,7 @@ export const everyFailure: { readonly [O in OfferedOperation]: Failing<O> } = {
     'UnsupportedOperationException',
     async (kms) => ({ KeyId: (await newKey(kms)).KeyId }),
   ],
+  Decapsulate: notOffered('Decapsulate'),
   DeriveSharedSecret: [
     'InvalidKeyUsageException',
     async (kms) => ({ ...(await everyRequest.DeriveSharedSecret(kms)), KeyId: await signing(kms) }),
@@ -80,6 +81,7 @@ export const everyFailure: { readonly [O in OfferedOperation]: Failing<O> } = {
     'UnsupportedOperationException',
     async (kms) => ({ KeyId: await signing(kms) }),
   ],
+  Encapsulate: notOffered('Encapsulate'),
   Encrypt: [
     'DisabledException',
     async (kms) => ({ KeyId: await disabled(kms), Plaintext: Buffer.from('x') }),

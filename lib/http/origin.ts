@@ -1,0 +1,77 @@
+import { isIP } from 'node:net';
+import { ConfigurationError } from '../configuration-error.ts';
+import { type Network, networkOf, plainAddress } from '../policy/ip-address.ts';
+import type { RequestOrigin } from '../policy/request-facts.ts';
+import { fieldValue, type HeaderFields } from './message.ts';
+
+/** What is at the other end of a connection. */
+export interface Peer {
+  /** Undefined if the connection was closed before anybody looked. */
+  readonly address: string | undefined;
+  /** Whether the connection is TLS. */
+  readonly secure: boolean;
+}
+
+export type OriginOf = (peer: Peer, headers: HeaderFields) => RequestOrigin;
+
+/**
+ * Makes what tells where requests come from: from the peer, or, if the peer is a trusted proxy, from
+ * where that says: in X-Forwarded-For, which each proxy adds to, and X-Forwarded-Proto. What others
+ * write there is their own invention.
+ *
+ * @param trustedProxies addresses, or networks as CIDR writes them
+ * @throws ConfigurationError if one of them is neither
+ */
+export function originReader(trustedProxies: readonly string[] = []): OriginOf {
+  const networks = trustedProxies.map(readNetwork);
+  const isTrusted = (address: string | undefined) =>
+    address !== undefined && networks.some((holds) => holds(plainAddress(address)));
+  return ({ address, secure }, headers) => {
+    const facts = {
+      userAgent: fieldValue(headers, 'user-agent'),
+      referer: fieldValue(headers, 'referer'),
+    };
+    if (networks.length === 0 || !isTrusted(address)) {
+      return { ...facts, sourceIp: address, secureTransport: secure };
+    }
+    return {
+      ...facts,
+      sourceIp: clientOf(address, listOf(headers, 'x-forwarded-for'), isTrusted),
+      secureTransport: schemeOf(listOf(headers, 'x-forwarded-proto')) ?? secure,
+    };
+  };
+}
+
+/** The last address that a proxy added which is not a trusted proxy's own. */
+function clientOf(
+  peer: string | undefined,
+  forwarded: readonly string[],
+  isTrusted: (address: string) => boolean,
+): string | undefined {
+  let client = peer;
+  for (const hop of forwarded.toReversed()) {
+    // What is no address names nobody: the proxy that wrote it is the last that is known.
+    if (isIP(hop) === 0) break;
+    client = hop;
+    if (!isTrusted(hop)) break;
+  }
+  return client;
+}
+
+function schemeOf(schemes: readonly string[]): boolean | undefined {
+  const scheme = schemes.at(-1)?.toLowerCase();
+  return scheme === undefined ? undefined : scheme === 'https';
+}
+
+function listOf(headers: HeaderFields, name: string): readonly string[] {
+  const values = headers.get(name)?.flatMap((value) => value.split(',')) ?? [];
+  return values.map((value) => value.trim()).filter((value) => value !== '');
+}
+
+function readNetwork(text: string): Network {
+  const network = networkOf(text);
+  if (network !== undefined) return network;
+  throw new ConfigurationError(`'${text}' is not an IP address or network`, {
+    hint: 'name a trusted proxy as in 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32',
+  });
+}

@@ -1,0 +1,89 @@
+// Compares AWS's API model (service-2.json) with @aws-sdk/client-kms, which is published the day that
+// AWS changes its API: members that we do not know may limit something. Exits 1 if the installed
+// client has another model. A newer one that the registry has is told of, and fails nothing: what
+// others publish shall not make a commit fail that was right.
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const name = '@aws-sdk/client-kms';
+const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+
+/** Says what the client's model has that ours has not, and the other way round. */
+export function differences(model, client) {
+  const found = [];
+  const compare = (what, ours, theirs) => {
+    const missing = theirs.filter((one) => !ours.includes(one));
+    const gone = ours.filter((one) => !theirs.includes(one));
+    if (missing.length > 0) found.push(`${what}: new: ${missing.join(', ')}`);
+    if (gone.length > 0) found.push(`${what}: gone: ${gone.join(', ')}`);
+  };
+  compare('operations', Object.keys(model.operations), operationsOf(client));
+  for (const [shape, { type, members = {}, required = [], enum: values }] of Object.entries(
+    model.shapes,
+  )) {
+    if (type === 'structure') {
+      // Its schema: kind, namespace, name, traits, member names, member shapes, how many are required.
+      const [, , , , names, , numRequired = 0] = client[`${shape}$`] ?? [];
+      // Those without members are not in the client.
+      if (names === undefined) continue;
+      compare(shape, Object.keys(members), names);
+      compare(`${shape}, required`, [...required].sort(), names.slice(0, numRequired).sort());
+    } else if (values !== undefined) {
+      compare(shape, values, Object.values(client[shape] ?? {}));
+    }
+  }
+  return found;
+}
+
+function operationsOf(client) {
+  return Object.keys(client)
+    .filter((key) => /^[A-Z]\w*Command$/.test(key))
+    .map((key) => key.slice(0, -'Command'.length));
+}
+
+async function main() {
+  const model = JSON.parse(await readFile(new URL('service-2.json', import.meta.url), 'utf8'));
+  const installed = require(`${name}/package.json`).version;
+  const own = differences(model, await import(name));
+  for (const line of own) say(`${name} ${installed} has another model than lib/model: ${line}`);
+  if (own.length > 0) process.exitCode = 1;
+  await tellOfNewer(model, installed).catch((error) => {
+    say(
+      `whether there is a newer ${name} was not found out: ${String(error.message).split('\n')[0]}`,
+    );
+  });
+}
+
+async function tellOfNewer(model, installed) {
+  const timeout = 20_000;
+  const { stdout } = await run('npm', ['view', name, 'version'], { timeout });
+  const newest = stdout.trim();
+  if (newest === installed) return;
+  // In node_modules, so that it finds what it needs itself.
+  const folder = fileURLToPath(new URL('../../node_modules/.cache/newer-model/', import.meta.url));
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  try {
+    const packed = await run('npm', ['pack', `${name}@${newest}`, '--silent'], {
+      cwd: folder,
+      timeout,
+    });
+    await run('tar', ['xzf', packed.stdout.trim()], { cwd: folder });
+    const file = path.join(folder, 'package/dist-cjs/index.js');
+    const newer = differences(model, await import(pathToFileURL(file).href));
+    for (const line of newer) say(`${name} ${newest}, the newest, has another model: ${line}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

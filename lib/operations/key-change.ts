@@ -1,0 +1,29 @@
+import type { Key, KeyChange } from '../store/key-directory.ts';
+import type { KeyRecord } from '../store/key-record.ts';
+import { authorize } from './access.ts';
+import type { Services } from './operation.ts';
+
+/**
+ * Changes a key that the caller was authorised for, and authorises again if it is no longer as it was
+ * then: whoever was denied it meanwhile changes nothing.
+ */
+export function changeKey(
+  services: Services,
+  authorized: Key,
+  change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
+): Promise<Key> {
+  return services.keys.change(authorized.record, async (key) => {
+    await authorizeChanged(services, key, authorized);
+    const changed = await change(key);
+    return 'record' in changed ? changed : { record: changed };
+  });
+}
+
+/** Authorises for a key again unless it is as it was when the caller was authorised. */
+export async function authorizeChanged(
+  services: Services,
+  key: Key,
+  authorized: Key,
+): Promise<void> {
+  if (key.record !== authorized.record) await authorize(services, key);
+}
