@@ -24,7 +24,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     CreateAlias: {
@@ -73,7 +73,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     DeleteImportedKeyMaterial: {
@@ -92,10 +92,10 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
         '--key-id alias/agreement --key-agreement-algorithm ECDH --public-key fileb://peer.der',
     },
     DescribeCustomKeyStores: {
-      summary: 'custom key stores are not offered',
+      summary: 'list the custom key stores, of which there are none',
       description:
-        'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'Lists no custom key stores: they are not offered, as the keys of pairmint live in its ' +
+        'own store. One that is named is not found.',
       example: '',
     },
     DescribeKey: {
@@ -120,7 +120,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     EnableKey: {
@@ -341,7 +341,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     UpdateKeyDescription: {

@@ -1233,6 +1233,7 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'SM2DSA',
       'ML_DSA_SHAKE_256',
     ],
+    unlisted: ['SYMMETRIC_DEFAULT'],
   },
   SigningAlgorithmSpecList: { type: 'list', member: 'SigningAlgorithmSpec' },
   Tag: {

@@ -99,6 +99,7 @@ async function findImported(services: Services, keyId: string): Promise<Key> {
 // KMS Developer Guide, importing-keys-get-public-key-and-token: what each algorithm can wrap.
 function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: WrappingKeySpec): void {
   const { keySpec } = record;
+  requireSupported(algorithm);
   const direct = algorithm.startsWith('RSAES');
   const fits =
     (spec === 'SM2') === (algorithm === 'SM2PKE') &&
@@ -109,6 +110,16 @@ function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: Wrappi
     'ValidationException',
     `Wrapping algorithm ${algorithm} with wrapping key spec ${spec} is not compatible with key ` +
       `spec ${keySpec}.`,
+  );
+}
+
+// KMS API Reference, GetParametersForImport: not supported since October 10, 2023, as what opens it
+// tells a padding that is right from one that is not.
+function requireSupported(algorithm: AlgorithmSpec): void {
+  if (algorithm !== 'RSAES_PKCS1_V1_5') return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `Wrapping algorithm ${algorithm} is not supported.`,
   );
 }
 
@@ -151,6 +162,8 @@ async function unwrap(
   const terms = JSON.parse(Buffer.from(bytes).toString('utf8')) as Terms;
   if (terms.validTo <= services.now()) throw new KmsError('ExpiredImportTokenException');
   const { algorithm } = terms;
+  // A token of an earlier version may name it for a day.
+  requireSupported(algorithm);
   return vault.import(record, { token, algorithm, encryptedKeyMaterial }).catch((error) => {
     if (isNativeError(error, 'INVALID_CIPHERTEXT'))
       throw new KmsError('InvalidCiphertextException');

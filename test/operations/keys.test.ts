@@ -124,7 +124,6 @@ describe('CreateKey', () => {
   const notOffered = [
     { Origin: 'AWS_CLOUDHSM' },
     { Origin: 'EXTERNAL_KEY_STORE' },
-    { CustomKeyStoreId: 'cks-1' },
     { XksKeyId: 'x' },
   ] as const;
 
@@ -134,10 +133,19 @@ describe('CreateKey', () => {
     );
   });
 
+  test.each([
+    { CustomKeyStoreId: 'cks-1' },
+    { CustomKeyStoreId: 'cks-1', Origin: 'AWS_CLOUDHSM' },
+    { CustomKeyStoreId: 'cks-1', Origin: 'EXTERNAL_KEY_STORE', XksKeyId: 'x' },
+  ] as const)('%j names a custom key store, and none is found', async (request) => {
+    expect(await failureText(kms.createKey(request))).toBe('CustomKeyStoreNotFoundException: ');
+  });
+
   test('nothing is made where a request is refused', async () => {
     const fresh = await openKms();
     const refused = [
       ...notOffered,
+      { CustomKeyStoreId: 'cks-1' },
       { KeySpec: 'HMAC_256' as const },
       { Tags: [{ TagKey: 'aws:x', TagValue: '' }] },
       { Policy: '{}' },
