@@ -3,7 +3,7 @@ import type { Key } from '../store/key-directory.ts';
 import { authorize, authorizeAlias } from './access.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey, ownAlias } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, Services } from './operation.ts';
 
 // AWS's quota: aliases per KMS key.
 const maxAliases = 50;
@@ -12,9 +12,9 @@ const maxAliases = 50;
 export const createAlias: Operation<'CreateAlias'> = {
   name: 'CreateAlias',
   async run(services, { AliasName, TargetKeyId }) {
-    checkAliasName(AliasName);
+    checkNewAliasName(AliasName);
     authorizeAlias(services, AliasName);
-    const { record: target } = await findOwnKey(services, TargetKeyId);
+    const { record: target } = await findTarget(services, TargetKeyId);
     await services.keys.createAlias(ownAlias(services, AliasName), target, (key) => {
       requireNotPendingDeletion(key);
       requireRoom(key);
@@ -30,7 +30,7 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     await authorize(services, await services.keys.find(ownAlias(services, AliasName)));
-    const { record: target } = await findOwnKey(services, TargetKeyId);
+    const { record: target } = await findTarget(services, TargetKeyId);
     await services.keys.updateAlias(ownAlias(services, AliasName), target, (key, current) => {
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
@@ -52,6 +52,13 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
   },
 };
 
+async function findTarget(services: Services, keyId: string): Promise<Key> {
+  if (/^(arn:.*:)?alias\//s.test(keyId)) {
+    throw new KmsError('ValidationException', 'Aliases must refer to keys. Not aliases');
+  }
+  return findOwnKey(services, keyId);
+}
+
 /** @throws KmsError where no alias of a user can have this name */
 export function checkAliasName(name: string): void {
   if (!name.startsWith('alias/') || name === 'alias/') {
@@ -62,6 +69,13 @@ export function checkAliasName(name: string): void {
     );
   }
   if (name.startsWith('alias/aws/')) throw new KmsError('NotAuthorizedException');
+}
+
+/** The same of an alias that is made now. The model allows colons, and AWS does not. */
+export function checkNewAliasName(name: string): void {
+  checkAliasName(name);
+  if (!name.includes(':')) return;
+  throw new KmsError('ValidationException', `${name} contains invalid characters for an alias`);
 }
 
 /** @throws KmsError LimitExceededException where the key cannot have another alias */

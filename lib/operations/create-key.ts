@@ -57,10 +57,11 @@ export const createKey: Operation<'CreateKey'> = {
 /** What kind of key is asked for. @throws KmsError ValidationException where there is none such */
 export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
-  if (KeySpec && CustomerMasterKeySpec && KeySpec !== CustomerMasterKeySpec) {
+  if (KeySpec !== undefined && CustomerMasterKeySpec !== undefined) {
     throw new KmsError(
       'ValidationException',
-      'You cannot specify different values for KeySpec and CustomerMasterKeySpec.',
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. ' +
+        'CustomerMasterKeySpec is deprecated.',
     );
   }
   const keySpec = KeySpec ?? CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT';

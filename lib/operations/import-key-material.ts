@@ -289,11 +289,14 @@ function requireImportType(key: Key, id: string, request: Request): void {
     }
     if (KeyMaterialId !== id) throw incorrect('The key material is not that of the KeyMaterialId.');
   }
-  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { known });
+  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { id, known, named: request.KeyId });
   else if (!known) throw incorrect('The key material is not the same as was imported before.');
 }
 
-function requireNew({ arn, record }: Key, { known }: { known: boolean }): void {
+function requireNew(
+  { arn, record }: Key,
+  { id, known, named }: { id: string; known: boolean; named: string },
+): void {
   if (known) throw incorrect('The key material was imported before.');
   if (!isPrimary(record)) {
     throw new KmsError(
@@ -301,10 +304,12 @@ function requireNew({ arn, record }: Key, { known }: { known: boolean }): void {
       `${arn} is a replica key; new key material is imported into its primary key first.`,
     );
   }
-  if (record.materials.some((entry) => !isInUse(entry.state) && !isLost(entry))) {
+  const pending = record.materials.find((entry) => !isInUse(entry.state) && !isLost(entry));
+  if (pending !== undefined) {
     throw new KmsError(
       'KMSInvalidStateException',
-      `${arn} already has key material pending rotation.`,
+      `New key material (id: ${id}) cannot be imported into KMS key ${named}, because another key ` +
+        `material (id: ${pending.id}) is pending rotation.`,
     );
   }
 }

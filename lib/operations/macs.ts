@@ -12,6 +12,7 @@ export const generateMac: Operation<'GenerateMac'> = {
   async run(services, request) {
     const { MacAlgorithm: algorithm, Message: message } = request;
     const { arn, material } = await macKey(services, 'GenerateMac', request);
+    endDryRun(request.DryRun);
     const mac = services.native.generateMac({ material, algorithm, message });
     return { Mac: mac, MacAlgorithm: algorithm, KeyId: arn };
   },
@@ -27,6 +28,7 @@ export const verifyMac: Operation<'VerifyMac'> = {
     if (!services.native.verifyMac({ material, algorithm, message, mac })) {
       throw new KmsError('KMSInvalidMacException');
     }
+    endDryRun(request.DryRun);
     return { KeyId: arn, MacValid: true, MacAlgorithm: algorithm };
   },
 };
@@ -38,7 +40,6 @@ async function macKey(
     readonly KeyId: string;
     readonly MacAlgorithm: string;
     readonly GrantTokens?: readonly string[] | undefined;
-    readonly DryRun?: boolean | undefined;
   },
 ) {
   const key = await findKey(services, request.KeyId);
@@ -46,6 +47,5 @@ async function macKey(
   requireUsage(key, 'GENERATE_VERIFY_MAC', operation);
   requireState(key);
   requireAlgorithm(key, request.MacAlgorithm);
-  endDryRun(request.DryRun);
   return { arn: key.arn, ...(await currentMaterial(services, key)) };
 }

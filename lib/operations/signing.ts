@@ -40,7 +40,6 @@ export const verify: Operation<'Verify'> = {
   readOnly: true,
   async run(services, request) {
     const key = await checkedKey(services, 'Verify', request);
-    endDryRun(request.DryRun);
     const valid = await supported(
       services.native.verify({
         ...wordsOf(request),
@@ -49,6 +48,7 @@ export const verify: Operation<'Verify'> = {
       }),
     );
     if (!valid) throw new KmsError('KMSInvalidSignatureException');
+    endDryRun(request.DryRun);
     return {
       KeyId: key.arn,
       SignatureValid: true,

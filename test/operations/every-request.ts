@@ -182,7 +182,7 @@ export const neverServed: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The outcome of a request for an operation that is not offered, or `otherwise`. */
-export function outcomePattern(operation: string, otherwise: RegExp): RegExp {
+export function outcomePattern(operation: string, otherwise: string | RegExp): string | RegExp {
   const error = neverServed.get(operation);
   return error === undefined ? otherwise : new RegExp(`^${error}: `);
 }

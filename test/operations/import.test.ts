@@ -703,12 +703,20 @@ describe('importing again', () => {
       const { KeyId } = key;
       const third = crypto.randomBytes(32);
       const asNew = { ImportType: 'NEW_KEY_MATERIAL' } as const;
-      expect(await failureText(again(third, asNew))).toMatch(/^KMSInvalidStateException: /);
+      const refusal = await failureText(again(third, asNew));
       // [BC] "You can delete this key material and import different key material in its place"
       await kms.deleteImportedKeyMaterial({ KeyId, KeyMaterialId: secondId });
       expect(await materialsOf(KeyId)).toEqual([{ KeyMaterialId: materialId, ...first }]);
       expect(await stateOf(KeyId)).toBe('Enabled');
       const { KeyMaterialId } = await again(third, asNew);
+      // [LS test_import_key_material_raises_if_there_is_already_key_material_pending 2025-11]
+      expect(refusal).toBe(
+        `KMSInvalidStateException: New key material (id: ${KeyMaterialId}) cannot be imported into ` +
+          `KMS key ${KeyId}, because another key material (id: ${secondId}) is pending rotation.`,
+      );
+      // The key is called what the request calls it.
+      const fourth = importWith(kms, key.Arn, parameters, crypto.randomBytes(32), asNew);
+      expect(await failureText(fourth)).toContain(` into KMS key ${key.Arn}, because `);
       await kms.rotateKeyOnDemand({ KeyId });
       expect((await metadataOf(KeyId)).CurrentKeyMaterialId).toBe(KeyMaterialId);
     });

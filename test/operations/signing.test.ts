@@ -377,9 +377,11 @@ describe.each(['Sign', 'Verify'] as const)('%s', (operation) => {
     expect(await failing({ KeyId: absentKeyId })).toMatch(/^NotFoundException: /);
   });
 
-  test('takes an alias, and ends with a dry run before any work', async () => {
+  test('takes an alias, and ends with a dry run where it would have succeeded', async () => {
     const AliasName = `alias/${operation}`;
-    await kms.createAlias({ AliasName, TargetKeyId: arnOf('RSA_2048') });
-    expect(await failing({ KeyId: AliasName, DryRun: true })).toBe(dryRun);
+    const KeyId = arnOf('RSA_2048');
+    await kms.createAlias({ AliasName, TargetKeyId: KeyId });
+    const { Signature } = await kms.sign({ KeyId, Message: message, SigningAlgorithm });
+    expect(await failing({ KeyId: AliasName, Signature, DryRun: true })).toBe(dryRun);
   });
 });
