@@ -11,8 +11,8 @@ export interface Profile {
   readonly name: string;
   readonly config: Section;
   readonly credentials: Section;
-  /** The section that `services` of the profile names. */
-  readonly services: Section;
+  /** The section that `services` of the profile names, where there is one. */
+  readonly services: Section | undefined;
 }
 
 const nothing: Section = new Map();
@@ -43,7 +43,7 @@ export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | und
     name,
     config: own ?? nothing,
     credentials: credentials ?? nothing,
-    services: config.get(`services ${own?.get('services')}`) ?? nothing,
+    services: config.get(`services ${credentials?.get('services') ?? own?.get('services')}`),
   };
 }
 
