@@ -3,12 +3,14 @@ import { toJson } from '../../model/wire.ts';
 import { Dictionary, type Value } from '../value.ts';
 import { type TimestampFormat, timestampValue } from './timestamps.ts';
 
-/** A response as it is printed and queried: bytes as base64, times as `timestamps` says. */
+/** A response as it is printed and queried: bytes as base64, times as `timestamps` says. One that
+ * is a dictionary is printed as it is. */
 export function responseValue(
   operation: OperationName,
   response: object | undefined,
   timestamps: TimestampFormat = 'iso8601',
 ): Dictionary {
+  if (response instanceof Dictionary) return response;
   const { output } = operationShapes[operation];
   if (output === undefined || response === undefined) {
     return new Dictionary();
