@@ -54,6 +54,15 @@ export function configFiles(env: NodeJS.ProcessEnv): {
   return { config: expanded(shown), credentials: expanded(credentials), shown };
 }
 
+/** The profiles that there are, in alphabetical order. */
+export function profileNames(env: NodeJS.ProcessEnv): string[] {
+  const files = configFiles(env);
+  const inConfig = [...named(readSections(files.config)).keys()].flatMap(
+    (title) => /^profile (.*)$/s.exec(title)?.[1] ?? [],
+  );
+  return [...new Set([...inConfig, ...readSections(files.credentials).keys()])].sort();
+}
+
 /** A setting of the profile, of whichever file; that of the credentials counts first. */
 export function setting(profile: Profile | undefined, name: string): string | undefined {
   return profile?.credentials.get(name) ?? profile?.config.get(name);
