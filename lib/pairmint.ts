@@ -5,6 +5,7 @@ import { type AuditEvent, AuditRecorder, type AuditSink, auditEvent, auditFile }
 import { ConfigurationError } from './configuration-error.ts';
 import { cpuShare } from './cpu-share.ts';
 import { inParallel } from './in-parallel.ts';
+import { requireKnown } from './known-options.ts';
 import { KmsError } from './model/errors.ts';
 import { keyArn } from './model/key-id.ts';
 import { type CheckedRequest, parseRequest } from './model/request.ts';
@@ -83,6 +84,27 @@ export interface OpenOptions extends StoreOptions, CallerOptions {
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 
+const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
+  identityPolicy: true,
+  tokenIssueTime: true,
+};
+const rootKeyOptions = { file: true, bytes: true };
+const openOptions: Readonly<Record<keyof OpenOptions, true>> = {
+  ...callerOptions,
+  store: true,
+  rootKey: true,
+  region: true,
+  accountId: true,
+  caller: true,
+  audit: true,
+  onDryPool: true,
+  refillPools: true,
+  queueScale: true,
+  quotaProfile: true,
+  seed: true,
+  onNotice: true,
+};
+
 /** What runs here. */
 export interface Capabilities extends NativeCapabilities {
   readonly cpu: string;
@@ -102,6 +124,13 @@ export interface BatchOptions {
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const batchOptions: Readonly<Record<keyof BatchOptions, true>> = {
+  count: true,
+  plaintext: true,
+  concurrency: true,
+  signal: true,
+};
 
 /** How a single request is made. */
 export interface RequestOptions {
@@ -174,9 +203,11 @@ export class Pairmint {
    * Opens a store, and makes it with its root key where there is none.
    *
    * @throws ConfigurationError where the store, the root key, the caller, the seed or the native
-   *   addon cannot be used
+   *   addon cannot be used, or there is no such option
    */
   static async open(options: OpenOptions = {}): Promise<Pairmint> {
+    requireKnown('Pairmint.open', options, openOptions);
+    requireKnown('rootKey of Pairmint.open', options.rootKey ?? {}, rootKeyOptions);
     const native = loadNative();
     requireLimits(options);
     const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
@@ -230,7 +261,7 @@ export class Pairmint {
    * @throws ConfigurationError where that is none, or the identity policy is malformed
    */
   as(caller: string, options: CallerOptions = {}): Pairmint {
-    refuseUnknownOptions(options);
+    requireKnown('as', options, callerOptions);
     return this.#view(callerOf(caller, options), this.#region);
   }
 
@@ -536,6 +567,7 @@ export class Pairmint {
     request: Requests['GenerateDataKeyPairWithoutPlaintext'],
     options: BatchOptions,
   ): AsyncGenerator<Responses['GenerateDataKeyPair'], void, undefined> {
+    requireKnown('mintDataKeyPairs', options, batchOptions);
     for (const name of ['count', 'concurrency'] as const) {
       const value = options[name];
       if (name === 'concurrency' && value === undefined) continue;
@@ -665,7 +697,7 @@ function closed(): KmsError {
 }
 
 /** @throws ConfigurationError where nobody can act as this, or the policy would do nothing */
-function checkCaller({ principal, identityPolicy }: NewCredential): void {
+export function checkCaller({ principal, identityPolicy }: NewCredential): void {
   const caller = callerOf(principal, { identityPolicy });
   if (caller.principal.isRoot && identityPolicy !== undefined) {
     throw new ConfigurationError(`${principal} is a root, which identity policies do not bind`);
@@ -673,15 +705,6 @@ function checkCaller({ principal, identityPolicy }: NewCredential): void {
 }
 
 /** A misspelt policy would not bind the caller. @throws ConfigurationError */
-function refuseUnknownOptions(options: CallerOptions): void {
-  const known: readonly string[] = ['identityPolicy', 'tokenIssueTime'];
-  const other = Object.keys(options).find((name) => !known.includes(name));
-  if (other === undefined) return;
-  throw new ConfigurationError(`a caller has no option '${other}'`, {
-    hint: `there are ${known.join(' and ')}`,
-  });
-}
-
 function callerOf(arn: string, { identityPolicy, tokenIssueTime }: CallerOptions): Caller {
   const principal = parsePrincipal(arn);
   if (principal === undefined || principal.kind === 'service') {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Pairmint, type RequestOptions } from '../lib/pairmint.ts';
 import { temporaryFolder } from './support/folders.ts';
@@ -14,6 +14,48 @@ beforeEach(async () => {
   });
 });
 afterEach(() => kms.close());
+
+describe('options that nothing reads', () => {
+  const misspelt: readonly [object, string][] = [
+    [{ rootKeyFile: 'root.key' }, "Pairmint.open has no option 'rootKeyFile'"],
+    [{ Region: 'us-east-1', store: 'memory:' }, "Pairmint.open has no option 'Region'"],
+    [{ a: 1, b: undefined }, "Pairmint.open has no option 'a', 'b'"],
+    [{ rootKey: { path: 'root.key' } }, "rootKey of Pairmint.open has no option 'path'"],
+    [
+      { rootKey: { bytes: Buffer.alloc(32), File: 'root.key' } },
+      "rootKey of Pairmint.open has no option 'File'",
+    ],
+  ];
+
+  it.each(misspelt)('are refused before there is a store: %j', async (options, message) => {
+    const folder = temporaryFolder();
+    const store = { store: `sqlite:${folder}/store.db` };
+    const rootKey = { rootKey: { file: `${folder}/root.key` } };
+    const opening = Pairmint.open({ ...store, ...rootKey, ...options });
+    await expect(opening).rejects.toMatchObject({ name: 'ConfigurationError', message });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('are named beside those that there are', async () => {
+    const opening = Pairmint.open({ rootKeyFile: 'x' } as object);
+    await expect(opening).rejects.toMatchObject({ hint: expect.stringContaining('rootKey,') });
+  });
+
+  it('are refused of callers and of batches, too', () => {
+    const caller = 'arn:aws:iam::000000000000:user/alice';
+    expect(() => kms.as(caller, { policy: '{}' } as object)).toThrow("as has no option 'policy'");
+    const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    const options = { count: 1, abortSignal: AbortSignal.timeout(1) };
+    expect(() => kms.mintDataKeyPairs(request, options)).toThrow(
+      "mintDataKeyPairs has no option 'abortSignal'",
+    );
+  });
+
+  it('may be there where they are known and undefined', async () => {
+    const options = { store: 'memory:', rootKey: undefined, caller: undefined, seed: undefined };
+    await (await Pairmint.open(options)).close();
+  });
+});
 
 describe('closing', () => {
   const requests = [

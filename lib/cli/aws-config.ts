@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import path from 'node:path';
 import { GeneralError } from './errors.ts';
 
 /** A section's settings. Those of a subsection are named `kms.endpoint_url`. */
@@ -11,8 +10,8 @@ export interface Profile {
   readonly name: string;
   readonly config: Section;
   readonly credentials: Section;
-  /** The section that `services` of the profile names. */
-  readonly services: Section;
+  /** The section that `services` of the profile names, where there is one. */
+  readonly services: Section | undefined;
 }
 
 const nothing: Section = new Map();
@@ -27,15 +26,10 @@ const nothing: Section = new Map();
  * @throws GeneralError where a file is not of its form
  */
 export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | undefined {
-  const home = env.HOME || homedir();
-  const config = named(
-    readSections(env.AWS_CONFIG_FILE || path.join(home, '.aws', 'config'), home),
-  );
+  const files = configFiles(env);
+  const config = named(readSections(files.config));
   const own = config.get(`profile ${name}`);
-  const credentials = readSections(
-    env.AWS_SHARED_CREDENTIALS_FILE || path.join(home, '.aws', 'credentials'),
-    home,
-  ).get(name);
+  const credentials = readSections(files.credentials).get(name);
   if (own === undefined && credentials === undefined) {
     return undefined;
   }
@@ -43,8 +37,30 @@ export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | und
     name,
     config: own ?? nothing,
     credentials: credentials ?? nothing,
-    services: config.get(`services ${own?.get('services')}`) ?? nothing,
+    services: config.get(`services ${credentials?.get('services') ?? own?.get('services')}`),
   };
+}
+
+/** Where the two files are; `shown` is the configuration's as it is named. */
+export function configFiles(env: NodeJS.ProcessEnv): {
+  readonly config: string;
+  readonly credentials: string;
+  readonly shown: string;
+} {
+  const home = env.HOME || homedir();
+  const expanded = (file: string) => file.replace(/^~(?=\/|$)/, home);
+  const shown = env.AWS_CONFIG_FILE || '~/.aws/config';
+  const credentials = env.AWS_SHARED_CREDENTIALS_FILE || '~/.aws/credentials';
+  return { config: expanded(shown), credentials: expanded(credentials), shown };
+}
+
+/** The profiles that there are, in alphabetical order. */
+export function profileNames(env: NodeJS.ProcessEnv): string[] {
+  const files = configFiles(env);
+  const inConfig = [...named(readSections(files.config)).keys()].flatMap(
+    (title) => /^profile (.*)$/s.exec(title)?.[1] ?? [],
+  );
+  return [...new Set([...inConfig, ...readSections(files.credentials).keys()])].sort();
 }
 
 /** A setting of the profile, of whichever file; that of the credentials counts first. */
@@ -52,8 +68,7 @@ export function setting(profile: Profile | undefined, name: string): string | un
   return profile?.credentials.get(name) ?? profile?.config.get(name);
 }
 
-function readSections(given: string, home: string): ReadonlyMap<string, Section> {
-  const file = given.replace(/^~(?=\/|$)/, home);
+function readSections(file: string): ReadonlyMap<string, Section> {
   const text = readText(file);
   return text === undefined ? new Map() : parseSections(text, file);
 }
@@ -73,7 +88,7 @@ function named(sections: ReadonlyMap<string, Section>): ReadonlyMap<string, Sect
 }
 
 /** `profile "a b"` is the profile `a b`. */
-function nameOf(title: string): string {
+export function nameOf(title: string): string {
   return title === 'default'
     ? 'profile default'
     : title.trim().replace(/^(profile|services)\s+(["']?)(.*)\2$/, '$1 $3');

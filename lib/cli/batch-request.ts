@@ -1,6 +1,7 @@
+import { parseRequest } from '../model/request.ts';
 import type { OperationName } from '../model/shapes.ts';
 import { operationShapes } from '../model/shapes.ts';
-import { cannotParse, UsageError } from './errors.ts';
+import { cannotParse, isServiceFailure, ServiceError, UsageError } from './errors.ts';
 import { requestOptions } from './operation-options.ts';
 import { readParameter } from './parameter-values.ts';
 import { checkRequest, decodeBlobs } from './request-checks.ts';
@@ -26,7 +27,17 @@ export function requestOf(operation: OperationName, given: Given): object {
   const { input } = operationShapes[operation];
   decodeBlobs(input, request);
   checkRequest(input, request);
-  return toRequest(request) as object;
+  return checked(operation, toRequest(request) as object);
+}
+
+/** Before a store is opened, or even made: what the model refuses needs none. */
+function checked(operation: OperationName, request: object): object {
+  try {
+    parseRequest(operation, request);
+  } catch (error) {
+    throw isServiceFailure(error) ? new ServiceError(operation, error) : error;
+  }
+  return request;
 }
 
 /** A whole number from `least`; undefined where the option is not given. */

@@ -1,6 +1,7 @@
 import { dataKeyPairSpecs } from '../model/key-specs.ts';
-import type { StringShape } from '../model/shape.ts';
-import { type OperationName, operationShapes, shapes } from '../model/shapes.ts';
+import type { StringShape, StructureShape } from '../model/shape.ts';
+import { type OperationName, operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import { profileNames } from './aws-config.ts';
 import { inputOptions, skeletonOption } from './cli-input.ts';
 import {
   type CommandDescription,
@@ -36,6 +37,16 @@ const help: OptionHint = { name: '--help', explanation: 'show all about the oper
 
 const globals: readonly OptionHint[] = [...[...globalOptions, ...sharedOptions].map(ofRow), help];
 
+/** Where AWS has KMS; others are names as good, to a store. */
+const regions: readonly string[] = [
+  ...['af-south-1', 'ap-east-1', 'ap-east-2', 'ap-northeast-1', 'ap-northeast-2', 'ap-northeast-3'],
+  ...['ap-south-1', 'ap-south-2', 'ap-southeast-1', 'ap-southeast-2', 'ap-southeast-3'],
+  ...['ap-southeast-4', 'ap-southeast-5', 'ap-southeast-7', 'ca-central-1', 'ca-west-1'],
+  ...['eu-central-1', 'eu-central-2', 'eu-north-1', 'eu-south-1', 'eu-south-2', 'eu-west-1'],
+  ...['eu-west-2', 'eu-west-3', 'il-central-1', 'me-central-1', 'me-south-1', 'mx-central-1'],
+  ...['sa-east-1', 'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2'],
+];
+
 interface Choices {
   readonly choices?: readonly string[];
 }
@@ -55,15 +66,31 @@ function candidatesAfter(words: readonly string[], current: string): readonly st
   const options = operation !== undefined ? optionsOf(operation) : isOwn ? ofOwn(command) : globals;
   const open = openOption(words, options);
   if (open !== undefined && (!current.startsWith('-') || open.isList !== true)) {
-    return open.values ?? [];
+    return valuesAt(open, operation, current);
   }
+  const left = options.map(({ name }) => name).filter((name) => !words.includes(name));
   if (current.startsWith('-')) {
-    return options.map(({ name }) => name);
+    return left;
   }
   if (operation !== undefined) {
-    return words.length === commandAt + 1 ? ['help'] : [];
+    return [...(words.length === commandAt + 1 ? ['help'] : []), ...(current === '' ? left : [])];
   }
   return isOwn ? operandsOf(command, words.slice(commandAt + 1)) : commandsAfter(words);
+}
+
+/** What the value of an option may be, beside what may be asked for at a prompt. */
+function valuesAt(
+  { name, values = [] }: OptionHint,
+  operation: OperationName | undefined,
+  current: string,
+): readonly string[] {
+  if (name === '--profile') return profileNames(process.env);
+  if (name === '--region') return regions;
+  if (operation === undefined || values.length > 0) return values;
+  if (name === '--query') return membersOf(operation, current);
+  // The first key of the shorthand: shells divide words at the sign behind it.
+  const shape = requestOptions(operation).find(({ option }) => option === name)?.shape;
+  return Object.keys(elementOf(shape)?.members ?? {}).map((key) => `${key}=`);
 }
 
 /** Where the first word is that is neither an option, nor its value, nor `kms`; -1 where it is still to come. */
@@ -116,6 +143,29 @@ function valuesOf(member: string, name: keyof typeof shapes): readonly string[] 
     return ['alias/'];
   }
   return (shape as StringShape).enum ?? [];
+}
+
+/** What a query may go on with: the names of members, from the answer's on. */
+function membersOf(operation: OperationName, query: string): readonly string[] {
+  const [, path = '', prefix = ''] = /^((?:\w+(?:\[[^\]]*\])?\.)*)(\w*)$/.exec(query) ?? [];
+  if (path + prefix !== query) return [];
+  let shape = operationShapes[operation].output;
+  for (const [name] of path.matchAll(/\w+(?=[[.])/g)) shape = memberOf(shape, name);
+  const found = elementOf(shape);
+  return Object.keys(found?.members ?? {}).map((name) => path + name);
+}
+
+function memberOf(name: ShapeName | undefined, member: string): ShapeName | undefined {
+  const members = elementOf(name)?.members ?? {};
+  return Object.hasOwn(members, member) ? members[member] : undefined;
+}
+
+/** The structure that a shape is, or that a list's items are. */
+function elementOf(name: ShapeName | undefined): StructureShape | undefined {
+  const shape = name && shapes[name];
+  if (shape === undefined) return undefined;
+  if (shape.type === 'list') return elementOf(shape.member);
+  return shape.type === 'structure' ? shape : undefined;
 }
 
 function ofOwn(command: string): readonly OptionHint[] {

@@ -88,8 +88,17 @@ async function run(argv: readonly string[], context: Context): Promise<number> {
   if (command !== undefined) {
     return runOwnCommand(word, command, argv, line, context);
   }
+  if (word === 'configure') {
+    const { runConfigure } = await import('./commands/configure.ts');
+    return runConfigure(rest, { given, context });
+  }
   const debug = await openLog(argv, line, context);
   const settings = await Settings.read(given, context.env);
+  if (word === 'sts') {
+    const { runSts } = await import('./commands/caller-identity.ts');
+    await runSts(rest, { settings, own: ownOptions(given), debug }, context);
+    return exitCodes.success;
+  }
   const found = word === 'kms' ? afterKms(rest) : { word, rest, argument: 'command' as const };
   if (found.word === 'help') {
     return showHelp(found.rest, context);

@@ -24,7 +24,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     CreateAlias: {
@@ -82,7 +82,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     DeleteImportedKeyMaterial: {
@@ -101,10 +101,10 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
         '--key-id alias/agreement --key-agreement-algorithm ECDH --public-key fileb://peer.der',
     },
     DescribeCustomKeyStores: {
-      summary: 'custom key stores are not offered',
+      summary: 'list the custom key stores, of which there are none',
       description:
-        'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'Lists no custom key stores: they are not offered, as the keys of pairmint live in its ' +
+        'own store. One that is named is not found.',
       example: '',
     },
     DescribeKey: {
@@ -129,7 +129,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     EnableKey: {
@@ -357,7 +357,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'custom key stores are not offered',
       description:
         'Custom key stores are not offered: the keys of pairmint live in its own store. This ' +
-        'operation answers UnsupportedOperationException.',
+        'operation answers CustomKeyStoreNotFoundException, whatever store it names.',
       example: '',
     },
     UpdateKeyDescription: {

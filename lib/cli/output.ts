@@ -2,6 +2,7 @@ import type { OperationName } from '../model/shapes.ts';
 import type { TextSink } from './context.ts';
 import { indentedJson } from './json-text.ts';
 import { responseValue } from './output/response-value.ts';
+import type { TimestampFormat } from './output/timestamps.ts';
 import type { ResponsePages } from './paginated-call.ts';
 import type { Query } from './query.ts';
 import { Dictionary, type Value } from './value.ts';
@@ -11,6 +12,8 @@ export interface OutputOptions {
   readonly query: Query | undefined;
   /** Only tables have colours; `auto` is on a terminal. */
   readonly color: 'on' | 'off' | 'auto';
+  /** ISO 8601 by default. */
+  readonly timestamps?: TimestampFormat;
 }
 
 interface Output extends OutputOptions {
@@ -67,7 +70,7 @@ async function printYamlStream(output: Output): Promise<void> {
   const { formatYaml } = await import('./output/yaml.ts');
   const isList = output.pages.listMember !== undefined;
   for await (const page of output.pages) {
-    const value = queried(output, responseValue(output.operation, page));
+    const value = queried(output, responseValue(output.operation, page, output.timestamps));
     if (isList || !isEmpty(value)) {
       output.sink.write(formatYaml([value]));
     }
@@ -96,12 +99,12 @@ async function printTable(output: Output): Promise<void> {
 const RESET = '\x1b[0m';
 
 async function printText(output: Output): Promise<void> {
-  const { operation, pages, sink } = output;
+  const { operation, pages, sink, timestamps } = output;
   const { formatText } = await import('./output/text.ts');
   const print = (value: Value) => sink.write(formatText(queried(output, value)));
   const { listMember } = pages;
   for await (const page of pages) {
-    const value = responseValue(operation, page);
+    const value = responseValue(operation, page, timestamps);
     print(listMember === undefined ? value : only(listMember, value));
     if (!(await isRead(sink))) {
       return;
@@ -120,11 +123,11 @@ async function printNothing({ pages }: Output): Promise<void> {
 
 /** The result of the query on the whole response, its pages put together. */
 async function wholeResult(output: Output): Promise<Value> {
-  const { operation, pages } = output;
+  const { operation, pages, timestamps } = output;
   const { listMember } = pages;
   let whole = new Dictionary();
   for await (const page of pages) {
-    const value = responseValue(operation, page);
+    const value = responseValue(operation, page, timestamps);
     whole = listMember === undefined ? value : appended(whole, listMember, value);
   }
   if (pages.nextToken !== undefined) {

@@ -59,10 +59,14 @@ export interface Paging {
   readonly maxItems?: number;
   /** False fetches one page, as it is. */
   readonly paginate: boolean;
+  /** False leaves sizes and tokens to the service. */
+  readonly validates?: boolean;
 }
 
 /** Reads what was given of the options above. Throws UsageError for a number that is none. */
-export function readPaging(given: ReadonlyMap<string, GivenValue>): Omit<Paging, 'paginate'> {
+export function readPaging(
+  given: ReadonlyMap<string, GivenValue>,
+): Omit<Paging, 'paginate' | 'validates'> {
   const startingToken = given.get('startingToken');
   const pageSize = readCount(given, '--page-size', 'pageSize');
   const maxItems = readCount(given, '--max-items', 'maxItems');
@@ -203,7 +207,7 @@ class ListPages implements ResponsePages {
         : (await import('./paging-token.ts')).parseToken(startingToken);
     const limit = pageSize === undefined ? {} : { Limit: pageSize };
     const request: ListRequest = { ...this.#request, ...members, ...limit };
-    checkFirst(this.#operation, request);
+    if (this.#paging.validates !== false) checkFirst(this.#operation, request);
     return { request, skipped, left };
   }
 

@@ -1,5 +1,7 @@
 import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { GeneralError } from './errors.ts';
+import { decodeText } from './text-encoding.ts';
 
 /** Its message tells what could not be loaded, and why in the words of the system. */
 export class ParameterFileError extends Error {
@@ -103,10 +105,11 @@ function systemError(error: unknown, path: string): string {
 
 /** Text files are read with every kind of line end turned into a line feed. */
 function decode(path: string, bytes: Uint8Array): string {
+  const { AWS_CLI_FILE_ENCODING: encoding = 'utf-8' } = process.env;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return text.replace(/\r\n?/g, '\n');
-  } catch {
+    return decodeText(bytes, encoding).replace(/\r\n?/g, '\n');
+  } catch (error) {
+    if (error instanceof GeneralError) throw error;
     throw new ParameterFileError(
       `Unable to load paramfile (${path}), text contents could not be decoded.  If this is a ` +
         'binary file, please use the fileb:// prefix instead of the file:// prefix.',

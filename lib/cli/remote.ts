@@ -2,6 +2,7 @@ import type { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import type { OperationName } from '../model/shapes.ts';
 import type { Calls } from './context.ts';
 import type { DebugLog } from './debug-log.ts';
+import { readAnswer } from './remote-answer.ts';
 import { type Answer, clientFailure, serviceFailure } from './remote-failures.ts';
 import type { Remote } from './settings.ts';
 import { tlsOptions } from './tls-options.ts';
@@ -40,6 +41,7 @@ export class RemoteService implements Calls {
     this.#client = makeClient(sdk, remote);
     this.#remote = remote;
     this.#debug = debug;
+    if (remote.region === '') signForNoRegion(this.#client);
     this.#lookAtTraffic();
   }
 
@@ -52,11 +54,13 @@ export class RemoteService implements Calls {
   /** @throws ServiceFailure where the service refuses; what the AWS CLI says where nobody answers */
   async call(name: string, request: unknown): Promise<object> {
     try {
-      const { $metadata: _, ...response } = await this.#client.send(this.#command(name, request));
-      return response;
+      await this.#client.send(this.#command(name, request));
     } catch (error) {
-      return this.#failed(error);
+      this.#refuse(error);
     }
+    // Not what the SDK made of it, which guesses at what it cannot read, and cuts times.
+    const { text } = this.#answer as Answer;
+    return readAnswer(name, text, new URL(this.#remote.endpointUrl).href);
   }
 
   async close(): Promise<void> {
@@ -71,14 +75,13 @@ export class RemoteService implements Calls {
     return new Command(request);
   }
 
-  #failed(error: unknown): object {
+  /** Throws unless the request succeeded and the SDK alone did not understand the answer. */
+  #refuse(error: unknown): void {
     const answer = this.#answer;
     if (answer === undefined) {
       throw clientFailure(error, this.#remote.endpointUrl);
     }
-    // An answer that is no JSON is taken as one without members, as the AWS CLI does.
-    if (answer.status < 300) return {};
-    throw serviceFailure(error, answer, this.#remote);
+    if (answer.status >= 300) throw serviceFailure(error, answer, this.#remote);
   }
 
   #lookAtTraffic(): void {
@@ -116,7 +119,8 @@ function makeClient(sdk: typeof import('@aws-sdk/client-kms'), remote: Remote): 
   const unsigned = { accessKeyId: '', secretAccessKey: '' };
   return new sdk.KMSClient({
     endpoint: endpointUrl,
-    region,
+    // The SDK takes no empty one, which the AWS CLI signs for.
+    region: region || 'unnamed',
     maxAttempts,
     retryMode,
     ...(profile !== undefined && { profile }),
@@ -133,6 +137,15 @@ function makeClient(sdk: typeof import('@aws-sdk/client-kms'), remote: Remote): 
       httpsAgent: tlsOptions(remote),
     },
   });
+}
+
+/** Signs for the empty region. */
+function signForNoRegion({ config }: KMSClient): void {
+  const signerOf = config.signer;
+  config.signer = async (scheme) => {
+    const signer = await signerOf(scheme);
+    return { sign: (request, options) => signer.sign(request, { ...options, signingRegion: '' }) };
+  };
 }
 
 /** Reads the body, for the SDK forgets the text of an answer that it does not understand. */

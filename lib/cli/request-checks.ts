@@ -1,7 +1,7 @@
 import type { ListShape, MapShape, Shape, StructureShape } from '../model/shape.ts';
 import { type ShapeName, shapes } from '../model/shapes.ts';
 import { decodeBase64 } from './base64.ts';
-import { ParameterError } from './errors.ts';
+import { GeneralError, ParameterError } from './errors.ts';
 import { memberShape } from './operation-options.ts';
 import { pythonText, pythonType } from './python-text.ts';
 import { parseTimestamp } from './timestamp.ts';
@@ -32,9 +32,15 @@ export function decodeBlobs(
   });
 }
 
-/** Turns what `checkRequest` found to be timestamps into dates. */
+/** Turns timestamps into dates. Throws GeneralError where `checkRequest` was left out and one is none. */
 export function readTimestamps(name: ShapeName, request: Dictionary): void {
-  replaceAll('timestamp', name, request, (value) => parseTimestamp(value) ?? value);
+  replaceAll('timestamp', name, request, (value) => {
+    const date = parseTimestamp(value);
+    if (date !== undefined) return date;
+    throw new GeneralError(
+      `Invalid timestamp "${pythonText(value)}": Unknown string format: ${pythonText(value)}`,
+    );
+  });
 }
 
 /** Replaces all values of one type, wherever they are in a request. */

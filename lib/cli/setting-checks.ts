@@ -10,10 +10,12 @@ const choiceNames = { output: 'output type', binaryFormat: 'binary format' } as 
 export function checkChoice(
   key: keyof typeof choiceNames,
   name: string | undefined,
+  { isEmptyKnown }: { readonly isEmptyKnown: boolean } = { isEmptyKnown: true },
 ): string | undefined {
   const option: GlobalOption | undefined = globalOptions.find((option) => option.key === key);
   const { choices = [], unlistedChoices = [] } = option ?? {};
-  if (name && !choices.includes(name) && !unlistedChoices.includes(name)) {
+  const isNone = name === undefined || (name === '' && isEmptyKnown);
+  if (!isNone && !choices.includes(name) && !unlistedChoices.includes(name)) {
     throw new GeneralError(`Unknown ${choiceNames[key]}: ${name}`);
   }
   return name || undefined;

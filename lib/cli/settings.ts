@@ -1,7 +1,8 @@
 import type { ParsedArguments } from './argument-parser.ts';
 import { type Profile, readProfile, setting } from './aws-config.ts';
-import { SettingsError } from './errors.ts';
+import { GeneralError, SettingsError } from './errors.ts';
 import type { GlobalKey } from './global-options.ts';
+import type { TimestampFormat } from './output/timestamps.ts';
 import type { OutputFormat } from './output.ts';
 import type { Query } from './query.ts';
 import type { BinaryFormat } from './request-checks.ts';
@@ -94,8 +95,27 @@ export class Settings {
   }
 
   get binaryFormat(): BinaryFormat {
-    const name = this.#text('binaryFormat') ?? this.#setting('cli_binary_format');
-    return (checkChoice('binaryFormat', name) ?? 'base64') as BinaryFormat;
+    const name = this.#text('binaryFormat') ?? this.#setting('cli_binary_format') ?? 'base64';
+    // An empty one is none that there is, as for the AWS CLI.
+    return checkChoice('binaryFormat', name, { isEmptyKnown: false }) as BinaryFormat;
+  }
+
+  /** Whether requests are checked before they are sent. */
+  get validates(): boolean {
+    return (this.#setting('parameter_validation') ?? 'true').toLowerCase() === 'true';
+  }
+
+  get timestampFormat(): TimestampFormat {
+    return (this.#setting('cli_timestamp_format') ?? 'iso8601') as TimestampFormat;
+  }
+
+  /** @throws SettingsError, before anything else is looked at, where the configuration names another */
+  checkTimestampFormat(): void {
+    const name: string = this.timestampFormat;
+    if (name === 'wire' || name === 'iso8601') return;
+    throw new SettingsError(
+      `Unknown cli_timestamp_format value: ${name}, valid values are "wire" or "iso8601"`,
+    );
   }
 
   /** The pager's command line; nothing for none. */
@@ -128,10 +148,23 @@ export class Settings {
     return (
       this.#env.AWS_ENDPOINT_URL_KMS ||
       this.#env.AWS_ENDPOINT_URL ||
-      this.#readProfile()?.services.get('kms.endpoint_url') ||
+      this.#service('kms.endpoint_url') ||
       this.#setting('endpoint_url') ||
       undefined
     );
+  }
+
+  #service(name: string): string | undefined {
+    const profile = this.#readProfile();
+    const named = setting(profile, 'services');
+    if (profile === undefined || named === undefined) return undefined;
+    if (profile.services === undefined) {
+      throw new GeneralError(
+        `The profile is configured to use the services section but the "${named}" services ` +
+          'configuration does not exist.',
+      );
+    }
+    return profile.services.get(name);
   }
 
   /** All that a request to `endpointUrl` needs. @throws as the AWS CLI, in its order */
@@ -146,14 +179,15 @@ export class Settings {
       this.#text('region') ??
         (this.#env.AWS_REGION || this.#env.AWS_DEFAULT_REGION || this.#setting('region')),
     );
-    if (!region) {
+    // As for the AWS CLI, an empty one on the command line is one.
+    if (!region && this.#text('region') === undefined) {
       throw new SettingsError(
         'You must specify a region. You can also configure your region by running "aws configure".',
       );
     }
     return {
       endpointUrl: checkServer(endpointUrl),
-      region,
+      region: region ?? '',
       profile: this.#profileName,
       credentials,
       signRequest,

@@ -141,7 +141,7 @@ function bounds(
 }
 
 function textRules(shape: StringShape): Constraint[] {
-  const { pattern, enum: values, listed } = shape;
+  const { pattern, enum: values, listed, unlisted = [] } = shape;
   if (pattern !== undefined) {
     const text = `Member must satisfy regular expression pattern: ${pattern}`;
     const expression = compilePattern(pattern);
@@ -150,7 +150,8 @@ function textRules(shape: StringShape): Constraint[] {
   if (values === undefined) return [];
   const shown = listed === undefined ? values : (shapes[listed] as StringShape).enum;
   const text = `Member must satisfy enum value set: [${shown?.join(', ')}]`;
-  return [{ text, holds: (value) => values.includes(value as string) }];
+  const passing = [...values, ...unlisted];
+  return [{ text, holds: (value) => passing.includes(value as string) }];
 }
 
 /**

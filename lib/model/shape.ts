@@ -26,7 +26,8 @@ export interface MapShape {
 
 /**
  * Bounds count UTF-16 units. `pattern` is a Java expression that must match the whole text. `listed`
- * names the shape whose values a complaint lists, where the service lists another shape's.
+ * names the shape whose values a complaint lists, where the service lists another shape's. `unlisted`
+ * are values that the service's own checks refuse later, though no list has them.
  */
 export interface StringShape {
   readonly type: 'string';
@@ -35,6 +36,7 @@ export interface StringShape {
   readonly pattern?: string;
   readonly enum?: readonly string[];
   readonly listed?: ShapeName;
+  readonly unlisted?: readonly string[];
   readonly sensitive?: true;
 }
 

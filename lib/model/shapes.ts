@@ -1324,6 +1324,7 @@ export const shapes: Readonly<Record<ShapeName, Shape>> = {
       'SM2DSA',
       'ML_DSA_SHAKE_256',
     ],
+    unlisted: ['SYMMETRIC_DEFAULT'],
   },
   SigningAlgorithmSpecList: { type: 'list', member: 'SigningAlgorithmSpec' },
   Tag: {

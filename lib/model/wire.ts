@@ -2,9 +2,12 @@ import { KmsError } from './errors.ts';
 import type { StructureShape } from './shape.ts';
 import { type ShapeName, shapes } from './shapes.ts';
 
-/** How timestamps are written: AWS's JSON protocol counts seconds, AWS CLI 2 prints ISO 8601. */
+/**
+ * How timestamps are written: AWS's JSON protocol counts seconds, AWS CLI 2 prints ISO 8601. A
+ * function writes them in its own way.
+ */
 export interface WireOptions {
-  readonly timestamps: 'epoch' | 'iso8601';
+  readonly timestamps: 'epoch' | 'iso8601' | ((date: Date) => unknown);
 }
 
 type Convert = (name: ShapeName, value: unknown) => unknown;
@@ -97,9 +100,7 @@ function structureWriter({ members }: StructureShape): Write {
 export function toJson(name: ShapeName, value: unknown, options: WireOptions): unknown {
   const { type } = shapes[name];
   if (type === 'blob') return encodeBase64(value as Uint8Array);
-  if (type === 'timestamp') {
-    return options.timestamps === 'epoch' ? toEpoch(value as Date) : toIso8601(value as Date);
-  }
+  if (type === 'timestamp') return writeTime(value as Date, options);
   return convertContainer(name, value, (inner, part) => toJson(inner, part, options));
 }
 
@@ -183,6 +184,11 @@ function encodeBase64(bytes: Uint8Array): string {
 function fromEpoch(seconds: number): Date | number {
   const date = new Date(Math.round(seconds * 1000));
   return Number.isNaN(date.getTime()) ? seconds : date;
+}
+
+function writeTime(date: Date, { timestamps }: WireOptions): unknown {
+  if (typeof timestamps === 'function') return timestamps(date);
+  return timestamps === 'epoch' ? toEpoch(date) : toIso8601(date);
 }
 
 function toEpoch(date: Date): number {

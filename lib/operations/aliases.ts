@@ -4,7 +4,7 @@ import { authorize, authorizeAlias } from './access.ts';
 import { authorizeChanged } from './key-change.ts';
 import { requireNotPendingDeletion } from './key-checks.ts';
 import { findOwnKey, ownAlias } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, Services } from './operation.ts';
 
 // AWS's quota: aliases per KMS key.
 const maxAliases = 50;
@@ -13,9 +13,9 @@ const maxAliases = 50;
 export const createAlias: Operation<'CreateAlias'> = {
   name: 'CreateAlias',
   async run(services, { AliasName, TargetKeyId }) {
-    checkAliasName(AliasName);
+    checkNewAliasName(AliasName);
     authorizeAlias(services, AliasName);
-    const target = await findOwnKey(services, TargetKeyId);
+    const target = await findTarget(services, TargetKeyId);
     const alias = ownAlias(services, AliasName);
     await services.keys.createAlias(alias, target.record, async (key) => {
       await authorizeChanged(services, key, target);
@@ -35,7 +35,7 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     const alias = ownAlias(services, AliasName);
     const known = await services.keys.find(alias);
     await authorize(services, known);
-    const target = await findOwnKey(services, TargetKeyId);
+    const target = await findTarget(services, TargetKeyId);
     await services.keys.updateAlias(alias, target.record, async (key, current) => {
       await authorizeChanged(services, current, known);
       await authorizeChanged(services, key, target);
@@ -61,6 +61,13 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
   },
 };
 
+async function findTarget(services: Services, keyId: string): Promise<Key> {
+  if (/^(arn:.*:)?alias\//s.test(keyId)) {
+    throw new KmsError('ValidationException', 'Aliases must refer to keys. Not aliases');
+  }
+  return findOwnKey(services, keyId);
+}
+
 /** @throws KmsError where no alias of a user can have this name */
 export function checkAliasName(name: string): void {
   if (!name.startsWith('alias/') || name === 'alias/') {
@@ -71,6 +78,13 @@ export function checkAliasName(name: string): void {
     );
   }
   if (name.startsWith('alias/aws/')) throw new KmsError('NotAuthorizedException');
+}
+
+/** The same of an alias that is made now. The model allows colons, and AWS does not. */
+export function checkNewAliasName(name: string): void {
+  checkAliasName(name);
+  if (!name.includes(':')) return;
+  throw new KmsError('ValidationException', `${name} contains invalid characters for an alias`);
 }
 
 /** @throws KmsError LimitExceededException where the key cannot have another alias */

@@ -6,7 +6,7 @@ import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType } from '../model/types.ts';
 import type { KeyTag } from '../store/key-record.ts';
 import { authorizeIdentity, authorizeNewTags } from './access.ts';
-import { customKeyStoresNotOffered } from './custom-key-stores.ts';
+import { customKeyStoreNotFound, customKeyStoresNotOffered } from './custom-key-stores.ts';
 import { newKey } from './key-lookup.ts';
 import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
@@ -61,10 +61,11 @@ export const createKey: Operation<'CreateKey'> = {
 /** What kind of key is asked for. @throws KmsError ValidationException where there is none such */
 export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
-  if (KeySpec && CustomerMasterKeySpec && KeySpec !== CustomerMasterKeySpec) {
+  if (KeySpec !== undefined && CustomerMasterKeySpec !== undefined) {
     throw new KmsError(
       'ValidationException',
-      'You cannot specify different values for KeySpec and CustomerMasterKeySpec.',
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. ' +
+        'CustomerMasterKeySpec is deprecated.',
     );
   }
   const keySpec = KeySpec ?? CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT';
@@ -84,17 +85,19 @@ export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsage
   return { keySpec, keyUsage };
 }
 
-/** @throws KmsError UnsupportedOperationException where pairmint, or this OpenSSL, makes no such key */
+/**
+ * @throws KmsError UnsupportedOperationException where pairmint, or this OpenSSL, makes no such key;
+ *   CustomKeyStoreNotFoundException where a custom key store is to have it
+ */
 export function refuseWhatIsNotOffered(
   { native }: Pick<Services, 'native'>,
   request: Request,
   keySpec: KeySpec,
 ): void {
   const { Origin, CustomKeyStoreId, XksKeyId } = request;
+  if (CustomKeyStoreId !== undefined) throw customKeyStoreNotFound();
   const external = Origin === 'AWS_CLOUDHSM' || Origin === 'EXTERNAL_KEY_STORE';
-  if (external || CustomKeyStoreId !== undefined || XksKeyId !== undefined) {
-    throw customKeyStoresNotOffered();
-  }
+  if (external || XksKeyId !== undefined) throw customKeyStoresNotOffered();
   refuseMlKem(keySpec);
   if (keySpec.startsWith('ML_DSA') && !native.capabilities().mlDsa) {
     throw new KmsError(

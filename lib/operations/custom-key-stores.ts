@@ -11,22 +11,42 @@ export function customKeyStoresNotOffered(): KmsError {
   );
 }
 
-function refused<O extends OperationName>(name: O): Operation<O> {
+/** As no custom key store can be made, every id and name is an unknown one. */
+export function customKeyStoreNotFound(): KmsError {
+  return new KmsError('CustomKeyStoreNotFoundException');
+}
+
+/** KMS API Reference, CreateCustomKeyStore. */
+export const createCustomKeyStore: Operation<'CreateCustomKeyStore'> = {
+  name: 'CreateCustomKeyStore',
+  async run(services) {
+    authorizeIdentity(services);
+    throw customKeyStoresNotOffered();
+  },
+};
+
+/** KMS API Reference, DescribeCustomKeyStores. */
+export const describeCustomKeyStores: Operation<'DescribeCustomKeyStores'> = {
+  name: 'DescribeCustomKeyStores',
+  readOnly: true,
+  async run(services, { CustomKeyStoreId, CustomKeyStoreName }) {
+    authorizeIdentity(services);
+    if ((CustomKeyStoreId ?? CustomKeyStoreName) !== undefined) throw customKeyStoreNotFound();
+    return { CustomKeyStores: [], Truncated: false };
+  },
+};
+
+function ofUnknownStore<O extends OperationName>(name: O): Operation<O> {
   return {
     name,
     async run(services) {
       authorizeIdentity(services);
-      throw customKeyStoresNotOffered();
+      throw customKeyStoreNotFound();
     },
   };
 }
 
-export const connectCustomKeyStore = refused('ConnectCustomKeyStore');
-export const createCustomKeyStore = refused('CreateCustomKeyStore');
-export const deleteCustomKeyStore = refused('DeleteCustomKeyStore');
-export const describeCustomKeyStores = {
-  ...refused('DescribeCustomKeyStores'),
-  readOnly: true,
-} as const;
-export const disconnectCustomKeyStore = refused('DisconnectCustomKeyStore');
-export const updateCustomKeyStore = refused('UpdateCustomKeyStore');
+export const connectCustomKeyStore = ofUnknownStore('ConnectCustomKeyStore');
+export const deleteCustomKeyStore = ofUnknownStore('DeleteCustomKeyStore');
+export const disconnectCustomKeyStore = ofUnknownStore('DisconnectCustomKeyStore');
+export const updateCustomKeyStore = ofUnknownStore('UpdateCustomKeyStore');

@@ -22,18 +22,14 @@ export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
     requireState(key);
     requireAlgorithm(key, algorithm);
     refuseRecipient(request.Recipient);
-    endDryRun(request.DryRun);
     const { material } = await currentMaterial(services, key);
     const secret = await services.native
       .deriveSharedSecret({ material, publicKey, caller: services.caller.principal.arn })
       .catch((error) => {
         if (!isNativeError(error, 'INVALID_ARGUMENT')) throw error;
-        throw new KmsError(
-          'ValidationException',
-          `The public key is not a DER-encoded ${key.record.keySpec} public key.`,
-          { cause: error },
-        );
+        throw new KmsError('ValidationException', '', { cause: error });
       });
+    endDryRun(request.DryRun);
     return {
       KeyId: key.arn,
       SharedSecret: secret,

@@ -1,6 +1,6 @@
 import { KmsError } from '../model/errors.ts';
 import { authorizeIdentity } from './access.ts';
-import { customKeyStoresNotOffered } from './custom-key-stores.ts';
+import { customKeyStoreNotFound } from './custom-key-stores.ts';
 import { refuseRecipient } from './key-checks.ts';
 import type { Operation } from './operation.ts';
 
@@ -14,7 +14,7 @@ export const generateRandom: Operation<'GenerateRandom'> = {
       throw new KmsError('ValidationException', 'NumberOfBytes is required.');
     }
     if (CustomKeyStoreId !== undefined) {
-      throw customKeyStoresNotOffered();
+      throw customKeyStoreNotFound();
     }
     refuseRecipient(Recipient);
     return { Plaintext: services.native.generateRandom(NumberOfBytes) };

@@ -101,6 +101,7 @@ async function findImported(services: Services, keyId: string): Promise<Key> {
 // KMS Developer Guide, importing-keys-get-public-key-and-token: what each algorithm can wrap.
 function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: WrappingKeySpec): void {
   const { keySpec } = record;
+  requireSupported(algorithm);
   const direct = algorithm.startsWith('RSAES');
   const fits =
     (spec === 'SM2') === (algorithm === 'SM2PKE') &&
@@ -111,6 +112,16 @@ function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: Wrappi
     'ValidationException',
     `Wrapping algorithm ${algorithm} with wrapping key spec ${spec} is not compatible with key ` +
       `spec ${keySpec}.`,
+  );
+}
+
+// KMS API Reference, GetParametersForImport: not supported since October 10, 2023, as what opens it
+// tells a padding that is right from one that is not.
+function requireSupported(algorithm: AlgorithmSpec): void {
+  if (algorithm !== 'RSAES_PKCS1_V1_5') return;
+  throw new KmsError(
+    'UnsupportedOperationException',
+    `Wrapping algorithm ${algorithm} is not supported.`,
   );
 }
 
@@ -153,6 +164,8 @@ async function unwrap(
   const terms = JSON.parse(Buffer.from(bytes).toString('utf8')) as Terms;
   if (terms.validTo <= services.now()) throw new KmsError('ExpiredImportTokenException');
   const { algorithm } = terms;
+  // A token of an earlier version may name it for a day.
+  requireSupported(algorithm);
   return vault.import(record, { token, algorithm, encryptedKeyMaterial }).catch((error) => {
     if (isNativeError(error, 'INVALID_CIPHERTEXT'))
       throw new KmsError('InvalidCiphertextException');
@@ -278,11 +291,14 @@ function requireImportType(key: Key, id: string, request: Request): void {
     }
     if (KeyMaterialId !== id) throw incorrect('The key material is not that of the KeyMaterialId.');
   }
-  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { known });
+  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { id, known, named: request.KeyId });
   else if (!known) throw incorrect('The key material is not the same as was imported before.');
 }
 
-function requireNew({ arn, record }: Key, { known }: { known: boolean }): void {
+function requireNew(
+  { arn, record }: Key,
+  { id, known, named }: { id: string; known: boolean; named: string },
+): void {
   if (known) throw incorrect('The key material was imported before.');
   if (!isPrimary(record)) {
     throw new KmsError(
@@ -290,10 +306,12 @@ function requireNew({ arn, record }: Key, { known }: { known: boolean }): void {
       `${arn} is a replica key; new key material is imported into its primary key first.`,
     );
   }
-  if (record.materials.some((entry) => !isInUse(entry.state) && !isLost(entry))) {
+  const pending = record.materials.find((entry) => !isInUse(entry.state) && !isLost(entry));
+  if (pending !== undefined) {
     throw new KmsError(
       'KMSInvalidStateException',
-      `${arn} already has key material pending rotation.`,
+      `New key material (id: ${id}) cannot be imported into KMS key ${named}, because another key ` +
+        `material (id: ${pending.id}) is pending rotation.`,
     );
   }
 }

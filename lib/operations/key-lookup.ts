@@ -4,9 +4,10 @@ import { type AliasReference, type KeyReference, keyArn, parseKeyId } from '../m
 import type { Key } from '../store/key-directory.ts';
 import type { NewKeyRecord } from '../store/key-record.ts';
 import { type AccessOptions, authorize, refuseForeign } from './access.ts';
+import { managedKey } from './managed-keys.ts';
 import type { Services } from './operation.ts';
 
-/** The alias whose key pairmint makes when it is first asked for, as AWS does with alias/aws/…. */
+/** The alias whose key pairmint makes when it is first asked for. */
 export const defaultAlias = 'alias/pairmint/default';
 
 /** Finds the key that a KeyId in any of its four forms names, for a caller who may use it. */
@@ -78,26 +79,34 @@ async function find(
     if (!(error instanceof KmsError) || error.name !== 'NotFoundException') throw error;
     // Whether the other account has such a key is not for the caller to know.
     if (reference.accountId !== services.accountId) refuseForeign(services, options);
-    if (!isDefaultAlias(reference)) throw error;
-    return createDefaultKey(services, reference, options);
+    const record = reference.kind === 'alias' ? madeOnDemand(services, reference.name) : undefined;
+    if (record === undefined) throw error;
+    return create(services, reference as AliasReference, record, options);
   }
 }
 
-function isDefaultAlias(reference: KeyReference | AliasReference): reference is AliasReference {
-  return reference.kind === 'alias' && reference.name === defaultAlias;
+/**
+ * The record of the key that a request has made by naming its alias: any request for the default
+ * key, and DescribeKey for one of AWS's predefined aliases (KMS API Reference, DescribeKey).
+ */
+function madeOnDemand(services: Services, alias: string): NewKeyRecord | undefined {
+  if (alias === defaultAlias) {
+    const description = "pairmint's default key, made when it was first used";
+    return { ...newKey(services), description };
+  }
+  if (services.call.operation !== 'DescribeKey') return undefined;
+  return managedKey(alias, newKey(services));
 }
 
-async function createDefaultKey(
+async function create(
   services: Services,
   reference: AliasReference,
+  unnamed: NewKeyRecord,
   options: AccessOptions = {},
 ): Promise<Key> {
-  const now = services.now();
-  const record = {
-    ...newKey(services),
-    description: "pairmint's default key, made when it was first used",
-    aliases: [{ name: reference.name, creationDate: now, lastUpdatedDate: now }],
-  };
+  const { creationDate } = unnamed;
+  const alias = { name: reference.name, creationDate, lastUpdatedDate: creationDate };
+  const record = { ...unnamed, aliases: [alias] };
   // Nobody has it made who may not use it.
   const made = { arn: keyArn(record), record: { ...record, materials: [] } };
   await authorize(services, made, { ...options, requestAlias: reference.name });

@@ -18,7 +18,7 @@ export function keyMetadata({ arn, record }: Key): KeyMetadata {
     KeyUsage: record.keyUsage,
     KeyState: state,
     Origin: record.origin,
-    KeyManager: 'CUSTOMER',
+    KeyManager: record.keyManager ?? 'CUSTOMER',
     CustomerMasterKeySpec: record.keySpec as NonNullable<KeyMetadata['CustomerMasterKeySpec']>,
     KeySpec: record.keySpec,
     MultiRegion: record.multiRegion,

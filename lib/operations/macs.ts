@@ -11,6 +11,7 @@ export const generateMac: Operation<'GenerateMac'> = {
   async run(services, request) {
     const { MacAlgorithm: algorithm, Message: message } = request;
     const { arn, material } = await macKey(services, 'GenerateMac', request);
+    endDryRun(request.DryRun);
     const mac = services.native.generateMac({ material, algorithm, message });
     return { Mac: mac, MacAlgorithm: algorithm, KeyId: arn };
   },
@@ -26,6 +27,7 @@ export const verifyMac: Operation<'VerifyMac'> = {
     if (!services.native.verifyMac({ material, algorithm, message, mac })) {
       throw new KmsError('KMSInvalidMacException');
     }
+    endDryRun(request.DryRun);
     return { KeyId: arn, MacValid: true, MacAlgorithm: algorithm };
   },
 };
@@ -36,13 +38,11 @@ async function macKey(
   request: {
     readonly KeyId: string;
     readonly MacAlgorithm: string;
-    readonly DryRun?: boolean | undefined;
   },
 ) {
   const key = await findKey(services, request.KeyId);
   requireUsage(key, 'GENERATE_VERIFY_MAC', operation);
   requireState(key);
   requireAlgorithm(key, request.MacAlgorithm);
-  endDryRun(request.DryRun);
   return { arn: key.arn, ...(await currentMaterial(services, key)) };
 }

@@ -51,10 +51,12 @@ export const replicateKey: Operation<'ReplicateKey'> = {
         }),
       };
     });
+    // AWS's replica has no material yet when this is answered.
+    const { CurrentKeyMaterialId: _, ...metadata } = keyMetadata(key);
     return {
-      ReplicaKeyMetadata: { ...keyMetadata(key), KeyState: 'Creating', Enabled: false },
+      ReplicaKeyMetadata: { ...metadata, KeyState: 'Creating', Enabled: false },
       ReplicaPolicy: policyTextOf(key.record),
-      ReplicaTags: tags.map((tag) => ({ ...tag })),
+      ...(tags.length > 0 && { ReplicaTags: tags.map((tag) => ({ ...tag })) }),
     };
   },
 };
@@ -137,7 +139,7 @@ function toImport(entry: MaterialEntry): MaterialEntry {
 
 function requirePrimary({ arn, record }: Key): void {
   if (record.multiRegion && isPrimary(record)) return;
-  throw new KmsError('UnsupportedOperationException', `${arn} is not a multi-Region primary key.`);
+  throw new KmsError('UnsupportedOperationException', `${arn} is not a multi-region primary key.`);
 }
 
 function requireReplica(record: KeyRecord, region: string): void {

@@ -44,7 +44,6 @@ export const verify: Operation<'Verify'> = {
   readOnly: true,
   async run(services, request) {
     const key = await checkedKey(services, 'Verify', request);
-    endDryRun(request.DryRun);
     const valid = await supported(
       services.native.verify({
         ...wordsOf(request),
@@ -54,6 +53,7 @@ export const verify: Operation<'Verify'> = {
       }),
     );
     if (!valid) throw new KmsError('KMSInvalidSignatureException');
+    endDryRun(request.DryRun);
     return {
       KeyId: key.arn,
       SignatureValid: true,
@@ -71,7 +71,7 @@ async function checkedKey(
   requireUsage(key, 'SIGN_VERIFY', operation);
   requireState(key);
   requireAlgorithm(key, request.SigningAlgorithm);
-  requireMessage(request);
+  requireMessage(key, request);
   requireAvailable(services, request);
   return key;
 }
@@ -102,13 +102,17 @@ const fixedLengths: Readonly<
 // KMS API Reference, Sign: Ed25519ph takes digests alone.
 const digestsOnly: ReadonlySet<SigningAlgorithmSpec> = new Set(['ED25519_PH_SHA_512']);
 
-function requireMessage({ SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest): void {
+/** @throws KmsError ValidationException where the algorithm does not take such a message */
+export function requireMessage(
+  key: Key,
+  { SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest,
+): void {
   if (MessageType === 'RAW' && !digestsOnly.has(SigningAlgorithm)) return;
   const length = fixedLengths[SigningAlgorithm][MessageType];
   if (length === undefined) {
     throw new KmsError(
       'ValidationException',
-      `Message type ${MessageType} is not supported for algorithm ${SigningAlgorithm}.`,
+      `Message type ${MessageType} is incompatible with ${incompatibleWith(key, SigningAlgorithm)}.`,
     );
   }
   if (Message.byteLength !== length) {
@@ -117,6 +121,11 @@ function requireMessage({ SigningAlgorithm, Message, MessageType = 'RAW' }: Sign
       `Digest is invalid length for algorithm ${SigningAlgorithm}.`,
     );
   }
+}
+
+// AWS names the key spec of an ML-DSA key and the algorithm of any other.
+function incompatibleWith({ record }: Key, algorithm: SigningAlgorithmSpec): string {
+  return algorithm === 'ML_DSA_SHAKE_256' ? `key spec ${record.keySpec}` : `algorithm ${algorithm}`;
 }
 
 // ML-DSA needs no check: without it there are no keys of its specs.

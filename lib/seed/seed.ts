@@ -2,7 +2,7 @@ import { isKeyId } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType, OriginType } from '../model/types.ts';
 import type { Native } from '../native.ts';
-import { checkAliasName } from '../operations/aliases.ts';
+import { checkNewAliasName } from '../operations/aliases.ts';
 import { kindOf, refuseWhatIsNotOffered } from '../operations/create-key.ts';
 import { checkTerms } from '../operations/grants.ts';
 import { checkTags } from '../operations/tags.ts';
@@ -285,7 +285,7 @@ function readAlias(document: SeedDocument, entry: Entry): SeededAlias {
   requireNames(document, entry.members, names);
   const request = modelRequest(document, 'CreateAlias', entry, pick(entry, names));
   const at = placeIn(entry, ['AliasName']);
-  checked(document, at, () => checkAliasName(request.AliasName));
+  checked(document, at, () => checkNewAliasName(request.AliasName));
   return { at, request };
 }
 

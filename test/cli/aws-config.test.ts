@@ -44,6 +44,6 @@ describe('AWS’s configuration file', () => {
     const text =
       '[profile p]\nservices = dev\n[services dev]\nkms =\n  endpoint_url = http://a=b\n';
     const profile = readProfile('p', configured(text));
-    expect(profile?.services.get('kms.endpoint_url')).toBe('http://a=b');
+    expect(profile?.services?.get('kms.endpoint_url')).toBe('http://a=b');
   });
 });

@@ -3,10 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { complete } from '../../lib/cli/completion.ts';
 import { operationNames } from '../../lib/cli/operation-descriptions.ts';
 import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
+import { configured } from './configured.ts';
 import { run } from './run.ts';
 
 function following(line: string): string[] {
@@ -54,6 +55,45 @@ describe('completion offers', () => {
     ['aws create-key --description "two words" --mul', ['--multi-region']],
   ])('after %j: %j', (line, expected) => {
     expect(following(line)).toEqual(expected);
+  });
+
+  it.each([
+    ['aws describe-key --query ', ['KeyMetadata']],
+    ['aws describe-key --query KeyMetadata.KeyS', ['KeyMetadata.KeyState', 'KeyMetadata.KeySpec']],
+    ['aws list-keys --query Keys[].KeyA', ['Keys[].KeyArn']],
+    ['aws list-keys --query Keys[0].KeyA', ['Keys[0].KeyArn']],
+    ['aws describe-key --query length(', []],
+    ['aws list-keys --region eu-no', ['eu-north-1']],
+    ['aws --region us-w', ['us-west-1', 'us-west-2']],
+    ['aws create-key --tags Tag', ['TagKey=', 'TagValue=']],
+    ['aws create-grant --constraints EncryptionContextS', ['EncryptionContextSubset=']],
+    ['aws describe-key --key-id k --key', []],
+    ['aws describe-key --key-id k --ou', ['--output']],
+    ['aws describe-key --key-id k --output json --ou', []],
+  ])('values, and nothing that is given, after %j: %j', (line, expected) => {
+    expect(following(line).sort()).toEqual([...expected].sort());
+  });
+
+  it('options after a blank, but those that are given', () => {
+    const first = following('aws describe-key ');
+    expect(first).toEqual(
+      expect.arrayContaining(['help', '--key-id', '--grant-tokens', '--output']),
+    );
+    const then = following('aws describe-key --key-id k ');
+    expect(then).toContain('--grant-tokens');
+    expect(then).not.toContain('--key-id');
+    expect(then).not.toContain('help');
+  });
+
+  it('the profiles of AWS’s files', () => {
+    vi.stubEnv(
+      'AWS_CONFIG_FILE',
+      configured('[default]\n[profile dev]\n[services x]\n').AWS_CONFIG_FILE,
+    );
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', configured('[default]\n[old]\n').AWS_CONFIG_FILE);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(following('aws describe-key --profile ')).toEqual(['default', 'dev', 'old']);
+    expect(following('aws --profile d')).toEqual(['default', 'dev']);
   });
 
   it('what may stand where the cursor is, whatever follows', () => {

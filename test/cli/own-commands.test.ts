@@ -45,6 +45,26 @@ describe('init', () => {
   });
 });
 
+describe('arguments that are wrong', () => {
+  const root = 'arn:aws:iam::000000000000:root';
+  const alice = 'arn:aws:iam::000000000000:user/alice';
+  const create = ['credentials', 'create', '--principal'];
+  const naming = ['--key-id', 'alias/pairmint/default', '--key-pair-spec'];
+
+  it.each([
+    [[...create, 'nobody'], 253, "'nobody' is not the ARN of a caller"],
+    [[...create, root, '--identity-policy', '/dev/null'], 253, 'identity policies do not bind'],
+    [[...create, alice, '--identity-policy', '/dev/null'], 253, 'cannot be used'],
+    [['pool', 'create', ...naming, 'BOGUS', '--target', '1'], 254, "'BOGUS' at 'keyPairSpec'"],
+    [['pool', 'drain', ...naming, 'BOGUS'], 254, "'BOGUS' at 'keyPairSpec'"],
+    [['pregenerate', ...naming, 'BOGUS', '--count', '1'], 254, "'BOGUS' at 'keyPairSpec'"],
+  ] as const)('open no store: %j', async (args, code, text) => {
+    const { exitCode, stderr, opened } = await run(args);
+    expect({ exitCode, opened }).toEqual({ exitCode: code, opened: [] });
+    expect(stderr).toContain(text);
+  });
+});
+
 describe('the automatic prompt', () => {
   it.each(['on', 'on-partial'])('is not for our own commands where it is %s', async (mode) => {
     const { exitCode } = await run(['init'], undefined, { AWS_CLI_AUTO_PROMPT: mode });

@@ -97,7 +97,7 @@ describe('a request', () => {
 
   it('is made where the time to connect is beyond that of a timer', async () => {
     const { url } = await during(startStrangeServer());
-    const args = [...describeKey, '--endpoint-url', `${url}/empty`];
+    const args = [...describeKey, '--endpoint-url', `${url}/object`];
     // Node.js warns of a time that it takes for no time at all.
     const warned = vi.fn();
     process.on('warning', warned);
@@ -109,19 +109,19 @@ describe('a request', () => {
 
   it('is logged without a password of its URL', async () => {
     const { url } = await during(startStrangeServer());
-    const at = `${url.replace('//', '//user:secret@')}/empty`;
+    const at = `${url.replace('//', '//user:secret@')}/object`;
     const args = [...describeKey, '--endpoint-url', at, '--debug'];
     const { stderr } = await runRemote(args, environment);
-    expect(stderr).toContain(`Sending http request: POST ${url.replace('//', '//***@')}/empty`);
+    expect(stderr).toContain(`Sending http request: POST ${url.replace('//', '//***@')}/object`);
     expect(stderr).not.toMatch(/user:|secret/);
   });
 
   it('is logged without its signature', async () => {
     const { url } = await during(startStrangeServer());
-    const args = [...describeKey, '--endpoint-url', `${url}/empty`, '--debug'];
+    const args = [...describeKey, '--endpoint-url', `${url}/object`, '--debug'];
     const env = { ...environment, AWS_SESSION_TOKEN: 'the token' };
     const { stderr } = await runRemote(args, env);
-    expect(stderr).toContain(`Sending http request: POST ${url}/empty`);
+    expect(stderr).toContain(`Sending http request: POST ${url}/object`);
     expect(stderr).toMatch(/Response status 200 after \d+ ms/);
     expect(stderr).not.toMatch(/Signature=|the token|Credential=/);
   });

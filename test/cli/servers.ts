@@ -52,6 +52,7 @@ export function makeCertificate(folder: string): { cert: string; key: string } {
 
 /** What one server answers, by the path that it is asked for. */
 export const strangeAnswers: Readonly<Record<string, readonly [status: number, body: string]>> = {
+  '/object': [200, '{}'],
   '/empty': [200, ''],
   '/text': [200, 'hello'],
   '/without-message': [400, '{"__type":"InvalidCiphertextException"}'],
@@ -68,6 +69,9 @@ export const strangeAnswers: Readonly<Record<string, readonly [status: number, b
   '/nameless': [400, ''],
   '/moved': [301, ''],
 };
+
+/** Of those, what the AWS CLI takes for an answer without members, and pairmint for none. */
+export const unreadableAnswers: readonly string[] = ['/empty', '/text'];
 
 export interface Seen {
   readonly path: string;

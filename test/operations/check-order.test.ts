@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
-import { cryptographicCalls, type KeyKind, keyKinds } from './calls.ts';
+import { cryptographicCalls, type KeyKind, keyKinds, madeBy } from './calls.ts';
 import { nothingAllowed } from './every-request.ts';
 import {
   absentKeyId,
@@ -50,6 +50,8 @@ interface Row {
   /** The member that names the key. */
   readonly member?: string;
   readonly request: object;
+  /** The member that brings what the key made. */
+  readonly made?: string;
   /** The faults that other operations do not have in this way. */
   readonly faults?: readonly Fault[];
   /** The steps that the operation does not take, and what is no fault to it. */
@@ -234,13 +236,31 @@ const rows: readonly Row[] = [
     operation: 'Verify',
     kind: 'signing',
     request: requestOf('Verify'),
-    faults: [otherAlgorithm('SigningAlgorithm', 'RSASSA_PSS_SHA_256', specs.signing)],
+    made: 'Signature',
+    faults: [
+      otherAlgorithm('SigningAlgorithm', 'RSASSA_PSS_SHA_256', specs.signing),
+      {
+        step: 8,
+        name: 'a signature that is wrong',
+        request: { Signature: Buffer.alloc(64) },
+        text: 'KMSInvalidSignatureException: ',
+      },
+    ],
   },
   {
     operation: 'VerifyMac',
     kind: 'mac',
     request: requestOf('VerifyMac'),
-    faults: [otherAlgorithm('MacAlgorithm', 'HMAC_SHA_512', specs.mac)],
+    made: 'Mac',
+    faults: [
+      otherAlgorithm('MacAlgorithm', 'HMAC_SHA_512', specs.mac),
+      {
+        step: 8,
+        name: 'a MAC that is wrong',
+        request: { Mac: Buffer.alloc(32) },
+        text: 'KMSInvalidMacException: ',
+      },
+    ],
   },
 ];
 
@@ -357,12 +377,14 @@ async function send(row: Row, faults: readonly Fault[]): Promise<{ text: string;
     ...lastFirst.map((fault) => fault.scene),
   );
   const arn = scene.key === 'absent' ? keyArn(absentKeyId) : (await keyOf(scene)).Arn;
+  const usable = scene.key === 'own' && scene.kind === row.kind && scene.state === 'Enabled';
   const request = Object.assign(
     row.operation === 'ReEncrypt'
       ? { CiphertextBlob: soundBlob, SourceKeyId: sound.Arn, DestinationKeyId: sound.Arn }
       : {},
     row.request,
     { [row.member ?? 'KeyId']: arn },
+    row.made && usable ? { [row.made]: await madeBy(kms, row.kind, arn) } : {},
     ...lastFirst.map((fault) => fault.request),
   );
   return { text: await failureText(callerOf(scene).call(row.operation, request)), arn };

@@ -179,10 +179,8 @@ describe('what is no kind of key', () => {
 
 test('the older name of a spec means the same', async () => {
   const older = { CustomerMasterKeySpec: 'ECC_NIST_P384', KeyUsage: 'KEY_AGREEMENT' } as const;
-  for (const more of [{}, { KeySpec: 'ECC_NIST_P384' } as const]) {
-    const { KeyMetadata } = await kms.createKey({ ...older, ...more });
-    expect(KeyMetadata).toMatchObject({ KeySpec: 'ECC_NIST_P384', KeyUsage: 'KEY_AGREEMENT' });
-  }
+  const { KeyMetadata } = await kms.createKey(older);
+  expect(KeyMetadata).toMatchObject({ KeySpec: 'ECC_NIST_P384', KeyUsage: 'KEY_AGREEMENT' });
 });
 
 test('a request that is given up makes no key', async () => {

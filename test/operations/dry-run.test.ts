@@ -85,7 +85,6 @@ describe.each(names(cryptographicCalls))('%s', (operation: Cryptographic) => {
         'generateDataKeyPair',
         'sign',
         'generateMac',
-        'deriveSharedSecret',
       ] satisfies (keyof Native)[]
     ).map((name) => vi.spyOn(native, name));
     await failureText(callCryptographic(kms, operation, subject, { DryRun }));
@@ -115,6 +114,28 @@ describe('a dry run of Decrypt', () => {
     const wet = { DryRunModifiers: modified.DryRunModifiers, KeyId: key.KeyId };
     expect(await failureText(kms.decrypt(wet))).toMatch(/at 'ciphertextBlob' failed/);
   });
+});
+
+test('a dry run of Verify fails as the real one where the signature is wrong', async () => {
+  const { KeyId } = await newKey(kms, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+  const request = {
+    KeyId,
+    Message: Buffer.from('signed'),
+    SigningAlgorithm: 'ECDSA_SHA_256',
+  } as const;
+  const { Signature } = await kms.sign(request);
+  expect(await failureText(kms.verify({ ...request, Signature, DryRun }))).toBe(dryRun);
+  const other = { ...request, Message: Buffer.from('another'), Signature, DryRun };
+  expect(await failureText(kms.verify(other))).toBe('KMSInvalidSignatureException: ');
+});
+
+test('a dry run of VerifyMac fails as the real one where the MAC is wrong', async () => {
+  const { KeyId } = await newKey(kms, { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
+  const request = { KeyId, Message: Buffer.from('told'), MacAlgorithm: 'HMAC_SHA_256' } as const;
+  const { Mac } = await kms.generateMac(request);
+  expect(await failureText(kms.verifyMac({ ...request, Mac, DryRun }))).toBe(dryRun);
+  const other = { ...request, Message: Buffer.from('another'), Mac, DryRun };
+  expect(await failureText(kms.verifyMac(other))).toBe('KMSInvalidMacException: ');
 });
 
 test('a dry run of ReEncrypt may leave the ciphertext out too', async () => {

@@ -180,10 +180,23 @@ export const everyRequest: { readonly [O in OfferedOperation]: Prepare<O> } = {
   },
 };
 
-/** What is not offered fails, after it was authorised. */
-export const neverServed: ReadonlySet<string> = new Set(
-  everyOperation.filter((name) => /CustomKeyStore|^GetKeyLastUsage$|capsulate$/.test(name)),
-);
+/** What is not offered fails, after it was authorised: the error of each. */
+export const neverServed: ReadonlyMap<string, string> = new Map([
+  ['ConnectCustomKeyStore', 'CustomKeyStoreNotFoundException'],
+  ['CreateCustomKeyStore', 'UnsupportedOperationException'],
+  ['Decapsulate', 'UnsupportedOperationException'],
+  ['DeleteCustomKeyStore', 'CustomKeyStoreNotFoundException'],
+  ['DisconnectCustomKeyStore', 'CustomKeyStoreNotFoundException'],
+  ['Encapsulate', 'UnsupportedOperationException'],
+  ['GetKeyLastUsage', 'UnsupportedOperationException'],
+  ['UpdateCustomKeyStore', 'CustomKeyStoreNotFoundException'],
+]);
+
+/** The outcome of a request for an operation that is not offered, or `otherwise`. */
+export function outcomePattern(operation: string, otherwise: string | RegExp): string | RegExp {
+  const error = neverServed.get(operation);
+  return error === undefined ? otherwise : new RegExp(`^${error}: `);
+}
 
 /** Makes a grant, of DescribeKey to somebody unless the request says otherwise. */
 export async function newGrant(

@@ -1,18 +1,29 @@
 import crypto from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type {
-  AlgorithmSpec,
-  KeyMetadata,
-  KeySpec,
-  KeyUsageType,
-  WrappingKeySpec,
-} from '../../lib/model/types.ts';
+import {
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
+import type { KeyMetadata, KeySpec, KeyUsageType, WrappingKeySpec } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
+import { MaterialVault } from '../../lib/store/material-vault.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { generateWithNode, pkcs8Of, publicKeyOf, spkiOf } from '../support/kms-keys.ts';
 import { callCryptographic, cryptographicCalls, kindFor, names } from './calls.ts';
-import { importMaterial, importWith, type Parameters, parametersFor, wrap } from './importing.ts';
+import {
+  importMaterial,
+  importWith,
+  type Parameters,
+  parametersFor,
+  type WrappingAlgorithm,
+  wrap,
+} from './importing.ts';
 import {
   absentKeyId,
   bytes,
@@ -226,7 +237,6 @@ describe('GetParametersForImport', () => {
   test.each([
     ['RSA_2048', 'ENCRYPT_DECRYPT', 'RSAES_OAEP_SHA_256', 'RSA_4096'],
     ['RSA_3072', 'SIGN_VERIFY', 'RSAES_OAEP_SHA_1', 'RSA_4096'],
-    ['RSA_4096', 'SIGN_VERIFY', 'RSAES_PKCS1_V1_5', 'RSA_4096'],
     ['ECC_NIST_P521', 'SIGN_VERIFY', 'RSAES_OAEP_SHA_256', 'RSA_2048'],
     ['ECC_NIST_P521', 'KEY_AGREEMENT', 'RSAES_OAEP_SHA_1', 'RSA_2048'],
     ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT', 'SM2PKE', 'RSA_2048'],
@@ -235,6 +245,45 @@ describe('GetParametersForImport', () => {
     const { KeyId } = await externalKey(spec, usage);
     const asking = parametersFor(kms, KeyId, algorithm, wrapping);
     expect(await failureText(asking)).toMatch(/^ValidationException: /);
+  });
+});
+
+// KMS API Reference, GetParametersForImport: not since October 2023. (unverified text)
+describe('RSAES_PKCS1_V1_5 wraps nothing', () => {
+  const WrappingAlgorithm = 'RSAES_PKCS1_V1_5';
+  const refusal =
+    'UnsupportedOperationException: Wrapping algorithm RSAES_PKCS1_V1_5 is not supported.';
+
+  test.each([
+    ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT', 'RSA_2048'],
+    ['HMAC_256', 'GENERATE_VERIFY_MAC', 'RSA_3072'],
+    ['ECC_NIST_P256', 'SIGN_VERIFY', 'RSA_4096'],
+    ['RSA_4096', 'SIGN_VERIFY', 'RSA_4096'],
+  ] as const)('for a %s key (%s) and a %s wrapping key', async (spec, usage, WrappingKeySpec) => {
+    const { KeyId } = await externalKey(spec, usage);
+    const asking = kms.getParametersForImport({ KeyId, WrappingAlgorithm, WrappingKeySpec });
+    expect(await failureText(asking)).toBe(refusal);
+  });
+
+  test('of a token of an earlier version neither', async () => {
+    const { KeyId } = await externalKey();
+    const { ImportToken, PublicKey } = await parametersFor(kms, KeyId);
+    const terms = { algorithm: WrappingAlgorithm, validTo: start + day };
+    vi.spyOn(MaterialVault.prototype, 'termsOf').mockReturnValue(
+      Buffer.from(JSON.stringify(terms)),
+    );
+    onTestFinished(() => void vi.restoreAllMocks());
+    const { RSA_PKCS1_PADDING: padding } = crypto.constants;
+    const importing = kms.importKeyMaterial({
+      KeyId,
+      ImportToken,
+      ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
+      EncryptedKeyMaterial: crypto.publicEncrypt(
+        { key: publicKeyOf(PublicKey), padding },
+        crypto.randomBytes(32),
+      ),
+    });
+    expect(await failureText(importing)).toBe(refusal);
   });
 });
 
@@ -259,8 +308,7 @@ describe('every wrapping algorithm', () => {
     }
   });
 
-  const wrappings: readonly [AlgorithmSpec, WrappingKeySpec][] = [
-    ['RSAES_PKCS1_V1_5', 'RSA_3072'],
+  const wrappings: readonly [WrappingAlgorithm, WrappingKeySpec][] = [
     ['RSAES_OAEP_SHA_1', 'RSA_3072'],
     ['RSAES_OAEP_SHA_256', 'RSA_3072'],
     ['RSA_AES_KEY_WRAP_SHA_1', 'RSA_2048'],
@@ -655,12 +703,20 @@ describe('importing again', () => {
       const { KeyId } = key;
       const third = crypto.randomBytes(32);
       const asNew = { ImportType: 'NEW_KEY_MATERIAL' } as const;
-      expect(await failureText(again(third, asNew))).toMatch(/^KMSInvalidStateException: /);
+      const refusal = await failureText(again(third, asNew));
       // [BC] "You can delete this key material and import different key material in its place"
       await kms.deleteImportedKeyMaterial({ KeyId, KeyMaterialId: secondId });
       expect(await materialsOf(KeyId)).toEqual([{ KeyMaterialId: materialId, ...first }]);
       expect(await stateOf(KeyId)).toBe('Enabled');
       const { KeyMaterialId } = await again(third, asNew);
+      // [LS test_import_key_material_raises_if_there_is_already_key_material_pending 2025-11]
+      expect(refusal).toBe(
+        `KMSInvalidStateException: New key material (id: ${KeyMaterialId}) cannot be imported into ` +
+          `KMS key ${KeyId}, because another key material (id: ${secondId}) is pending rotation.`,
+      );
+      // The key is called what the request calls it.
+      const fourth = importWith(kms, key.Arn, parameters, crypto.randomBytes(32), asNew);
+      expect(await failureText(fourth)).toContain(` into KMS key ${key.Arn}, because `);
       await kms.rotateKeyOnDemand({ KeyId });
       expect((await metadataOf(KeyId)).CurrentKeyMaterialId).toBe(KeyMaterialId);
     });

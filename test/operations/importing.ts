@@ -5,7 +5,8 @@ import { publicKeyOf, wrapHybrid } from '../support/kms-keys.ts';
 import * as sm2 from '../support/sm2-oracle.ts';
 import { bytes } from './support.ts';
 
-const { RSA_PKCS1_PADDING } = crypto.constants;
+/** Those that are taken: RSAES_PKCS1_V1_5 is not. */
+export type WrappingAlgorithm = Exclude<AlgorithmSpec, 'RSAES_PKCS1_V1_5'>;
 
 type Wrap = (publicKey: Uint8Array, material: Uint8Array) => Buffer;
 
@@ -20,9 +21,7 @@ const hybrid =
     wrapHybrid(publicKeyOf(publicKey), oaepHash, material);
 
 /** What the owner of the material does, with node:crypto. */
-export const wrap: Readonly<Record<AlgorithmSpec, Wrap>> = {
-  RSAES_PKCS1_V1_5: (publicKey, material) =>
-    crypto.publicEncrypt({ key: publicKeyOf(publicKey), padding: RSA_PKCS1_PADDING }, material),
+export const wrap: Readonly<Record<WrappingAlgorithm, Wrap>> = {
   RSAES_OAEP_SHA_1: oaep('sha1'),
   RSAES_OAEP_SHA_256: oaep('sha256'),
   RSA_AES_KEY_WRAP_SHA_1: hybrid('sha1'),
@@ -33,13 +32,13 @@ export const wrap: Readonly<Record<AlgorithmSpec, Wrap>> = {
 export interface Parameters {
   readonly ImportToken: Buffer;
   readonly PublicKey: Buffer;
-  readonly WrappingAlgorithm: AlgorithmSpec;
+  readonly WrappingAlgorithm: WrappingAlgorithm;
 }
 
 export async function parametersFor(
   kms: Pairmint,
   KeyId: string,
-  WrappingAlgorithm: AlgorithmSpec = 'RSA_AES_KEY_WRAP_SHA_256',
+  WrappingAlgorithm: WrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256',
   WrappingKeySpec: WrappingKeySpec = 'RSA_2048',
 ): Promise<Parameters> {
   const { ImportToken, PublicKey } = await kms.getParametersForImport({

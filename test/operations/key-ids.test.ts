@@ -82,7 +82,10 @@ describe.each(withAlias)('%s', (operation) => {
 
 describe.each(names(keyOnlyCalls))('%s', (operation) => {
   test('refuses aliases before it looks them up', async () => {
-    const text = 'InvalidArnException: Key Aliases are not supported for this operation.';
+    const text =
+      operation === 'CreateAlias'
+        ? 'ValidationException: Aliases must refer to keys. Not aliases'
+        : 'InvalidArnException: Key Aliases are not supported for this operation.';
     for (const name of [aliasOf('Encrypt'), 'alias/nope', 'alias/aws/nope']) {
       expect(await failing(operation, name)).toBe(text);
       expect(await failing(operation, aliasArn(name))).toBe(text);

@@ -115,7 +115,9 @@ describe.each(['GenerateMac', 'VerifyMac'] as const)('%s', (operation) => {
     expect(await failing({ KeyId, DryRun: true })).toBe(
       'InvalidKeyUsageException: Algorithm HMAC_SHA_512 is incompatible with key spec HMAC_256.',
     );
-    expect(await failing({ KeyId, MacAlgorithm: 'HMAC_SHA_256', DryRun: true })).toBe(dryRun);
+    const { Mac } = await kms.generateMac({ KeyId, Message, MacAlgorithm: 'HMAC_SHA_256' });
+    const sound = { KeyId, MacAlgorithm: 'HMAC_SHA_256', Mac, DryRun: true };
+    expect(await failing(sound)).toBe(dryRun);
     await kms.disableKey({ KeyId });
     // [FL cryptoOperationsRejectADisabledKey]
     expect(await failing({ KeyId })).toBe(`DisabledException: ${Arn} is disabled.`);

@@ -121,13 +121,13 @@ describe('ReplicateKey', () => {
       KeyState: 'Creating',
       Enabled: false,
       Description: 'away',
-      CurrentKeyMaterialId: await materialIn(us),
       MultiRegionConfiguration: {
         MultiRegionKeyType: 'REPLICA',
         PrimaryKey: keyIn(home),
         ReplicaKeys: [keyIn(away)],
       },
     });
+    expect(answer.ReplicaKeyMetadata).not.toHaveProperty('CurrentKeyMaterialId');
     expect(JSON.parse(answer.ReplicaPolicy as string)).toEqual({
       Version: '2012-10-17',
       Id: 'key-default-1',
@@ -144,12 +144,32 @@ describe('ReplicateKey', () => {
     expect(answer.ReplicaTags).toEqual(Tags);
   });
 
+  // [LS test_replicate_replica_key_should_fail 2025-09-08]
+  test('refuses what is no primary key, and names it', async () => {
+    await replicate();
+    const text = (arn: string) =>
+      `UnsupportedOperationException: ${arn} is not a multi-region primary key.`;
+    for (const ReplicaRegion of [away, far]) {
+      expect(await failureText(eu.replicateKey({ KeyId, ReplicaRegion }))).toBe(text(arnIn(away)));
+    }
+    const single = await newKey(us);
+    const asking = us.replicateKey({ KeyId: single.KeyId, ReplicaRegion: away });
+    expect(await failureText(asking)).toBe(text(single.Arn));
+  });
+
+  // [LS test_replicate_key 2025-11-10]
+  test.each([{}, { Tags: [] }])('answers without ReplicaTags where it got %j', async (more) => {
+    const answer = await us.replicateKey({ KeyId, ReplicaRegion: away, ...more });
+    expect(Object.keys(answer).sort()).toEqual(['ReplicaKeyMetadata', 'ReplicaPolicy']);
+  });
+
   test('makes a key that is ready, and that both regions list', async () => {
     const { ReplicaKeyMetadata } = await replicate();
     expect(await metadataIn(eu)).toEqual({
       ...ReplicaKeyMetadata,
       KeyState: 'Enabled',
       Enabled: true,
+      CurrentKeyMaterialId: await materialIn(us),
     });
     expect((await eu.listKeys({})).Keys).toEqual([{ KeyId, KeyArn: arnIn(away) }]);
     await replicate(far);

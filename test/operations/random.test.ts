@@ -39,12 +39,13 @@ test.each([
 
 test('what is not offered is refused, not ignored', async () => {
   const refused = [
-    { CustomKeyStoreId: 'cks-1234' },
-    { Recipient: { AttestationDocument: new Uint8Array(1) } },
-  ];
-  for (const more of refused) {
-    expect(await failureText(kms.generateRandom({ NumberOfBytes: 1, ...more }))).toMatch(
-      /^UnsupportedOperationException: .* not (offered|supported): /,
-    );
+    [{ CustomKeyStoreId: 'cks-1234' }, /^CustomKeyStoreNotFoundException: $/],
+    [
+      { Recipient: { AttestationDocument: new Uint8Array(1) } },
+      /^UnsupportedOperationException: .* not supported: /,
+    ],
+  ] as const;
+  for (const [more, text] of refused) {
+    expect(await failureText(kms.generateRandom({ NumberOfBytes: 1, ...more }))).toMatch(text);
   }
 });

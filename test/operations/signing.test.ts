@@ -1,7 +1,10 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { KmsError } from '../../lib/model/errors.ts';
 import type { KeySpec, MessageType, SigningAlgorithmSpec } from '../../lib/model/types.ts';
+import { requireMessage } from '../../lib/operations/signing.ts';
 import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Key } from '../../lib/store/key-directory.ts';
 import { generateWithNode, pkcs8Of, spkiOf } from '../support/kms-keys.ts';
 import * as sm2 from '../support/sm2-oracle.ts';
 import { forSigning, hashOf, importedKey, publicHalf } from './asymmetric-keys.ts';
@@ -193,7 +196,7 @@ describe('what cannot be signed', () => {
     ['ECC_NIST_EDWARDS25519', 'ED25519_PH_SHA_512', 64],
   ];
 
-  // (unverified text)
+  // [FL signAndVerifyRejectADigestOfTheWrongLength, ed25519PrehashRejectsADigestOfTheWrongLength]
   test.each(digestLengths)(
     '%s: a %s digest that is not %i bytes long',
     async (spec, name, length) => {
@@ -212,7 +215,8 @@ describe('what cannot be signed', () => {
     },
   );
 
-  // KMS API Reference, Sign, MessageType.
+  // KMS API Reference, Sign, MessageType; the text of the first and the third is measured [FL
+  // ed25519RejectsTheCombinationsRealKmsRejects].
   test.each([
     ['ECC_NIST_EDWARDS25519', 'ED25519_SHA_512', 'DIGEST'],
     ['ECC_NIST_EDWARDS25519', 'ED25519_SHA_512', 'EXTERNAL_MU'],
@@ -222,10 +226,48 @@ describe('what cannot be signed', () => {
   ] as const)('%s by %s as %s', async (spec, SigningAlgorithm, MessageType) => {
     const request = { KeyId: arnOf(spec), SigningAlgorithm, MessageType } as const;
     expect(await failureText(kms.sign({ ...request, Message: Buffer.alloc(64) }))).toBe(
-      `ValidationException: Message type ${MessageType} is not supported for algorithm ` +
+      `ValidationException: Message type ${MessageType} is incompatible with algorithm ` +
         `${SigningAlgorithm}.`,
     );
   });
+
+  // [FL mlDsaRejectsDigestMessageType]. No key: most builds of Node.js have no ML-DSA yet.
+  test.each(['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87'] as const)('%s of a digest', (keySpec) => {
+    const key = { arn: '', record: { keySpec } } as Key;
+    const request = {
+      KeyId: '',
+      Message: Buffer.alloc(64),
+      SigningAlgorithm: 'ML_DSA_SHAKE_256',
+    } as const;
+    expect(() => requireMessage(key, { ...request, MessageType: 'DIGEST' })).toThrow(
+      new KmsError(
+        'ValidationException',
+        `Message type DIGEST is incompatible with key spec ${keySpec}.`,
+      ),
+    );
+    requireMessage(key, { ...request, MessageType: 'EXTERNAL_MU' });
+  });
+
+  // [FL signAndVerifyRejectAnAlgorithmTheKeySpecDoesNotSupport]: no list of signing algorithms has
+  // it, and yet it comes as far as the key.
+  test.each(['RSA_2048', 'ECC_NIST_P256', 'SM2'] as const)(
+    '%s by SYMMETRIC_DEFAULT, which meets the key spec and not the list of algorithms',
+    async (spec) => {
+      const request = {
+        KeyId: arnOf(spec),
+        Message: message,
+        SigningAlgorithm: 'SYMMETRIC_DEFAULT',
+      };
+      const text =
+        'InvalidKeyUsageException: Algorithm SYMMETRIC_DEFAULT is incompatible with key spec ' +
+        `${spec}.`;
+      expect(await failureText(kms.call('Sign', request))).toBe(text);
+      const Signature = Buffer.alloc(64);
+      expect(await failureText(kms.call('Verify', { ...request, Signature }))).toBe(text);
+      const absent = await failureText(kms.call('Sign', { ...request, KeyId: absentKeyId }));
+      expect(absent).toMatch(/^NotFoundException: /);
+    },
+  );
 
   test('Ed25519ph where the OpenSSL inside Node.js lacks it, and that is said', async () => {
     const request = {
@@ -335,9 +377,11 @@ describe.each(['Sign', 'Verify'] as const)('%s', (operation) => {
     expect(await failing({ KeyId: absentKeyId })).toMatch(/^NotFoundException: /);
   });
 
-  test('takes an alias, and ends with a dry run before any work', async () => {
+  test('takes an alias, and ends with a dry run where it would have succeeded', async () => {
     const AliasName = `alias/${operation}`;
-    await kms.createAlias({ AliasName, TargetKeyId: arnOf('RSA_2048') });
-    expect(await failing({ KeyId: AliasName, DryRun: true })).toBe(dryRun);
+    const KeyId = arnOf('RSA_2048');
+    await kms.createAlias({ AliasName, TargetKeyId: KeyId });
+    const { Signature } = await kms.sign({ KeyId, Message: message, SigningAlgorithm });
+    expect(await failing({ KeyId: AliasName, Signature, DryRun: true })).toBe(dryRun);
   });
 });

@@ -7,7 +7,7 @@ const bash = `_pairmint() {
   local IFS=$'\\n'
   COMPREPLY=($(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" pairmint completion 2>/dev/null))
   # What ends so is the beginning of a name.
-  [[ \${#COMPREPLY[@]} -eq 1 && $COMPREPLY == */ ]] && compopt -o nospace
+  [[ \${#COMPREPLY[@]} -eq 1 && $COMPREPLY == *[/=] ]] && compopt -o nospace
 }
 complete -o default -F _pairmint pairmint
 for _pairmint_alias in "\${!BASH_ALIASES[@]}"; do
@@ -23,8 +23,8 @@ _pairmint() {
   local line="\${(j: :)words[1,CURRENT-1]} $PREFIX"
   local -a found names beginnings
   found=("\${(@f)$(COMP_LINE=$line COMP_POINT=\${#line} pairmint completion 2>/dev/null)}")
-  names=(\${found:#*/})
-  beginnings=(\${(M)found:#*/})
+  names=(\${found:#*[/=]})
+  beginnings=(\${(M)found:#*[/=]})
   if (( \${#names} + \${#beginnings} )); then
     compadd -Q -a names
     compadd -Q -S '' -a beginnings

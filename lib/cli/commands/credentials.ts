@@ -14,13 +14,14 @@ import { invalidChoice } from '../usage.ts';
 
 type Given = ReadonlyMap<string, string>;
 /** Does its part on the service and returns what is to be printed. */
-type Action = (given: Given, id: string | undefined) => (service: Service) => Promise<string>;
+type Action = (given: Given, id: string | undefined) => Work | Promise<Work>;
+type Work = (service: Service) => Promise<string>;
 
 // As many as are read at a time.
 const page = 100;
 
 const actions: Readonly<Record<string, Action>> = {
-  create(given) {
+  async create(given) {
     const principal = given.get('--principal');
     if (principal === undefined) throw required('--principal');
     const credential = {
@@ -28,6 +29,8 @@ const actions: Readonly<Record<string, Action>> = {
       identityPolicy: readPolicy(given.get('--identity-policy')),
       durationSeconds: readDuration(given.get('--duration-seconds')),
     };
+    // Before there is a store: what nobody can act as makes none.
+    (await import('../../pairmint.ts')).checkCaller(credential);
     return async ({ credentials }) => {
       const made = await credentials.create(credential);
       return formatJson({
@@ -64,15 +67,11 @@ export const run: RunCommand = async (given, own, context, [name, id]) => {
   if (name === undefined) throw required(Object.keys(actions).join('|'));
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (action === undefined) throw invalidChoice('action', name, Object.keys(actions));
-  context.stdout.write(await perform(action(given, id), own, context));
+  context.stdout.write(await perform(await action(given, id), own, context));
   return 0;
 };
 
-function perform(
-  work: (service: Service) => Promise<string>,
-  own: OwnOptions,
-  context: Context,
-): Promise<string> {
+function perform(work: Work, own: OwnOptions, context: Context): Promise<string> {
   return withService(context, openOptions(own), work);
 }
 

@@ -33,6 +33,7 @@ export async function runOperation(
   surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
+  surroundings.settings.checkTimestampFormat();
   const parsed = parse(operation, argv);
   if (parsed.positional === 'help') {
     const { operationHelp } = await import('../help.ts');
@@ -104,7 +105,7 @@ interface Call extends Surroundings {
 function checked({ operation, request, settings }: Call): object {
   const { input } = operationShapes[operation];
   decodeBlobs(input, request, settings.binaryFormat);
-  checkRequest(input, request);
+  if (settings.validates) checkRequest(input, request);
   readTimestamps(input, request);
   return toRequest(request) as object;
 }
@@ -156,7 +157,8 @@ function chooseServer({ settings, own }: Call): string | undefined {
 
 async function show(call: Call, request: object, service: Calls, context: Context): Promise<void> {
   const { operation, given, settings } = call;
-  const paging = { ...readPaging(given), paginate: settings.paginate };
+  const { paginate, validates } = settings;
+  const paging = { ...readPaging(given), paginate, validates };
   await print(call, responsePages(observed(call, service), operation, request, paging), context);
 }
 
@@ -182,8 +184,9 @@ async function print(
   pages: ResponsePages,
   { stdout, env }: Context,
 ): Promise<void> {
-  const { output: format, query, color, pager } = settings;
-  const write = (sink: TextSink) => printPages(operation, pages, { format, query, color }, sink);
+  const { output: format, query, color, pager, timestampFormat: timestamps } = settings;
+  const options = { format, query, color, timestamps };
+  const write = (sink: TextSink) => printPages(operation, pages, options, sink);
   if (stdout.isTerminal !== true || pager === '') {
     return write(stdout);
   }

@@ -2,7 +2,7 @@ import type { KmsErrorName } from '../../../lib/model/errors.ts';
 import type { Requests } from '../../../lib/model/types.ts';
 import type { OfferedOperation } from '../../../lib/operations/index.ts';
 import type { Pairmint } from '../../../lib/pairmint.ts';
-import { everyRequest } from '../../operations/every-request.ts';
+import { everyRequest, neverServed } from '../../operations/every-request.ts';
 import { absentKeyId, newKey } from '../../operations/support.ts';
 
 type Failing<O extends OfferedOperation> = readonly [
@@ -20,7 +20,7 @@ function spoilt<O extends OfferedOperation>(
 }
 
 function notOffered<O extends OfferedOperation>(operation: O): Failing<O> {
-  return ['UnsupportedOperationException', everyRequest[operation]];
+  return [neverServed.get(operation) as KmsErrorName, everyRequest[operation]];
 }
 
 const absent = { KeyId: absentKeyId };
@@ -71,7 +71,10 @@ export const everyFailure: { readonly [O in OfferedOperation]: Failing<O> } = {
     'InvalidKeyUsageException',
     async (kms) => ({ ...(await everyRequest.DeriveSharedSecret(kms)), KeyId: await signing(kms) }),
   ],
-  DescribeCustomKeyStores: notOffered('DescribeCustomKeyStores'),
+  DescribeCustomKeyStores: [
+    'CustomKeyStoreNotFoundException',
+    async () => ({ CustomKeyStoreId: 'cks-1234567890abcdef0' }),
+  ],
   DescribeKey: spoilt('NotFoundException', 'DescribeKey', absent),
   DisableKey: spoilt('NotFoundException', 'DisableKey', absent),
   DisableKeyRotation: spoilt('NotFoundException', 'DisableKeyRotation', absent),

@@ -1,0 +1,89 @@
+import type { OperationName } from '../../model/shapes.ts';
+import { parseKnown } from '../argument-parser.ts';
+import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
+import type { DebugLog } from '../debug-log.ts';
+import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
+import { printPages } from '../output.ts';
+import type { Settings } from '../settings.ts';
+import { invalidChoice } from '../usage.ts';
+import { Dictionary } from '../value.ts';
+
+interface Surroundings {
+  readonly settings: Settings;
+  readonly own: OwnOptions;
+  readonly debug: DebugLog | undefined;
+}
+
+/** `sts get-caller-identity`, which scripts begin with; there is nothing else of STS here. */
+export async function runSts(
+  words: readonly string[],
+  surroundings: Surroundings,
+  context: Context,
+): Promise<void> {
+  const positional = { name: 'operation', required: true };
+  const line = parseKnown({ options: [], positional, abbreviations: false }, words);
+  const { positional: name = '', rest } = line;
+  if (name !== 'get-caller-identity') throw invalidChoice('operation', name, [operation]);
+  if (rest.length > 0) throw new UnknownOptionsError(rest);
+  const { settings } = surroundings;
+  settings.checkTimestampFormat();
+  const arn = await callerArn(surroundings, context);
+  const { output: format, query, color } = settings;
+  async function* pages() {
+    yield identityOf(arn);
+  }
+  // Tables are titled with it.
+  const title = 'GetCallerIdentity' as OperationName;
+  await printPages(title, pages(), { format, query, color }, context.stdout);
+}
+
+const operation = 'get-caller-identity';
+
+async function callerArn({ settings, own, debug }: Surroundings, context: Context) {
+  const isLocal = own.store !== undefined || own.rootKeyFile !== undefined;
+  const endpointUrl = isLocal ? undefined : settings.endpointUrl;
+  if (endpointUrl === undefined) {
+    settings.checkProfile();
+    return withService(context, oneShot(own), async ({ principal }) => principal);
+  }
+  const remote = settings.remote(endpointUrl);
+  const { RemoteService } = await import('../remote.ts');
+  const service = await RemoteService.connect(remote, debug);
+  return askKms(service, remote.region).finally(() => service.close());
+}
+
+// Nobody's key. Of two accounts one is not the caller's.
+const strangers = ['111111111111', '222222222222'];
+const strangersKey = '00000000-0000-4000-8000-000000000000';
+
+/**
+ * Who asks, as KMS has it: it says so when it refuses another account's key. The server has no STS
+ * to ask, and this changes nothing.
+ */
+async function askKms(service: Calls, region: string): Promise<string> {
+  let failure: unknown;
+  for (const account of strangers) {
+    const KeyId = `arn:aws:kms:${region}:${account}:key/${strangersKey}`;
+    failure = await service.call('DescribeKey', { KeyId }).then(
+      () => undefined,
+      (error) => error,
+    );
+    const message = failure instanceof Error ? failure.message : '';
+    const [, arn] = /^User: (\S+) is not authorized /.exec(message) ?? [];
+    if (arn !== undefined) return arn;
+  }
+  throw isServiceFailure(failure) ? new ServiceError('GetCallerIdentity', failure) : failure;
+}
+
+/** There are no unique ids: users and sessions are their names, and a root its account, as on AWS. */
+function identityOf(arn: string): Dictionary {
+  const [, , , , account = '', resource = ''] = arn.split(':');
+  const [kind = '', ...names] = resource.split('/');
+  const userId =
+    kind === 'root' ? account : kind === 'assumed-role' ? names.join(':') : (names.at(-1) ?? '');
+  return new Dictionary([
+    ['UserId', userId],
+    ['Account', account],
+    ['Arn', arn],
+  ]);
+}
