@@ -217,7 +217,7 @@ export class KeyDirectory {
     for (const { name } of record.aliases)
       await this.#freeAlias({ ...record, kind: 'alias', name });
     return [
-      { path: keyPath(record), expected: undefined, next: this.#seal(record, 0n) },
+      { path: keyPath(record), expected: undefined, next: this.#sealNew(record) },
       ...materials.map(({ change }) => change),
       ...record.aliases.map(({ name }) =>
         aliasChange({ ...record, name }, undefined, record.keyId),
@@ -267,12 +267,7 @@ export class KeyDirectory {
       if (key === undefined) throw notFound({ kind: 'key', ...primary });
       const replica = await copy(key);
       const committed = await this.commit([
-        // Later than any replica that was here before and is destroyed.
-        {
-          path: keyPath(replica),
-          expected: undefined,
-          next: this.#seal(replica, BigInt(replica.creationDate)),
-        },
+        { path: keyPath(replica), expected: undefined, next: this.#sealNew(replica) },
         ...(await this.#recordChanges(key, sharing(replica)(key.record), { except: region })),
       ]);
       return committed ? { arn: keyArn(replica), record: replica } : undefined;
@@ -653,6 +648,11 @@ export class KeyDirectory {
       others.push(other);
     }
     return others;
+  }
+
+  /** Later than any key that was here before and is destroyed. */
+  #sealNew(record: KeyRecord): Buffer {
+    return this.#seal(record, BigInt(Math.max(record.creationDate, this.#now())));
   }
 
   #seal(record: KeyRecord, sequence: bigint): Buffer {
