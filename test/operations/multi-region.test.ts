@@ -533,10 +533,21 @@ describe('UpdatePrimaryRegion', () => {
   });
 
   test('refuses a replica that is pending deletion when the change is made', async () => {
-    holdBack(2);
+    let goOn = () => {};
+    const aboutToCommit = new Promise<void>((arrived) => {
+      beforeCommit = async () => {
+        beforeCommit = async () => {};
+        arrived();
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      };
+    });
     const moving = outcomeOf(move());
+    await aboutToCommit;
     const scheduled = await eu.scheduleKeyDeletion({ KeyId });
     expect(scheduled.KeyState).toBe('PendingDeletion');
+    goOn();
     expect(await moving).toBe(`KMSInvalidStateException: ${arnIn(away)} is pending deletion.`);
   });
 

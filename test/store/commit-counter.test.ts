@@ -233,7 +233,7 @@ describe('a store', () => {
   const file = () => `${folder}/store.db`;
   /** Works in this process and thread, so that the test can get between its steps. */
   const openWriter = () => {
-    const writer = new Writer(file());
+    const writer = new Writer(file(), { mayMake: true });
     opened.push(writer);
     return writer;
   };

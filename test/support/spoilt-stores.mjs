@@ -36,7 +36,7 @@ class QuickEngine {
         this.reader ??= new Reader(this.file);
         return this.reader[method](...args);
       }
-      this.writer ??= new Writer(this.file);
+      this.writer ??= new Writer(this.file, { mayMake: false });
       const [{ result, failure }] = this.writer.run([{ id: 0, method, args }]);
       if (failure) throw new StoreError(failure.fault, failure.message);
       return result;

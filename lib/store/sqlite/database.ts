@@ -38,12 +38,19 @@ const writerSettings = [
   'journal_size_limit = 16777216',
 ];
 
+// Codes of a store whose shared memory cannot be made: SQLITE_IOERR_SHMSIZE, _SHMOPEN and _SHMMAP,
+// SQLITE_FULL and SQLITE_CANTOPEN.
+const unshared = [4874, 4618, 5386, 13, 14];
+
 // Another process may be making the store, or taking over its changes, at the same moment.
 const setUpTimeout = 5000;
 
-/** Opens a store's file to write to it, and makes it if there is none. @throws Error as SQLite does */
-export function openToWrite(file: string): Database {
-  if (!existsSync(file)) makeFile(file);
+/** Opens a store's file to write to it, and makes it if it may. @throws Error as SQLite does */
+export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Database {
+  if (!existsSync(file)) {
+    if (!mayMake) throw new StoreError('replaced', `${file} was moved while it was open`);
+    makeFile(file);
+  }
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, () => {
     const [mode] = database.prepare('pragma journal_mode = wal').all();
@@ -87,11 +94,12 @@ export function openToRead(file: string): ReadConnection {
     const database = new DatabaseSync(file);
     return { database: set(database, () => checkSchema(database)), isCurrent: () => true };
   } catch (error) {
-    const isReadOnly = (error as { errcode?: number }).errcode === 14;
+    const mayLackMemory = unshared.includes((error as { errcode?: number }).errcode ?? 0);
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    if (!isReadOnly || hasChanges || !existsSync(file)) throw error;
-    // On a read-only file system there is no shared memory. Nobody writes now; those who see the file
-    // elsewhere, behind a mount that can be written to, may begin at any time.
+    if (!mayLackMemory || hasChanges || !existsSync(file)) throw error;
+    // On a read-only or full file system there is no shared memory. Nobody writes now; those who see
+    // the file elsewhere, behind a mount that can be written to, or have made room, may begin at any
+    // time.
     const place = pathToFileURL(file);
     place.searchParams.set('immutable', '1');
     const database = new DatabaseSync(place, { readOnly: true });

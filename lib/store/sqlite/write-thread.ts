@@ -26,7 +26,7 @@ port.on('message', (first: Call) => {
 function answer(calls: readonly Call[]): Answer[] {
   const asked = calls.filter(({ method }) => method !== 'make' && method !== 'close');
   try {
-    writer ??= new Writer(file);
+    writer ??= new Writer(file, { mayMake: calls.some(({ method }) => method === 'make') });
     const answers = writer.run(asked);
     const others = calls.filter((call) => !asked.includes(call));
     if (others.some(({ method }) => method === 'close')) writer.close();

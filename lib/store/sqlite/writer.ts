@@ -40,7 +40,6 @@ type Method = (writer: Writing, ...args: never[]) => Step;
 interface Writing {
   readonly file: string;
   readonly database: Database;
-  readonly inode: bigint;
   readonly statement: (sql: string) => Statement;
 }
 
@@ -182,14 +181,17 @@ const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unk
 export class Writer {
   readonly #file: string;
   readonly #commits: CommitWriter;
+  readonly #inode: bigint;
   #writing: Writing | undefined;
   #hasFailed = false;
 
-  /** @throws Error if the file cannot be opened or made */
-  constructor(file: string) {
+  /** @throws Error if the file cannot be opened, or is not there and may not be made */
+  constructor(file: string, { mayMake }: { mayMake: boolean }) {
     this.#file = file;
+    if (!mayMake && inodeOf(file) === undefined) throw replaced(file);
     this.#commits = new CommitWriter(`${file}-commits`);
-    this.#open();
+    this.#open({ mayMake });
+    this.#inode = inodeOf(file) as bigint;
   }
 
   /** Does what all of the calls ask, and says for each what came of it. */
@@ -290,25 +292,25 @@ export class Writer {
   }
 
   #current(): Writing {
-    const writing = this.#writing ?? this.#open();
-    if (inodeOf(this.#file) !== writing.inode) {
-      throw new StoreError('replaced', `${this.#file} was moved or replaced while it was open`);
-    }
-    return writing;
+    if (inodeOf(this.#file) !== this.#inode) throw replaced(this.#file);
+    return this.#writing ?? this.#open({ mayMake: false });
   }
 
-  #open(): Writing {
-    const database = openToWrite(this.#file);
+  #open({ mayMake }: { mayMake: boolean }): Writing {
+    const database = openToWrite(this.#file, { mayMake });
     const statements = new Map<string, Statement>();
     const statement = (sql: string) => {
       const prepared = statements.get(sql) ?? database.prepare(sql);
       statements.set(sql, prepared);
       return prepared;
     };
-    const inode = inodeOf(this.#file) as bigint;
-    this.#writing = { file: this.#file, database, inode, statement };
+    this.#writing = { file: this.#file, database, statement };
     return this.#writing;
   }
+}
+
+function replaced(file: string): StoreError {
+  return new StoreError('replaced', `${file} was moved or replaced while it was open`);
 }
 
 /** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
