@@ -425,12 +425,11 @@ export class Pairmint {
 
   /** @throws KmsError ThrottlingException where a quota is used up, or too much work waits */
   #admit(operation: OfferedOperation, request: object, count: number): (() => void) | undefined {
-    const { admission, quotas, opened } = this.#core;
+    const { admission, quotas } = this.#core;
     const { arn, accountId } = this.#caller.principal;
     if (quotas !== undefined) {
       try {
-        const { region } = opened.identity;
-        quotas.admit({ operation, request, region, accountId, count });
+        quotas.admit({ operation, request, region: this.#region, accountId, count });
       } catch (error) {
         admission.countQuota();
         throw error;

@@ -140,6 +140,9 @@ export interface CountedRequest {
   readonly count: number;
 }
 
+// More than all quotas of AWS's regions and a hundred accounts.
+const mostBuckets = 100_000;
+
 /** Keeps AWS's quotas of requests per second, of each account in each region. */
 export class RequestQuotas {
   readonly #now: () => number;
@@ -165,6 +168,8 @@ export class RequestQuotas {
     // One request is always possible, if only every ten seconds.
     const size = Math.max(rate, 1);
     const bucket = this.#buckets.get(name) ?? { tokens: size, filledAt: now };
+    // Clients name regions: those that are long full again need not be remembered.
+    if (this.#buckets.size > mostBuckets) this.#buckets.clear();
     bucket.tokens = Math.min(size, bucket.tokens + ((now - bucket.filledAt) / 1000) * rate);
     bucket.filledAt = now;
     this.#buckets.set(name, bucket);

@@ -138,7 +138,9 @@ function knownOf(kms: Service, credential: Credential, known: WeakMap<Credential
   let entry = known.get(credential);
   if (entry === undefined) {
     const { principal, identityPolicy, session, creationDate } = credential.record;
-    const tokenIssueTime = session === undefined ? undefined : creationDate;
+    // Of a role's session, too, whose access key has no end: what was issued before a date stays so.
+    const isSession = session !== undefined || principal.startsWith('arn:aws:sts:');
+    const tokenIssueTime = isSession ? creationDate : undefined;
     const caller = kms.as(principal, { identityPolicy, tokenIssueTime });
     entry = { caller, dateKeys: new Map(), scopes: new RecentlyUsed() };
     known.set(credential, entry);

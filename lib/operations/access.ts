@@ -76,8 +76,10 @@ async function authorizeAnew(
     });
   }
   if (decision === 'allowed') return used;
-  // Short of a Deny, a grant could still help: one whose token is sent must be there.
-  if (!decision.startsWith('explicit-deny')) await requireGrantTokens(services);
+  // Short of a Deny, a grant could still help: one whose token is sent must be there. To another
+  // account this would tell that the key exists.
+  const mayTell = owner === accountId && !decision.startsWith('explicit-deny');
+  if (mayTell) await requireGrantTokens(services);
   const { ciphertext = false } = options;
   throw accessDenied(request, decision, { foreign: owner !== accountId, ciphertext });
 }

@@ -34,8 +34,12 @@ async function newKey(url: string): Promise<string> {
 
 /** The process ids of a server's workers, in their order. */
 function workersOf({ child }: PairmintProcess): number[] {
-  const listed = execFileSync('ps', ['-o', 'pid=', '--ppid', `${child.pid}`], { encoding: 'utf8' });
-  return listed.trim().split(/\s+/).map(Number);
+  const columns = ['-o', 'pid=,args=', '--ppid', `${child.pid}`];
+  const listed = execFileSync('ps', columns, { encoding: 'utf8' }).trim().split('\n');
+  // On Node 20 a process that has opened a store has another child.
+  return listed
+    .filter((line) => !line.includes('engine-process'))
+    .map((line) => parseInt(line, 10));
 }
 
 function isAlive(pid: number): boolean {

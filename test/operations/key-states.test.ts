@@ -389,8 +389,10 @@ const table: readonly Row[] = [
   { operation: 'VerifyMac', verdicts: enabledOnly, used: true }, // [FL operationsRejectAKeyPendingImport]
 ];
 
-/** The operations that are about no key, and are refused whatever there is. */
-const aboutNoKey = Object.keys(operations).filter((name) => name.includes('CustomKeyStore'));
+/** The operations that are about no key, or about kinds that no key is of: refused whatever there is. */
+const aboutNoKey = Object.keys(operations).filter((name) =>
+  /CustomKeyStore|^(?:En|De)capsulate$/.test(name),
+);
 
 const requests: Readonly<Record<string, NonNullable<Row['request']>>> = {
   ...keyOnlyCalls,

@@ -1,4 +1,5 @@
 import type { OperationName } from '../../model/shapes.ts';
+import { parsePrincipal, uniqueId } from '../../policy/principal.ts';
 import { parseKnown } from '../argument-parser.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import type { DebugLog } from '../debug-log.ts';
@@ -75,15 +76,12 @@ async function askKms(service: Calls, region: string): Promise<string> {
   throw isServiceFailure(failure) ? new ServiceError('GetCallerIdentity', failure) : failure;
 }
 
-/** There are no unique ids: users and sessions are their names, and a root its account, as on AWS. */
+/** The id is what policies compare with `aws:userid`. */
 function identityOf(arn: string): Dictionary {
-  const [, , , , account = '', resource = ''] = arn.split(':');
-  const [kind = '', ...names] = resource.split('/');
-  const userId =
-    kind === 'root' ? account : kind === 'assumed-role' ? names.join(':') : (names.at(-1) ?? '');
+  const principal = parsePrincipal(arn);
   return new Dictionary([
-    ['UserId', userId],
-    ['Account', account],
+    ['UserId', principal === undefined ? '' : uniqueId(principal)],
+    ['Account', principal?.accountId ?? ''],
     ['Arn', arn],
   ]);
 }
