@@ -36,6 +36,7 @@ import { CredentialDirectory, type NewCredential } from './store/credential-dire
 import { Fence } from './store/fence.ts';
 import { GrantDirectory } from './store/grant-directory.ts';
 import { KeyDirectory } from './store/key-directory.ts';
+import { keyIdBytes } from './store/key-record.ts';
 import { type OpenedStore, openStore, type StoreOptions } from './store/open-store.ts';
 import { isRegionName, noRegion } from './store/region-name.ts';
 import { UnderWay } from './under-way.ts';
@@ -223,7 +224,9 @@ export class Pairmint {
     const now = () => Date.now();
     const fence = new Fence({ store, native, rootKey, identity });
     const keys = new KeyDirectory({ store, native, rootKey, now, fence });
-    const drawn = new Drawn(opened.drawnFile);
+    await fence.follow();
+    const storeId = keyIdBytes(identity.storeId);
+    const drawn = new Drawn(opened.drawnFile, { storeId, fence: () => fence.last });
     const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
     const filler = new Filler({ directory: poolDirectory, native });
     const { onDryPool = 'mint', refillPools = true } = options;
@@ -492,13 +495,8 @@ export class Pairmint {
   get store(): StoreApi {
     const { native, opened, keys, grants, credentials, poolDirectory, fence } = this.#core;
     const { store, rootKey, identity } = opened;
-    return new StoreApi({
-      native,
-      rootKey,
-      storeId: identity.storeId,
-      readers: { store, keys, grants, credentials, pools: poolDirectory },
-      fence,
-    });
+    const records = { keys, grants, credentials, pools: poolDirectory };
+    return new StoreApi({ store, native, rootKey, identity, fence, ...records });
   }
 
   describeStore(): StoreDescription {
@@ -675,8 +673,8 @@ async function loadSeed(source: string | object, native: Native): Promise<Seed> 
 }
 
 /** For a store that is about to be made: nothing can have been drawn from it. */
-function beginDrawing(file: string | undefined): void {
-  const drawn = new Drawn(file);
+function beginDrawing(file: string | undefined, id: string): void {
+  const drawn = new Drawn(file, { storeId: keyIdBytes(id), fence: () => 0n });
   try {
     if (!drawn.isTrusted) drawn.reset();
   } catch {

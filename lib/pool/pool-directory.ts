@@ -117,6 +117,7 @@ export class PoolDirectory {
 
   /** Deletes a pool with its pairs; false if there is none. */
   async delete(name: PoolName): Promise<boolean> {
+    // Whatever is in the record: one that is damaged can be deleted, too.
     const removed = await this.#replace(name, () => undefined);
     return removed !== undefined;
   }
@@ -126,23 +127,38 @@ export class PoolDirectory {
    * processes have claimed is void from then on.
    */
   async drain(name: PoolName): Promise<number | undefined> {
-    return this.#replace(name, (pool) => ({ ...pool, poolId: randomUUID() }));
+    return this.#replace(name, (bytes) => ({
+      ...this.#open(recordPath(name), bytes),
+      poolId: randomUUID(),
+    }));
   }
 
   /**
    * Makes the pools of the whole store usable after it was copied or restored: what waited in them is
-   * void, for it may have been answered elsewhere.
+   * void, for it may have been answered elsewhere. Pools whose records are damaged are removed.
    */
   async fence(): Promise<void> {
     let after: string | undefined;
     do {
       const entries = await this.#store.list('', { after, limit: listedAtOnce });
       for (const { path, value } of entries) {
-        if (recordPattern.test(path)) await this.drain(this.#open(path, value));
+        if (recordPattern.test(path)) await this.#void({ path, value });
       }
       after = entries.at(-1)?.path;
     } while (after !== undefined);
     this.#drawn.reset();
+  }
+
+  async #void({ path, value }: Entry): Promise<void> {
+    let pool: PoolRecord;
+    try {
+      pool = this.#open(path, value);
+    } catch {
+      const names = `${path.replace(':pool-record/', ':pool/')}/`;
+      await this.#store.lots.clear(names, [{ path, expected: value, next: undefined }]);
+      return;
+    }
+    await this.drain(pool);
   }
 
   /** Whether the store was copied or restored, and nobody has said yet that its pools may be used. */
@@ -264,13 +280,13 @@ export class PoolDirectory {
   /** Changes a pool's record and removes its pairs, and says how many they were. */
   async #replace(
     name: PoolName,
-    change: (pool: PoolRecord) => PoolRecord | undefined,
+    change: (bytes: Uint8Array) => PoolRecord | undefined,
   ): Promise<number | undefined> {
     const path = recordPath(name);
     const { removed } = await retry(async () => {
       const expected = await this.#store.get(path);
       if (expected === undefined) return { removed: undefined };
-      const next = change(this.#open(path, expected));
+      const next = change(expected);
       const changes: Change[] = [{ path, expected, next: next && this.#seal(next) }];
       const removed = await this.#store.lots.clear(allPairsPrefix(name), changes);
       return removed !== undefined && { removed };

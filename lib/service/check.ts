@@ -1,13 +1,22 @@
 import { messageOf } from '../error-message.ts';
+import type { Native, RootKey } from '../native.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
 import type { CredentialDirectory } from '../store/credential-directory.ts';
+import type { Fence } from '../store/fence.ts';
 import type { GrantDirectory } from '../store/grant-directory.ts';
 import type { KeyDirectory } from '../store/key-directory.ts';
+import { keyIdBytes } from '../store/key-record.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
+import { openState } from '../store/sealed-state.ts';
+import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
 
 /** What reads the records of a store. */
 export interface Readers {
   readonly store: KeyStore;
+  readonly native: Native;
+  readonly rootKey: RootKey;
+  readonly identity: StoreIdentity;
+  readonly fence: Fence;
   readonly keys: KeyDirectory;
   readonly grants: GrantDirectory;
   readonly credentials: CredentialDirectory;
@@ -32,13 +41,8 @@ type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly stri
  * Looks at every record of a store: its authenticity, its way to the records that it names and, for
  * pools, every lot. Changes nothing.
  */
-export async function checkStore({
-  store,
-  keys,
-  grants,
-  credentials,
-  pools,
-}: Readers): Promise<CheckReport> {
+export async function checkStore(readers: Readers): Promise<CheckReport> {
+  const { store, native, rootKey, identity, fence, keys, grants, credentials, pools } = readers;
   const faults: string[] = [];
   const materials = new Set<string>();
   let records = 0;
@@ -51,7 +55,15 @@ export async function checkStore({
     }
   };
   const kinds: Kinds = [
-    [/^(?:format|identity|fence|backup)$/, async () => []],
+    [/^(?:format|identity)$/, () => nothingWrong(readIdentity(store, native, rootKey))],
+    [/^fence$/, () => nothingWrong(fence.read())],
+    [
+      /^backup$/,
+      async ({ path, value }) =>
+        openState(native, rootKey, keyIdBytes(identity.storeId), value) === undefined
+          ? [`${path} is not as pairmint wrote it`]
+          : [],
+    ],
     [/^[^/]*:key\//, async (entry) => keys.check(entry, materials)],
     [/^[^/]*:alias\//, async (entry) => keys.checkAlias(entry)],
     [/^[^/]*:grant\//, async (entry) => grants.check(keys, entry)],
@@ -84,6 +96,12 @@ export async function checkStore({
     });
   }
   return { records, pairs, faults };
+}
+
+/** What a read that succeeds finds wrong. */
+async function nothingWrong(read: Promise<unknown>): Promise<string[]> {
+  await read;
+  return [];
 }
 
 async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {

@@ -1,4 +1,5 @@
-import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { constants, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigurationError } from '../configuration-error.ts';
 import { messageOf } from '../error-message.ts';
@@ -9,12 +10,13 @@ import { CredentialDirectory } from '../store/credential-directory.ts';
 import { Fence } from '../store/fence.ts';
 import { GrantDirectory } from '../store/grant-directory.ts';
 import { KeyDirectory } from '../store/key-directory.ts';
+import { keyIdBytes } from '../store/key-record.ts';
 import type { KeyStore } from '../store/key-store.ts';
 import { openExistingRootKey } from '../store/open-store.ts';
 import { type Places, placesOf } from '../store/places.ts';
 import { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { StoreError } from '../store/store-errors.ts';
-import { readIdentity } from '../store/store-identity.ts';
+import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
 import { checkStore } from './check.ts';
 
 export interface Restored {
@@ -40,7 +42,8 @@ export async function restoreBackup(
   const file = requireFile(places);
   const native = loadNative();
   const rootKey = openExistingRootKey(native, places);
-  const copy = `${file}.${process.pid}.restoring`;
+  requireBackup(backup, file);
+  const copy = `${file}.${randomBytes(8).toString('hex')}.restoring`;
   try {
     copyFileSync(backup, copy, constants.COPYFILE_EXCL);
     const storeId = await examine(copy, backup, { native, rootKey });
@@ -65,13 +68,12 @@ interface Keys {
 async function examine(copy: string, backup: string, { native, rootKey }: Keys): Promise<string> {
   const store = await SqliteStore.open(copy);
   try {
-    const { storeId } = await readIdentity(store, native, rootKey);
-    const { faults } = await checkStore(readersOf(store, { native, rootKey }));
+    const identity = await readIdentity(store, native, rootKey);
+    const { faults } = await checkStore(readersOf(store, identity, { native, rootKey }));
     const [first] = faults;
-    if (first === undefined) return storeId;
-    throw new ConfigurationError(`${backup} is damaged: ${first}`, {
-      hint: `it has ${faults.length} faults; pairmint store check --store sqlite:${backup} lists them`,
-    });
+    if (first === undefined) return identity.storeId;
+    const others = faults.length === 1 ? '' : `, and ${faults.length - 1} more`;
+    throw new ConfigurationError(`${backup} is damaged: ${first}${others}`);
   } finally {
     await store.close();
   }
@@ -83,10 +85,8 @@ async function putInPlace(
   file: string,
   { native, rootKey, storeId }: Keys & { storeId: string },
 ): Promise<string | undefined> {
-  if (!existsSync(file)) {
-    renameSync(copy, file);
-    return undefined;
-  }
+  // A log of changes without its store is another store's: SQLite would add it to this one.
+  if (!existsSync(file)) return replaceDamaged(copy, file);
   try {
     await takeOver(copy, file, { native, rootKey, storeId });
     return undefined;
@@ -122,21 +122,36 @@ function isDamage(error: unknown): boolean {
   return cause !== undefined && isDamage(cause);
 }
 
-function replaceDamaged(copy: string, file: string): string {
+/** Moves what is left of a store aside, if anything is, and puts the copy in its place. */
+function replaceDamaged(copy: string, file: string): string | undefined {
   const movedTo = `${file}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`;
-  for (const end of ['', ...companions]) {
-    if (existsSync(file + end)) renameSync(file + end, movedTo + end);
-  }
+  const left = ['', ...companions].filter((end) => existsSync(file + end));
+  for (const end of left) renameSync(file + end, movedTo + end);
   renameSync(copy, file);
-  return movedTo;
+  return left.length === 0 ? undefined : movedTo;
+}
+
+/** @throws ConfigurationError if what is named is not, or not only, a backup */
+function requireBackup(backup: string, file: string): void {
+  const found = statSync(backup, { throwIfNoEntry: false });
+  if (found === undefined) throw new ConfigurationError(`there is no file ${backup}`);
+  if (found.ino === statSync(file, { throwIfNoEntry: false })?.ino) {
+    throw new ConfigurationError(`${backup} is the store itself`);
+  }
+  if ((statSync(`${backup}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  throw new ConfigurationError(`${backup} is a store in use, not a backup`, {
+    hint: "make one of it: 'pairmint store backup FILE'",
+  });
 }
 
 async function fence(file: string, { native, rootKey }: Keys): Promise<void> {
   const store = await SqliteStore.open(file, native.viewFile);
   try {
     const identity = await readIdentity(store, native, rootKey);
-    await new Fence({ store, native, rootKey, identity }).raise();
-    const drawn = new Drawn(`${file}-drawn`);
+    const fence = new Fence({ store, native, rootKey, identity });
+    await fence.raise();
+    const storeId = keyIdBytes(identity.storeId);
+    const drawn = new Drawn(`${file}-drawn`, { storeId, fence: () => fence.last });
     await new PoolDirectory({ store, native, rootKey, drawn }).fence();
     drawn.close();
   } finally {
@@ -144,11 +159,13 @@ async function fence(file: string, { native, rootKey }: Keys): Promise<void> {
   }
 }
 
-function readersOf(store: KeyStore, { native, rootKey }: Keys) {
+function readersOf(store: KeyStore, identity: StoreIdentity, { native, rootKey }: Keys) {
   const options = { store, native, rootKey };
   const now = () => Date.now();
   return {
-    store,
+    ...options,
+    identity,
+    fence: new Fence({ ...options, identity }),
     keys: new KeyDirectory({ ...options, now }),
     grants: new GrantDirectory(options),
     credentials: new CredentialDirectory({ ...options, now, check: () => {} }),

@@ -1,7 +1,5 @@
 import { ConfigurationError } from '../configuration-error.ts';
 import { messageOf } from '../error-message.ts';
-import type { Native, RootKey } from '../native.ts';
-import type { Fence } from '../store/fence.ts';
 import { keyIdBytes } from '../store/key-record.ts';
 import type { KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
@@ -12,24 +10,12 @@ const path = 'backup';
 
 /** Keeps the store of a service: copies it, checks it, and declares a copy to be the original. */
 export class StoreApi {
-  readonly #native: Native;
-  readonly #rootKey: RootKey;
-  readonly #id: Uint8Array;
   readonly #readers: Readers;
-  readonly #fence: Fence;
+  readonly #id: Uint8Array;
 
-  constructor(options: {
-    native: Native;
-    rootKey: RootKey;
-    storeId: string;
-    readers: Readers;
-    fence: Fence;
-  }) {
-    this.#native = options.native;
-    this.#rootKey = options.rootKey;
-    this.#id = keyIdBytes(options.storeId);
-    this.#readers = options.readers;
-    this.#fence = options.fence;
+  constructor(readers: Readers) {
+    this.#readers = readers;
+    this.#id = keyIdBytes(readers.identity.storeId);
   }
 
   /**
@@ -57,7 +43,8 @@ export class StoreApi {
   /** When the store was last backed up; undefined if it never was. */
   async lastBackup(): Promise<Date | undefined> {
     const bytes = await this.#store.get(path);
-    const opened = bytes && openState(this.#native, this.#rootKey, this.#id, bytes);
+    const { native, rootKey } = this.#readers;
+    const opened = bytes && openState(native, rootKey, this.#id, bytes);
     const { backup } = (opened?.state ?? {}) as { backup?: number };
     return backup === undefined ? undefined : new Date(backup);
   }
@@ -74,7 +61,7 @@ export class StoreApi {
    * @throws KmsError
    */
   async fence(): Promise<void> {
-    await this.#fence.raise();
+    await this.#readers.fence.raise();
     await this.#readers.pools.fence();
   }
 
@@ -89,7 +76,8 @@ export class StoreApi {
 
   async #noteBackup(): Promise<void> {
     const state = { backup: Date.now() };
-    const next = sealState(this.#native, this.#rootKey, this.#id, { sequence: 0n, state });
+    const { native, rootKey } = this.#readers;
+    const next = sealState(native, rootKey, this.#id, { sequence: 0n, state });
     await retry(async () => {
       const expected = await this.#store.get(path);
       return this.#store.commit([{ path, expected, next }]);

@@ -121,11 +121,16 @@ export class CommitReader {
   }
 
   #view(): Uint32Array | undefined {
-    const file = openToFollow(this.#path, constants.O_RDONLY);
+    const file = openToView(this.#path);
     try {
+      const found = fstatSync(file);
       // Whoever has a file in memory that is cut short is ended by a signal.
-      if (fstatSync(file).size !== length) return undefined;
-      const view = viewOf(fstatSync(file), () => this.#viewFile(this.#path, length));
+      if (found.size !== length) return undefined;
+      const view = viewOf(found, () => {
+        const made = this.#viewFile(this.#path, length);
+        // Another file may have come to the path in between.
+        return inodeOf(this.#path) === found.ino ? made : undefined;
+      });
       return view && new Uint32Array(view);
     } finally {
       closeSync(file);
@@ -156,6 +161,15 @@ function inodeOf(path: string): number | undefined {
 
 function openToFollow(path: string, mode: number): number {
   return openSync(path, mode | constants.O_NOFOLLOW);
+}
+
+/** For writing if it may: a file of an overlay's lower layer is another one once it was written to. */
+function openToView(path: string): number {
+  try {
+    return openToFollow(path, constants.O_RDWR);
+  } catch {
+    return openToFollow(path, constants.O_RDONLY);
+  }
 }
 
 function openOrMake(path: string): Opened {

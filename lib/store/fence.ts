@@ -17,6 +17,8 @@ export class Fence {
   readonly #native: Native;
   readonly #rootKey: RootKey;
   readonly #id: Uint8Array;
+  readonly #listeners: (() => void)[] = [];
+  #last = 0n;
 
   constructor(options: {
     store: KeyStore;
@@ -30,25 +32,63 @@ export class Fence {
     this.#id = keyIdBytes(options.identity.storeId);
   }
 
-  /** How often it was raised. @throws KmsError */
-  async number(): Promise<bigint> {
-    return this.#read(await this.#store.get(path));
+  /** As it was read last. */
+  get last(): bigint {
+    return this.#last;
+  }
+
+  /** Tells `listener` of a fence that this process or another has raised. */
+  onRaised(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Reads the fence, now and whenever others may have raised it; one that is damaged counts as none. */
+  async follow(): Promise<void> {
+    this.#last = await this.read().catch(() => 0n);
+    this.#store.onChanged(() => {
+      this.read().then(
+        (number) => this.#rise(number),
+        // Whoever asks for something is told.
+        () => {},
+      );
+    });
+  }
+
+  /** The number that the fence has in the store; 0 if it was never raised. @throws KmsError */
+  async read(): Promise<bigint> {
+    return this.#open(await this.#store.get(path));
   }
 
   /** Raises the fence above any that a running process may know. */
   async raise(): Promise<void> {
-    await retry(async () => {
+    const number = await retry(async () => {
       const expected = await this.#store.get(path);
       const now = BigInt(Date.now());
-      const last = this.#read(expected);
+      const last = this.#known(expected);
       // A restored store has an earlier number than those who run know.
       const sequence = last < now ? now : last + 1n;
       const next = sealState(this.#native, this.#rootKey, this.#id, { sequence, state: 'fence' });
-      return this.#store.commit([{ path, expected, next }]);
+      return (await this.#store.commit([{ path, expected, next }])) && sequence;
     });
+    this.#rise(number);
   }
 
-  #read(bytes: Uint8Array | undefined): bigint {
+  #rise(number: bigint): void {
+    if (number <= this.#last) return;
+    this.#last = number;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** One that is damaged is replaced, for nothing else would mend it. */
+  #known(bytes: Uint8Array | undefined): bigint {
+    try {
+      return this.#open(bytes);
+    } catch {
+      return this.#last;
+    }
+  }
+
+  #open(bytes: Uint8Array | undefined): bigint {
     if (bytes === undefined) return 0n;
     const opened = openState(this.#native, this.#rootKey, this.#id, bytes);
     if (opened?.state !== 'fence') throw damaged(path);

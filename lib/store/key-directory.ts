@@ -140,18 +140,10 @@ export class KeyDirectory {
 
   /** Lets go of what other processes may have destroyed, and of what is behind a fence. */
   #followOthers(): void {
-    const { fence } = this.#options;
-    let last = fence?.number().catch(() => undefined);
-    this.#store.onChanged(() => {
-      this.vault.forgetAll();
-      const before = last;
-      const now = fence?.number().catch(() => undefined);
-      last = now;
-      void Promise.all([before, now]).then(([was, is]) => {
-        if (is === undefined || (was !== undefined && is <= was)) return;
-        this.#read.keys.forgetAll();
-        this.#read.highest = new RecentlyUsed(rememberedSequences);
-      });
+    this.#store.onChanged(() => this.vault.forgetAll());
+    this.#options.fence?.onRaised(() => {
+      this.#read.keys.forgetAll();
+      this.#read.highest = new RecentlyUsed(rememberedSequences);
     });
   }
 

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigurationError } from '../configuration-error.ts';
 import { isNativeError, type Native, type RootKey } from '../native.ts';
 import type { KeyStore } from './key-store.ts';
-import { type Places, placesOf } from './places.ts';
+import { type Places, placesOf, realPathOf } from './places.ts';
 import { isRegionName, noRegion } from './region-name.ts';
 import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
 
@@ -35,14 +36,14 @@ export interface OpenedStore {
 /**
  * Opens a store, and makes it, with its root key, where there is none.
  *
- * @param beforeMaking told of `drawnFile` while there is no store yet: a process that is killed
- *   afterwards leaves a store to make
+ * @param beforeMaking told of `drawnFile` and the id that the store will have, while there is no store
+ *   yet: a process that is killed afterwards leaves a store to make
  * @throws ConfigurationError where the store or the root key cannot be used
  */
 export async function openStore(
   native: Native,
   options: StoreOptions,
-  beforeMaking: (drawnFile: string | undefined) => void = () => {},
+  beforeMaking: (drawnFile: string | undefined, storeId: string) => void = () => {},
 ): Promise<OpenedStore> {
   checkPlace(options);
   const { rootKey: source } = options;
@@ -56,9 +57,13 @@ export async function openStore(
     const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
     const { accountId = '000000000000', region = 'us-east-1' } = options;
     const drawnFile = places.file && `${places.file}-drawn`;
-    if (!made) beforeMaking(drawnFile);
-    const created = !made && (await createIdentity(store, native, rootKey, { accountId, region }));
+    const storeId = randomUUID();
+    if (!made) beforeMaking(drawnFile, storeId);
+    const own = { storeId, accountId, region };
+    const created = !made && (await createIdentity(store, native, rootKey, own));
     const identity = await readIdentity(store, native, rootKey);
+    // Another process that was about to make it may have spoilt the file.
+    if (created) beforeMaking(drawnFile, storeId);
     return {
       store,
       rootKey,
@@ -165,13 +170,6 @@ function openRootKeyFile(
     () => native.openRootKey(rootKeyFile),
     made ? `the store ${store} was made with a root key and cannot be read without it` : undefined,
   );
-}
-
-/** Resolves the symbolic links of the part of a path that exists. */
-function realPathOf(file: string): string {
-  if (existsSync(file)) return realpathSync(file);
-  const parent = path.dirname(file);
-  return parent === file ? file : path.join(realPathOf(parent), path.basename(file));
 }
 
 function refusing<T>(open: () => T, hint?: string): T {

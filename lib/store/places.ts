@@ -1,10 +1,11 @@
+import { existsSync, realpathSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
 export interface Places {
   /** The store's URL. */
   readonly store: string;
-  /** The file of a `sqlite:` store. */
+  /** The file of a `sqlite:` store, by its real name: others are named after it. */
   readonly file: string | undefined;
   readonly rootKeyFile: string;
 }
@@ -24,5 +25,12 @@ export function placesOf(
   const store = given.store ?? (env.PAIRMINT_STORE || `${scheme}${path.join(home, 'store.db')}`);
   const key = given.rootKeyFile ?? (env.PAIRMINT_ROOT_KEY_FILE || path.join(home, 'root.key'));
   const file = store.startsWith(scheme) ? path.resolve(store.slice(scheme.length)) : undefined;
-  return { store, file, rootKeyFile: path.resolve(key) };
+  return { store, file: file && realPathOf(file), rootKeyFile: path.resolve(key) };
+}
+
+/** Resolves the symbolic links of the part of a path that exists. */
+export function realPathOf(file: string): string {
+  if (existsSync(file)) return realpathSync(file);
+  const parent = path.dirname(file);
+  return parent === file ? file : path.join(realPathOf(parent), path.basename(file));
 }

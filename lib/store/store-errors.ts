@@ -10,6 +10,8 @@ export type StoreFault =
   | 'read-only'
   /** The file is not as the engine wrote it. */
   | 'corrupt'
+  /** The file is another program's, or another version's. */
+  | 'foreign'
   /** The file was moved or replaced while it was open. */
   | 'replaced'
   /** A commit failed at its last step: after a crash it may turn out to be there. */

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../configuration-error.ts';
 import { messageOf } from '../error-message.ts';
 import type { Native, RootKey } from '../native.ts';
 import { keyIdBytes } from './key-record.ts';
 import type { KeyStore } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
+import { StoreError } from './store-errors.ts';
 
 /** What a store was made with. */
 export interface StoreIdentity {
@@ -35,15 +35,14 @@ export async function storeExists(store: KeyStore): Promise<boolean> {
   return true;
 }
 
-/** Makes the store; false if another process did so first. */
+/** Makes the store, with the id `storeId`; false if another process did so first. */
 export async function createIdentity(
   store: KeyStore,
   native: Native,
   rootKey: RootKey,
-  place: { accountId: string; region: string },
+  identity: StoreIdentity,
 ): Promise<boolean> {
-  const storeId = randomUUID();
-  const identity: StoreIdentity = { storeId, ...place };
+  const { storeId } = identity;
   const format = Buffer.from(JSON.stringify({ format: currentFormat, storeId }), 'utf8');
   const sealed = sealState(native, rootKey, keyIdBytes(storeId), { sequence: 0n, state: identity });
   const changes = [
@@ -101,5 +100,6 @@ function refuse(store: KeyStore, what: 'read' | 'made', cause: unknown): never {
 function damaged(store: KeyStore): ConfigurationError {
   return new ConfigurationError(`${store.url} holds something that is not a pairmint store`, {
     hint: 'name another file with PAIRMINT_STORE=sqlite:FILE or --store',
+    cause: new StoreError('corrupt', 'its records of itself are not as pairmint wrote them'),
   });
 }

@@ -52,7 +52,7 @@ export async function run(
       return notAsked();
     },
     get store() {
-      return notAsked();
+      return { needsFence: false, lastBackup: async () => undefined } as Service['store'];
     },
     call: (operation, request) => {
       calls.push({ operation, request: request as object });

@@ -13,6 +13,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadNative } from '../../lib/native.ts';
 import { CommitReader, CommitWriter } from '../../lib/store/commit-counter.ts';
+import { monotonicNow } from '../../lib/store/sqlite/calls.ts';
 import { Reader } from '../../lib/store/sqlite/reader.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { Writer } from '../../lib/store/sqlite/writer.ts';
@@ -227,6 +228,7 @@ describe('a file of commits', () => {
 describe('a store', () => {
   const commit = (id: number, changes: readonly unknown[]) => ({
     id,
+    sentAt: monotonicNow(),
     method: 'commit',
     args: [changes],
   });
@@ -294,9 +296,9 @@ describe('a store', () => {
     expect(writer.run([commit(2, changes)])[0]?.failure?.fault).toBe('failed');
     expect(reader.last()).toBe(before);
     expect(writer.run([commit(3, [unexpected])])).toEqual([{ id: 3, result: false }]);
-    expect(writer.run([{ id: 4, method: 'removeAll', args: [''] }])).toEqual([
-      { id: 4, result: 0 },
-    ]);
+    expect(
+      writer.run([{ id: 4, sentAt: monotonicNow(), method: 'removeAll', args: [''] }]),
+    ).toEqual([{ id: 4, result: 0 }]);
     expect(reader.last()).toBe(before);
   });
 

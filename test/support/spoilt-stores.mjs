@@ -5,6 +5,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { ConfigurationError, Pairmint } from '../../dist/index.js';
 import { CommitReader } from '../../dist/store/commit-counter.js';
+import { monotonicNow } from '../../dist/store/sqlite/calls.js';
 import { storeError } from '../../dist/store/sqlite/faults.js';
 import { Reader } from '../../dist/store/sqlite/reader.js';
 import { SqliteStore } from '../../dist/store/sqlite/sqlite-store.js';
@@ -37,7 +38,9 @@ class QuickEngine {
         return this.reader[method](...args);
       }
       this.writer ??= new Writer(this.file, { mayMake: false });
-      const [{ result, failure }] = this.writer.run([{ id: 0, method, args }]);
+      const [{ result, failure }] = this.writer.run([
+        { id: 0, sentAt: monotonicNow(), method, args },
+      ]);
       if (failure) throw new StoreError(failure.fault, failure.message);
       return result;
     } catch (error) {

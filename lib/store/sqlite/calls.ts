@@ -5,6 +5,8 @@ import { storeError } from './faults.ts';
 /** A call of a method in another thread or process. */
 export interface Call {
   readonly id: number;
+  /** By `monotonicNow`: how long it waits for a lock depends on it. */
+  readonly sentAt: number;
   readonly method: string;
   readonly args: readonly unknown[];
 }
@@ -14,6 +16,11 @@ export interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly failure?: { readonly fault: StoreFault; readonly message: string };
+}
+
+/** Milliseconds of a clock that all threads and processes of a machine share and nobody sets. */
+export function monotonicNow(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
 export function failureOf(id: number, error: unknown): Answer {
@@ -38,7 +45,7 @@ export class Calls {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       if (this.#waiting.size === 1) this.#onBusy(true);
-      send({ id, method, args });
+      send({ id, sentAt: monotonicNow(), method, args });
     });
   }
 

@@ -1,12 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { StoreError } from '../store-errors.ts';
-import { openToRead, schemaOf } from './database.ts';
+import { openToRead, rollBack, schemaOf } from './database.ts';
 import type { Database } from './engine.ts';
 
 /** Writes the records of one moment to a new file, which is whole or not there. */
 export function copyTo(database: Database, file: string): void {
-  const unfinished = `${file}.${process.pid}.unfinished`;
+  const unfinished = `${file}.${randomBytes(8).toString('hex')}.unfinished`;
   // Refuses what is there, and keeps others from reading.
   closeSync(openSync(unfinished, 'wx', 0o600));
   try {
@@ -17,7 +18,7 @@ export function copyTo(database: Database, file: string): void {
         database.exec('insert into other.record select * from main.record order by path');
         database.exec('commit');
       } catch (error) {
-        database.exec('rollback');
+        rollBack(database);
         throw error;
       }
     });

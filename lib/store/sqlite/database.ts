@@ -53,6 +53,8 @@ export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Da
   }
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, () => {
+    // Somebody else's database shall not be changed in the least.
+    if (!isEmpty(database)) checkSchema(database);
     const [mode] = database.prepare('pragma journal_mode = wal').all();
     if (mode?.journal_mode !== 'wal') {
       throw new StoreError('failed', 'the file system does not let processes share memory');
@@ -147,8 +149,17 @@ function makeSchema(database: Database): void {
     checkSchema(database);
     database.exec('commit');
   } catch (error) {
-    database.exec('rollback');
+    rollBack(database);
     throw error;
+  }
+}
+
+/** Ends a transaction that failed, unless SQLite has done so itself. */
+export function rollBack(database: Database): void {
+  try {
+    database.exec('rollback');
+  } catch {
+    // The failure before this one is the one to tell.
   }
 }
 
@@ -158,12 +169,13 @@ function isEmpty(database: Database): boolean {
 
 // A trigger or view that somebody put in would run in our transactions.
 function checkSchema(database: Database): void {
+  if (isEmpty(database)) throw new StoreError('corrupt', 'it has no tables');
   const id = database.prepare('pragma application_id').get()?.application_id;
-  if (id !== applicationId) throw new StoreError('corrupt', 'it is not a pairmint store');
+  if (id !== applicationId) throw new StoreError('foreign', 'it is not a pairmint store');
   const found = database.prepare('pragma user_version').get()?.user_version;
   if (found !== version) {
     throw new StoreError(
-      'corrupt',
+      'foreign',
       `its tables are of version ${found}, made by another pairmint; this one reads version ${version}`,
     );
   }

@@ -8,12 +8,15 @@ const engine = new LocalEngine(file);
 // A signal to the group is for the other process: what it still asks for shall be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+process.on('error', () => {});
+
 process.on('disconnect', () => {
   void engine.close();
 });
 
 process.on('message', (call: Call) => {
-  void answer(call).then((made) => process.connected && process.send?.(made));
+  // Who asked may have gone.
+  void answer(call).then((made) => process.connected && process.send?.(made, () => {}));
 });
 
 async function answer({ id, method, args }: Call) {

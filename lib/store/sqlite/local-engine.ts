@@ -18,6 +18,8 @@ export interface Engine {
 const listedAtOnce = 100;
 const lockLimit = 5000;
 const retryEvery = 5;
+// Longer than what is under way waits for a lock.
+const closeLimit = 10_000;
 
 /** Reads in this thread, which takes less time than asking another one, and writes in one of its own. */
 export class LocalEngine implements Engine {
@@ -36,6 +38,7 @@ export class LocalEngine implements Engine {
     try {
       await this.call('dataVersion', []);
     } catch (error) {
+      if (storeError(error).fault === 'foreign') throw error;
       // Whoever was about to make it may have been killed.
       await this.#write('make', []).catch(() => {
         throw error;
@@ -144,7 +147,10 @@ class WriteThread {
   }
 
   async close(): Promise<void> {
-    if (!this.#hasEnded) await this.call('close', []).catch(() => {});
+    if (this.#hasEnded) return;
+    const timer = setTimeout(() => void this.#worker.terminate(), closeLimit);
+    await this.call('close', []).catch(() => {});
+    clearTimeout(timer);
   }
 
   #end(reason: string): void {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Entry } from '../key-store.ts';
 import type { StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
@@ -11,6 +12,8 @@ export const afterAll = '\uffff';
 export class Reader {
   readonly #database: Database;
   readonly #isCurrent: () => boolean;
+  // SQLite counts from the same number in each connection.
+  readonly #name = randomUUID();
   readonly #get: Statement;
   readonly #listFrom: Statement;
   readonly #listAfter: Statement;
@@ -96,9 +99,9 @@ export class Reader {
     return inOrder(rows, after);
   }
 
-  /** Another number whenever anybody else has committed anything. */
-  dataVersion(): number {
-    return this.#version.get()?.data_version as number;
+  /** Another one whenever anybody else has committed anything, and of each reader. */
+  dataVersion(): string {
+    return `${this.#name} ${this.#version.get()?.data_version}`;
   }
 
   close(): void {

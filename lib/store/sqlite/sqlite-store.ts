@@ -34,7 +34,7 @@ export class SqliteStore implements KeyStore {
   /** Another one after everything that was done to the file, counted in `#commits` or not. */
   #stamp = 0;
   #stampedCommits: number | undefined;
-  #lastLook: { readonly version: number; readonly commits: number | undefined } | undefined;
+  #lastLook: { readonly version: string; readonly commits: number | undefined } | undefined;
   #isLooking = false;
 
   private constructor(file: string, engine: FileEngine, commits: CommitReader) {
@@ -181,7 +181,7 @@ export class SqliteStore implements KeyStore {
       this.#isReplaced = inodeOf(this.#file) !== this.#inode;
       this.#commits.follow();
       const commits = this.#commits.last();
-      const version = (await this.#engine.call('dataVersion', [])) as number;
+      const version = (await this.#engine.call('dataVersion', [])) as string;
       const last = this.#lastLook;
       this.#lastLook = { version, commits };
       if (last === undefined) return;

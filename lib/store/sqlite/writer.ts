@@ -2,6 +2,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   openSync,
   statfsSync,
@@ -13,7 +14,7 @@ import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
 import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
-import { type Answer, type Call, failureOf } from './calls.ts';
+import { type Answer, type Call, failureOf, monotonicNow } from './calls.ts';
 import { copyTo, takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
@@ -163,7 +164,7 @@ const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unk
     accessSync(file, constants.W_OK);
     const { bavail, bsize } = statfsSync(path.dirname(file));
     if (bavail * bsize < leastRoom) throw new StoreError('full', `the disk of ${file} is full`);
-    begin(database, probeLimit);
+    begin(database, monotonicNow() + probeLimit);
     database.exec('rollback');
   },
   faults: ({ statement }) => {
@@ -189,9 +190,10 @@ export class Writer {
   constructor(file: string, { mayMake }: { mayMake: boolean }) {
     this.#file = file;
     if (!mayMake && inodeOf(file) === undefined) throw replaced(file);
-    this.#commits = new CommitWriter(`${file}-commits`);
     this.#open({ mayMake });
     this.#inode = inodeOf(file) as bigint;
+    // Not before it is known that the file is a store.
+    this.#commits = new CommitWriter(`${file}-commits`);
   }
 
   /** Does what all of the calls ask, and says for each what came of it. */
@@ -202,7 +204,9 @@ export class Writer {
       if (together.length > 0) answers.push(...this.#together(together));
       together = [];
     };
+    const probes = calls.filter(({ method }) => method === 'probe');
     for (const call of calls) {
+      if (probes.includes(call)) continue;
       if (Object.hasOwn(methods, call.method)) {
         together.push(call);
         continue;
@@ -211,7 +215,16 @@ export class Writer {
       answers.push(this.#alone(call));
     }
     flush();
-    return answers;
+    return [...answers, ...this.#probe(probes, answers)];
+  }
+
+  /** One look is enough for all who ask, and a lock that was just waited for in vain is no news. */
+  #probe(probes: readonly Call[], answers: readonly Answer[]): Answer[] {
+    const [first] = probes;
+    if (first === undefined) return [];
+    const busy = answers.find(({ failure }) => failure?.fault === 'busy');
+    const answer = busy ?? this.#alone(first);
+    return probes.map(({ id }) => ({ ...answer, id }));
   }
 
   close(): void {
@@ -251,7 +264,11 @@ export class Writer {
       const { fault } = storeError(error);
       const isOver = fault === 'busy' || fault === 'outcome unknown';
       if (calls.length > 1 && !isOver) return calls.flatMap((call) => this.#together([call]));
-      return calls.map(({ id }) => failureOf(id, error));
+      // Each waits for a lock as long as the others, from when it was sent.
+      const later = fault === 'busy' ? calls.filter((call) => limitOf(call) > monotonicNow()) : [];
+      const failed = calls.filter((call) => !later.includes(call));
+      const answers = failed.map(({ id }) => failureOf(id, error));
+      return later.length === 0 ? answers : [...answers, ...this.#together(later)];
     }
   }
 
@@ -261,7 +278,7 @@ export class Writer {
     let step: 'begin' | 'change' | 'commit' = 'begin';
     let isCounted = false;
     try {
-      begin(database);
+      begin(database, Math.min(...calls.map(limitOf)));
       step = 'change';
       const steps = calls.map(({ method, args }) => {
         const run = methods[method as keyof typeof methods] as Method;
@@ -314,14 +331,13 @@ function replaced(file: string): StoreError {
 }
 
 /** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
-function begin(database: Database, limit = lockLimit): void {
-  const end = performance.now() + limit;
+function begin(database: Database, end: number): void {
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
       database.exec('begin immediate');
       return;
     } catch (error) {
-      if (!isBusy(error) || performance.now() > end) throw error;
+      if (!isBusy(error) || monotonicNow() >= end) throw error;
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sleep * Math.random() + 1);
   }
@@ -330,12 +346,18 @@ function begin(database: Database, limit = lockLimit): void {
 /** @throws Error while the disk does not take what was written */
 function syncChanges(file: string): void {
   // Not the store's file: closing that would lose the locks on it.
+  if (!existsSync(`${file}-wal`)) return;
   const changes = openSync(`${file}-wal`, 'r');
   try {
     fsyncSync(changes);
   } finally {
     closeSync(changes);
   }
+}
+
+/** Until when a call waits for the lock on writing. */
+function limitOf({ sentAt }: Call): number {
+  return sentAt + lockLimit;
 }
 
 function inodeOf(file: string): bigint | undefined {

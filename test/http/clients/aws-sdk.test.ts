@@ -106,7 +106,7 @@ describe('every operation of AWS’s model', () => {
   it('has a request that succeeds, one that fails, and a method of the SDK', () => {
     const names = Object.keys(model.operations);
     expect(Object.keys(everyRequest)).toEqual(names);
-    expect(Object.keys(everyFailure)).toEqual(names);
+    expect(Object.keys(everyFailure).sort()).toEqual([...names].sort());
     for (const name of names) expect(sdk, name).toHaveProperty(`${name}Command`);
   });
 

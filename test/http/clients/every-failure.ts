@@ -99,11 +99,13 @@ export const everyFailure: { readonly [O in OfferedOperation]: Failing<O> } = {
     'GenerateDataKeyPairWithoutPlaintext',
     { KeyPairSpec: 'RSA_1024' as 'RSA_2048' },
   ),
-  GenerateDataKeyWithoutPlaintext: spoilt(
-    'InvalidGrantTokenException',
-    'GenerateDataKeyWithoutPlaintext',
-    { GrantTokens: ['no token'] },
-  ),
+  GenerateDataKeyWithoutPlaintext: [
+    'DisabledException',
+    async (kms) => ({
+      ...(await everyRequest.GenerateDataKeyWithoutPlaintext(kms)),
+      KeyId: await disabled(kms),
+    }),
+  ],
   GenerateMac: [
     'InvalidKeyUsageException',
     async (kms) => ({ ...(await everyRequest.GenerateMac(kms)), KeyId: await signing(kms) }),
