@@ -1,3 +1,4 @@
+export type { Load } from './admission.ts';
 export type { AuditEvent, AuditSink } from './audit.ts';
 export { ConfigurationError } from './configuration-error.ts';
 export { KmsError, type KmsErrorName } from './model/errors.ts';
@@ -11,6 +12,7 @@ export {
   type RequestOptions,
   type StoreDescription,
 } from './pairmint.ts';
+export type { RequestOrigin } from './policy/request-facts.ts';
 export type {
   FillOptions,
   FillProgress,
@@ -19,6 +21,8 @@ export type {
   PoolId,
   PoolSettings,
 } from './pool/pool-api.ts';
+export type { CheckReport } from './service/check.ts';
+export type { StoreApi } from './service/store-api.ts';
 export type {
   Credential,
   CredentialDirectory,
@@ -26,4 +30,5 @@ export type {
   CredentialSecrets,
   NewCredential,
 } from './store/credential-directory.ts';
+export type { Entry } from './store/key-store.ts';
 export type { RootKeySource } from './store/open-store.ts';

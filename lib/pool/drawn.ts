@@ -184,7 +184,9 @@ const anyStore: DrawnStore = { storeId: Buffer.alloc(16), fence: () => 0n };
 function openAnyway(path: string): number | undefined {
   for (const mode of ['r+', 'r']) {
     try {
-      return openSync(path, mode);
+      const file = openSync(path, mode);
+      if (fstatSync(file).isFile()) return file;
+      closeSync(file);
     } catch {
       // The next one, if there is another.
     }

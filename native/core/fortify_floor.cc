@@ -9,6 +9,9 @@
 #if defined(__linux__)
 extern "C" {
 
+// The names are glibc's.
+// NOLINTBEGIN(readability-identifier-naming)
+
 [[gnu::visibility("hidden")]] void *__memcpy_chk(void *out, const void *in,
                                                  size_t len, size_t room) {
   if (len > room) {
@@ -32,6 +35,8 @@ extern "C" {
   }
   return memset(out, value, len);
 }
+
+// NOLINTEND(readability-identifier-naming)
 
 }  // extern "C"
 #endif

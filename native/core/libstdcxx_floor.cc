@@ -15,9 +15,9 @@ void __throw_bad_array_new_length() { std::abort(); }
 // since GCC 12. An index that is out of range must go no further.
 #if defined(__GLIBCXX__) && _GLIBCXX_RELEASE >= 12
 namespace std {
-[[noreturn]] void __glibcxx_assert_fail(const char * /*file*/, int /*line*/,
-                                        const char * /*function*/,
-                                        const char * /*condition*/) noexcept {
+[[gnu::noreturn]] void __glibcxx_assert_fail(
+    const char * /*file*/, int /*line*/, const char * /*function*/,
+    const char * /*condition*/) noexcept {
   std::abort();
 }
 }  // namespace std

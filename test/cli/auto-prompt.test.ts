@@ -19,10 +19,15 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true }));
 
 function environment(): NodeJS.ProcessEnv {
-  const { PAIRMINT_ROOT_KEY_FILE: _, AWS_CLI_AUTO_PROMPT: __, ...rest } = process.env;
+  const {
+    PAIRMINT_ROOT_KEY_FILE: _,
+    AWS_CLI_AUTO_PROMPT: __,
+    FORCE_COLOR: ___,
+    ...rest
+  } = process.env;
   const ours = { PAIRMINT_HOME: home, PAIRMINT_STORE: 'memory:', AWS_CONFIG_FILE: '/dev/null' };
   // A pager would wait for a key.
-  return { ...rest, ...ours, AWS_PAGER: '' };
+  return { ...rest, ...ours, AWS_PAGER: '', NO_COLOR: '1' };
 }
 
 describe('without a terminal', () => {

@@ -295,12 +295,11 @@ describe('ReplicateKey', () => {
     test('a replica, and a key of one region', async () => {
       await replicate();
       const single = await newKey(us);
-      for (const asking of [
-        eu.replicateKey({ KeyId, ReplicaRegion: far }),
-        us.replicateKey({ KeyId: single.KeyId, ReplicaRegion: away }),
-      ]) {
-        expect(await failureText(asking)).toMatch(/^UnsupportedOperationException: /);
-      }
+      const failures = await Promise.all([
+        failureText(eu.replicateKey({ KeyId, ReplicaRegion: far })),
+        failureText(us.replicateKey({ KeyId: single.KeyId, ReplicaRegion: away })),
+      ]);
+      for (const text of failures) expect(text).toMatch(/^UnsupportedOperationException: /);
     });
 
     // [DG] key-state.md with [FL]'s texts

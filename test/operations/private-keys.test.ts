@@ -82,12 +82,15 @@ describe.runIf(searchable)('the memory of a process that serves KMS', () => {
     expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
   }
 
-  // What is kept for the next request is the encoded key, once, where secrets are kept.
+  // What may be kept for the next request is the encoded key, once, where secrets are kept; it is let go
+  // when others may have changed the store.
   function expectSecretPagesOnly(pkcs8: Buffer): void {
     const needles = needlesOf(pkcs8);
     const pid = child.pid as number;
     expect(countInMemory(pid, needles, 'outside secret pages')).toEqual(needles.map(() => 0));
-    expect(countInMemory(pid, needles.slice(0, 2))).toEqual([1, 0]);
+    const [encoded = 0, ...others] = countInMemory(pid, needles.slice(0, 2));
+    expect(encoded).toBeLessThanOrEqual(1);
+    expect(others).toEqual([0]);
   }
 
   beforeAll(async () => {

@@ -172,11 +172,18 @@ describe('a store that cannot be written', () => {
     const Plaintext = Buffer.from('x');
     const { CiphertextBlob } = await kms.encrypt({ KeyId, Plaintext });
     fill(disk, 0);
-    for (let i = 0; i < 3; i++) {
-      await expect(kms.createKey({})).rejects.toMatchObject({ cause: { name: 'StoreError' } });
+    // The file of changes may have room for some yet.
+    let failures = 0;
+    for (let i = 0; i < 1000 && failures < 3; i++) {
+      const made = await kms.createKey({ Description: 'x'.repeat(2000) }).catch((error) => {
+        expect(error).toMatchObject({ cause: { name: 'StoreError' } });
+        failures++;
+      });
+      if (made !== undefined) ids.push(made.KeyMetadata?.KeyId as string);
     }
+    expect(failures).toBe(3);
     // Everything that needs no write goes on.
-    expect(await allKeyIds(kms)).toEqual(ids);
+    expect((await allKeyIds(kms)).sort()).toEqual(ids.sort());
     for (const id of ids) await kms.describeKey({ KeyId: id });
     expect((await kms.decrypt({ CiphertextBlob })).KeyId).toContain(KeyId);
     await kms.encrypt({ KeyId: ids.at(-1), Plaintext });

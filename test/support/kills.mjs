@@ -24,8 +24,7 @@ export async function killMany({ folder, kills, onRound = (_kills) => {} }) {
       await pause(80 * Math.random());
       const engines = running.flatMap(({ pid }) => childrenOf(pid));
       if (engines.length === 0) break;
-      process.kill(engines[Math.floor(engines.length * Math.random())], 'SIGKILL');
-      enginesKilled++;
+      if (endNow(engines[Math.floor(engines.length * Math.random())])) enginesKilled++;
     }
     for (const process of running) {
       await pause(40 * Math.random());
@@ -36,4 +35,14 @@ export async function killMany({ folder, kills, onRound = (_kills) => {} }) {
     onRound(enginesKilled + processesKilled);
   }
   return { processesKilled, enginesKilled, lines, ...(await judge(folder, lines)) };
+}
+
+/** Whether there was such a process to kill: an engine ends by itself with the one that it works for. */
+function endNow(pid) {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+    return false;
+  }
 }

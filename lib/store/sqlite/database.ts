@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  openSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../store-errors.ts';
 import { type Database, loadEngine } from './engine.ts';
@@ -38,9 +47,9 @@ const writerSettings = [
   'journal_size_limit = 16777216',
 ];
 
-// Codes of a store whose shared memory cannot be made: SQLITE_IOERR_SHMSIZE, _SHMOPEN and _SHMMAP,
-// SQLITE_FULL and SQLITE_CANTOPEN.
-const unshared = [4874, 4618, 5386, 13, 14];
+// Primary codes of a store whose shared memory cannot be made: SQLITE_IOERR, SQLITE_FULL and
+// SQLITE_CANTOPEN.
+const unshared = [10, 13, 14];
 
 // Another process may be making the store, or taking over its changes, at the same moment.
 const setUpTimeout = 5000;
@@ -51,6 +60,7 @@ export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Da
     if (!mayMake) throw new StoreError('replaced', `${file} was moved while it was open`);
     makeFile(file);
   }
+  accessSync(file, constants.W_OK);
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, () => {
     // Somebody else's database shall not be changed in the least.
@@ -96,7 +106,7 @@ export function openToRead(file: string): ReadConnection {
     const database = new DatabaseSync(file);
     return { database: set(database, () => checkSchema(database)), isCurrent: () => true };
   } catch (error) {
-    const mayLackMemory = unshared.includes((error as { errcode?: number }).errcode ?? 0);
+    const mayLackMemory = unshared.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (!mayLackMemory || hasChanges || !existsSync(file)) throw error;
     // On a read-only or full file system there is no shared memory. Nobody writes now; those who see
