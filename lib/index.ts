@@ -1,4 +1,4 @@
-export type { Load } from './admission.ts';
+export type { Load, WorkKind } from './admission.ts';
 export type { AuditEvent, AuditSink } from './audit.ts';
 export { ConfigurationError } from './configuration-error.ts';
 export { KmsError, type KmsErrorName } from './model/errors.ts';
