@@ -5,9 +5,7 @@ import type { OfferedOperation } from './operations/index.ts';
  * What a request takes of the threads that mint: an RSA pair, up to seconds of a core; another pair,
  * about a millisecond; or the use of an asymmetric key, some milliseconds.
  */
-export const workKinds = ['rsa', 'brief', 'step'] as const;
-
-export type WorkKind = (typeof workKinds)[number];
+export type WorkKind = 'rsa' | 'brief' | 'step';
 
 /** What a request takes, in units of its kind. */
 export interface Work {
