@@ -111,10 +111,7 @@ export class Drawn {
     const file = this.#path === undefined ? undefined : openAnyway(this.#path);
     if (file === undefined) return Buffer.alloc(0);
     try {
-      const size = Math.floor(Math.max(0, fstatSync(file).size - headLength) / placeLength);
-      const places = Buffer.alloc(size * placeLength);
-      readSync(file, places, 0, places.length, headLength);
-      return places;
+      return placesIn(file);
     } finally {
       closeSync(file);
     }
@@ -140,7 +137,7 @@ export class Drawn {
     }
     // Two processes may do so at once, in the same place even: the loser finds out, now or when it looks
     // at its place the next time.
-    const end = headLength + this.#count() * placeLength;
+    const end = headLength + placesIn(this.#file).length;
     writeSync(this.#file, Buffer.concat([hashOf(pool), number]), 0, placeLength, end);
     if (this.#find(pool) === undefined) this.#write(pool, serial);
   }
@@ -154,8 +151,7 @@ export class Drawn {
       if (there.equals(hash)) return known;
       this.#places.delete(pool);
     }
-    const places = Buffer.alloc(this.#count() * placeLength);
-    readSync(this.#file as number, places, 0, places.length, headLength);
+    const places = placesIn(this.#file as number);
     for (let at = 0; at < places.length; at += placeLength) {
       if (!places.subarray(at, at + hashLength).equals(hash)) continue;
       this.#places.set(pool, headLength + at);
@@ -163,11 +159,14 @@ export class Drawn {
     }
     return undefined;
   }
+}
 
-  #count(): number {
-    const { size } = fstatSync(this.#file as number);
-    return Math.max(0, Math.floor((size - headLength) / placeLength));
-  }
+/** The whole places of a file. */
+function placesIn(file: number): Buffer {
+  const count = Math.max(0, Math.floor((fstatSync(file).size - headLength) / placeLength));
+  const places = Buffer.alloc(count * placeLength);
+  readSync(file, places, 0, places.length, headLength);
+  return places;
 }
 
 /** What a file of drawn pools belongs to. */

@@ -32,9 +32,7 @@ export function copyTo(database: Database, file: string): void {
 
 /** Replaces the records by those of a backup. Waiting pairs are removed. */
 export function takeOver(database: Database, file: string): void {
-  // Refuses what is no backup.
-  openToRead(file).database.close();
-  // A transaction is open already, in which nothing can be attached: the rows pass through here.
+  // Refuses what is no backup. A transaction is open already, in which nothing can be attached: the rows pass through here.
   const { database: source } = openToRead(file);
   try {
     for (const table of ['record', 'lot', 'pool', 'reservation']) {

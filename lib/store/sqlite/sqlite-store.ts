@@ -8,6 +8,7 @@ import type { Change, Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '.
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { isBuiltIn } from './engine.ts';
+import { inodeOf, replaced } from './faults.ts';
 import { LocalEngine } from './local-engine.ts';
 import { RemoteEngine } from './remote-engine.ts';
 
@@ -196,14 +197,6 @@ export class SqliteStore implements KeyStore {
       this.#isLooking = false;
     }
   }
-}
-
-function replaced(file: string): StoreError {
-  return new StoreError('replaced', `${file} was moved or replaced while it was open: start again`);
-}
-
-function inodeOf(file: string): bigint | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function isReadOnly(file: string): boolean {

@@ -6,7 +6,6 @@ import {
   fsyncSync,
   openSync,
   statfsSync,
-  statSync,
 } from 'node:fs';
 import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
@@ -18,7 +17,7 @@ import { type Answer, type Call, failureOf, monotonicNow } from './calls.ts';
 import { copyTo, takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
-import { isBusy, storeError } from './faults.ts';
+import { inodeOf, isBusy, replaced, storeError } from './faults.ts';
 import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
 
 // As long as people wait for a request, and shorter than clients' time limits.
@@ -326,10 +325,6 @@ export class Writer {
   }
 }
 
-function replaced(file: string): StoreError {
-  return new StoreError('replaced', `${file} was moved or replaced while it was open`);
-}
-
 /** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
 function begin(database: Database, end: number): void {
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
@@ -358,10 +353,6 @@ function syncChanges(file: string): void {
 /** Until when a call waits for the lock on writing. */
 function limitOf({ sentAt }: Call): number {
   return sentAt + lockLimit;
-}
-
-function inodeOf(file: string): bigint | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function areExpected({ statement }: Writing, changes: readonly Change[]): boolean {
