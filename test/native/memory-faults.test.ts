@@ -10,7 +10,7 @@ import { internals, internalsFile } from '../support/internals.ts';
 
 const script = fileURLToPath(new URL('../support/failing-malloc-process.mjs', import.meta.url));
 
-// A sanitizer has an allocator of its own.
+// A sanitizer has an allocator and checks of its own.
 const isPlain = process.platform === 'linux' && !process.env.LD_PRELOAD;
 
 describe.runIf(isPlain)('an allocation that fails inside OpenSSL', () => {
@@ -53,7 +53,7 @@ describe.runIf(isPlain)('an allocation that fails inside OpenSSL', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('the addon', () => {
+describe.runIf(isPlain)('the addon', () => {
   it.each(['index', 'copy', 'frame'])('ends the process that goes too far: %s', (what) => {
     const program = 'require(process.argv[1]).overrun(process.argv[2])';
     const { signal } = spawnSync(process.execPath, ['-e', program, internalsFile, what]);
