@@ -1,8 +1,17 @@
-export type { Load, WorkKind } from './admission.ts';
-export type { AuditEvent, AuditSink } from './audit.ts';
-export { ConfigurationError } from './configuration-error.ts';
+export { ConfigurationError } from './core/configuration-error.ts';
+export type {
+  Credential,
+  CredentialDirectory,
+  CredentialRecord,
+  CredentialSecrets,
+  NewCredential,
+} from './keys/credential-directory.ts';
 export { KmsError, type KmsErrorName } from './model/errors.ts';
 export type * from './model/types.ts';
+export type { RequestOrigin } from './policy/request-facts.ts';
+export type { Load, WorkKind } from './service/admission.ts';
+export type { AuditEvent, AuditSink } from './service/audit.ts';
+export type { CheckReport } from './service/check.ts';
 export {
   type BatchOptions,
   type CallerOptions,
@@ -11,8 +20,7 @@ export {
   Pairmint,
   type RequestOptions,
   type StoreDescription,
-} from './pairmint.ts';
-export type { RequestOrigin } from './policy/request-facts.ts';
+} from './service/pairmint.ts';
 export type {
   FillOptions,
   FillProgress,
@@ -20,15 +28,7 @@ export type {
   PoolDescription,
   PoolId,
   PoolSettings,
-} from './pool/pool-api.ts';
-export type { CheckReport } from './service/check.ts';
+} from './service/pool-api.ts';
 export type { StoreApi } from './service/store-api.ts';
-export type {
-  Credential,
-  CredentialDirectory,
-  CredentialRecord,
-  CredentialSecrets,
-  NewCredential,
-} from './store/credential-directory.ts';
 export type { Entry } from './store/key-store.ts';
 export type { RootKeySource } from './store/open-store.ts';

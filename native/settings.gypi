@@ -26,7 +26,7 @@
     },
     "conditions": [
       # Without -z now a runtime that lacks OpenSSL's symbols (Bun, Deno, Electron) loads the addon
-      # and dies at the first call; with it require() throws and lib/native.ts can explain.
+      # and dies at the first call; with it require() throws and lib/native/addon.ts can explain.
       ["OS=='linux'", {
         # Level 3 asks for a newer compiler than g++ 10. core/fortify_floor.cc has the functions.
         "cflags": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-fstack-clash-protection"],

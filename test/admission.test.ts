@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Admission, workOf } from '../lib/admission.ts';
-import { cpuShare } from '../lib/cpu-share.ts';
+import { cpuShare } from '../lib/core/cpu-share.ts';
 import { createHandler } from '../lib/http/handler.ts';
 import { Metrics } from '../lib/http/metrics.ts';
-import { Pairmint } from '../lib/pairmint.ts';
+import { Admission, workOf } from '../lib/service/admission.ts';
+import { Pairmint } from '../lib/service/pairmint.ts';
 import { sampleOf } from './http/exposition.ts';
 import { callHeaders, toRequest } from './http/support.ts';
 

@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync 
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type AuditEvent, type AuditSink, auditFile } from '../lib/audit.ts';
 import { KmsError } from '../lib/model/errors.ts';
-import { Pairmint } from '../lib/pairmint.ts';
+import { type AuditEvent, type AuditSink, auditFile } from '../lib/service/audit.ts';
+import { Pairmint } from '../lib/service/pairmint.ts';
 import { MemoryStore } from '../lib/store/memory-store.ts';
 import { SqliteStore } from '../lib/store/sqlite/sqlite-store.ts';
 import {

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { joined, type Packed } from '../lib/joined.ts';
+import { joined, type Packed } from '../lib/native/joined.ts';
 import { internals } from './support/internals.ts';
 
 /** Answers a number with as many bytes of that value, and a negative one with an error. */

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Pairmint, type RequestOptions } from '../lib/pairmint.ts';
+import { Pairmint, type RequestOptions } from '../lib/service/pairmint.ts';
 import { temporaryFolder } from './support/folders.ts';
 
 const KeyId = 'alias/pairmint/default';

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { operations } from '../lib/operations/index.ts';
-import { Pairmint } from '../lib/pairmint.ts';
-import { awsQuotas, type CountedRequest, RequestQuotas } from '../lib/request-quotas.ts';
+import { Pairmint } from '../lib/service/pairmint.ts';
+import { awsQuotas, type CountedRequest, RequestQuotas } from '../lib/service/request-quotas.ts';
 
 const text =
   'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.';

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { internalFailure } from './complaints.ts';
+import { internalFailure } from './arguments/complaints.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './errors.ts';
 import { main } from './main.ts';
-import { StreamSink } from './stream-sink.ts';
+import { StreamSink } from './output/stream-sink.ts';
 
 const stdout = new StreamSink(process.stdout);
 const stderr = new StreamSink(process.stderr);
@@ -20,7 +20,7 @@ process.on('uncaughtException', (error) => {
 });
 
 const open: Context['open'] = async (options) => {
-  const { Pairmint } = await import('../pairmint.ts');
+  const { Pairmint } = await import('../service/pairmint.ts');
   return Pairmint.open(options);
 };
 

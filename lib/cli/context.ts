@@ -1,4 +1,4 @@
-import type { OpenOptions, Pairmint } from '../pairmint.ts';
+import type { OpenOptions, Pairmint } from '../service/pairmint.ts';
 
 export interface TextSink {
   write(text: string): void;

@@ -1,20 +1,20 @@
+import { packageVersion } from '../core/package-version.ts';
 import type { OperationName } from '../model/shapes.ts';
-import { packageVersion } from '../package-version.ts';
 import {
   type OptionSyntax,
   type ParsedArguments,
   parseKnown,
   type Syntax,
-} from './argument-parser.ts';
-import { complain, exitCodeOf } from './complaints.ts';
+} from './arguments/argument-parser.ts';
+import { complain, exitCodeOf } from './arguments/complaints.ts';
+import { globalOptions } from './arguments/global-options.ts';
 import type { Context, OwnOptions } from './context.ts';
-import type { DebugLog } from './debug-log.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
-import { globalOptions } from './global-options.ts';
+import { invalidChoice } from './help/usage.ts';
 import { type OwnCommand, optionsOf, ownCommands, sharedOptions } from './own-commands.ts';
-import { promptMode } from './prompt-mode.ts';
-import { Settings } from './settings.ts';
-import { invalidChoice } from './usage.ts';
+import type { DebugLog } from './remote/debug-log.ts';
+import { promptMode } from './settings/prompt-mode.ts';
+import { Settings } from './settings/settings.ts';
 
 /** What may stand anywhere on a command line. Ours are never abbreviated: AWS's come first there. */
 const ownSyntax: readonly OptionSyntax[] = [
@@ -44,7 +44,7 @@ async function prompted(argv: readonly string[], context: Context): Promise<numb
   if (mode === 'off') {
     return run(argv, context);
   }
-  const { promptArguments } = await import('./auto-prompt.ts');
+  const { promptArguments } = await import('./help/auto-prompt.ts');
   if (mode === 'on') {
     return run(await promptArguments(argv), context);
   }
@@ -118,7 +118,7 @@ async function openLog(
   if (!given.has('debug')) {
     return undefined;
   }
-  const { DebugLog } = await import('./debug-log.ts');
+  const { DebugLog } = await import('./remote/debug-log.ts');
   const log = new DebugLog(stderr);
   log.start(argv);
   return log;
@@ -197,7 +197,7 @@ function refuseGlobals(name: string, command: OwnCommand, { given }: ParsedArgum
 /** Shows help on the first word that is not an option; on everything if there is none. */
 async function showHelp(words: readonly string[], context: Context): Promise<number> {
   const topic = words.find((word) => word !== '' && word !== 'kms' && !word.startsWith('-'));
-  const help = await import('./help.ts');
+  const help = await import('./help/help.ts');
   if (topic === undefined || topic === 'help') {
     context.stdout.write(help.generalHelp());
     return exitCodes.success;
@@ -221,7 +221,7 @@ function findOwnCommand(name: string | undefined): OwnCommand | undefined {
 
 async function loadOperations(): Promise<ReadonlyMap<string, OperationName>> {
   const { operationShapes } = await import('../model/shapes.ts');
-  const { kebabCase } = await import('./operation-options.ts');
+  const { kebabCase } = await import('./arguments/operation-options.ts');
   const names = Object.keys(operationShapes) as OperationName[];
   return new Map(names.map((name) => [kebabCase(name), name]));
 }

@@ -1,7 +1,7 @@
-import { type CommandDescription, commandDescriptions } from './command-descriptions.ts';
 import type { Context, OwnOptions } from './context.ts';
+import { type CommandDescription, commandDescriptions } from './help/command-descriptions.ts';
 
-export { type OwnOption, optionsOf, sharedOptions } from './command-descriptions.ts';
+export { type OwnOption, optionsOf, sharedOptions } from './help/command-descriptions.ts';
 
 /** A command that AWS's CLI does not have. It returns its exit code. */
 export interface OwnCommand extends CommandDescription {

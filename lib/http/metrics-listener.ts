@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { type AddressInfo, isIP, isIPv6 } from 'node:net';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, headerFields, readTarget } from './message.ts';
 import { metricsType } from './metrics.ts';

@@ -8,9 +8,9 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
-import { type Minting, mintings } from '../minting-channel.ts';
-import { packageVersion } from '../package-version.ts';
-import type { Pairmint } from '../pairmint.ts';
+import { packageVersion } from '../core/package-version.ts';
+import { type Minting, mintings } from '../native/minting-channel.ts';
+import type { Pairmint } from '../service/pairmint.ts';
 import type { RequestEvent } from './handler.ts';
 import { Counts, Durations } from './tallies.ts';
 

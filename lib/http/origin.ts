@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import { type Network, networkOf, plainAddress } from '../policy/ip-address.ts';
 import type { RequestOrigin } from '../policy/request-facts.ts';
 import { fieldValue, type HeaderFields } from './message.ts';

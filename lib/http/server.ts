@@ -5,7 +5,7 @@ import https from 'node:https';
 import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import { loadOperations } from '../operations/index.ts';
 import { plain, throttled, tooLarge, unroutable } from './answers.ts';
 import { type BodyRefusal, BodyRoom, readBody } from './body.ts';

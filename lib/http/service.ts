@@ -1,4 +1,4 @@
-import type { Pairmint } from '../pairmint.ts';
+import type { Pairmint } from '../service/pairmint.ts';
 
 /** What the HTTP door needs of class Pairmint. */
 export type Service = Actor & Pick<Pairmint, 'as' | 'checkStore' | 'credentials' | 'inRegion'>;

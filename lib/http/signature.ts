@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { RecentlyUsed } from '../core/recently-used.ts';
+import type { Credential } from '../keys/credential-directory.ts';
 import { KmsError } from '../model/errors.ts';
-import type { Credential } from '../store/credential-directory.ts';
-import { RecentlyUsed } from '../store/recently-used.ts';
 import { isRegionName } from '../store/region-name.ts';
 import { fieldValue, type HeaderFields, type HttpRequest, type RequestHead } from './message.ts';
 

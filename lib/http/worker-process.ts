@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import type { Snapshot } from './metrics.ts';
 
 /** What a worker is told by the process that started it. */

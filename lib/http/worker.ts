@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import type { Snapshot } from './metrics.ts';
 import type { Order, Report } from './worker-process.ts';
 

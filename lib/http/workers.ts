@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../core/error-message.ts';
 import type { Log } from './log.ts';
 import type { Snapshot } from './metrics.ts';
 import { WorkerProcess } from './worker-process.ts';

@@ -1,10 +1,10 @@
+import { requireNotPendingDeletion } from '../keys/key-checks.ts';
+import type { Key } from '../keys/key-directory.ts';
 import { KmsError } from '../model/errors.ts';
-import type { Key } from '../store/key-directory.ts';
-import { authorize, authorizeAlias } from './access.ts';
 import { authorizeChanged } from './key-change.ts';
-import { requireNotPendingDeletion } from './key-checks.ts';
-import { findOwnKey, ownAlias } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
+import { authorize, authorizeAlias } from './rules/access.ts';
+import { findOwnKey, ownAlias } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
 
 // AWS's quota: aliases per KMS key.
 const maxAliases = 50;

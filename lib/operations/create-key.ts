@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import type { KeyTag } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
 import { keySpecs, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType } from '../model/types.ts';
-import type { KeyTag } from '../store/key-record.ts';
-import { authorizeIdentity, authorizeNewTags } from './access.ts';
 import { customKeyStoreNotFound, customKeyStoresNotOffered } from './custom-key-stores.ts';
-import { newKey } from './key-lookup.ts';
-import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
-import type { Operation, Services } from './operation.ts';
+import { authorizeIdentity, authorizeNewTags } from './rules/access.ts';
+import { newKey } from './rules/key-lookup.ts';
+import { keyMetadata } from './rules/key-metadata.ts';
+import type { Operation, Services } from './rules/operation.ts';
 import { checkTags, requireFewTags } from './tags.ts';
 
 type Request = CheckedRequest<'CreateKey'>;

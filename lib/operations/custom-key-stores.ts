@@ -1,7 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import type { OperationName } from '../model/shapes.ts';
-import { authorizeIdentity } from './access.ts';
-import type { Operation } from './operation.ts';
+import { authorizeIdentity } from './rules/access.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** pairmint keeps keys in its own store and speaks to no CloudHSM cluster or external key manager. */
 export function customKeyStoresNotOffered(): KmsError {

@@ -1,15 +1,15 @@
-import { KmsError } from '../model/errors.ts';
-import { isNativeError } from '../native.ts';
 import {
   endDryRun,
   refuseRecipient,
   requireAlgorithm,
   requireState,
   requireUsage,
-} from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
-import { currentMaterial } from './sealing.ts';
+} from '../keys/key-checks.ts';
+import { KmsError } from '../model/errors.ts';
+import { isNativeError } from '../native/addon.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
+import { currentMaterial } from './rules/sealing.ts';
 
 /** KMS API Reference, DeriveSharedSecret. */
 export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {

@@ -1,6 +1,6 @@
-import { findKey } from './key-lookup.ts';
-import { keyMetadata } from './key-metadata.ts';
-import type { Operation } from './operation.ts';
+import { findKey } from './rules/key-lookup.ts';
+import { keyMetadata } from './rules/key-metadata.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** KMS API Reference, DescribeKey. */
 export const describeKey: Operation<'DescribeKey'> = {

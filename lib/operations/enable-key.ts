@@ -1,8 +1,8 @@
-import { withRotationResumed } from '../store/settlement.ts';
+import { requireState } from '../keys/key-checks.ts';
+import { withRotationResumed } from '../keys/settlement.ts';
 import { changeKey } from './key-change.ts';
-import { requireState } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
 
 /** KMS API Reference, EnableKey. */
 export const enableKey: Operation<'EnableKey'> = {

@@ -1,7 +1,7 @@
-import { endDryRun } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
-import { encryptingKey, requireRoom } from './sealing.ts';
+import { endDryRun } from '../keys/key-checks.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
+import { encryptingKey, requireRoom } from './rules/sealing.ts';
 
 /** KMS API Reference, Encrypt. */
 export const encrypt: Operation<'Encrypt'> = {

@@ -1,15 +1,15 @@
-import { abortable } from '../abortable.ts';
-import { timeMinting } from '../minting-channel.ts';
+import { abortable } from '../core/abortable.ts';
+import { endDryRun, refuseRecipient, requireSymmetric } from '../keys/key-checks.ts';
+import type { Key } from '../keys/key-directory.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { pairOf, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { DataKeyPairSpec, Responses } from '../model/types.ts';
-import type { KeyMaterial, MintedPair } from '../native.ts';
-import type { Key } from '../store/key-directory.ts';
-import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { sealingKey } from './sealing.ts';
+import type { KeyMaterial, MintedPair } from '../native/addon.ts';
+import { timeMinting } from '../native/minting-channel.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { sealingKey } from './rules/sealing.ts';
 
 type Request = CheckedRequest<'GenerateDataKeyPair'>;
 type Response = Responses['GenerateDataKeyPair'];

@@ -1,11 +1,11 @@
+import { endDryRun, refuseRecipient, requireSymmetric } from '../keys/key-checks.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { KmsError } from '../model/errors.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { Responses } from '../model/types.ts';
-import { endDryRun, refuseRecipient, requireSymmetric } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { sealingKey } from './sealing.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { sealingKey } from './rules/sealing.ts';
 
 type Response = Responses['GenerateDataKey'];
 type Twin = 'GenerateDataKey' | 'GenerateDataKeyWithoutPlaintext';

@@ -1,8 +1,8 @@
+import { refuseRecipient } from '../keys/key-checks.ts';
 import { KmsError } from '../model/errors.ts';
-import { authorizeIdentity } from './access.ts';
 import { customKeyStoreNotFound } from './custom-key-stores.ts';
-import { refuseRecipient } from './key-checks.ts';
-import type { Operation } from './operation.ts';
+import { authorizeIdentity } from './rules/access.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** KMS API Reference, GenerateRandom. */
 export const generateRandom: Operation<'GenerateRandom'> = {

@@ -1,6 +1,6 @@
 import { KmsError } from '../model/errors.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
 
 /**
  * KMS API Reference, GetKeyLastUsage: not offered. Noting the last use would make every Decrypt wait

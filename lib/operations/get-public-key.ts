@@ -1,9 +1,9 @@
+import { requireState } from '../keys/key-checks.ts';
 import { KmsError } from '../model/errors.ts';
-import { requireState } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import { keyMetadata } from './key-metadata.ts';
-import type { Operation } from './operation.ts';
-import { publicKeyOf } from './sealing.ts';
+import { findKey } from './rules/key-lookup.ts';
+import { keyMetadata } from './rules/key-metadata.ts';
+import type { Operation } from './rules/operation.ts';
+import { publicKeyOf } from './rules/sealing.ts';
 
 /** KMS API Reference, GetPublicKey. */
 export const getPublicKey: Operation<'GetPublicKey'> = {

@@ -1,3 +1,7 @@
+import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
+import { endDryRun, requireState } from '../keys/key-checks.ts';
+import type { Key, KeyPlace } from '../keys/key-directory.ts';
+import type { KeyRecord } from '../keys/key-record.ts';
 import { missingMemberError } from '../model/constraints.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
@@ -5,16 +9,12 @@ import type { CheckedRequest } from '../model/request.ts';
 import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/types.ts';
 import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
-import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
-import type { Key, KeyPlace } from '../store/key-directory.ts';
-import type { KeyRecord } from '../store/key-record.ts';
 import type { Change } from '../store/key-store.ts';
-import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './access.ts';
 import { authorizeChanged } from './key-change.ts';
-import { endDryRun, requireState } from './key-checks.ts';
-import { findOwnKey, lookUpOwn } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { page } from './pages.ts';
+import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './rules/access.ts';
+import { findOwnKey, lookUpOwn } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { page } from './rules/pages.ts';
 
 type Request = CheckedRequest<'CreateGrant'>;
 type Constraints = NonNullable<Request['Constraints']>;

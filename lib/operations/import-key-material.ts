@@ -1,8 +1,5 @@
-import { KmsError } from '../model/errors.ts';
-import type { CheckedRequest } from '../model/request.ts';
-import type { AlgorithmSpec, ImportType, WrappingKeySpec } from '../model/types.ts';
-import { isNativeError } from '../native.ts';
-import type { Key, KeyChange, KeyDirectory } from '../store/key-directory.ts';
+import { isSymmetric, requireNotPendingDeletion, requireOrigin } from '../keys/key-checks.ts';
+import type { Key, KeyChange, KeyDirectory } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,
@@ -10,14 +7,17 @@ import {
   type MaterialEntry,
   regionsOf,
   withImportsCounted,
-} from '../store/key-record.ts';
+} from '../keys/key-record.ts';
+import type { NewMaterial } from '../keys/material-vault.ts';
+import { dayInMilliseconds } from '../keys/settlement.ts';
+import { KmsError } from '../model/errors.ts';
+import type { CheckedRequest } from '../model/request.ts';
+import type { AlgorithmSpec, ImportType, WrappingKeySpec } from '../model/types.ts';
+import { isNativeError } from '../native/addon.ts';
 import type { Change } from '../store/key-store.ts';
-import type { NewMaterial } from '../store/material-vault.ts';
-import { dayInMilliseconds } from '../store/settlement.ts';
 import { changeKey } from './key-change.ts';
-import { isSymmetric, requireNotPendingDeletion, requireOrigin } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
 
 type Request = CheckedRequest<'ImportKeyMaterial'>;
 

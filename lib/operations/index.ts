@@ -1,5 +1,5 @@
 import type { OperationName } from '../model/shapes.ts';
-import type { Operation } from './operation.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** Every operation that is offered, by the name that AWS gives it, and how its file is loaded: one
  * that is not called costs a command nothing. */

@@ -1,7 +1,7 @@
-import type { Key, KeyChange } from '../store/key-directory.ts';
-import type { KeyRecord } from '../store/key-record.ts';
-import { authorize } from './access.ts';
-import type { Services } from './operation.ts';
+import type { Key, KeyChange } from '../keys/key-directory.ts';
+import type { KeyRecord } from '../keys/key-record.ts';
+import { authorize } from './rules/access.ts';
+import type { Services } from './rules/operation.ts';
 
 /**
  * Changes a key that the caller was authorised for, and authorises again if it is no longer as it was

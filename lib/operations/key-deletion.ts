@@ -1,10 +1,10 @@
+import { requireNotPendingDeletion } from '../keys/key-checks.ts';
+import { isPrimary, type KeyRecord, stateOf } from '../keys/key-record.ts';
+import { dayInMilliseconds } from '../keys/settlement.ts';
 import { KmsError } from '../model/errors.ts';
-import { isPrimary, type KeyRecord, stateOf } from '../store/key-record.ts';
-import { dayInMilliseconds } from '../store/settlement.ts';
 import { changeKey } from './key-change.ts';
-import { requireNotPendingDeletion } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
 
 const shortestWindow = 7;
 const longestWindow = 30;

@@ -1,13 +1,13 @@
+import type { NewKeyRecord } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
 import { parsePolicy } from '../policy/document.ts';
 import { allowsFuturePut } from '../policy/lock-out.ts';
-import type { NewKeyRecord } from '../store/key-record.ts';
-import { conditionsFor, policyTextOf } from './access.ts';
 import { changeKey } from './key-change.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { page } from './pages.ts';
+import { conditionsFor, policyTextOf } from './rules/access.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { page } from './rules/pages.ts';
 
 // The only one that a key can have.
 const policyName = 'default';

@@ -1,9 +1,9 @@
+import type { Alias } from '../keys/key-directory.ts';
 import type { CheckedRequest } from '../model/request.ts';
-import type { Alias } from '../store/key-directory.ts';
-import { authorizeIdentity, refuseForeign } from './access.ts';
-import { lookUpOwn } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { type PageRequest, page } from './pages.ts';
+import { authorizeIdentity, refuseForeign } from './rules/access.ts';
+import { lookUpOwn } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { type PageRequest, page } from './rules/pages.ts';
 
 /** KMS API Reference, ListAliases. */
 export const listAliases: Operation<'ListAliases'> = {

@@ -1,6 +1,6 @@
-import { authorizeIdentity } from './access.ts';
-import type { Operation } from './operation.ts';
-import { page } from './pages.ts';
+import { authorizeIdentity } from './rules/access.ts';
+import type { Operation } from './rules/operation.ts';
+import { page } from './rules/pages.ts';
 
 /** KMS API Reference, ListKeys. */
 export const listKeys: Operation<'ListKeys'> = {

@@ -1,8 +1,8 @@
+import { endDryRun, requireAlgorithm, requireState, requireUsage } from '../keys/key-checks.ts';
 import { KmsError } from '../model/errors.ts';
-import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { currentMaterial } from './sealing.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { currentMaterial } from './rules/sealing.ts';
 
 /** KMS API Reference, GenerateMac. */
 export const generateMac: Operation<'GenerateMac'> = {

@@ -1,6 +1,6 @@
+import type { NewKeyRecord } from '../keys/key-record.ts';
+import { dayInMilliseconds } from '../keys/settlement.ts';
 import { rootArn } from '../policy/principal.ts';
-import type { NewKeyRecord } from '../store/key-record.ts';
-import { dayInMilliseconds } from '../store/settlement.ts';
 
 /** An AWS service that has a key of its own in every account that uses it. */
 interface ManagingService {

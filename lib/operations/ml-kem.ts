@@ -1,6 +1,6 @@
 import { KmsError } from '../model/errors.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
 
 function refused<O extends 'Decapsulate' | 'Encapsulate'>(name: O): Operation<O> {
   return {

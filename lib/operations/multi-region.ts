@@ -1,6 +1,5 @@
-import { KmsError } from '../model/errors.ts';
-import { keyArn } from '../model/key-id.ts';
-import type { Key } from '../store/key-directory.ts';
+import { requireState } from '../keys/key-checks.ts';
+import type { Key } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,
@@ -9,14 +8,15 @@ import {
   type MaterialEntry,
   regionsOf,
   withoutImport,
-} from '../store/key-record.ts';
-import { authorize, authorizeIdentity, authorizeNewTags, policyTextOf } from './access.ts';
+} from '../keys/key-record.ts';
+import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
 import { authorizeChanged, changeKey } from './key-change.ts';
-import { requireState } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import { keyMetadata } from './key-metadata.ts';
 import { checkPolicy } from './key-policies.ts';
-import type { Operation, Services } from './operation.ts';
+import { authorize, authorizeIdentity, authorizeNewTags, policyTextOf } from './rules/access.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import { keyMetadata } from './rules/key-metadata.ts';
+import type { Operation, Services } from './rules/operation.ts';
 import { checkTags, requireFewTags } from './tags.ts';
 
 /** KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating. */

@@ -1,8 +1,8 @@
-import { isNativeError } from '../native.ts';
-import { authorize } from './access.ts';
-import { endDryRun } from './key-checks.ts';
-import { arnOf, lookUp } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
+import { endDryRun } from '../keys/key-checks.ts';
+import { isNativeError } from '../native/addon.ts';
+import { authorize } from './rules/access.ts';
+import { arnOf, lookUp } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
 import {
   ciphertextOf,
   type EncryptingKey,
@@ -11,7 +11,7 @@ import {
   openableBlob,
   opening,
   tooLarge,
-} from './sealing.ts';
+} from './rules/sealing.ts';
 
 /** KMS API Reference, ReEncrypt. */
 export const reEncrypt: Operation<'ReEncrypt'> = {

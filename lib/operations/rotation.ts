@@ -1,17 +1,12 @@
+import { isSymmetric, requireOrigin, requireState } from '../keys/key-checks.ts';
+import type { Key } from '../keys/key-directory.ts';
+import { isPrimary, type MaterialEntry, stateOf, withCurrentMaterial } from '../keys/key-record.ts';
+import { dayInMilliseconds } from '../keys/settlement.ts';
 import { KmsError } from '../model/errors.ts';
-import type { Key } from '../store/key-directory.ts';
-import {
-  isPrimary,
-  type MaterialEntry,
-  stateOf,
-  withCurrentMaterial,
-} from '../store/key-record.ts';
-import { dayInMilliseconds } from '../store/settlement.ts';
 import { changeKey } from './key-change.ts';
-import { isSymmetric, requireOrigin, requireState } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
-import { page } from './pages.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
+import { page } from './rules/pages.ts';
 
 const usualPeriodInDays = 365;
 // AWS's quota: on-demand rotations of a KMS key.

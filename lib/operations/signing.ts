@@ -1,11 +1,11 @@
+import { endDryRun, requireAlgorithm, requireState, requireUsage } from '../keys/key-checks.ts';
+import type { Key } from '../keys/key-directory.ts';
 import { KmsError } from '../model/errors.ts';
 import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
-import { isNativeError } from '../native.ts';
-import type { Key } from '../store/key-directory.ts';
-import { endDryRun, requireAlgorithm, requireState, requireUsage } from './key-checks.ts';
-import { findKey } from './key-lookup.ts';
-import type { Operation, Services } from './operation.ts';
-import { currentMaterial, publicKeyOf } from './sealing.ts';
+import { isNativeError } from '../native/addon.ts';
+import { findKey } from './rules/key-lookup.ts';
+import type { Operation, Services } from './rules/operation.ts';
+import { currentMaterial, publicKeyOf } from './rules/sealing.ts';
 
 interface SigningRequest {
   readonly KeyId: string;

@@ -1,10 +1,10 @@
+import { requireNotPendingDeletion } from '../keys/key-checks.ts';
+import type { KeyTag } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
-import type { KeyTag } from '../store/key-record.ts';
 import { changeKey } from './key-change.ts';
-import { requireNotPendingDeletion } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
-import { page } from './pages.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
+import { page } from './rules/pages.ts';
 
 // AWS's quota: tags per KMS key.
 const maxTags = 50;

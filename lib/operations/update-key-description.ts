@@ -1,7 +1,7 @@
+import { requireNotPendingDeletion } from '../keys/key-checks.ts';
 import { changeKey } from './key-change.ts';
-import { requireNotPendingDeletion } from './key-checks.ts';
-import { findOwnKey } from './key-lookup.ts';
-import type { Operation } from './operation.ts';
+import { findOwnKey } from './rules/key-lookup.ts';
+import type { Operation } from './rules/operation.ts';
 
 /** KMS API Reference, UpdateKeyDescription. */
 export const updateKeyDescription: Operation<'UpdateKeyDescription'> = {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { abortable } from '../abortable.ts';
-import { inParallel } from '../in-parallel.ts';
-import type { KeyMaterial, Native } from '../native.ts';
+import { abortable } from '../core/abortable.ts';
+import { inParallel } from '../core/in-parallel.ts';
+import type { KeyMaterial, Native } from '../native/addon.ts';
 import { countPairs, type Lot, lotSize } from './lots.ts';
 import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
 

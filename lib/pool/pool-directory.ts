@@ -1,15 +1,15 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
-import { KmsError } from '../model/errors.ts';
-import type { DataKeyPairSpec } from '../model/types.ts';
-import type { Native, RootKey } from '../native.ts';
 import {
   type KeyDirectory,
   type KeyPlace,
   type Place,
   poolPrefixes,
   scope,
-} from '../store/key-directory.ts';
-import { keyIdBytes } from '../store/key-record.ts';
+} from '../keys/key-directory.ts';
+import { keyIdBytes } from '../keys/key-record.ts';
+import { KmsError } from '../model/errors.ts';
+import type { DataKeyPairSpec } from '../model/types.ts';
+import type { Native, RootKey } from '../native/addon.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import type { StoredLot } from '../store/lot-store.ts';
 import { type Found, RecordCache } from '../store/record-cache.ts';

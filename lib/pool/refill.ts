@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
-import { requireState } from '../operations/key-checks.ts';
-import { currentMaterial } from '../operations/sealing.ts';
-import type { KeyDirectory } from '../store/key-directory.ts';
+import { messageOf } from '../core/error-message.ts';
+import { requireState } from '../keys/key-checks.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import { currentMaterial } from '../operations/rules/sealing.ts';
 import { damaged } from '../store/store-errors.ts';
 import type { Filler } from './filler.ts';
 import type { PoolDirectory, PoolRecord } from './pool-directory.ts';

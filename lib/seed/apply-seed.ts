@@ -1,25 +1,25 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigurationError } from '../configuration-error.ts';
-import { KmsError } from '../model/errors.ts';
-import type { CheckedRequest } from '../model/request.ts';
-import type { OperationName } from '../model/shapes.ts';
-import { isNativeError } from '../native.ts';
-import { policyTextOf } from '../operations/access.ts';
-import { requireRoom } from '../operations/aliases.ts';
-import { grantOf } from '../operations/grants.ts';
-import type { Services } from '../operations/operation.ts';
-import type { GrantRecord, NewGrant } from '../store/grant-directory.ts';
-import type { Key, KeyPlace } from '../store/key-directory.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
+import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
+import type { Key, KeyPlace } from '../keys/key-directory.ts';
 import {
   type KeyRecord,
   type KeyTag,
   type NewKeyRecord,
   stateOf,
   withCurrentMaterial,
-} from '../store/key-record.ts';
+} from '../keys/key-record.ts';
+import type { NewMaterial } from '../keys/material-vault.ts';
+import { dayInMilliseconds } from '../keys/settlement.ts';
+import { KmsError } from '../model/errors.ts';
+import type { CheckedRequest } from '../model/request.ts';
+import type { OperationName } from '../model/shapes.ts';
+import { isNativeError } from '../native/addon.ts';
+import { requireRoom } from '../operations/aliases.ts';
+import { grantOf } from '../operations/grants.ts';
+import { policyTextOf } from '../operations/rules/access.ts';
+import type { Services } from '../operations/rules/operation.ts';
 import type { Change } from '../store/key-store.ts';
-import type { NewMaterial } from '../store/material-vault.ts';
-import { dayInMilliseconds } from '../store/settlement.ts';
 import { checked, placeIn } from './model-request.ts';
 import type { Seed, SeededAlias, SeededGrant, SeededKey } from './seed.ts';
 import { refusal } from './seed-document.ts';

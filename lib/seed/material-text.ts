@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
+import { materialLength } from '../keys/key-record.ts';
 import type { KeySpec } from '../model/types.ts';
-import { materialLength } from '../store/key-record.ts';
 
 // Texts stay in JavaScript's memory until they are collected. What is decoded from them is in
 // buffers, which whoever asked for them wipes.

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Document, LineCounter, Scalar, YAMLError, YAMLMap } from 'yaml';
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 
 /** Member names and indexes, from the outermost. */
 export type Path = readonly (string | number)[];

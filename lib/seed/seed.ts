@@ -1,13 +1,13 @@
+import { type KeyTag, keyIdBytes, materialLength } from '../keys/key-record.ts';
 import { isKeyId } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType, OriginType } from '../model/types.ts';
-import type { Native } from '../native.ts';
+import type { Native } from '../native/addon.ts';
 import { checkNewAliasName } from '../operations/aliases.ts';
 import { kindOf, refuseWhatIsNotOffered } from '../operations/create-key.ts';
 import { checkTerms } from '../operations/grants.ts';
 import { checkTags } from '../operations/tags.ts';
 import { parsePolicy } from '../policy/document.ts';
-import { type KeyTag, keyIdBytes, materialLength } from '../store/key-record.ts';
 import { entriesOf } from './formats.ts';
 import { decodeMaterial, decodePem, keySpecOf } from './material-text.ts';
 import { checked, modelRequest, placeIn } from './model-request.ts';

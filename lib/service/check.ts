@@ -1,11 +1,11 @@
-import { messageOf } from '../error-message.ts';
-import type { Native, RootKey } from '../native.ts';
+import { messageOf } from '../core/error-message.ts';
+import type { CredentialDirectory } from '../keys/credential-directory.ts';
+import type { GrantDirectory } from '../keys/grant-directory.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import { keyIdBytes } from '../keys/key-record.ts';
+import type { Native, RootKey } from '../native/addon.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
-import type { CredentialDirectory } from '../store/credential-directory.ts';
 import type { Fence } from '../store/fence.ts';
-import type { GrantDirectory } from '../store/grant-directory.ts';
-import type { KeyDirectory } from '../store/key-directory.ts';
-import { keyIdBytes } from '../store/key-record.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
 import { openState } from '../store/sealed-state.ts';
 import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';

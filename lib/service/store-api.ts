@@ -1,6 +1,6 @@
-import { ConfigurationError } from '../configuration-error.ts';
-import { messageOf } from '../error-message.ts';
-import { keyIdBytes } from '../store/key-record.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
+import { messageOf } from '../core/error-message.ts';
+import { keyIdBytes } from '../keys/key-record.ts';
 import type { KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';

@@ -11,7 +11,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import type { Native } from '../native.ts';
+import type { Native } from '../native/addon.ts';
 
 type ViewFile = Native['viewFile'];
 

@@ -1,5 +1,5 @@
-import type { Native, RootKey } from '../native.ts';
-import { keyIdBytes } from './key-record.ts';
+import { keyIdBytes } from '../keys/key-record.ts';
+import type { Native, RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { retry } from './retry.ts';
 import { openState, sealState } from './sealed-state.ts';

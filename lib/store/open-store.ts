@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { ConfigurationError } from '../configuration-error.ts';
-import { isNativeError, type Native, type RootKey } from '../native.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
+import { isNativeError, type Native, type RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { type Places, placesOf, realPathOf } from './places.ts';
 import { isRegionName, noRegion } from './region-name.ts';

@@ -1,5 +1,5 @@
+import { RecentlyUsed } from '../core/recently-used.ts';
 import { type Entry, type KeyStore, type Stamp, sameValue } from './key-store.ts';
-import { RecentlyUsed } from './recently-used.ts';
 
 /** What is at a path. */
 export interface Found<T> {

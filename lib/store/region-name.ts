@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../configuration-error.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 
 const pattern = /^[a-z]{2,}(?:-[a-z]+)+-\d+$/;
 // As AWS's model bounds ReplicaRegion.

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Native, RootKey } from '../native.ts';
+import type { Native, RootKey } from '../native/addon.ts';
 
 const magic = Buffer.from('DKT\x01', 'latin1');
 const sequenceAt = magic.length;

@@ -1,7 +1,7 @@
-import { ConfigurationError } from '../configuration-error.ts';
-import { messageOf } from '../error-message.ts';
-import type { Native, RootKey } from '../native.ts';
-import { keyIdBytes } from './key-record.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
+import { messageOf } from '../core/error-message.ts';
+import { keyIdBytes } from '../keys/key-record.ts';
+import type { Native, RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { StoreError } from './store-errors.ts';

@@ -5,7 +5,7 @@
 
 namespace pairmint::addon {
 
-// The functions that JavaScript can call; lib/native.ts has the same names
+// The functions that JavaScript can call; lib/native/addon.ts has the same names
 // and says what they take and give.
 
 Napi::Value Capabilities(const Napi::CallbackInfo &info);

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pairmintRequestHandler } from '../../lib/aws-sdk/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { openKms } from '../operations/support.ts';
 
 let kms: Pairmint;

@@ -1,4 +1,4 @@
-import { loadNative } from '../../dist/native.js';
+import { loadNative } from '../../dist/native/addon.js';
 import { PoolDirectory } from '../../dist/pool/pool-directory.js';
 import { openStore } from '../../dist/store/open-store.js';
 

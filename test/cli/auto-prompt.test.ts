@@ -7,8 +7,8 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { promptArguments } from '../../lib/cli/auto-prompt.ts';
 import { GeneralError } from '../../lib/cli/errors.ts';
+import { promptArguments } from '../../lib/cli/help/auto-prompt.ts';
 
 const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
 

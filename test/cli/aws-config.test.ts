@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readProfile } from '../../lib/cli/aws-config.ts';
+import { readProfile } from '../../lib/cli/settings/aws-config.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { configurations } from './configurations.ts';
 import { run } from './run.ts';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { complete } from '../../lib/cli/completion.ts';
-import { operationNames } from '../../lib/cli/operation-descriptions.ts';
-import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
+import { kebabCase, requestOptions } from '../../lib/cli/arguments/operation-options.ts';
+import { complete } from '../../lib/cli/help/completion.ts';
+import { operationNames } from '../../lib/cli/help/operation-descriptions.ts';
 import { configured } from './configured.ts';
 import { run } from './run.ts';
 

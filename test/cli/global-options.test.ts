@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { globalOptions } from '../../lib/cli/global-options.ts';
+import { globalOptions } from '../../lib/cli/arguments/global-options.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { run } from './run.ts';
 

@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { parseKnown } from '../../lib/cli/argument-parser.ts';
-import { inputOptions, skeletonOption } from '../../lib/cli/cli-input.ts';
+import { parseKnown } from '../../lib/cli/arguments/argument-parser.ts';
+import { inputOptions, skeletonOption } from '../../lib/cli/arguments/cli-input.ts';
+import { globalOptions } from '../../lib/cli/arguments/global-options.ts';
+import { kebabCase, requestOptions } from '../../lib/cli/arguments/operation-options.ts';
 import {
   type CommandDescription,
   commandDescriptions,
   optionsOf,
   sharedOptions,
-} from '../../lib/cli/command-descriptions.ts';
-import { globalOptions } from '../../lib/cli/global-options.ts';
-import { memberDescriptions } from '../../lib/cli/member-descriptions.ts';
-import { operationDescriptions, operationNames } from '../../lib/cli/operation-descriptions.ts';
-import { kebabCase, requestOptions } from '../../lib/cli/operation-options.ts';
-import { pagingOptions } from '../../lib/cli/paginated-call.ts';
+} from '../../lib/cli/help/command-descriptions.ts';
+import { memberDescriptions } from '../../lib/cli/help/member-descriptions.ts';
+import {
+  operationDescriptions,
+  operationNames,
+} from '../../lib/cli/help/operation-descriptions.ts';
+import { pagingOptions } from '../../lib/cli/output/paginated-call.ts';
 import { operations } from '../../lib/operations/index.ts';
 import { run } from './run.ts';
 

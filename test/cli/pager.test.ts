@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { throughPager } from '../../lib/cli/pager.ts';
+import { throughPager } from '../../lib/cli/output/pager.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'pairmint-pager-'));
 afterAll(() => rmSync(folder, { recursive: true }));

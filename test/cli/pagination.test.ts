@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { operationNames } from '../../lib/cli/operation-descriptions.ts';
-import { printPages } from '../../lib/cli/output.ts';
-import { pagingOptions, responsePages } from '../../lib/cli/paginated-call.ts';
+import { operationNames } from '../../lib/cli/help/operation-descriptions.ts';
+import { printPages } from '../../lib/cli/output/output.ts';
+import { pagingOptions, responsePages } from '../../lib/cli/output/paginated-call.ts';
 import { recordedOutputs, responses, runOn } from './recorded-outputs.ts';
 
 const ofLists = recordedOutputs.filter(({ args }) => args[0] === 'list-keys');

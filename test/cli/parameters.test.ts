@@ -4,9 +4,9 @@ import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseJson } from '../../lib/cli/json.ts';
-import { parseShorthand } from '../../lib/cli/shorthand.ts';
-import { toRequest } from '../../lib/cli/value.ts';
+import { parseShorthand } from '../../lib/cli/arguments/shorthand.ts';
+import { toRequest } from '../../lib/cli/arguments/value.ts';
+import { parseJson } from '../../lib/cli/python/json.ts';
 import { type Outcome, run } from './run.ts';
 
 const pair = ['--key-id', 'k', '--key-pair-spec', 'SM2'] as const;

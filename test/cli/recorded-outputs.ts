@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { operationNames } from '../../lib/cli/operation-descriptions.ts';
-import { kebabCase } from '../../lib/cli/operation-options.ts';
+import { kebabCase } from '../../lib/cli/arguments/operation-options.ts';
+import { operationNames } from '../../lib/cli/help/operation-descriptions.ts';
 import { operationShapes } from '../../lib/model/shapes.ts';
 import { fromJson } from '../../lib/model/wire.ts';
 import { type Outcome, run } from './run.ts';

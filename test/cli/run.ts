@@ -1,6 +1,6 @@
 import type { Context, Service } from '../../lib/cli/context.ts';
+import { usage } from '../../lib/cli/help/usage.ts';
 import { main } from '../../lib/cli/main.ts';
-import { usage } from '../../lib/cli/usage.ts';
 
 export interface Outcome {
   readonly exitCode: number;

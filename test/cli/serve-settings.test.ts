@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSettings } from '../../lib/cli/serve-settings.ts';
+import { readSettings } from '../../lib/cli/settings/serve-settings.ts';
 
 const proxies = (text: string) => readSettings(new Map([['--trusted-proxy', text]])).trustedProxies;
 

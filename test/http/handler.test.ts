@@ -7,7 +7,7 @@ import {
   type TakeBody,
 } from '../../lib/http/handler.ts';
 import { KmsError } from '../../lib/model/errors.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { absentKeyId, openKms, caller as root } from '../operations/support.ts';
 import {
   type AccessKey,

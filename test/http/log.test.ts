@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLog, type LogLevel, requestLogger } from '../../lib/http/log.ts';
 import { createServer, type ServerOptions } from '../../lib/http/server.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { newKey, openKms, caller as root } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { bytesOf, exchange, lastOne } from './raw.ts';

@@ -6,7 +6,7 @@ import { MetricsListener } from '../../lib/http/metrics-listener.ts';
 import { createMetrics, createServer, type ServerOptions } from '../../lib/http/server.ts';
 import type { Workers } from '../../lib/http/workers.ts';
 import { metricsOf } from '../../lib/http/workers-metrics.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { newKey, openKms } from '../operations/support.ts';
 import { parseExposition, sampleOf } from './exposition.ts';
 import { answered, bytesOf, connect, exchange, lastOne } from './raw.ts';

@@ -15,7 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createServer, type PairmintServer } from '../../lib/http/server.ts';
 import { loadedOperation } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { openKms } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { answered, bytesOf, connect, exchange, lastOne, pause } from './raw.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler, type Handler } from '../../lib/http/handler.ts';
 import { canonicalHead } from '../../lib/http/signature.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { openKms } from '../operations/support.ts';
 import {
   type AccessKey,

@@ -7,7 +7,7 @@ import {
   shapes,
 } from '../../lib/model/shapes.ts';
 import { fromJson } from '../../lib/model/wire.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { complaint, newKey, openKms, outcomeOf, validation } from '../operations/support.ts';
 

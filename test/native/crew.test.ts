@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cpuShare } from '../../lib/cpu-share.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { cpuShare } from '../../lib/core/cpu-share.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 
 const script = fileURLToPath(new URL('../support/crew-process.mjs', import.meta.url));
 

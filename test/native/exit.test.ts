@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { dataKeyPairSpecs } from '../../lib/model/key-specs.ts';
-import { loadNative } from '../../lib/native.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 
 const script = fileURLToPath(new URL('../support/crew-process.mjs', import.meta.url));
 

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { MacAlgorithmSpec } from '../../lib/model/types.ts';
-import type { KeyMaterial } from '../../lib/native.ts';
+import type { KeyMaterial } from '../../lib/native/addon.ts';
 import { internals } from '../support/internals.ts';
 import { destination, flip, importKey, mintKey, rootKey } from '../support/kms-keys.ts';
 import { hex } from '../support/vectors.ts';

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { countInMemory, needlesOf } from '../support/process-memory.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-secrets-'));

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { kmsErrors } from '../../lib/model/errors.ts';
-import { loadNative } from '../../lib/native.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import { loadNative } from '../../lib/native/addon.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { callCryptographic, cryptographicCalls, names, newSubject } from './calls.ts';
 import {
   absentKeyId,

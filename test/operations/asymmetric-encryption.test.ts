@@ -1,7 +1,7 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { EncryptionAlgorithmSpec, KeySpec, KeyUsageType } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { generateWithNode, pkcs8Of } from '../support/kms-keys.ts';
 import * as sm2 from '../support/sm2-oracle.ts';
 import { importedKey, publicHalf } from './asymmetric-keys.ts';

@@ -1,6 +1,6 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import type { KeySpec, KeyUsageType, SigningAlgorithmSpec } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { publicKeyOf, wrapHybrid } from '../support/kms-keys.ts';
 import { bytes, type MadeKey, newKey } from './support.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { operationShapes } from '../../lib/model/shapes.ts';
 import { operations } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { everyOperation, everyRequest, neverServed } from './every-request.ts';
 import { openKms, outcomeOf } from './support.ts';
 

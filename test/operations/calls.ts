@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
-import type { Pairmint } from '../../lib/pairmint.ts';
 import { defaultKeyPolicy } from '../../lib/policy/document.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { accountId, bytes, caller, type MadeKey, newBlob, newKey } from './support.ts';
 
 /** What makes a KMS key of each kind. */

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { cryptographicCalls, type KeyKind, keyKinds, madeBy } from './calls.ts';
 import { nothingAllowed } from './every-request.ts';
 import {

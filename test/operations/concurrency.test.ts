@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { bytes, type MadeKey, newBlob, newKey, openKms, outcomeOf } from './support.ts';
 
 let kms: Pairmint;

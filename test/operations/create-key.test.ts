@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MlKemSpec } from '../../lib/model/key-specs.ts';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { accountId, failureText, keyArn, openKms, outcomeOf, region } from './support.ts';
 
 const rsaSignatures = [

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { loadNative, type Native } from '../../lib/native.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import { loadNative, type Native } from '../../lib/native/addon.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   type Cryptographic,
   callCryptographic,

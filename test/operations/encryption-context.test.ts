@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   failureText,
   invalidCiphertext,

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import type { KeySpec, KeyUsageType, Requests } from '../../lib/model/types.ts';
 import { type OfferedOperation, operations } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { accountId, newBlob, newKey } from './support.ts';
 
 export const everyOperation = Object.keys(operations) as OfferedOperation[];

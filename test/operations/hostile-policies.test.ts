@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: policy variables are spelled like that
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { policyText, somebody } from './every-request.ts';
 import { openKms, outcomeOf, caller as root } from './support.ts';
 

@@ -9,9 +9,9 @@ import {
   test,
   vi,
 } from 'vitest';
+import { MaterialVault } from '../../lib/keys/material-vault.ts';
 import type { KeyMetadata, KeySpec, KeyUsageType, WrappingKeySpec } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
-import { MaterialVault } from '../../lib/store/material-vault.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { generateWithNode, pkcs8Of, publicKeyOf, spkiOf } from '../support/kms-keys.ts';

@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
 import type { AlgorithmSpec, WrappingKeySpec } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { publicKeyOf, wrapHybrid } from '../support/kms-keys.ts';
 import * as sm2 from '../support/sm2-oracle.ts';
 import { bytes } from './support.ts';

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { shapes } from '../../lib/model/shapes.ts';
 import { type OfferedOperation, operations } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   cryptographicCalls,
   type KeyKind,

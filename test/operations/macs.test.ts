@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KeySpec, MacAlgorithmSpec } from '../../lib/model/types.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { importedKey } from './asymmetric-keys.ts';
 import {
   absentKeyId,

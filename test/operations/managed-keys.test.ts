@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { predefinedAliases } from '../../lib/operations/managed-keys.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { nothingAllowed, somebody } from './every-request.ts';
 import { accountId, aliasArn, failureText, newKey, openKms, outcomeOf, region } from './support.ts';

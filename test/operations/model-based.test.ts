@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { openKms, outcomeOf } from './support.ts';
 
 // Random sequences of requests against the service and against a model of a few lines; after each

@@ -1,7 +1,7 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedPairSpec } from '../../lib/model/key-specs.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   bytes,
   complaint,

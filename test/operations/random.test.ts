@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { bytes, complaint, failureText, members, openKms, validation } from './support.ts';
 
 let kms: Pairmint;

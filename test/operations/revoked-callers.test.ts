@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { AuditEvent } from '../../lib/audit.ts';
 import { type OfferedOperation, operations } from '../../lib/operations/index.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import type { AuditEvent } from '../../lib/service/audit.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   everyRequest,
   neverServed,

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import {

@@ -1,10 +1,10 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Key } from '../../lib/keys/key-directory.ts';
 import { KmsError } from '../../lib/model/errors.ts';
 import type { KeySpec, MessageType, SigningAlgorithmSpec } from '../../lib/model/types.ts';
 import { requireMessage } from '../../lib/operations/signing.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
-import type { Key } from '../../lib/store/key-directory.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { generateWithNode, pkcs8Of, spkiOf } from '../support/kms-keys.ts';
 import * as sm2 from '../support/sm2-oracle.ts';
 import { forSigning, hashOf, importedKey, publicHalf } from './asymmetric-keys.ts';

@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
 import { KmsError } from '../../lib/model/errors.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 
 export const region = 'us-east-1';
 export const accountId = '000000000000';

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { dataKeyPairSpecs } from '../../lib/model/key-specs.ts';
 import type { DataKeyPairSpec } from '../../lib/model/types.ts';
-import { loadNative } from '../../lib/native.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import {
   countPairs,
   decodeLots,

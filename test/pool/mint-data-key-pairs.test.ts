@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { failureText, members, newKey, openKms } from '../operations/support.ts';
 import { publicKeyText } from './support.ts';
 

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { copyFileSync, renameSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { MintedPair } from '../../lib/native.ts';
+import type { MintedPair } from '../../lib/native/addon.ts';
 import { Drawn } from '../../lib/pool/drawn.ts';
 import { Filler } from '../../lib/pool/filler.ts';
 import { countPairs, type Lot } from '../../lib/pool/lots.ts';

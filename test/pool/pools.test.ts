@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditEvent } from '../../lib/audit.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import type { AuditEvent } from '../../lib/service/audit.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { accountId, bytes, failureText, keyArn, members, newKey } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { publicKeyText, spec, takePair } from './support.ts';

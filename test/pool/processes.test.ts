@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { failureText, newKey } from '../operations/support.ts';
 import { smallDisk, temporaryFolder } from '../support/folders.ts';
 import { killAgainAndAgain } from '../support/pool-kills.mjs';

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
 import { countPairs } from '../../lib/pool/lots.ts';
 import { Refill } from '../../lib/pool/refill.ts';
-import { PoolWorker } from '../../lib/pool/worker.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
+import { PoolWorker } from '../../lib/service/pool-worker.ts';
 import type { Change } from '../../lib/store/key-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { StoreError, unavailable } from '../../lib/store/store-errors.ts';

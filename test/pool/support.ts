@@ -1,12 +1,12 @@
 import crypto from 'node:crypto';
-import { loadNative } from '../../lib/native.ts';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import { KeyDirectory } from '../../lib/keys/key-directory.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import { Drawn } from '../../lib/pool/drawn.ts';
 import { Filler } from '../../lib/pool/filler.ts';
 import { PoolDirectory, type PoolRecord } from '../../lib/pool/pool-directory.ts';
 import { Pools } from '../../lib/pool/pools.ts';
 import { Refill } from '../../lib/pool/refill.ts';
-import { KeyDirectory } from '../../lib/store/key-directory.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
 import type { StoredLot } from '../../lib/store/lot-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';

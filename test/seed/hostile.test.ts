@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { loadNative } from '../../lib/native.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import { readSeed } from '../../lib/seed/seed.ts';
 import { generateWithNode } from '../support/kms-keys.ts';
 import { keyId, otherKeyId, refusalOf, seedFile } from './support.ts';

@@ -1,6 +1,6 @@
 import crypto from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Pairmint } from '../../lib/pairmint.ts';
+import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { bytes } from '../operations/support.ts';
 import { generateWithNode, spkiOf } from '../support/kms-keys.ts';
 import { keyId, openSeeded, otherKeyId, refusalOf, seedFile, seedOf } from './support.ts';

@@ -1,11 +1,11 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { AuditEvent } from '../../lib/audit.ts';
+import { dayInMilliseconds } from '../../lib/keys/settlement.ts';
 import { keySpecs } from '../../lib/model/key-specs.ts';
 import type { KeySpec } from '../../lib/model/types.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
 import { defaultKeyPolicy } from '../../lib/policy/document.ts';
-import { dayInMilliseconds } from '../../lib/store/settlement.ts';
+import type { AuditEvent } from '../../lib/service/audit.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { accountId, bytes, failureText, keyArn } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 export const keyId = 'bc436485-5092-42b8-92a3-0aa8b93536dc';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { restoreBackup } from '../../lib/service/restore.ts';
 import { newKey } from '../operations/support.ts';
 import { publicKeyText, spec, takePair } from '../pool/support.ts';

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadNative } from '../../lib/native.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import { CommitReader, CommitWriter } from '../../lib/store/commit-counter.ts';
 import { monotonicNow } from '../../lib/store/sqlite/calls.ts';
 import { Reader } from '../../lib/store/sqlite/reader.ts';

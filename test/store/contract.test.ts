@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadNative } from '../../lib/native.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
 import type { StoredLot } from '../../lib/store/lot-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';

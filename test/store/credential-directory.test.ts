@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadNative } from '../../lib/native.ts';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { loadNative } from '../../lib/native/addon.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
@@ -183,7 +183,7 @@ describe('a record that was changed behind our back', () => {
 
 it('can be opened by no other root key', async () => {
   const { accessKeyId } = await kms.credentials.create({ principal });
-  const { CredentialDirectory } = await import('../../lib/store/credential-directory.ts');
+  const { CredentialDirectory } = await import('../../lib/keys/credential-directory.ts');
   const native = loadNative();
   const store = await SqliteStore.open(`${folder}/store.db`);
   const other = new CredentialDirectory({

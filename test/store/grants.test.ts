@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadNative, type RootKey } from '../../lib/native.ts';
-import { GrantDirectory, type GrantRecord } from '../../lib/store/grant-directory.ts';
-import { type Key, KeyDirectory } from '../../lib/store/key-directory.ts';
+import { GrantDirectory, type GrantRecord } from '../../lib/keys/grant-directory.ts';
+import { type Key, KeyDirectory } from '../../lib/keys/key-directory.ts';
+import { loadNative, type RootKey } from '../../lib/native/addon.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 
 const native = loadNative();

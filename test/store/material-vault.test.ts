@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import { loadNative } from '../../lib/native.ts';
-import { MaterialVault } from '../../lib/store/material-vault.ts';
+import { MaterialVault } from '../../lib/keys/material-vault.ts';
+import { loadNative } from '../../lib/native/addon.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 
 const native = loadNative();

@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError } from '../../lib/configuration-error.ts';
-import { loadNative } from '../../lib/native.ts';
-import { type OpenOptions, Pairmint } from '../../lib/pairmint.ts';
+import { ConfigurationError } from '../../lib/core/configuration-error.ts';
+import { loadNative } from '../../lib/native/addon.ts';
+import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import type { Entry } from '../../lib/store/key-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { placesOf } from '../../lib/store/places.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { smallDisk, temporaryFolder } from '../support/folders.ts';
 
 const script = fileURLToPath(new URL('../support/store-process.mjs', import.meta.url));

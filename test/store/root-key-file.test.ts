@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Pairmint } from '../../lib/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { KeyRecord, MaterialEntry } from '../../lib/store/key-record.ts';
+import type { KeyRecord, MaterialEntry } from '../../lib/keys/key-record.ts';
 import {
   dayInMilliseconds as day,
   hasTerms,
@@ -8,7 +8,7 @@ import {
   isGone,
   settle,
   withRotationResumed,
-} from '../../lib/store/settlement.ts';
+} from '../../lib/keys/settlement.ts';
 
 const made = Date.parse('2026-01-01T00:00:00Z');
 const at = (days: number) => made + days * day;

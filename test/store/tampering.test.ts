@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { loadNative, type RootKey } from '../../lib/native.ts';
-import { KeyDirectory } from '../../lib/store/key-directory.ts';
-import type { NewKeyRecord } from '../../lib/store/key-record.ts';
+import { KeyDirectory } from '../../lib/keys/key-directory.ts';
+import type { NewKeyRecord } from '../../lib/keys/key-record.ts';
+import { loadNative, type RootKey } from '../../lib/native/addon.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 
 const native = loadNative();

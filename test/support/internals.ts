@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { type Addon, joinCalls } from '../../lib/native.ts';
+import { type Addon, joinCalls } from '../../lib/native/addon.ts';
 import type { MathInternals } from './math-internals.ts';
 
 export type { Fault } from './math-internals.ts';

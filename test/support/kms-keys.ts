@@ -1,6 +1,6 @@
 import crypto, { type KeyObject } from 'node:crypto';
 import type { KeySpec } from '../../lib/model/types.ts';
-import type { KeyMaterial } from '../../lib/native.ts';
+import type { KeyMaterial } from '../../lib/native/addon.ts';
 import { internals } from './internals.ts';
 
 export const rootKey = internals.openRootKey(Buffer.alloc(32, 7));

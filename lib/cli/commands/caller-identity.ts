@@ -1,13 +1,13 @@
 import type { OperationName } from '../../model/shapes.ts';
 import { parsePrincipal, uniqueId } from '../../policy/principal.ts';
-import { parseKnown } from '../argument-parser.ts';
+import { parseKnown } from '../arguments/argument-parser.ts';
+import { Dictionary } from '../arguments/value.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
-import type { DebugLog } from '../debug-log.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
-import { printPages } from '../output.ts';
-import type { Settings } from '../settings.ts';
-import { invalidChoice } from '../usage.ts';
-import { Dictionary } from '../value.ts';
+import { invalidChoice } from '../help/usage.ts';
+import { printPages } from '../output/output.ts';
+import type { DebugLog } from '../remote/debug-log.ts';
+import type { Settings } from '../settings/settings.ts';
 
 interface Surroundings {
   readonly settings: Settings;
@@ -48,7 +48,7 @@ async function callerArn({ settings, own, debug }: Surroundings, context: Contex
     return withService(context, oneShot(own), async ({ principal }) => principal);
   }
   const remote = settings.remote(endpointUrl);
-  const { RemoteService } = await import('../remote.ts');
+  const { RemoteService } = await import('../remote/remote.ts');
   const service = await RemoteService.connect(remote, debug);
   return askKms(service, remote.region).finally(() => service.close());
 }

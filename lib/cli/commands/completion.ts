@@ -1,7 +1,7 @@
-import { complete } from '../completion.ts';
 import { UsageError } from '../errors.ts';
+import { complete } from '../help/completion.ts';
+import { invalidChoice } from '../help/usage.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { invalidChoice } from '../usage.ts';
 
 const bash = `_pairmint() {
   local IFS=$'\\n'

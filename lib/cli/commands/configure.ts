@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ParsedArguments, parseKnown } from '../argument-parser.ts';
-import { configFiles, nameOf, readProfile, setting } from '../aws-config.ts';
+import { type ParsedArguments, parseKnown } from '../arguments/argument-parser.ts';
 import type { Context } from '../context.ts';
 import { GeneralError, ParameterError, UnknownOptionsError, UsageError } from '../errors.ts';
-import { unknownProfile } from '../setting-checks.ts';
-import { invalidChoice } from '../usage.ts';
+import { invalidChoice } from '../help/usage.ts';
+import { configFiles, nameOf, readProfile, setting } from '../settings/aws-config.ts';
+import { unknownProfile } from '../settings/setting-checks.ts';
 
 interface Call {
   readonly given: ParsedArguments['given'];

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { CredentialRecord } from '../../store/credential-directory.ts';
+import type { CredentialRecord } from '../../keys/credential-directory.ts';
 import {
   type Context,
   type OwnOptions,
@@ -8,9 +8,9 @@ import {
   withService,
 } from '../context.ts';
 import { cannotParse, GeneralError, UsageError } from '../errors.ts';
-import { formatJson } from '../output.ts';
+import { invalidChoice } from '../help/usage.ts';
+import { formatJson } from '../output/output.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { invalidChoice } from '../usage.ts';
 
 type Given = ReadonlyMap<string, string>;
 /** Does its part on the service and returns what is to be printed. */
@@ -30,7 +30,7 @@ const actions: Readonly<Record<string, Action>> = {
       durationSeconds: readDuration(given.get('--duration-seconds')),
     };
     // Before there is a store: what nobody can act as makes none.
-    (await import('../../pairmint.ts')).checkCaller(credential);
+    (await import('../../service/pairmint.ts')).checkCaller(credential);
     return async ({ credentials }) => {
       const made = await credentials.create(credential);
       return formatJson({

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Places, placesOf } from '../../store/places.ts';
-import { internalFailure } from '../complaints.ts';
+import { internalFailure } from '../arguments/complaints.ts';
 import {
   type Context,
   type OwnOptions,
@@ -9,8 +9,8 @@ import {
   withService,
 } from '../context.ts';
 import { isConfigurationFailure } from '../errors.ts';
+import { definition, wrap } from '../output/text-layout.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { definition, wrap } from '../text-layout.ts';
 import {
   checkFence,
   checkNode,

@@ -1,5 +1,5 @@
 import { openOptions, type Service, withService } from '../context.ts';
-import { formatJson } from '../output.ts';
+import { formatJson } from '../output/output.ts';
 import type { RunCommand } from '../own-commands.ts';
 
 export const run: RunCommand = async (given, own, context) => {

@@ -1,6 +1,10 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
-import { type ParsedArguments, parseKnown } from '../argument-parser.ts';
-import { inputOptions, mergeInput, skeletonOption } from '../cli-input.ts';
+import { type ParsedArguments, parseKnown } from '../arguments/argument-parser.ts';
+import { inputOptions, mergeInput, skeletonOption } from '../arguments/cli-input.ts';
+import { optionSyntax, requestOptions } from '../arguments/operation-options.ts';
+import { readParameter } from '../arguments/parameter-values.ts';
+import { checkRequest, decodeBlobs, readTimestamps } from '../arguments/request-checks.ts';
+import { Dictionary, toRequest } from '../arguments/value.ts';
 import {
   type Calls,
   type Context,
@@ -9,15 +13,16 @@ import {
   type TextSink,
   withService,
 } from '../context.ts';
-import type { DebugLog } from '../debug-log.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError, UsageError } from '../errors.ts';
-import { optionSyntax, requestOptions } from '../operation-options.ts';
-import { printPages } from '../output.ts';
-import { pagingOptions, type ResponsePages, readPaging, responsePages } from '../paginated-call.ts';
-import { readParameter } from '../parameter-values.ts';
-import { checkRequest, decodeBlobs, readTimestamps } from '../request-checks.ts';
-import type { Settings } from '../settings.ts';
-import { Dictionary, toRequest } from '../value.ts';
+import { printPages } from '../output/output.ts';
+import {
+  pagingOptions,
+  type ResponsePages,
+  readPaging,
+  responsePages,
+} from '../output/paginated-call.ts';
+import type { DebugLog } from '../remote/debug-log.ts';
+import type { Settings } from '../settings/settings.ts';
 
 /** What stands on the command line beside the operation's own options. */
 export interface Surroundings {
@@ -36,7 +41,7 @@ export async function runOperation(
   surroundings.settings.checkTimestampFormat();
   const parsed = parse(operation, argv);
   if (parsed.positional === 'help') {
-    const { operationHelp } = await import('../help.ts');
+    const { operationHelp } = await import('../help/help.ts');
     context.stdout.write(operationHelp(operation));
     return;
   }
@@ -44,7 +49,7 @@ export async function runOperation(
   const request = await mergeInput(parsed.given, readParameters(operation, parsed));
   const kind = parsed.given.get(skeletonOption.key);
   if (kind === 'input' || kind === 'yaml-input') {
-    const { skeleton } = await import('../skeleton.ts');
+    const { skeleton } = await import('../arguments/skeleton.ts');
     context.stdout.write(await skeleton(operation, kind));
     return;
   }
@@ -113,7 +118,7 @@ function checked({ operation, request, settings }: Call): object {
 async function printSample(call: Call, context: Context): Promise<void> {
   call.settings.checkProfile();
   checked(call);
-  const { sampleResponse } = await import('../skeleton.ts');
+  const { sampleResponse } = await import('../arguments/skeleton.ts');
   const sample = sampleResponse(call.operation);
   async function* pages() {
     yield sample;
@@ -127,7 +132,7 @@ async function makeCall(call: Call, context: Context): Promise<void> {
   if (endpointUrl !== undefined) {
     const remote = settings.remote(endpointUrl);
     const request = checked(call);
-    const { RemoteService } = await import('../remote.ts');
+    const { RemoteService } = await import('../remote/remote.ts');
     const service = await RemoteService.connect(remote, debug);
     await show(call, request, service, context).finally(() => service.close());
     return;
@@ -190,6 +195,6 @@ async function print(
   if (stdout.isTerminal !== true || pager === '') {
     return write(stdout);
   }
-  const { throughPager } = await import('../pager.ts');
+  const { throughPager } = await import('../output/pager.ts');
   await throughPager(pager, { env, terminal: stdout }, write);
 }

@@ -1,10 +1,10 @@
-import { BatchFile, lineOf, type Response } from '../batch-file.ts';
-import { readCount, requestOf, requireOptions } from '../batch-request.ts';
+import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
 import { type Context, oneShot, type Service, withService } from '../context.ts';
 import { exitCodes, GeneralError, isServiceFailure, ServiceError } from '../errors.ts';
+import { BatchFile, lineOf, type Response } from '../files/batch-file.ts';
+import { Progress } from '../output/progress.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { Progress } from '../progress.ts';
-import { stopAt } from '../stop-signals.ts';
+import { stopAt } from './stop-signals.ts';
 
 const operation = 'GenerateDataKeyPairWithoutPlaintext';
 type Request = Parameters<Service['mintDataKeyPairs']>[0];

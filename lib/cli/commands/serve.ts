@@ -1,18 +1,18 @@
 import { once } from 'node:events';
-import { ConfigurationError } from '../../configuration-error.ts';
-import { cpuShare } from '../../cpu-share.ts';
+import { ConfigurationError } from '../../core/configuration-error.ts';
+import { cpuShare } from '../../core/cpu-share.ts';
+import { packageVersion } from '../../core/package-version.ts';
 import { removeExpiredSessions } from '../../http/expired-sessions.ts';
 import { freePort } from '../../http/free-port.ts';
 import { createLog, type Log, logWarnings, requestLogger } from '../../http/log.ts';
 import { createMetrics, createServer, type PairmintServer } from '../../http/server.ts';
 import { isWorker, obey, runWorker } from '../../http/worker.ts';
 import { Workers } from '../../http/workers.ts';
-import { packageVersion } from '../../package-version.ts';
-import type { OpenOptions } from '../../pairmint.ts';
+import type { OpenOptions } from '../../service/pairmint.ts';
 import { type Context, openOptions, type Service, withService } from '../context.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { readSettings, type Settings } from '../serve-settings.ts';
-import { stopAt } from '../stop-signals.ts';
+import { readSettings, type Settings } from '../settings/serve-settings.ts';
+import { stopAt } from './stop-signals.ts';
 
 const drainLimit = 30_000;
 // What draining takes besides the wait for requests.

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { placesOf } from '../../store/places.ts';
 import { type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import { isConfigurationFailure, UsageError } from '../errors.ts';
-import { formatJson } from '../output.ts';
+import { invalidChoice } from '../help/usage.ts';
+import { formatJson } from '../output/output.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { invalidChoice } from '../usage.ts';
 
 /** Does its part and returns the exit code. */
 type Action = (context: Context, own: OwnOptions, file: string) => Promise<number>;

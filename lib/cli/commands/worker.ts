@@ -1,8 +1,8 @@
-import type { PoolDescription } from '../../pool/pool-api.ts';
-import { PoolWorker } from '../../pool/worker.ts';
+import type { PoolDescription } from '../../service/pool-api.ts';
+import { PoolWorker } from '../../service/pool-worker.ts';
 import { oneShot, type TextSink, withService } from '../context.ts';
 import type { RunCommand } from '../own-commands.ts';
-import { stopAt } from '../stop-signals.ts';
+import { stopAt } from './stop-signals.ts';
 
 const lineEvery = 10_000;
 

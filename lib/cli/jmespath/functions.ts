@@ -1,7 +1,7 @@
+import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
-import { asciiJson } from '../json-text.ts';
-import { pythonTypeName } from '../python-text.ts';
-import { Dictionary, type Value } from '../value.ts';
+import { asciiJson } from '../python/json-text.ts';
+import { pythonTypeName } from '../python/python-text.ts';
 import { type Comparable, isComparable, isEqual, isNumber, order } from './comparisons.ts';
 import { wrongType } from './errors.ts';
 

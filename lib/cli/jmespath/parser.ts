@@ -1,4 +1,4 @@
-import { pythonText } from '../python-text.ts';
+import { pythonText } from '../python/python-text.ts';
 import { type ExpressionError, incomplete, unexpected } from './errors.ts';
 import { type Token, type TokenType, tokenize } from './lexer.ts';
 import type { Node } from './nodes.ts';

@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { ConfigurationError } from '../../configuration-error.ts';
-import { messageOf } from '../../error-message.ts';
-import type { Native } from '../../native.ts';
+import { ConfigurationError } from '../../core/configuration-error.ts';
+import { messageOf } from '../../core/error-message.ts';
+import type { Native } from '../../native/addon.ts';
 import { CommitReader } from '../commit-counter.ts';
 import type { Change, Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '../key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';

@@ -4,7 +4,7 @@ import { KMS, type KMSClientConfig } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { operationShapes, type ShapeName, shapes } from '../../../lib/model/shapes.ts';
 import type { OfferedOperation } from '../../../lib/operations/index.ts';
-import type { Pairmint } from '../../../lib/pairmint.ts';
+import type { Pairmint } from '../../../lib/service/pairmint.ts';
 import {
   everyOperation,
   everyRequest,

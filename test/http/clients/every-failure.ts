@@ -1,7 +1,7 @@
 import type { KmsErrorName } from '../../../lib/model/errors.ts';
 import type { Requests } from '../../../lib/model/types.ts';
 import type { OfferedOperation } from '../../../lib/operations/index.ts';
-import type { Pairmint } from '../../../lib/pairmint.ts';
+import type { Pairmint } from '../../../lib/service/pairmint.ts';
 import { everyRequest, neverServed } from '../../operations/every-request.ts';
 import { absentKeyId, newKey } from '../../operations/support.ts';
 

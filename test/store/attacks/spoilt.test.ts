@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { loadNative } from '../../../lib/native.ts';
+import { loadNative } from '../../../lib/native/addon.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { makeSmallStore, mergeChanges, tryAll } from '../../support/spoil.mjs';
 

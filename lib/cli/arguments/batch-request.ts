@@ -1,0 +1,49 @@
+import { parseRequest } from '../../model/request.ts';
+import type { OperationName } from '../../model/shapes.ts';
+import { operationShapes } from '../../model/shapes.ts';
+import { cannotParse, isServiceFailure, ServiceError, UsageError } from '../errors.ts';
+import { requestOptions } from './operation-options.ts';
+import { readParameter } from './parameter-values.ts';
+import { checkRequest, decodeBlobs } from './request-checks.ts';
+import { Dictionary, toRequest } from './value.ts';
+
+type Given = ReadonlyMap<string, string>;
+
+/** @throws UsageError where one of these options is missing */
+export function requireOptions(given: Given, names: readonly string[]): void {
+  const missing = names.filter((name) => !given.has(name));
+  if (missing.length > 0) {
+    throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
+  }
+}
+
+/** The request of an operation that those of our own options stand for which are the operation's. */
+export function requestOf(operation: OperationName, given: Given): object {
+  const request = new Dictionary();
+  for (const option of requestOptions(operation)) {
+    const value = given.get(option.option);
+    if (value !== undefined) request.set(option.member, readParameter(option, value));
+  }
+  const { input } = operationShapes[operation];
+  decodeBlobs(input, request);
+  checkRequest(input, request);
+  return checked(operation, toRequest(request) as object);
+}
+
+/** Before a store is opened, or even made: what the model refuses needs none. */
+function checked(operation: OperationName, request: object): object {
+  try {
+    parseRequest(operation, request);
+  } catch (error) {
+    throw isServiceFailure(error) ? new ServiceError(operation, error) : error;
+  }
+  return request;
+}
+
+/** A whole number from `least`; undefined where the option is not given. */
+export function readCount(given: Given, name: string, least = 1): number | undefined {
+  const text = given.get(name);
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  throw cannotParse(name, `'${text}' is not a whole number from ${least}`);
+}

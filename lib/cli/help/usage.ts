@@ -1,0 +1,35 @@
+import { UsageError } from '../errors.ts';
+import { pythonRepr } from '../python/python-text.ts';
+import { closeMatches } from './close-matches.ts';
+
+/** What precedes every complaint about a command that is not understood. */
+export const usage = `usage: pairmint <operation> [options]
+       pairmint kms <operation> [options]
+To see help text, you can run:
+
+  pairmint help
+  pairmint help <operation>
+  pairmint <operation> --help
+`;
+
+/** Lists what might have been meant, in two columns, and what most likely was. */
+export function invalidChoice(
+  argument: string,
+  word: string,
+  choices: readonly string[],
+): UsageError {
+  const padded = choices.map((choice) => choice.padEnd(40));
+  const lines = padded.flatMap((_, index) =>
+    index % 2 === 0 ? [padded.slice(index, index + 2).join(' | ')] : [],
+  );
+  const likely = closeMatches(word, choices);
+  const guess =
+    likely.length === 0
+      ? []
+      : [
+          `\n\nInvalid choice: ${pythonRepr(word)}, maybe you meant:\n`,
+          ...likely.map((choice) => `  * ${choice}`),
+        ];
+  const message = ['Invalid choice, valid choices are:\n', ...lines, ...guess].join('\n');
+  return new UsageError(`argument ${argument}: ${message}`);
+}

@@ -1,0 +1,229 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
+import type { Change, Entry, KeyStore } from '../store/key-store.ts';
+import { RecordCache } from '../store/record-cache.ts';
+import { openState, sealState } from '../store/sealed-state.ts';
+import { damaged } from '../store/store-errors.ts';
+
+/** What an access key stands for; all of it is authenticated at rest. */
+export interface CredentialRecord {
+  readonly accessKeyId: string;
+  /** The ARN of who requests are made as. */
+  readonly principal: string;
+  /** The text of what an IAM policy of the principal would allow. */
+  readonly identityPolicy?: string;
+  /** Milliseconds since the epoch, as are all times here. */
+  readonly creationDate: number;
+  readonly session?: {
+    /** SHA-256 of the session token, base64. */
+    readonly tokenHash: string;
+    readonly expirationDate: number;
+  };
+  /** The secret access key as a material record, base64. */
+  readonly secret: { readonly header: string; readonly wrapped: string };
+}
+
+export interface NewCredential {
+  readonly principal: string;
+  readonly identityPolicy?: string | undefined;
+  /** Makes a session, whose requests carry a token, and which ends. */
+  readonly durationSeconds?: number | undefined;
+}
+
+/** What a credential's holder gets to know, once. */
+export interface CredentialSecrets {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expirationDate?: number;
+}
+
+/** A credential as it was when it was read; the same object as long as the record is the same. */
+export interface Credential {
+  readonly record: CredentialRecord;
+  /** HMAC-SHA-256 of a date under "AWS4" and the secret: what a day's signing keys derive from. */
+  dateKey(date: string): Uint8Array;
+  /** As the native function does; the signing key derives from `dateKey`. */
+  readonly verifyRequest: Native['verifyRequest'];
+}
+
+interface Options {
+  readonly store: KeyStore;
+  readonly native: Native;
+  readonly rootKey: RootKey;
+  readonly now: () => number;
+  /** Refuses a principal or policy that nobody can act with. */
+  readonly check: (credential: NewCredential) => void;
+}
+
+const pathPrefix = 'credential/';
+const pageSize = 100;
+const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
+const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+// A block of SHA-256, to which HMAC pads shorter keys with zeros: the padded key gives the same.
+const secretLength = 64;
+// No spec of a KMS key has the code 0, so that the record is none of a KMS key's.
+const attributes = new Uint8Array(20);
+
+/**
+ * The access keys of a store. Secrets are sealed like key material and never come back: only what a
+ * day's signatures are checked with does. What is deleted is refused at once by every process that
+ * shares the store: no request is served by what was read before a commit.
+ */
+export class CredentialDirectory {
+  readonly #options: Options;
+  readonly #read: RecordCache<Credential>;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#read = new RecordCache(options.store, (path, value) =>
+      this.#credential(this.#open({ path, value })),
+    );
+  }
+
+  /** Makes a credential. @throws ConfigurationError where principal or policy are none */
+  async create(given: NewCredential): Promise<CredentialSecrets> {
+    const { native, rootKey, now, check } = this.#options;
+    check(given);
+    const { principal, identityPolicy, durationSeconds } = given;
+    const isSession = durationSeconds !== undefined;
+    const accessKeyId = (isSession ? 'ASIA' : 'AKIA') + randomText(16);
+    const secretAccessKey = randomBytes(30).toString('base64');
+    const sessionToken = randomBytes(96).toString('base64');
+    const creationDate = now();
+    const expirationDate = creationDate + (durationSeconds ?? 0) * 1000;
+    const plaintext = Buffer.alloc(secretLength);
+    plaintext.write(`AWS4${secretAccessKey}`, 'latin1');
+    const secret = await native
+      .importPlainKeyMaterial({
+        rootKey,
+        keyId: sealingId(accessKeyId),
+        attributes,
+        spec: 'HMAC_512',
+        plaintext,
+      })
+      .finally(() => plaintext.fill(0));
+    const record: CredentialRecord = {
+      accessKeyId,
+      principal,
+      ...(identityPolicy !== undefined && { identityPolicy }),
+      creationDate,
+      ...(isSession && { session: { tokenHash: digest(sessionToken), expirationDate } }),
+      secret: { header: base64(secret.header), wrapped: base64(secret.wrapped) },
+    };
+    await this.#commit({
+      path: pathPrefix + accessKeyId,
+      expected: undefined,
+      next: this.#seal(record),
+    });
+    return {
+      accessKeyId,
+      secretAccessKey,
+      ...(isSession && { sessionToken, expirationDate }),
+    };
+  }
+
+  /** Undefined where there is none of this id. @throws KmsError KMSInternalException */
+  async find(accessKeyId: string): Promise<Credential | undefined> {
+    if (!accessKeyIdPattern.test(accessKeyId)) return undefined;
+    return this.#read.get(pathPrefix + accessKeyId);
+  }
+
+  /** The same at once, where it was found before and nothing has been committed since. */
+  known(accessKeyId: string): Credential | undefined {
+    return this.#read.peek(pathPrefix + accessKeyId)?.record;
+  }
+
+  /** The credentials in the order of their ids, from the one after `after`. */
+  async list(options: { after?: string | undefined; limit: number }): Promise<CredentialRecord[]> {
+    const { after, limit } = options;
+    const entries = await this.#options.store.list(pathPrefix, {
+      after: after && pathPrefix + after,
+      limit,
+    });
+    return entries.map((entry) => this.#open(entry));
+  }
+
+  /** What is wrong with the record of a credential. @throws KmsError */
+  check(entry: Entry): string[] {
+    this.#credential(this.#open(entry)).dateKey('20000101');
+    return [];
+  }
+
+  /** Deletes a credential; false where there is none, or no more. */
+  async delete(accessKeyId: string): Promise<boolean> {
+    const path = pathPrefix + accessKeyId;
+    const bytes = await this.#options.store.get(path);
+    if (bytes === undefined) return false;
+    return this.#commit({ path, expected: bytes, next: undefined });
+  }
+
+  /** Deletes the sessions that had ended by `time`, and says how many they were. */
+  async removeExpired(time: number): Promise<number> {
+    let removed = 0;
+    for (let after: string | undefined; ; ) {
+      const records = await this.list({ after, limit: pageSize });
+      for (const { accessKeyId, session } of records) {
+        const isOver = session !== undefined && session.expirationDate <= time;
+        if (isOver && (await this.delete(accessKeyId))) removed++;
+      }
+      if (records.length < pageSize) return removed;
+      after = records.at(-1)?.accessKeyId;
+    }
+  }
+
+  #credential(record: CredentialRecord): Credential {
+    const { native, rootKey } = this.#options;
+    let material: KeyMaterial | undefined;
+    return {
+      record,
+      verifyRequest: native.verifyRequest,
+      dateKey(date) {
+        const [header, wrapped] = [record.secret.header, record.secret.wrapped].map((text) =>
+          Buffer.from(text, 'base64'),
+        ) as [Buffer, Buffer];
+        material ??= native.openKeyMaterial(rootKey, header, wrapped);
+        const message = Buffer.from(date, 'latin1');
+        return native.generateMac({ material, algorithm: 'AWS4_HMAC_SHA_256', message });
+      },
+    };
+  }
+
+  // In an object of its own, so that nothing else that a MAC covers can be taken for a credential.
+  #seal(credential: CredentialRecord): Buffer {
+    const { native, rootKey } = this.#options;
+    const id = sealingId(credential.accessKeyId);
+    return sealState(native, rootKey, id, { sequence: 0n, state: { credential } });
+  }
+
+  #open({ path, value }: Entry): CredentialRecord {
+    const { native, rootKey } = this.#options;
+    const id = sealingId(path.slice(pathPrefix.length));
+    const opened = openState(native, rootKey, id, value)?.state;
+    const record = (opened as { credential?: CredentialRecord } | undefined)?.credential;
+    if (record === undefined || pathPrefix + record.accessKeyId !== path) throw damaged(path);
+    return record;
+  }
+
+  async #commit(change: Change): Promise<boolean> {
+    return this.#options.store.commit([change]);
+  }
+}
+
+/** The 16 characters that tell an access key from others. No key id has such bytes: UUIDs have one
+ * above 127. */
+function sealingId(accessKeyId: string): Buffer {
+  return Buffer.from(accessKeyId.slice(-16).padStart(16), 'latin1');
+}
+
+function randomText(length: number): string {
+  return Array.from(randomBytes(length), (byte) => base32[byte & 31]).join('');
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text, 'latin1').digest('base64');
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}

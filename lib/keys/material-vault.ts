@@ -1,0 +1,205 @@
+import { abortable } from '../core/abortable.ts';
+import type { AlgorithmSpec, WrappingKeySpec } from '../model/types.ts';
+import {
+  isNativeError,
+  type KeyMaterial,
+  type MaterialRecord,
+  type Native,
+  type RootKey,
+} from '../native/addon.ts';
+import type { Change, KeyStore } from '../store/key-store.ts';
+import { RecordCache } from '../store/record-cache.ts';
+import { damaged } from '../store/store-errors.ts';
+import {
+  type KeyRecord,
+  keyIdBytes,
+  materialAttributes,
+  materialIdOf,
+  materialLength,
+  type NewKeyRecord,
+  namesMaterial,
+} from './key-record.ts';
+
+/** Material that was made or imported, on its way into the store. */
+export interface NewMaterial {
+  readonly id: string;
+  /** SubjectPublicKeyInfo, DER, base64; of a private key. */
+  readonly publicKey?: string;
+  readonly change: Change;
+}
+
+const headerLength = 72;
+
+/** The material of keys: made, wrapped, opened and imported by native code under the root key. */
+export class MaterialVault {
+  readonly #store: KeyStore;
+  readonly #native: Native;
+  readonly #rootKey: RootKey;
+  readonly #opened: RecordCache<KeyMaterial>;
+  // A long text that was looked up before is found in a fraction of the time of one made anew.
+  readonly #currentPaths = new WeakMap<KeyRecord, string>();
+
+  constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
+    this.#store = options.store;
+    this.#native = options.native;
+    this.#rootKey = options.rootKey;
+    this.#opened = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
+  }
+
+  /** Opens the material of a key; undefined where the key has no material of that id. */
+  async open(record: KeyRecord, materialId: string): Promise<KeyMaterial | undefined> {
+    return this.#opened.get(materialPath(record, materialId));
+  }
+
+  /** A key's current material, at once where it was opened before and nothing committed since. */
+  opened(record: KeyRecord): KeyMaterial | undefined {
+    let path = this.#currentPaths.get(record);
+    if (path === undefined) {
+      path = materialPath(record, record.currentMaterialId ?? '');
+      this.#currentPaths.set(record, path);
+    }
+    return this.#opened.peek(path)?.record;
+  }
+
+  /** Where a material of a key lies. */
+  pathOf(record: KeyRecord, materialId: string): string {
+    return materialPath(record, materialId);
+  }
+
+  /** Lets go of the materials that changes have destroyed. */
+  forget(changes: readonly Change[]): void {
+    for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
+  }
+
+  /** Lets go of all that was opened: others may have destroyed some of it. */
+  forgetAll(): void {
+    this.#opened.forgetAll();
+  }
+
+  /** Makes fresh material of the key's spec; a private key takes the time that minting takes. */
+  async make(
+    record: NewKeyRecord,
+    { signal, caller }: { signal?: AbortSignal | undefined; caller?: string } = {},
+  ): Promise<NewMaterial> {
+    if (materialLength(record.keySpec) !== undefined) return this.makeSymmetric(record);
+    const made = await abortable(signal, (onStart) =>
+      this.#native.createPrivateKeyMaterial(
+        { ...this.#binding(record), spec: record.keySpec, caller },
+        onStart,
+      ),
+    );
+    return newMaterial(record, made);
+  }
+
+  /** Makes fresh material of a key that is no private key, at once. */
+  makeSymmetric(record: NewKeyRecord): NewMaterial {
+    const { rootKey, keyId, attributes } = this.#binding(record);
+    const length = materialLength(record.keySpec) as number;
+    return newMaterial(record, this.#native.createKeyMaterial(rootKey, keyId, attributes, length));
+  }
+
+  /**
+   * Makes a wrapping key pair. The private half is in the token alone, wrapped under the root key;
+   * `terms` are authenticated with it.
+   */
+  async createImportToken(
+    record: KeyRecord,
+    options: {
+      spec: WrappingKeySpec;
+      terms: Uint8Array;
+      signal?: AbortSignal | undefined;
+      caller?: string;
+    },
+  ): Promise<{ readonly publicKey: Uint8Array; readonly token: Uint8Array }> {
+    const { rootKey, keyId } = this.#binding(record);
+    const { spec: wrappingKeySpec, terms: attributes, caller } = options;
+    const args = { rootKey, keyId, attributes, wrappingKeySpec, caller };
+    return abortable(options.signal, (onStart) => this.#native.createImportToken(args, onStart));
+  }
+
+  /** The terms of a token; undefined where it is not one of this key. */
+  termsOf(record: KeyRecord, token: Uint8Array): Uint8Array | undefined {
+    const { rootKey, keyId } = this.#binding(record);
+    try {
+      return this.#native.openImportToken({ rootKey, keyId, token });
+    } catch (error) {
+      if (isNativeError(error, 'INVALID_TOKEN')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Unwraps what was wrapped for a token. Failures are the native function's. */
+  async import(
+    record: KeyRecord,
+    wrapped: { token: Uint8Array; algorithm: AlgorithmSpec; encryptedKeyMaterial: Uint8Array },
+  ): Promise<NewMaterial> {
+    const spec = record.keySpec;
+    return newMaterial(
+      record,
+      await this.#native.importKeyMaterial({ ...this.#binding(record), ...wrapped, spec }),
+    );
+  }
+
+  /** Takes material that is given in the clear. Failures are the native function's. */
+  async importPlain(record: NewKeyRecord, plaintext: Uint8Array): Promise<NewMaterial> {
+    const spec = record.keySpec;
+    return newMaterial(
+      record,
+      await this.#native.importPlainKeyMaterial({ ...this.#binding(record), plaintext, spec }),
+    );
+  }
+
+  /** The changes that destroy materials of a key, which are forgotten here; those not there need none. */
+  async removal(record: KeyRecord, materialIds: readonly string[]): Promise<Change[]> {
+    const changes = materialIds.map(async (id) => {
+      const path = materialPath(record, id);
+      this.#opened.forget(path);
+      return { path, expected: await this.#store.get(path), next: undefined };
+    });
+    return (await Promise.all(changes)).filter(({ expected }) => expected !== undefined);
+  }
+
+  #open(path: string, bytes: Uint8Array): KeyMaterial {
+    const header = bytes.subarray(0, headerLength);
+    const [, keyId = '', materialId = ''] = path.split(/[/@]/);
+    // A record is bound to the names in its header; they must also be the ones asked for.
+    if (!namesMaterial(header, keyId, materialId)) throw damaged(path);
+    try {
+      return this.#native.openKeyMaterial(this.#rootKey, header, bytes.subarray(headerLength));
+    } catch (cause) {
+      if (!isNativeError(cause, 'INVALID_RECORD')) throw cause;
+      throw damaged(path);
+    }
+  }
+
+  #binding(record: NewKeyRecord) {
+    return {
+      rootKey: this.#rootKey,
+      keyId: keyIdBytes(record.keyId),
+      attributes: materialAttributes(record),
+    };
+  }
+}
+
+// Without a region, as a multi-Region key's replicas share what KMS made; what was imported is
+// imported into each of them, and may be deleted from each.
+function materialPath(record: NewKeyRecord, materialId: string): string {
+  const path = `material/${record.keyId}/${materialId}`;
+  return record.multiRegion && record.origin === 'EXTERNAL' ? `${path}@${record.region}` : path;
+}
+
+function newMaterial(
+  record: NewKeyRecord,
+  { header, wrapped, publicKey }: MaterialRecord & { readonly publicKey?: Uint8Array },
+): NewMaterial {
+  const id = materialIdOf(header);
+  return {
+    id,
+    ...(publicKey && { publicKey: Buffer.from(publicKey).toString('base64') }),
+    change: {
+      path: materialPath(record, id),
+      expected: undefined,
+      next: Buffer.concat([header, wrapped]),
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import type { Key } from '../../keys/key-directory.ts';
+import type { NewKeyRecord } from '../../keys/key-record.ts';
+import { KmsError } from '../../model/errors.ts';
+import { type AliasReference, type KeyReference, keyArn, parseKeyId } from '../../model/key-id.ts';
+import { managedKey } from '../managed-keys.ts';
+import { type AccessOptions, authorize, refuseForeign } from './access.ts';
+import type { Services } from './operation.ts';
+
+/** The alias whose key pairmint makes when it is first asked for. */
+export const defaultAlias = 'alias/pairmint/default';
+
+/** Finds the key that a KeyId in any of its four forms names, for a caller who may use it. */
+export async function findKey(
+  services: Services,
+  keyId: string,
+  options: AccessOptions = {},
+): Promise<Key> {
+  const { key, requestAlias } = await lookUp(services, keyId, options);
+  await authorize(
+    services,
+    key,
+    requestAlias === undefined ? options : { ...options, requestAlias },
+  );
+  return key;
+}
+
+/** The same without asking who may use it: that is left to do. */
+export async function lookUp(
+  services: Services,
+  keyId: string,
+  options: AccessOptions = {},
+): Promise<{ key: Key; requestAlias: string | undefined }> {
+  const { region, accountId } = services;
+  const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
+  // At once where that can be had: most requests name a key that was just used.
+  const key = services.keys.known(reference) ?? (await find(services, reference, options));
+  return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
+}
+
+/** Finds the key of an operation that takes no alias, for a caller who may use it. */
+export async function findOwnKey(services: Services, keyId: string): Promise<Key> {
+  const key = await lookUpOwn(services, keyId);
+  await authorize(services, key);
+  return key;
+}
+
+/** The same without asking who may use it. */
+export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
+  const { region, accountId } = services;
+  return find(services, parseKeyId(keyId, { region, accountId, aliases: 'refused' }));
+}
+
+/** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */
+export async function arnOf(
+  services: Services,
+  keyId: string,
+  options: AccessOptions,
+): Promise<string | undefined> {
+  return lookUp(services, keyId, options).then(
+    ({ key }) => key.arn,
+    () => undefined,
+  );
+}
+
+/** An alias of the caller's own account and region. */
+export function ownAlias({ region, accountId }: Services, name: string): AliasReference {
+  return { kind: 'alias', name, region, accountId };
+}
+
+async function find(
+  services: Services,
+  reference: KeyReference | AliasReference,
+  options?: AccessOptions,
+): Promise<Key> {
+  try {
+    return await services.keys.find(reference);
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.name !== 'NotFoundException') throw error;
+    // Whether the other account has such a key is not for the caller to know.
+    if (reference.accountId !== services.accountId) refuseForeign(services, options);
+    const record = reference.kind === 'alias' ? madeOnDemand(services, reference.name) : undefined;
+    if (record === undefined) throw error;
+    return create(services, reference as AliasReference, record, options);
+  }
+}
+
+/**
+ * The record of the key that a request has made by naming its alias: any request for the default
+ * key, and DescribeKey for one of AWS's predefined aliases (KMS API Reference, DescribeKey).
+ */
+function madeOnDemand(services: Services, alias: string): NewKeyRecord | undefined {
+  if (alias === defaultAlias) {
+    const description = "pairmint's default key, made when it was first used";
+    return { ...newKey(services), description };
+  }
+  if (services.call.operation !== 'DescribeKey') return undefined;
+  return managedKey(alias, newKey(services));
+}
+
+async function create(
+  services: Services,
+  reference: AliasReference,
+  unnamed: NewKeyRecord,
+  options: AccessOptions = {},
+): Promise<Key> {
+  const { creationDate } = unnamed;
+  const alias = { name: reference.name, creationDate, lastUpdatedDate: creationDate };
+  const record = { ...unnamed, aliases: [alias] };
+  // Nobody has it made who may not use it.
+  const made = { arn: keyArn(record), record: { ...record, materials: [] } };
+  await authorize(services, made, { ...options, requestAlias: reference.name });
+  const created = await services.keys.create(record, services.keys.vault.makeSymmetric(record));
+  // Another process may have made it meanwhile.
+  return created ?? services.keys.find(reference);
+}
+
+/** The record of a symmetric key that is made now; the caller fills in what is asked for. */
+export function newKey({ region, accountId, now }: Services): NewKeyRecord {
+  return {
+    keyId: randomUUID(),
+    region,
+    accountId,
+    keySpec: 'SYMMETRIC_DEFAULT',
+    keyUsage: 'ENCRYPT_DECRYPT',
+    origin: 'AWS_KMS',
+    multiRegion: false,
+    creationDate: now(),
+    description: '',
+    enabled: true,
+    aliases: [],
+    tags: [],
+  };
+}

@@ -1,0 +1,140 @@
+import { KmsError } from '../model/errors.ts';
+import type { OfferedOperation } from '../operations/index.ts';
+
+/**
+ * What a request takes of the threads that mint: an RSA pair, up to seconds of a core; another pair,
+ * about a millisecond; or the use of an asymmetric key, some milliseconds.
+ */
+export type WorkKind = 'rsa' | 'brief' | 'step';
+
+/** What a request takes, in units of its kind. */
+export interface Work {
+  readonly kind: WorkKind;
+  readonly units: number;
+}
+
+/** What was admitted and is not answered, and what was refused so far. */
+export interface Load {
+  readonly underWay: Readonly<Record<WorkKind, number>>;
+  readonly refused: Readonly<Record<WorkKind | 'quota', number>>;
+}
+
+/** AWS's text, of its Developer Guide (Throttling). */
+const rateExceeded =
+  'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.';
+
+/** What a request is refused with that comes too early; `retryAfter` is in seconds. */
+export function throttled(retryAfter?: number): KmsError {
+  return new KmsError('ThrottlingException', rateExceeded, { retryAfter });
+}
+
+// Per thread, so that the queue of one caller is worked off in about 15 seconds by a processor with a
+// kernel of ours, and in about a minute by OpenSSL's: longer than that, clients give up. Four times
+// as much is for all callers together, to bound what their requests take of memory.
+const ofOneCaller: Readonly<Record<WorkKind, number>> = { rsa: 512, brief: 4096, step: 2048 };
+const shares = 4;
+
+// How long a unit takes a thread, for Retry-After: rounded up, as it is told to those who were early.
+const millisecondsOf: Readonly<Record<WorkKind, number>> = { rsa: 30, brief: 1, step: 3 };
+const longestRetry = 60;
+
+/** Limits the work that waits, of each caller and of all together. */
+export class Admission {
+  readonly #threads: number;
+  readonly #scale: number;
+  readonly #units: Record<WorkKind, number> = { rsa: 0, brief: 0, step: 0 };
+  readonly #unitsOf = new Map<string, number>();
+  readonly #underWay: Record<WorkKind, number> = { rsa: 0, brief: 0, step: 0 };
+  readonly #refused = { rsa: 0, brief: 0, step: 0, quota: 0 };
+
+  /** @param options.scale what the limits are multiplied with; Infinity lifts them */
+  constructor({ threads, scale = 1 }: { threads: number; scale?: number | undefined }) {
+    this.#threads = threads;
+    this.#scale = scale;
+  }
+
+  /**
+   * Admits work, until the function that comes back is called.
+   *
+   * @throws KmsError ThrottlingException where too much waits already
+   */
+  enter(caller: string, { kind, units }: Work): () => void {
+    const name = `${kind} ${caller}`;
+    const own = this.#unitsOf.get(name) ?? 0;
+    const limit = ofOneCaller[kind] * this.#threads * this.#scale;
+    const all = this.#units[kind];
+    // Whatever it takes, what comes to an idle queue is admitted.
+    if ((own > 0 && own + units > limit) || (all > 0 && all + units > shares * limit)) {
+      this.#refused[kind]++;
+      throw throttled(this.#retryAfter(kind, own));
+    }
+    this.#change(name, kind, units);
+    this.#underWay[kind]++;
+    return () => {
+      this.#change(name, kind, -units);
+      this.#underWay[kind]--;
+    };
+  }
+
+  /** Counts a request that was refused by a quota of requests per second. */
+  countQuota(): void {
+    this.#refused.quota++;
+  }
+
+  load(): Load {
+    return { underWay: { ...this.#underWay }, refused: { ...this.#refused } };
+  }
+
+  #change(name: string, kind: WorkKind, units: number): void {
+    const own = (this.#unitsOf.get(name) ?? 0) + units;
+    if (own === 0) this.#unitsOf.delete(name);
+    else this.#unitsOf.set(name, own);
+    this.#units[kind] += units;
+  }
+
+  /** Until half of what the caller has queued is done, if nobody else has any. */
+  #retryAfter(kind: WorkKind, own: number): number {
+    const seconds = (own * millisecondsOf[kind]) / this.#threads / 2 / 1000;
+    return Math.min(Math.max(Math.ceil(seconds), 1), longestRetry);
+  }
+}
+
+// RSA_2048 pairs are the units. The time of a search grows with a power of the length between three
+// and four, as measured with every kernel.
+const rsaUnits: Readonly<Record<string, number>> = { RSA_2048: 1, RSA_3072: 4, RSA_4096: 10 };
+
+function mintingOf(spec: string | undefined): Work | undefined {
+  if (spec === undefined) return undefined;
+  const units = rsaUnits[spec];
+  if (units !== undefined) return { kind: 'rsa', units };
+  return /^(ECC|ML|SM2)/.test(spec) ? { kind: 'brief', units: 1 } : undefined;
+}
+
+function stepOf(algorithm: string | undefined): Work | undefined {
+  return algorithm === undefined || algorithm === 'SYMMETRIC_DEFAULT'
+    ? undefined
+    : { kind: 'step', units: 1 };
+}
+
+type Members = Readonly<Record<string, string | undefined>>;
+
+const workOfOperations: Partial<Record<OfferedOperation, (request: Members) => Work | undefined>> =
+  {
+    CreateKey: ({ Origin, KeySpec, CustomerMasterKeySpec }) =>
+      Origin === 'EXTERNAL' ? undefined : mintingOf(KeySpec ?? CustomerMasterKeySpec),
+    Decrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
+    DeriveSharedSecret: ({ KeyAgreementAlgorithm }) => stepOf(KeyAgreementAlgorithm),
+    Encrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
+    GenerateDataKeyPair: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
+    GenerateDataKeyPairWithoutPlaintext: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
+    GetParametersForImport: ({ WrappingKeySpec }) => mintingOf(WrappingKeySpec),
+    ReEncrypt: ({ SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm }) =>
+      stepOf(SourceEncryptionAlgorithm) ?? stepOf(DestinationEncryptionAlgorithm),
+    Sign: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
+    Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
+  };
+
+/** What a request, which was checked, takes; undefined where that is next to nothing. */
+export function workOf(operation: OfferedOperation, request: object): Work | undefined {
+  return workOfOperations[operation]?.(request as Members);
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { KmsError } from '../model/errors.ts';
+import { isOperationName } from '../model/request.ts';
+import type { StructureShape } from '../model/shape.ts';
+import { operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
+import type { Principal } from '../policy/principal.ts';
+
+/**
+ * What the audit is told of one request, in the members of CloudTrail's events. Each pair of a batch
+ * is a request; a pair that is minted to wait in a pool is none, but the one that it answers is.
+ */
+export interface AuditEvent {
+  readonly eventTime: string;
+  readonly eventSource: 'kms.amazonaws.com';
+  readonly eventName: string;
+  readonly eventID: string;
+  readonly requestID: string;
+  readonly awsRegion: string;
+  readonly recipientAccountId: string;
+  readonly userIdentity: {
+    readonly type: string;
+    readonly arn: string;
+    readonly accountId: string;
+    readonly userName?: string;
+  };
+  readonly readOnly: boolean;
+  /** Null where the request does not fit the model. Never a blob, nor anything sensitive. */
+  readonly requestParameters: Readonly<Record<string, unknown>> | null;
+  readonly resources: readonly { readonly ARN: string; readonly type: 'AWS::KMS::Key' }[];
+  readonly errorCode?: string;
+  /** Absent, too, where the request does not fit the model: what it complains of is quoted there. */
+  readonly errorMessage?: string;
+}
+
+/** Takes the events of requests; while it fails, requests that change anything are refused. */
+export type AuditSink = (event: AuditEvent) => void | Promise<void>;
+
+/** What an event is made of. */
+export interface AuditFacts {
+  readonly operation: string;
+  readonly request: object | undefined;
+  readonly requestId: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly caller: Principal;
+  readonly readOnly: boolean;
+  readonly keyArns: Iterable<string>;
+  readonly now: number;
+  readonly error?: Error | undefined;
+}
+
+export function auditEvent(facts: AuditFacts): AuditEvent {
+  const { operation, request, caller, error } = facts;
+  return {
+    eventTime: new Date(facts.now).toISOString(),
+    eventSource: 'kms.amazonaws.com',
+    eventName: operation,
+    eventID: randomUUID(),
+    requestID: facts.requestId,
+    awsRegion: facts.region,
+    recipientAccountId: facts.accountId,
+    userIdentity: {
+      type: identityTypes[caller.kind],
+      arn: caller.arn,
+      accountId: caller.accountId,
+      ...(caller.kind === 'user' && { userName: caller.name }),
+    },
+    readOnly: facts.readOnly,
+    requestParameters: request === undefined ? null : parametersOf(operation, request),
+    resources: [...facts.keyArns].map((ARN) => ({ ARN, type: 'AWS::KMS::Key' })),
+    ...(error && { errorCode: error.name }),
+    ...(error?.message && request !== undefined && { errorMessage: error.message }),
+  };
+}
+
+/**
+ * Appends events to a file of mode 0600, one JSON object a line and one write an event, so that
+ * several processes may share it.
+ */
+export function auditFile(path: string): AuditSink {
+  let file: number | undefined;
+  let cut = false;
+  return (event) => {
+    file ??= openSync(path, 'a', 0o600);
+    // A line that was cut off by a full disk is ended before the next begins.
+    const line = Buffer.from(`${cut ? '\n' : ''}${JSON.stringify(event)}\n`, 'utf8');
+    try {
+      const written = writeSync(file, line);
+      if (written > 0) cut = written < line.length;
+      if (!cut) return;
+      throw new Error(`the audit file ${path} took only a part of an event`);
+    } catch (error) {
+      // Opened anew next time: it may have been on a disk that is gone.
+      closeSync(file);
+      file = undefined;
+      throw error;
+    }
+  };
+}
+
+/**
+ * Records one request: one that changes anything before it is committed, so that nothing happens
+ * that the audit does not know; where it fails after all, a second event with the same request id
+ * says so.
+ */
+export class AuditRecorder {
+  readonly #sink: AuditSink;
+  readonly #event: (error: Error | undefined) => AuditEvent;
+  #recorded = false;
+
+  constructor(sink: AuditSink, event: (error: Error | undefined) => AuditEvent) {
+    this.#sink = sink;
+    this.#event = event;
+  }
+
+  /** @throws KmsError KMSInternalException where the sink fails */
+  async beforeCommit(): Promise<void> {
+    if (this.#recorded) return;
+    try {
+      await this.#sink(this.#event(undefined));
+    } catch (cause) {
+      const text = 'The audit could not record the request, which was therefore not carried out.';
+      throw new KmsError('KMSInternalException', text, { cause });
+    }
+    this.#recorded = true;
+  }
+
+  /** @throws KmsError KMSInternalException where the sink fails, unless that may be */
+  async succeeded({ mayFail }: { mayFail: boolean }): Promise<void> {
+    await this.beforeCommit().catch((error) => {
+      if (!mayFail) throw error;
+      warn(error);
+    });
+  }
+
+  /** The failure itself is the answer, whether it could be recorded or not. */
+  async failed(error: unknown): Promise<void> {
+    // A signal's reason may be anything, and an event without an error would say that all went well.
+    const failure = error instanceof Error ? error : new DOMException('Aborted', 'AbortError');
+    try {
+      await this.#sink(this.#event(failure));
+    } catch (cause) {
+      warn(cause);
+    }
+  }
+}
+
+let warned = false;
+
+// Once a process: the operator learns of it, and the log does not fill with it.
+function warn(error: unknown): void {
+  if (warned) return;
+  warned = true;
+  const { cause = error } = error as { cause?: unknown };
+  process.emitWarning(`the audit sink failed: ${cause instanceof Error ? cause.message : cause}`, {
+    code: 'PAIRMINT_AUDIT',
+  });
+}
+
+const identityTypes: Readonly<Record<Principal['kind'], string>> = {
+  root: 'Root',
+  user: 'IAMUser',
+  role: 'Role',
+  'assumed-role': 'AssumedRole',
+  'federated-user': 'FederatedUser',
+  service: 'AWSService',
+};
+
+function parametersOf(operation: string, request: object): Readonly<Record<string, unknown>> {
+  if (!isOperationName(operation)) return {};
+  const { members } = shapes[operationShapes[operation].input] as StructureShape;
+  const parameters: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(request)) {
+    if (isPublic(members[name] as ShapeName)) {
+      parameters[name.charAt(0).toLowerCase() + name.slice(1)] = value;
+    }
+  }
+  return parameters;
+}
+
+// Tokens stand for permissions, and blobs may be plaintext or key material.
+function isPublic(name: ShapeName): boolean {
+  const shape = shapes[name];
+  if (shape.type === 'blob' || name.startsWith('GrantToken')) return false;
+  if ('sensitive' in shape) return false;
+  return shape.type !== 'structure' || Object.values(shape.members).every(isPublic);
+}

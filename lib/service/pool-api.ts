@@ -1,0 +1,237 @@
+import { cpuShare } from '../core/cpu-share.ts';
+import { requireWhole } from '../core/whole-number.ts';
+import { requireState, requireSymmetric, requireUsage } from '../keys/key-checks.ts';
+import type { Key, Place } from '../keys/key-directory.ts';
+import { KmsError } from '../model/errors.ts';
+import { keyArn } from '../model/key-id.ts';
+import { refuseMlKem } from '../model/key-specs.ts';
+import type { DataKeyPairSpec } from '../model/types.ts';
+import type { KeyMaterial } from '../native/addon.ts';
+import { findKey } from '../operations/rules/key-lookup.ts';
+import type { Services } from '../operations/rules/operation.ts';
+import { currentMaterial } from '../operations/rules/sealing.ts';
+import type { Filler } from '../pool/filler.ts';
+import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
+import type { PoolCounts, Pools } from '../pool/pools.ts';
+
+/** Which pool: a key, by any form of its id, and a spec. */
+export interface PoolId {
+  readonly KeyId: string;
+  readonly KeyPairSpec: DataKeyPairSpec;
+}
+
+export interface PoolSettings extends PoolId {
+  /** How many pairs shall wait: 1 to 1,000,000. */
+  readonly target: number;
+  /** At how many waiting pairs the pool is filled again; half the target by default. */
+  readonly low?: number | undefined;
+}
+
+/** A pool, what waits in it, and what this process has done with it. */
+export interface PoolDescription extends Readonly<PoolCounts> {
+  /** The key's ARN. */
+  readonly KeyId: string;
+  readonly KeyPairSpec: DataKeyPairSpec;
+  readonly target: number;
+  readonly low: number;
+  /** How many pairs wait, in the store and claimed by this process. */
+  readonly level: number;
+}
+
+/** How far a pool is filled. */
+export interface FillProgress extends PoolId {
+  readonly target: number;
+  readonly level: number;
+}
+
+export interface FillOptions {
+  /** One pool; by default all of the account and region. */
+  readonly pool?: PoolId | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told after every few pairs. */
+  readonly onProgress?: ((progress: FillProgress) => void) | undefined;
+  /**
+   * Told of a pool that cannot be filled, such as one whose key is disabled; it is passed over.
+   * Without it, such a pool ends the filling.
+   */
+  readonly onRefusal?: ((pool: PoolId, error: KmsError) => void) | undefined;
+  /** How many pairs are minted for each pool at most. */
+  readonly most?: number | undefined;
+  /** How many crossings into native code are under way at a time; two for each thread by default. */
+  readonly concurrency?: number | undefined;
+}
+
+/** Work that ends early where it heeds the signal. */
+export type Attended<T> = (signal: AbortSignal) => Promise<T>;
+
+type Attend = <T>(work: Attended<T>, given?: AbortSignal) => Promise<T>;
+
+const largestTarget = 1_000_000;
+
+/** The pools of an account and region, for a caller who may mint pairs under their keys. */
+export class PoolApi {
+  readonly #attend: Attend;
+  readonly #services: (request: PoolId) => Services;
+  readonly #place: Place;
+  readonly #directory: PoolDirectory;
+  readonly #pools: Pools;
+  readonly #filler: Filler;
+
+  constructor(options: {
+    /**
+     * Runs work that the closing of the service waits for; its signal is aborted by the closing and
+     * by the given one. @throws KmsError once the service is closed
+     */
+    attend: Attend;
+    /** The services for a request, checked against the model. */
+    services: (request: PoolId) => Services;
+    place: Place;
+    directory: PoolDirectory;
+    pools: Pools;
+    filler: Filler;
+  }) {
+    this.#attend = options.attend;
+    this.#services = options.services;
+    this.#place = options.place;
+    this.#directory = options.directory;
+    this.#pools = options.pools;
+    this.#filler = options.filler;
+  }
+
+  /** Makes a pool, empty as yet, or changes the levels of the one that is there. */
+  async create(settings: PoolSettings): Promise<PoolDescription> {
+    const { target, low = Math.floor(target / 2) } = settings;
+    if (!Number.isInteger(target) || target < 1 || target > largestTarget) {
+      throw new KmsError('ValidationException', `target must be from 1 to ${largestTarget}`);
+    }
+    if (!Number.isInteger(low) || low < 0 || low >= target) {
+      throw new KmsError('ValidationException', 'low must be from 0 to less than target');
+    }
+    return this.#attend(async () => {
+      const { key, services, spec } = await this.#keyOf(settings);
+      const { keyId, region, accountId } = key.record;
+      const creationDate = services.now();
+      const name = { keyId, region, accountId, spec };
+      return this.#describe(await this.#directory.put({ ...name, target, low, creationDate }));
+    });
+  }
+
+  /** All pools of the account and region, with their levels and this process's counts. */
+  async list(): Promise<PoolDescription[]> {
+    return this.#attend(async () => {
+      const pools = await this.#directory.list(this.#place);
+      return Promise.all(pools.map((pool) => this.#describe(pool)));
+    });
+  }
+
+  /** Deletes a pool and the pairs that wait in it. @throws KmsError NotFoundException */
+  async delete(pool: PoolId): Promise<void> {
+    return this.#attend(async () => {
+      const { record, arn } = await this.#find(pool);
+      await this.#directory.delete(record);
+      this.#pools.forget(arn, record);
+    });
+  }
+
+  /**
+   * Removes the pairs that wait, and says how many they were; those that other processes have
+   * claimed are void, too. @throws KmsError NotFoundException
+   */
+  async drain(pool: PoolId): Promise<number> {
+    return this.#attend(async () => {
+      const { record, arn } = await this.#find(pool);
+      const drained = await this.#directory.drain(record);
+      return (drained ?? 0) + this.#pools.forget(arn, record);
+    });
+  }
+
+  /**
+   * Mints until every pool has its target, and says how many pairs that took. What was minted before
+   * a failure or an abort is kept.
+   *
+   * @throws KmsError where a pool cannot be filled; the signal's reason; TypeError where a number of
+   *   the options is none
+   */
+  async fill(options: FillOptions = {}): Promise<number> {
+    const { most, concurrency, signal: given } = options;
+    for (const [name, value] of Object.entries({ most, concurrency })) {
+      if (value !== undefined) requireWhole(name, value);
+    }
+    given?.throwIfAborted();
+    return this.#attend((signal) => this.#fill({ ...options, signal }), given);
+  }
+
+  async #fill(options: FillOptions): Promise<number> {
+    const pools =
+      options.pool === undefined
+        ? await this.#directory.list(this.#place)
+        : [(await this.#find(options.pool)).record];
+    let added = 0;
+    for (const pool of pools) {
+      const named = { KeyId: keyArn(pool), KeyPairSpec: pool.spec };
+      try {
+        added += await this.#fillOne(pool, named, options);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        const mayPass = error instanceof KmsError && error.$fault === 'client';
+        if (!mayPass || options.onRefusal === undefined) throw error;
+        options.onRefusal(named, error);
+      }
+    }
+    return added;
+  }
+
+  async #fillOne(pool: PoolRecord, named: PoolId, options: FillOptions): Promise<number> {
+    const { signal, most, onProgress, concurrency = 2 * cpuShare() } = options;
+    let level = onProgress && (await this.#directory.count(pool, pool.target));
+    return this.#filler.fill(pool, {
+      material: () => this.#material(named),
+      concurrency,
+      most,
+      signal,
+      isPatient: most === undefined,
+      onAdded: (pairs) => {
+        if (level === undefined) return;
+        level += pairs;
+        onProgress?.({ ...named, target: pool.target, level });
+      },
+    });
+  }
+
+  async #material(named: PoolId): Promise<KeyMaterial> {
+    const { key, services } = await this.#keyOf(named);
+    requireState(key);
+    return (await currentMaterial(services, key)).material;
+  }
+
+  async #keyOf(request: PoolId): Promise<{ key: Key; services: Services; spec: DataKeyPairSpec }> {
+    const services = this.#services(request);
+    const { KeyId, KeyPairSpec: spec } = services.call.request as PoolId;
+    const key = await findKey(services, KeyId);
+    requireUsage(key, 'ENCRYPT_DECRYPT', services.call.operation);
+    requireSymmetric(key);
+    refuseMlKem(spec);
+    return { key, services, spec };
+  }
+
+  async #find(pool: PoolId): Promise<{ record: PoolRecord; arn: string }> {
+    const { key, spec } = await this.#keyOf(pool);
+    const { keyId, region, accountId } = key.record;
+    const record = await this.#directory.find({ keyId, region, accountId, spec });
+    if (record !== undefined) return { record, arn: key.arn };
+    throw new KmsError('NotFoundException', `${key.arn} has no pool of ${spec} pairs.`);
+  }
+
+  async #describe(pool: PoolRecord): Promise<PoolDescription> {
+    const arn = keyArn(pool);
+    const waiting = await this.#directory.count(pool, largestTarget);
+    return {
+      KeyId: arn,
+      KeyPairSpec: pool.spec,
+      target: pool.target,
+      low: pool.low,
+      level: waiting + this.#pools.claimed(arn, pool),
+      ...this.#pools.countsOf(arn, pool.spec),
+    };
+  }
+}

@@ -1,0 +1,205 @@
+import { ConfigurationError } from '../core/configuration-error.ts';
+import type { OfferedOperation } from '../operations/index.ts';
+import { throttled } from './admission.ts';
+
+/** Which quotas of requests per second are kept, for tests of clients; by default there are none. */
+export const quotaProfiles = ['aws'] as const;
+
+export type QuotaProfile = (typeof quotaProfiles)[number];
+
+/** @throws ConfigurationError where there is no such profile */
+export function requireQuotaProfile(name: unknown): asserts name is QuotaProfile {
+  if (quotaProfiles.some((profile) => profile === name)) return;
+  throw new ConfigurationError(`there is no quota profile '${name}'`, {
+    hint: `name one of ${quotaProfiles.join(', ')}`,
+  });
+}
+
+type Rate = number | ((region: string) => number);
+
+const largeRegions = /^(us-east-1|us-west-2|eu-west-1)$/;
+const mediumRegions =
+  /^(us-east-2|ap-southeast-1|ap-southeast-2|ap-northeast-1|eu-central-1|eu-west-2)$/;
+const inChina = (there: number, elsewhere: number) => (region: string) =>
+  region.startsWith('cn-') ? there : elsewhere;
+
+/** What several operations share. */
+const sharedRates = {
+  symmetric: (region) =>
+    largeRegions.test(region) ? 100_000 : mediumRegions.test(region) ? 20_000 : 10_000,
+  rsa: 1000,
+  ecc: 1000,
+  mlDsa: 1000,
+  pairsOfRSA_2048: inChina(1, 20),
+  pairsOfRSA_3072: inChina(0.5, 4),
+  pairsOfRSA_4096: inChina(0.1, 1),
+  pairsOfECC_NIST_P256: 100,
+  pairsOfECC_NIST_P384: 100,
+  pairsOfECC_NIST_P521: 100,
+  pairsOfECC_SECG_P256K1: 100,
+  pairsOfECC_NIST_EDWARDS25519: 100,
+  pairsOfSM2: 25,
+} as const satisfies Record<string, Rate>;
+
+type SharedQuota = keyof typeof sharedRates;
+type Members = Readonly<Record<string, string | undefined>>;
+
+const byAlgorithm = (algorithm = 'SYMMETRIC_DEFAULT'): SharedQuota =>
+  algorithm === 'SYMMETRIC_DEFAULT'
+    ? 'symmetric'
+    : algorithm.startsWith('RSA')
+      ? 'rsa'
+      : algorithm.startsWith('ML_DSA')
+        ? 'mlDsa'
+        : 'ecc';
+const pairs = ({ KeyPairSpec }: Members) => [`pairsOf${KeyPairSpec}` as SharedQuota];
+const symmetric = (): SharedQuota[] => ['symmetric'];
+
+/**
+ * AWS KMS Developer Guide, Request quotas (requests-per-second), as of 2026: requests per second of
+ * an operation alone, or the quotas that it shares with others.
+ */
+export const awsQuotas: Readonly<
+  Record<OfferedOperation, number | ((request: Members) => readonly SharedQuota[])>
+> = {
+  CancelKeyDeletion: 5,
+  ConnectCustomKeyStore: 5,
+  CreateAlias: 5,
+  CreateCustomKeyStore: 5,
+  CreateGrant: 50,
+  CreateKey: 5,
+  // What AWS allows of these two is not known, nor are they served.
+  Decapsulate: () => [],
+  Decrypt: ({ EncryptionAlgorithm }) => [byAlgorithm(EncryptionAlgorithm)],
+  DeleteAlias: 15,
+  DeleteCustomKeyStore: 5,
+  DeleteImportedKeyMaterial: 15,
+  DeriveSharedSecret: () => ['ecc'],
+  DescribeCustomKeyStores: 5,
+  DescribeKey: 2000,
+  DisableKey: 5,
+  DisableKeyRotation: 5,
+  DisconnectCustomKeyStore: 5,
+  EnableKey: 5,
+  EnableKeyRotation: 15,
+  Encapsulate: () => [],
+  Encrypt: ({ EncryptionAlgorithm }) => [byAlgorithm(EncryptionAlgorithm)],
+  GenerateDataKey: symmetric,
+  GenerateDataKeyPair: pairs,
+  GenerateDataKeyPairWithoutPlaintext: pairs,
+  GenerateDataKeyWithoutPlaintext: symmetric,
+  GenerateMac: symmetric,
+  GenerateRandom: symmetric,
+  GetKeyLastUsage: 5,
+  GetKeyPolicy: 1000,
+  GetKeyRotationStatus: 1000,
+  GetParametersForImport: 1,
+  GetPublicKey: 2000,
+  ImportKeyMaterial: 15,
+  ListAliases: 500,
+  ListGrants: 100,
+  ListKeyPolicies: 100,
+  ListKeyRotations: 100,
+  ListKeys: 500,
+  ListResourceTags: 2000,
+  ListRetirableGrants: 100,
+  PutKeyPolicy: 15,
+  ReEncrypt: ({
+    SourceEncryptionAlgorithm: source,
+    DestinationEncryptionAlgorithm: destination,
+  }) => [...new Set([byAlgorithm(source), byAlgorithm(destination)])],
+  ReplicateKey: 5,
+  RetireGrant: 50,
+  RevokeGrant: 50,
+  RotateKeyOnDemand: 5,
+  ScheduleKeyDeletion: 15,
+  Sign: ({ SigningAlgorithm }) => [byAlgorithm(SigningAlgorithm)],
+  TagResource: 10,
+  UntagResource: 5,
+  UpdateAlias: 5,
+  UpdateCustomKeyStore: 5,
+  UpdateKeyDescription: 5,
+  UpdatePrimaryRegion: 5,
+  Verify: ({ SigningAlgorithm }) => [byAlgorithm(SigningAlgorithm)],
+  VerifyMac: symmetric,
+};
+
+interface Bucket {
+  tokens: number;
+  filledAt: number;
+}
+
+/** The parts of a request that its quotas depend on. */
+export interface CountedRequest {
+  readonly operation: OfferedOperation;
+  readonly request: object;
+  readonly region: string;
+  /** Of the caller: AWS counts requests for keys of other accounts there, too. */
+  readonly accountId: string;
+  /** As how many requests it counts. */
+  readonly count: number;
+}
+
+// More than all quotas of AWS's regions and a hundred accounts.
+const mostBuckets = 100_000;
+
+/** Keeps AWS's quotas of requests per second, of each account in each region. */
+export class RequestQuotas {
+  readonly #now: () => number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** @param now milliseconds of a clock that is never set back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** @throws KmsError ThrottlingException where a quota is used up; no other is drawn on then */
+  admit(counted: CountedRequest): void {
+    const draws = drawsOf(counted);
+    const buckets = draws.map(({ name, rate }) =>
+      this.#filled(`${counted.accountId} ${name}`, rate),
+    );
+    if (buckets.some(({ tokens }, i) => tokens < (draws[i] as Draw).count)) throw throttled();
+    for (const [i, bucket] of buckets.entries()) bucket.tokens -= (draws[i] as Draw).count;
+  }
+
+  #filled(name: string, rate: number): Bucket {
+    const now = this.#now();
+    // One request is always possible, if only every ten seconds.
+    const size = Math.max(rate, 1);
+    const bucket = this.#buckets.get(name) ?? { tokens: size, filledAt: now };
+    // Clients name regions: those that are long full again need not be remembered.
+    if (this.#buckets.size > mostBuckets) this.#buckets.clear();
+    bucket.tokens = Math.min(size, bucket.tokens + ((now - bucket.filledAt) / 1000) * rate);
+    bucket.filledAt = now;
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+}
+
+/** What a request takes from one quota. */
+interface Draw {
+  readonly name: string;
+  readonly rate: number;
+  readonly count: number;
+}
+
+function drawsOf({ operation, request, region, count }: CountedRequest): Draw[] {
+  const members = request as Members;
+  const quota = awsQuotas[operation];
+  const draw = (name: string, rate: Rate, at = region, times = 1): Draw => ({
+    name: `${at} ${name}`,
+    rate: typeof rate === 'number' ? rate : rate(at),
+    count: count * times,
+  });
+  if (typeof quota !== 'number') {
+    return quota(members).map((name) => draw(name, sharedRates[name]));
+  }
+  const own = draw(operation, quota);
+  // Requests that AWS counts in the other region, too.
+  const { ReplicaRegion, PrimaryRegion } = members;
+  if (ReplicaRegion !== undefined) {
+    return [own, draw('CreateKey', awsQuotas.CreateKey as number, ReplicaRegion, 2)];
+  }
+  return PrimaryRegion === undefined ? [own] : [own, draw(operation, quota, PrimaryRegion)];
+}
