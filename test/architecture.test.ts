@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  arrowsOf,
+  circlesOf,
+  floorsOf,
+  type ImportGraph,
+  nativeIncludes,
+  sourceFiles,
+  typeScriptImports,
+  upwardArrows,
+} from './support/import-graph.ts';
+
+const map = readFileSync('docs/architecture.md', 'utf8');
+const libFloors = floorsOf(map, 'The floors of lib');
+const cliFloors = floorsOf(map, 'The rooms of lib/cli');
+const nativeFloors = floorsOf(map, 'The floors of native');
+const lib = typeScriptImports('lib');
+const native = nativeIncludes('native');
+
+const longestFile = 450;
+const generated = ['lib/model/shapes.ts', 'lib/model/types.ts'];
+const doors = ['http', 'cli', 'aws-sdk'];
+// `pairmint serve` runs the HTTP door, and aws-sdk is that door without sockets.
+const open: Readonly<Record<string, readonly string[]>> = { cli: ['http'], 'aws-sdk': ['http'] };
+
+const libRoom = (file: string) => /^lib\/([^/]+)\//.exec(file)?.[1] ?? 'lib';
+const cliRoom = (file: string) =>
+  file.startsWith('lib/cli/') ? (/^lib\/cli\/([^/]+)\//.exec(file)?.[1] ?? file) : undefined;
+const nativeRoom = (file: string) => /^native\/([^/]+)\//.exec(file)?.[1];
+
+/** Arrows from a door to anything but itself, the service, the model and core. */
+function pastTheService(graph: ImportGraph) {
+  return arrowsOf(graph).filter(({ from, to }) => {
+    const door = libRoom(from);
+    const allowed = [door, 'service', 'model', 'core', ...(open[door] ?? [])];
+    return doors.includes(door) && !allowed.includes(libRoom(to));
+  });
+}
+
+function outsideTheAddon(graph: ImportGraph) {
+  return arrowsOf(graph).filter(
+    ({ from, to }) => to === 'napi.h' && !from.startsWith('native/addon/'),
+  );
+}
+
+describe('the map', () => {
+  it.each([
+    ['lib', libFloors],
+    ['lib/cli', cliFloors],
+    ['native', nativeFloors],
+  ] as const)('names every room of %s once', (folder, floors) => {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    const rooms = entries.filter((entry) => entry.isDirectory() && entry.name !== 'tools');
+    const loose = sourceFiles(folder, /^[^/]+\.ts$/).filter((file) => file.startsWith('lib/cli/'));
+    expect(floors.flat().filter((room) => room !== 'lib').sort()).toEqual(
+      [...rooms.map(({ name }) => name), ...loose].sort(),
+    );
+  });
+});
+
+describe('lib', () => {
+  it('has no circle of imports, types and dynamic imports counted', () => {
+    expect(circlesOf(lib)).toEqual([]);
+  });
+
+  it('has no import of a higher floor or of a neighbour', () => {
+    expect(upwardArrows(lib, { floors: libFloors, roomOf: libRoom })).toEqual([]);
+  });
+
+  it('has no import of a higher room in its command line', () => {
+    expect(upwardArrows(lib, { floors: cliFloors, roomOf: cliRoom })).toEqual([]);
+  });
+
+  it('has doors that import the service, the model and core alone', () => {
+    expect(pastTheService(lib)).toEqual([]);
+  });
+
+  it('has no file loose but what npm sees', () => {
+    expect(sourceFiles('lib', /^[^/]+\.[^/]+$/)).toEqual(['lib/index.ts', 'lib/server.ts']);
+  });
+
+  it.each(sourceFiles('lib', /\.(ts|mjs)$/).filter((file) => !generated.includes(file)))(
+    'is written in files that fit a head: %s',
+    (file) => {
+      const lines = readFileSync(file, 'utf8').split('\n').length - 1;
+      expect(lines).toBeLessThanOrEqual(longestFile);
+    },
+  );
+});
+
+describe('native code', () => {
+  it('has no circle of includes', () => {
+    expect(circlesOf(native)).toEqual([]);
+  });
+
+  it('has no include of a higher floor or of a neighbour', () => {
+    expect(upwardArrows(native, { floors: nativeFloors, roomOf: nativeRoom })).toEqual([]);
+  });
+
+  it('knows Node.js in native/addon alone', () => {
+    expect(outsideTheAddon(native)).toEqual([]);
+    expect(arrowsOf(native).some(({ to }) => to === 'napi.h')).toBe(true);
+  });
+});
+
+describe('a planted fault', () => {
+  it('is found: a circle', () => {
+    const graph = new Map([
+      ['a', ['b']],
+      ['b', ['c']],
+      ['c', ['b']],
+    ]);
+    expect(circlesOf(graph)).toEqual([['b', 'c']]);
+    expect(circlesOf(new Map([...lib, ['lib/core/x.ts', ['lib/core/x.ts']]]))).toHaveLength(1);
+  });
+
+  it('is found: an import of a higher floor, and of a neighbour', () => {
+    const graph = new Map([
+      ['lib/store/x.ts', ['lib/keys/y.ts', 'lib/policy/z.ts', 'lib/core/fine.ts']],
+    ]);
+    const arrows = upwardArrows(graph, { floors: libFloors, roomOf: libRoom });
+    expect(arrows.map(({ to }) => to)).toEqual(['lib/keys/y.ts', 'lib/policy/z.ts']);
+  });
+
+  it('is found: a door that reaches past the service', () => {
+    const graph = new Map([['lib/http/x.ts', ['lib/keys/y.ts', 'lib/service/z.ts']]]);
+    expect(pastTheService(graph)).toEqual([{ from: 'lib/http/x.ts', to: 'lib/keys/y.ts' }]);
+  });
+
+  it('is found: napi.h outside the addon', () => {
+    const graph = new Map([['native/rsa/x.cc', ['napi.h']]]);
+    expect(outsideTheAddon(graph)).toHaveLength(1);
+  });
+});
