@@ -120,8 +120,11 @@ export interface BatchOptions {
   /** Whether the responses have PrivateKeyPlaintext; without it they are those of
    * GenerateDataKeyPairWithoutPlaintext. */
   readonly plaintext?: boolean | undefined;
-  /** How many may be under way or wait to be taken at a time; by default as many as keep every
-   * thread busy. */
+  /**
+   * How many may be under way or wait to be taken at a time; by default as many as keep every thread
+   * busy. It is the batch's only limit: the limits of work that waits (docs/server.md, Admission) do
+   * not refuse it, and what it has under way counts for none of them. A quota profile counts it.
+   */
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -408,7 +411,7 @@ export class Pairmint {
     if (this.#core.closing !== undefined) throw closed();
     // For those that read, too: the first to name the default alias makes its key.
     const services = this.#services(call as Call, beforeCommit);
-    const leave = this.#admit(name, checked, several?.count ?? 1);
+    const leave = this.#admit(name, checked, several);
     try {
       const operation = loadedOperation(name) ?? (await loadOperation(name));
       return await (several?.run ?? operation.run)(services, checked);
@@ -427,11 +430,16 @@ export class Pairmint {
   }
 
   /** @throws KmsError ThrottlingException where a quota is used up, or too much work waits */
-  #admit(operation: OfferedOperation, request: object, count: number): (() => void) | undefined {
+  #admit(
+    operation: OfferedOperation,
+    request: object,
+    several: Several | undefined,
+  ): (() => void) | undefined {
     const { admission, quotas } = this.#core;
     const { arn, accountId } = this.#caller.principal;
     if (quotas !== undefined) {
       try {
+        const count = several?.count ?? 1;
         quotas.admit({ operation, request, region: this.#region, accountId, count });
       } catch (error) {
         admission.countQuota();
@@ -439,7 +447,9 @@ export class Pairmint {
       }
     }
     const work = workOf(operation, request);
-    return work && admission.enter(arn, { kind: work.kind, units: work.units * count });
+    if (work === undefined) return undefined;
+    // A batch has no more under way than its concurrency, which whoever runs it has chosen.
+    return several === undefined ? admission.enter(arn, work) : admission.count(work.kind);
   }
 
   #services(call: Call, beforeCommit: (() => Promise<void>) | undefined): Services {
