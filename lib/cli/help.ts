@@ -3,8 +3,8 @@ import { type OperationName, operationShapes, type ShapeName, shapes } from '../
 import { packageVersion } from '../package-version.ts';
 import { inputOptions, skeletonOption } from './cli-input.ts';
 import {
+  allCommandDescriptions,
   type CommandDescription,
-  commandDescriptions,
   type OwnOption,
   optionsOf,
   sharedOptions,
@@ -52,7 +52,7 @@ export function generalHelp(): string {
   ]);
   const missing = all.filter(([, summary]) => summary.endsWith('not offered'));
   const operations = all.filter((row) => !missing.includes(row));
-  const commands = Object.entries(commandDescriptions).map(
+  const commands = Object.entries(allCommandDescriptions).map(
     ([name, { summary }]): [string, string] => [name, summary],
   );
   commands.push(['help [operation]', 'show this text, or all about an operation or command']);
@@ -95,8 +95,8 @@ export function operationHelp(operation: OperationName): string {
 
 /** `pairmint help <command>`. */
 export function commandHelp(name: string): string {
-  const command = commandDescriptions[name as keyof typeof commandDescriptions];
-  const { summary, description, operands = [], examples }: CommandDescription = command;
+  const command = allCommandDescriptions[name] as CommandDescription;
+  const { summary, description, operands = [], examples } = command;
   const options = optionsOf(command);
   return document([
     title([name, ...operands].join(' '), summary),

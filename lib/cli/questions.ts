@@ -1,6 +1,6 @@
 import { checkbox, input, search } from '@inquirer/prompts';
 import type { Terminal } from './auto-prompt.ts';
-import { commandDescriptions } from './command-descriptions.ts';
+import { allCommandDescriptions } from './command-descriptions.ts';
 import { findCommand, type OptionHint, operations, optionsOf, splitWords } from './completion.ts';
 import { operationDescriptions } from './operation-descriptions.ts';
 import { requestOptions } from './operation-options.ts';
@@ -23,7 +23,7 @@ export async function askForArguments(
 ): Promise<string[]> {
   const words = argv.filter((word) => word !== '--cli-auto-prompt');
   const given = words[findCommand(words)];
-  if (given !== undefined && Object.hasOwn(commandDescriptions, given)) {
+  if (given !== undefined && Object.hasOwn(allCommandDescriptions, given)) {
     return words;
   }
   const questions = new Questions(words, terminal);

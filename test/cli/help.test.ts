@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseKnown } from '../../lib/cli/argument-parser.ts';
 import { inputOptions, skeletonOption } from '../../lib/cli/cli-input.ts';
 import {
+  allCommandDescriptions,
   type CommandDescription,
-  commandDescriptions,
   optionsOf,
   sharedOptions,
 } from '../../lib/cli/command-descriptions.ts';
@@ -31,7 +31,11 @@ it('tells of every operation, command and option of all of them, in 80 columns',
   const { exitCode, stdout } = await run(['help']);
   expect(exitCode).toBe(0);
   const options = [...sharedOptions, ...inputOptions, skeletonOption, ...globalOptions];
-  const names = [...operationNames.map(kebabCase), ...Object.keys(commandDescriptions), 'version'];
+  const names = [
+    ...operationNames.map(kebabCase),
+    ...Object.keys(allCommandDescriptions),
+    'version',
+  ];
   for (const name of [...names, ...options.map((option) => option.name)]) {
     expect(stdout).toMatch(new RegExp(`\n  ${name}[ \n]`));
   }
@@ -71,7 +75,7 @@ describe.each(operationNames)('help on %s', (operation) => {
   });
 });
 
-describe.each(Object.entries<CommandDescription>(commandDescriptions))(
+describe.each(Object.entries<CommandDescription>(allCommandDescriptions))(
   'help on %s',
   (name, description) => {
     const { operands = [], examples } = description;
