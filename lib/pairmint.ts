@@ -146,6 +146,12 @@ export interface RequestOptions {
   readonly origin?: RequestOrigin | undefined;
 }
 
+const requestOptions: Readonly<Record<keyof RequestOptions, true>> = {
+  abortSignal: true,
+  requestId: true,
+  origin: true,
+};
+
 export interface StoreDescription {
   readonly url: string;
   /** Undefined where the root key was given as bytes, or lives and dies with a memory store. */
@@ -211,7 +217,9 @@ export class Pairmint {
    */
   static async open(options: OpenOptions = {}): Promise<Pairmint> {
     requireKnown('Pairmint.open', options, openOptions);
-    requireKnown('rootKey of Pairmint.open', options.rootKey ?? {}, rootKeyOptions);
+    if (options.rootKey !== undefined) {
+      requireKnown('rootKey of Pairmint.open', options.rootKey, rootKeyOptions);
+    }
     const native = loadNative();
     requireLimits(options);
     const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
@@ -293,7 +301,8 @@ export class Pairmint {
    *
    * @param request members as the operation's method takes them, unchecked
    * @param options as the operation's method takes them
-   * @throws KmsError, as every method does; TypeError where `options` are none
+   * @throws KmsError, as every method does; TypeError where `options` are none; ConfigurationError
+   *   where there is no such option
    */
   call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
     return this.#started(name, request, options);
@@ -306,10 +315,12 @@ export class Pairmint {
     several?: Several,
   ): Promise<object> {
     const { underWay, audit } = this.#core;
+    const abortSignal = signalOf(options);
+    requireKnown('a request', options, requestOptions);
     const call: UncheckedCall = {
       operation: name,
       request: undefined,
-      abortSignal: signalOf(options),
+      abortSignal,
       origin: options.origin,
       requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
       keyArns: new Set(),
