@@ -6,6 +6,7 @@ import {
   parseKnown,
   type Syntax,
 } from './arguments/argument-parser.ts';
+import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
 import { complain, exitCodeOf } from './arguments/complaints.ts';
 import { globalOptions } from './arguments/global-options.ts';
 import type { Context, OwnOptions } from './context.ts';
@@ -88,6 +89,9 @@ async function run(argv: readonly string[], context: Context): Promise<number> {
   if (command !== undefined) {
     return runOwnCommand(word, command, argv, line, context);
   }
+  if (Object.hasOwn(awsCommandDescriptions, word) && rest[0] === 'help') {
+    return showHelp([word], context);
+  }
   if (word === 'configure') {
     const { runConfigure } = await import('./commands/configure.ts');
     return runConfigure(rest, { given, context });
@@ -144,7 +148,8 @@ async function findOperation(
   const operations = await loadOperations();
   const operation = operations.get(word);
   if (operation === undefined) {
-    const others = argument === 'command' ? [...Object.keys(ownCommands), 'kms', 'version'] : [];
+    const others =
+      argument === 'command' ? [...Object.keys(allCommandDescriptions), 'kms', 'version'] : [];
     throw invalidChoice(argument, word, [...operations.keys(), ...others, 'help']);
   }
   return operation;
@@ -202,14 +207,15 @@ async function showHelp(words: readonly string[], context: Context): Promise<num
     context.stdout.write(help.generalHelp());
     return exitCodes.success;
   }
-  if (findOwnCommand(topic) !== undefined) {
+  if (Object.hasOwn(allCommandDescriptions, topic)) {
     context.stdout.write(help.commandHelp(topic));
     return exitCodes.success;
   }
   const operations = await loadOperations();
   const operation = operations.get(topic);
   if (operation === undefined) {
-    throw invalidChoice('operation', topic, [...operations.keys(), ...Object.keys(ownCommands)]);
+    const commands = Object.keys(allCommandDescriptions);
+    throw invalidChoice('operation', topic, [...operations.keys(), ...commands]);
   }
   context.stdout.write(help.operationHelp(operation));
   return exitCodes.success;

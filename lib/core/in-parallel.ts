@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 export interface InParallelOptions {
   /** How many results to make. */
   readonly count: number;
@@ -18,6 +20,8 @@ export async function* inParallel<T extends {}>(
   { count, concurrency, signal }: InParallelOptions,
 ): AsyncGenerator<T, void, undefined> {
   const stop = new AbortController();
+  // What is made at the same time listens at the same time.
+  setMaxListeners(0, stop.signal);
   const underWay = new Set<Promise<void>>();
   const made: T[] = [];
   const failures: unknown[] = [];

@@ -3,13 +3,31 @@ import { ConfigurationError } from './configuration-error.ts';
 /**
  * Refuses options that nothing would read: a misspelt one would quietly have its default.
  *
- * @throws ConfigurationError that names them and those that there are
+ * @throws ConfigurationError that names them and those that there are, or says what came instead
  */
 export function requireKnown(taker: string, options: object, known: Readonly<object>): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const came = options === null ? 'null' : Array.isArray(options) ? 'an array' : typeof options;
+    throw new ConfigurationError(`${taker} must be given an object, not ${came}`, {
+      hint: `it has ${Object.keys(known).join(', ')}`,
+    });
+  }
+  // Every request comes through here: nothing is made unless something is wrong.
+  for (const name in options) {
+    if (!Object.hasOwn(known, name) && Object.hasOwn(options, name)) {
+      throw unknownOptions(taker, options, known);
+    }
+  }
+}
+
+function unknownOptions(
+  taker: string,
+  options: object,
+  known: Readonly<object>,
+): ConfigurationError {
   const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name));
-  if (unknown.length === 0) return;
   const names = unknown.map((name) => `'${name}'`).join(', ');
-  throw new ConfigurationError(`${taker} has no option ${names}`, {
+  return new ConfigurationError(`${taker} has no option ${names}`, {
     hint: `it has ${Object.keys(known).join(', ')}`,
   });
 }

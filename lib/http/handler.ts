@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { requireKnown } from '../core/known-options.ts';
 import { KmsError } from '../model/errors.ts';
 import { operationShapes } from '../model/shapes.ts';
 import { fromJson } from '../model/wire.ts';
@@ -35,6 +36,13 @@ export interface HandlerOptions {
   readonly now?: (() => number) | undefined;
 }
 
+export const handlerOptions: Readonly<Record<keyof HandlerOptions, true>> = {
+  auth: true,
+  region: true,
+  onRequest: true,
+  now: true,
+};
+
 /** Rejects with the signal's reason where that abandons the request, and with nothing else. */
 export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promise<HttpAnswer>;
 
@@ -55,8 +63,11 @@ type Received = HttpAnswer | TakeBody;
 /**
  * Makes the function that answers AWS's JSON protocol for a service, and probes. It knows of no
  * socket, so that any listener can be in front of it, or none.
+ *
+ * @throws ConfigurationError where there is no such option
  */
 export function createHandler(kms: Service, options: HandlerOptions = {}): Handler {
+  requireKnown('createHandler', options, handlerOptions);
   const receive = createReception(kms, options);
   return async (request, abortSignal) => {
     const received = await receive(request, abortSignal);

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { ConfigurationError } from '../core/configuration-error.ts';
-import { type Network, networkOf, plainAddress } from '../policy/ip-address.ts';
+import { type Network, networkOf } from '../policy/ip-address.ts';
 import type { RequestOrigin } from '../policy/request-facts.ts';
 import { fieldValue, type HeaderFields } from './message.ts';
 
@@ -25,7 +25,7 @@ export type OriginOf = (peer: Peer, headers: HeaderFields) => RequestOrigin;
 export function originReader(trustedProxies: readonly string[] = []): OriginOf {
   const networks = trustedProxies.map(readNetwork);
   const isTrusted = (address: string | undefined) =>
-    address !== undefined && networks.some((holds) => holds(plainAddress(address)));
+    address !== undefined && networks.some((holds) => holds(address));
   return ({ address, secure }, headers) => {
     const facts = {
       userAgent: fieldValue(headers, 'user-agent'),

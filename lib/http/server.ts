@@ -6,12 +6,14 @@ import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { ConfigurationError } from '../core/configuration-error.ts';
+import { requireKnown } from '../core/known-options.ts';
 import { loadOperations } from '../operations/index.ts';
 import { plain, throttled, tooLarge, unroutable } from './answers.ts';
 import { type BodyRefusal, BodyRoom, readBody } from './body.ts';
 import {
   createReception,
   type HandlerOptions,
+  handlerOptions,
   type Reception,
   type RequestEvent,
 } from './handler.ts';
@@ -101,8 +103,26 @@ const unreadable: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Makes the HTTP server of a service; it listens once it is told to. */
+const tlsOptions: Readonly<Record<keyof TlsFiles, true>> = { cert: true, key: true };
+const listenOptions: Readonly<Record<keyof ListenOptions, true>> = { host: true, port: true };
+const serverOptions: Readonly<Record<keyof ServerOptions, true>> = {
+  ...handlerOptions,
+  tls: true,
+  limits: true,
+  trustedProxies: true,
+  metrics: true,
+};
+
+/**
+ * Makes the HTTP server of a service; it listens once it is told to.
+ *
+ * @throws ConfigurationError where there is no such option, or a trusted proxy is no address
+ */
 export function createServer(kms: Service, options: ServerOptions = {}): PairmintServer {
+  requireKnown('createServer', options, serverOptions);
+  const { tls, limits } = options;
+  if (limits !== undefined) requireKnown('limits of createServer', limits, defaultLimits);
+  if (tls !== undefined) requireKnown('tls of createServer', tls, tlsOptions);
   return new PairmintServer(kms, options);
 }
 
@@ -173,7 +193,9 @@ export class PairmintServer {
   }
 
   /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
-  async listen({ host = '127.0.0.1', port = 4599 }: ListenOptions = {}): Promise<string> {
+  async listen(options: ListenOptions = {}): Promise<string> {
+    requireKnown('listen', options, listenOptions);
+    const { host = '127.0.0.1', port = 4599 } = options;
     if (!this.#auth && !isLoopback(host)) {
       throw new ConfigurationError(`without authentication everyone could use keys at ${host}`, {
         hint: 'listen on 127.0.0.1, or let clients sign: pairmint credentials create',

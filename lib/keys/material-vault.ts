@@ -132,11 +132,12 @@ export class MaterialVault {
   async import(
     record: KeyRecord,
     wrapped: { token: Uint8Array; algorithm: AlgorithmSpec; encryptedKeyMaterial: Uint8Array },
+    { signal, caller }: { signal?: AbortSignal | undefined; caller?: string } = {},
   ): Promise<NewMaterial> {
-    const spec = record.keySpec;
+    const args = { ...this.#binding(record), ...wrapped, spec: record.keySpec, caller };
     return newMaterial(
       record,
-      await this.#native.importKeyMaterial({ ...this.#binding(record), ...wrapped, spec }),
+      await abortable(signal, (onStart) => this.#native.importKeyMaterial(args, onStart)),
     );
   }
 

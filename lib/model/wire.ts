@@ -15,8 +15,8 @@ type Convert = (name: ShapeName, value: unknown) => unknown;
 /**
  * Turns parsed JSON into the types of the API: base64 text into bytes, epoch seconds into dates.
  *
- * Unknown and null members are dropped, but for those of structures that limit something. Anything whose JSON type is wrong is left as it is, for
- * `parseRequest` to refuse in its own words.
+ * Unknown and null members are dropped, but for those of structures that limit something. Anything
+ * whose JSON type is wrong is left as it is, for `parseRequest` to refuse in its own words.
  *
  * @throws KmsError SerializationException if a blob is not base64 with padding
  */

@@ -133,13 +133,16 @@ interface DataKey {
 }
 
 /**
- * The addon's functions, nearly as native/addon/exports.cc lists them. Minting and the use of private
- * keys run on threads of their own, where RSA has some of them and all else the others. What gives no promise takes microseconds, less than handing it to
- * a thread and back, and runs at once. So do data keys, pairs out of lots and lone pairs of brief
- * specs, but together: those that were asked for in one turn of the event loop at its end, as half of
- * such a short time goes by until its code is in the processor's caches. `context` is always a
- * canonically encoded encryption context.
- * A function that is given another kind of key than it needs fails with INVALID_ARGUMENT.
+ * The addon's functions, nearly as native/addon/exports.cc lists them. Minting, imports and the use of
+ * private keys run on threads of their own: RSA pairs and keys on some, all else on the others.
+ *
+ * What gives no promise takes microseconds, less than handing it to a thread and back, and runs at
+ * once. Data keys, pairs out of lots and lone pairs of brief specs take as little, but run together:
+ * those that were asked for in one turn of the event loop run at its end, because half of such a
+ * short time goes by until the code is in the processor's caches.
+ *
+ * `context` is always a canonically encoded encryption context. A function that is given another kind
+ * of key than it needs fails with INVALID_ARGUMENT.
  */
 export interface Native {
   capabilities(): NativeCapabilities;
@@ -289,17 +292,18 @@ export interface Native {
    * INVALID_CIPHERTEXT.
    */
   importKeyMaterial(
-    args: MaterialDestination & {
-      token: Uint8Array;
-      algorithm: AlgorithmSpec;
-      encryptedKeyMaterial: Uint8Array;
-      spec: KeySpec;
-    },
+    args: MaterialDestination &
+      Called & {
+        token: Uint8Array;
+        algorithm: AlgorithmSpec;
+        encryptedKeyMaterial: Uint8Array;
+        spec: KeySpec;
+      },
     onStart?: OnStart,
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
   /** The same for the bytes of a secret, or a PKCS#8 key, in the clear. */
   importPlainKeyMaterial(
-    args: MaterialDestination & { spec: KeySpec; plaintext: Uint8Array },
+    args: MaterialDestination & Called & { spec: KeySpec; plaintext: Uint8Array },
     onStart?: OnStart,
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
 }

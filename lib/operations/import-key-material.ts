@@ -166,7 +166,10 @@ async function unwrap(
   const { algorithm } = terms;
   // A token of an earlier version may name it for a day.
   requireSupported(algorithm);
-  return vault.import(record, { token, algorithm, encryptedKeyMaterial }).catch((error) => {
+  const wrapped = { token, algorithm, encryptedKeyMaterial };
+  const signal = services.call.abortSignal;
+  const caller = services.caller.principal.arn;
+  return vault.import(record, wrapped, { signal, caller }).catch((error) => {
     if (isNativeError(error, 'INVALID_CIPHERTEXT'))
       throw new KmsError('InvalidCiphertextException');
     if (!isNativeError(error, 'INVALID_KEY_MATERIAL')) throw error;

@@ -1,30 +1,65 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 
 /** Tells whether a text is an address in a network; another text is in none. */
 export type Network = (address: string) => boolean;
 
+// RFC 4291, section 2.5.5.2: an address of IPv4, written as one of IPv6, begins with so many bits.
+const mappedBits = 96;
+
 /**
- * Reads an address, or a network as CIDR writes it: `203.0.113.0/24`, `2001:db8::/32`.
+ * Reads an address, or a network as CIDR writes it: `203.0.113.0/24`, `2001:db8::/32`. A network of
+ * IPv4 mapped into IPv6 is one of IPv4: `::ffff:203.0.113.0/120` is `203.0.113.0/24`.
  *
- * @returns undefined if the text is neither
+ * @returns undefined if the text is neither, or names a mapped address and goes beyond those
  */
 export function networkOf(text: string): Network | undefined {
-  const [, base = '', prefix] = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const [, written = '', prefix] = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const base = plainAddress(written);
   const version = isIP(base);
   if (version === 0) return undefined;
   const bits = version === 4 ? 32 : 128;
-  const length = prefix === undefined ? bits : Number(prefix);
-  if (length > bits) return undefined;
+  const length = prefix === undefined ? bits : Number(prefix) - (base === written ? 0 : mappedBits);
+  if (length < 0 || length > bits) return undefined;
   const family = version === 4 ? 'ipv4' : 'ipv6';
   const list = new BlockList();
   list.addSubnet(base, length, family);
-  return (address) => isIP(address) === version && list.check(address, family);
+  return (address) => {
+    const plain = plainAddress(address);
+    return isIP(plain) === version && list.check(plain, family);
+  };
 }
 
 /** An address as policies compare it: one of IPv4 that came through IPv6 is one of IPv4. */
 export function plainAddress(address: string): string {
-  const [, mapped = ''] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
-  if (isIPv4(mapped)) return mapped;
   // Which of this machine's links it came in by is no part of it.
-  return address.replace(/%.*$/s, '');
+  const bare = address.replace(/%.*$/s, '');
+  return mappedAddress(bare) ?? bare;
+}
+
+/** The address of IPv4 that is mapped into one of IPv6, however that is written. */
+function mappedAddress(address: string): string | undefined {
+  // All others need not be taken apart.
+  if (!/^[0:]+:ffff:/i.test(address) || isIP(address) !== 6) return undefined;
+  const groups = groupsOf(address);
+  if (groups.slice(0, 5).some((group) => group !== 0) || groups[5] !== 0xffff) return undefined;
+  return groups
+    .slice(6)
+    .flatMap((group) => [group >> 8, group & 0xff])
+    .join('.');
+}
+
+/** The eight groups of 16 bits of an address of IPv6. */
+function groupsOf(address: string): number[] {
+  const [left = [], right = []] = address
+    .split('::')
+    .map((half) => (half === '' ? [] : half.split(':').flatMap(groupsIn)));
+  const omitted = 8 - left.length - right.length;
+  return [...left, ...Array<number>(omitted).fill(0), ...right];
+}
+
+/** Of the text between two colons, which may be the last two groups as an address of IPv4. */
+function groupsIn(text: string): number[] {
+  if (!text.includes('.')) return [Number.parseInt(text, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = text.split('.').map(Number);
+  return [(a << 8) | b, (c << 8) | d];
 }

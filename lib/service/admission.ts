@@ -1,9 +1,11 @@
 import { KmsError } from '../model/errors.ts';
+import type { CheckedRequest } from '../model/request.ts';
 import type { OfferedOperation } from '../operations/index.ts';
 
 /**
- * What a request takes of the threads that mint: an RSA pair, up to seconds of a core; another pair,
- * about a millisecond; or the use of an asymmetric key, some milliseconds.
+ * What a request takes of the threads that mint: an RSA pair that is minted or imported, up to
+ * seconds of a core; another pair, about a millisecond; or the use of an asymmetric key, some
+ * milliseconds.
  */
 export type WorkKind = 'rsa' | 'brief' | 'step';
 
@@ -69,9 +71,20 @@ export class Admission {
       throw throttled(this.#retryAfter(kind, own));
     }
     this.#change(name, kind, units);
-    this.#underWay[kind]++;
+    const leave = this.count(kind);
     return () => {
       this.#change(name, kind, -units);
+      leave();
+    };
+  }
+
+  /**
+   * Counts work as under way that has a bound of its own, until the function that comes back is
+   * called. It is never refused, and takes nothing of anybody's limit.
+   */
+  count(kind: WorkKind): () => void {
+    this.#underWay[kind]++;
+    return () => {
       this.#underWay[kind]--;
     };
   }
@@ -116,25 +129,41 @@ function stepOf(algorithm: string | undefined): Work | undefined {
     : { kind: 'step', units: 1 };
 }
 
-type Members = Readonly<Record<string, string | undefined>>;
+// A request to import does not name the key spec, but how long the wrapped key is tells an RSA key.
+// It is no shorter than this: PKCS #8 with the shortest private exponent that is allowed, wrapped by
+// RSA_2048. A usual key of the next smaller spec, wrapped by RSA_4096, is shorter than that. An ML-DSA
+// key with its expanded form counts as RSA here, and is still imported on the threads of short work.
+const shortestImports = [
+  [2350, 'RSA_4096'],
+  [1800, 'RSA_3072'],
+  [1200, 'RSA_2048'],
+] as const;
 
-const workOfOperations: Partial<Record<OfferedOperation, (request: Members) => Work | undefined>> =
-  {
-    CreateKey: ({ Origin, KeySpec, CustomerMasterKeySpec }) =>
-      Origin === 'EXTERNAL' ? undefined : mintingOf(KeySpec ?? CustomerMasterKeySpec),
-    Decrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
-    DeriveSharedSecret: ({ KeyAgreementAlgorithm }) => stepOf(KeyAgreementAlgorithm),
-    Encrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
-    GenerateDataKeyPair: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
-    GenerateDataKeyPairWithoutPlaintext: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
-    GetParametersForImport: ({ WrappingKeySpec }) => mintingOf(WrappingKeySpec),
-    ReEncrypt: ({ SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm }) =>
-      stepOf(SourceEncryptionAlgorithm) ?? stepOf(DestinationEncryptionAlgorithm),
-    Sign: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
-    Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
-  };
+/** Unwrapping is the use of a key; to prove the factors of an RSA key prime takes as long as to mint it. */
+function importOf({ length }: Uint8Array): Work {
+  const [, spec] = shortestImports.find(([shortest]) => length >= shortest) ?? [];
+  return mintingOf(spec) ?? { kind: 'step', units: 1 };
+}
+
+const workOfOperations: {
+  readonly [O in OfferedOperation]?: (request: CheckedRequest<O>) => Work | undefined;
+} = {
+  CreateKey: ({ Origin, KeySpec, CustomerMasterKeySpec }) =>
+    Origin === 'EXTERNAL' ? undefined : mintingOf(KeySpec ?? CustomerMasterKeySpec),
+  Decrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
+  DeriveSharedSecret: ({ KeyAgreementAlgorithm }) => stepOf(KeyAgreementAlgorithm),
+  Encrypt: ({ EncryptionAlgorithm }) => stepOf(EncryptionAlgorithm),
+  GenerateDataKeyPair: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
+  GenerateDataKeyPairWithoutPlaintext: ({ KeyPairSpec }) => mintingOf(KeyPairSpec),
+  GetParametersForImport: ({ WrappingKeySpec }) => mintingOf(WrappingKeySpec),
+  ImportKeyMaterial: ({ EncryptedKeyMaterial }) => importOf(EncryptedKeyMaterial),
+  ReEncrypt: ({ SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm }) =>
+    stepOf(SourceEncryptionAlgorithm) ?? stepOf(DestinationEncryptionAlgorithm),
+  Sign: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
+  Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
+};
 
 /** What a request, which was checked, takes; undefined where that is next to nothing. */
 export function workOf(operation: OfferedOperation, request: object): Work | undefined {
-  return workOfOperations[operation]?.(request as Members);
+  return workOfOperations[operation]?.(request as never);
 }

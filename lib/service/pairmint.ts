@@ -125,8 +125,11 @@ export interface BatchOptions {
   /** Whether the responses have PrivateKeyPlaintext; without it they are those of
    * GenerateDataKeyPairWithoutPlaintext. */
   readonly plaintext?: boolean | undefined;
-  /** How many may be under way or wait to be taken at a time; by default as many as keep every
-   * thread busy. */
+  /**
+   * How many may be under way or wait to be taken at a time; by default as many as keep every thread
+   * busy. It is the batch's only limit: the limits of work that waits (docs/server.md, Admission) do
+   * not refuse it, and what it has under way counts for none of them. A quota profile counts it.
+   */
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -147,6 +150,12 @@ export interface RequestOptions {
   /** Where a request came from that was taken from a network; policies may ask for it. */
   readonly origin?: RequestOrigin | undefined;
 }
+
+const requestOptions: Readonly<Record<keyof RequestOptions, true>> = {
+  abortSignal: true,
+  requestId: true,
+  origin: true,
+};
 
 export interface StoreDescription {
   readonly url: string;
@@ -213,7 +222,9 @@ export class Pairmint {
    */
   static async open(options: OpenOptions = {}): Promise<Pairmint> {
     requireKnown('Pairmint.open', options, openOptions);
-    requireKnown('rootKey of Pairmint.open', options.rootKey ?? {}, rootKeyOptions);
+    if (options.rootKey !== undefined) {
+      requireKnown('rootKey of Pairmint.open', options.rootKey, rootKeyOptions);
+    }
     const native = loadNative();
     requireLimits(options);
     const given = options.caller === undefined ? undefined : callerOf(options.caller, options);
@@ -295,7 +306,8 @@ export class Pairmint {
    *
    * @param request members as the operation's method takes them, unchecked
    * @param options as the operation's method takes them
-   * @throws KmsError, as every method does; TypeError where `options` are none
+   * @throws KmsError, as every method does; TypeError where `options` are none; ConfigurationError
+   *   where there is no such option
    */
   call(name: string, request: unknown, options: RequestOptions = {}): Promise<object> {
     return this.#started(name, request, options);
@@ -308,10 +320,12 @@ export class Pairmint {
     several?: Several,
   ): Promise<object> {
     const { underWay, audit } = this.#core;
+    const abortSignal = signalOf(options);
+    requireKnown('a request', options, requestOptions);
     const call: UncheckedCall = {
       operation: name,
       request: undefined,
-      abortSignal: signalOf(options),
+      abortSignal,
       origin: options.origin,
       requestId: options.requestId ?? (audit === undefined ? '' : randomUUID()),
       keyArns: new Set(),
@@ -413,7 +427,7 @@ export class Pairmint {
     if (this.#core.closing !== undefined) throw closed();
     // For those that read, too: the first to name the default alias makes its key.
     const services = this.#services(call as Call, beforeCommit);
-    const leave = this.#admit(name, checked, several?.count ?? 1);
+    const leave = this.#admit(name, checked, several);
     try {
       const operation = loadedOperation(name) ?? (await loadOperation(name));
       return await (several?.run ?? operation.run)(services, checked);
@@ -432,11 +446,16 @@ export class Pairmint {
   }
 
   /** @throws KmsError ThrottlingException where a quota is used up, or too much work waits */
-  #admit(operation: OfferedOperation, request: object, count: number): (() => void) | undefined {
+  #admit(
+    operation: OfferedOperation,
+    request: object,
+    several: Several | undefined,
+  ): (() => void) | undefined {
     const { admission, quotas } = this.#core;
     const { arn, accountId } = this.#caller.principal;
     if (quotas !== undefined) {
       try {
+        const count = several?.count ?? 1;
         quotas.admit({ operation, request, region: this.#region, accountId, count });
       } catch (error) {
         admission.countQuota();
@@ -444,7 +463,9 @@ export class Pairmint {
       }
     }
     const work = workOf(operation, request);
-    return work && admission.enter(arn, { kind: work.kind, units: work.units * count });
+    if (work === undefined) return undefined;
+    // A batch has no more under way than its concurrency, which whoever runs it has chosen.
+    return several === undefined ? admission.enter(arn, work) : admission.count(work.kind);
   }
 
   #services(call: Call, beforeCommit: (() => Promise<void>) | undefined): Services {

@@ -2,6 +2,7 @@
 // material that is imported.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "addon/functions.h"
@@ -149,7 +150,16 @@ class ImportTask : public PromisedTask {
   ImportTask(Napi::Env env, const Napi::Value &args)
       : PromisedTask(env),
         destination_(args),
-        spec_(keys::FindSpec(NameOf(Member(args, "spec")))) {}
+        spec_(keys::FindSpec(NameOf(Member(args, "spec")))),
+        caller_(TextOf(Member(args, "caller"))) {}
+
+  [[nodiscard]] std::string_view caller() const final { return caller_; }
+  // Proving that an RSA key's factors are prime takes as long as finding some.
+  [[nodiscard]] crew::Length length() const final {
+    return spec_ != nullptr && spec_->family == keys::Family::kRsa
+               ? crew::Length::kLong
+               : crew::Length::kStep;
+  }
 
  protected:
   // Finds what is to be imported.
@@ -181,6 +191,7 @@ class ImportTask : public PromisedTask {
 
   Destination destination_;
   const keys::Spec *spec_;
+  std::string caller_;
   envelope::Record record_;
   Bytes public_key_;
 };

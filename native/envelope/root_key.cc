@@ -72,14 +72,22 @@ Status CheckFolder(const std::string &path) {
   if (!folder.open() || !Inspect(folder, &info)) {
     return Status::Ok();
   }
+  if (!IsTrusted(info)) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "the folder of the root key file " + path +
+                      " belongs to another user; mend it with: chown " +
+                      std::to_string(geteuid()) + " '" + DirectoryOf(path) +
+                      "'");
+  }
   const bool is_open = (info.st_mode & S_IWOTH) != 0;
   const bool keeps_owners = (info.st_mode & S_ISVTX) != 0;
-  if (IsTrusted(info) && (!is_open || keeps_owners)) {
-    return Status::Ok();
+  if (is_open && !keeps_owners) {
+    return Status(StatusCode::kRootKeyRefused,
+                  "others may write to the folder of the root key file " +
+                      path + "; mend it with: chmod o-w '" + DirectoryOf(path) +
+                      "'");
   }
-  return Status(StatusCode::kRootKeyRefused,
-                "others may write to the folder of the root key file " + path +
-                    "; mend it with: chmod o-w '" + DirectoryOf(path) + "'");
+  return Status::Ok();
 }
 
 Status CheckFile(const File &file, const std::string &path) {

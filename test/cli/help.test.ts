@@ -4,8 +4,8 @@ import { inputOptions, skeletonOption } from '../../lib/cli/arguments/cli-input.
 import { globalOptions } from '../../lib/cli/arguments/global-options.ts';
 import { kebabCase, requestOptions } from '../../lib/cli/arguments/operation-options.ts';
 import {
+  allCommandDescriptions,
   type CommandDescription,
-  commandDescriptions,
   optionsOf,
   sharedOptions,
 } from '../../lib/cli/help/command-descriptions.ts';
@@ -34,7 +34,11 @@ it('tells of every operation, command and option of all of them, in 80 columns',
   const { exitCode, stdout } = await run(['help']);
   expect(exitCode).toBe(0);
   const options = [...sharedOptions, ...inputOptions, skeletonOption, ...globalOptions];
-  const names = [...operationNames.map(kebabCase), ...Object.keys(commandDescriptions), 'version'];
+  const names = [
+    ...operationNames.map(kebabCase),
+    ...Object.keys(allCommandDescriptions),
+    'version',
+  ];
   for (const name of [...names, ...options.map((option) => option.name)]) {
     expect(stdout).toMatch(new RegExp(`\n  ${name}[ \n]`));
   }
@@ -74,7 +78,7 @@ describe.each(operationNames)('help on %s', (operation) => {
   });
 });
 
-describe.each(Object.entries<CommandDescription>(commandDescriptions))(
+describe.each(Object.entries<CommandDescription>(allCommandDescriptions))(
   'help on %s',
   (name, description) => {
     const { operands = [], examples } = description;

@@ -34,6 +34,15 @@ describe('a root key file', () => {
     },
   );
 
+  it.skipIf(!isRoot)('is refused in a folder that belongs to another user', async () => {
+    chownSync(`${folder}/keys`, 12345, 12345);
+    await expect(open()).rejects.toThrow(
+      /the folder of the root key file .* belongs to another user; mend it with: chown 0 '.*\/keys'$/,
+    );
+    chownSync(`${folder}/keys`, 0, 0);
+    await (await open()).close();
+  });
+
   it('is used in a folder that anybody may write to, if nobody can take it away', async () => {
     chmodSync(`${folder}/keys`, 0o1777);
     await (await open()).close();

@@ -259,6 +259,35 @@ export const commandDescriptions = {
   },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 
+/** The commands of AWS's CLI that are not of KMS, and are here because scripts begin with them. */
+export const awsCommandDescriptions = {
+  configure: {
+    summary: "read and write the AWS CLI's files of settings",
+    description:
+      'As the AWS CLI does, in the files and the profile that it uses: `list` shows the settings in ' +
+      'force and where they come from, `get` prints one, `set` writes one.',
+    operands: ['list|get|set', 'VARNAME', 'VALUE'],
+    options: [],
+    isStoreless: true,
+    examples: ['list', 'get region', 'set region eu-central-1'],
+  },
+  sts: {
+    summary: 'say who requests are made as',
+    description:
+      "`get-caller-identity` prints the ARN, account and id of the caller: the store's, or that of " +
+      'the access key where there is an endpoint URL.',
+    operands: ['get-caller-identity'],
+    options: [],
+    examples: ['get-caller-identity'],
+  },
+} as const satisfies Readonly<Record<string, CommandDescription>>;
+
+/** All commands that are no operations. */
+export const allCommandDescriptions: Readonly<Record<string, CommandDescription>> = {
+  ...commandDescriptions,
+  ...awsCommandDescriptions,
+};
+
 /** All options of a command, its own first. */
 export function optionsOf({ options, isStoreless }: CommandDescription): readonly OwnOption[] {
   return isStoreless === true ? options : [...options, ...sharedOptions];

@@ -7,8 +7,9 @@ import { kebabCase, optionSyntax, requestOptions } from '../arguments/operation-
 import { pagingOptions } from '../output/paginated-call.ts';
 import { profileNames } from '../settings/aws-config.ts';
 import {
+  allCommandDescriptions,
+  awsCommandDescriptions,
   type CommandDescription,
-  commandDescriptions,
   type OwnOption,
   optionsOf as optionsOfCommand,
   sharedOptions,
@@ -29,8 +30,8 @@ export const operations: ReadonlyMap<string, OperationName> = new Map(
   (Object.keys(operationShapes) as OperationName[]).map((name) => [kebabCase(name), name]),
 );
 
-const ownCommands: ReadonlyMap<string, CommandDescription> = new Map(
-  Object.entries(commandDescriptions),
+const otherCommands: ReadonlyMap<string, CommandDescription> = new Map(
+  Object.entries(allCommandDescriptions),
 );
 
 const help: OptionHint = { name: '--help', explanation: 'show all about the operation or command' };
@@ -61,9 +62,8 @@ export function complete(line: string, point: number): string[] {
 function candidatesAfter(words: readonly string[], current: string): readonly string[] {
   const commandAt = findCommand(words);
   const command = words[commandAt] ?? '';
-  const isOwn = ownCommands.has(command);
   const operation = operations.get(command);
-  const options = operation !== undefined ? optionsOf(operation) : isOwn ? ofOwn(command) : globals;
+  const options = operation !== undefined ? optionsOf(operation) : optionsOfOther(command);
   const open = openOption(words, options);
   if (open !== undefined && (!current.startsWith('-') || open.isList !== true)) {
     return valuesAt(open, operation, current);
@@ -75,7 +75,9 @@ function candidatesAfter(words: readonly string[], current: string): readonly st
   if (operation !== undefined) {
     return [...(words.length === commandAt + 1 ? ['help'] : []), ...(current === '' ? left : [])];
   }
-  return isOwn ? operandsOf(command, words.slice(commandAt + 1)) : commandsAfter(words);
+  return otherCommands.has(command)
+    ? operandsOf(command, words.slice(commandAt + 1))
+    : commandsAfter(words);
 }
 
 /** What the value of an option may be, beside what may be asked for at a prompt. */
@@ -116,7 +118,7 @@ function openOption(
 
 function commandsAfter(words: readonly string[]): readonly string[] {
   const isKms = words.includes('kms');
-  const own = isKms ? [] : [...ownCommands.keys(), 'kms', 'version'];
+  const own = isKms ? [] : [...otherCommands.keys(), 'kms', 'version'];
   return [...operations.keys(), ...own, ...(words.includes('help') ? [] : ['help'])];
 }
 
@@ -168,9 +170,12 @@ function elementOf(name: ShapeName | undefined): StructureShape | undefined {
   return shape.type === 'structure' ? shape : undefined;
 }
 
-function ofOwn(command: string): readonly OptionHint[] {
-  const description = ownCommands.get(command);
-  const options = description === undefined ? [] : optionsOfCommand(description);
+/** The options of a command that is no operation, or of none. */
+function optionsOfOther(command: string): readonly OptionHint[] {
+  const description = otherCommands.get(command);
+  // Those of AWS's CLI take the options that an operation takes.
+  if (description === undefined || Object.hasOwn(awsCommandDescriptions, command)) return globals;
+  const options = optionsOfCommand(description);
   const known: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
     '--key-pair-spec': Object.keys(dataKeyPairSpecs),
@@ -179,10 +184,14 @@ function ofOwn(command: string): readonly OptionHint[] {
 }
 
 function operandsOf(command: string, words: readonly string[]): readonly string[] {
-  const taken = words.filter((word) => !word.startsWith('-')).length;
-  const operand = ownCommands.get(command)?.operands?.[taken] ?? '';
+  const taken = words.filter(
+    (word, index) =>
+      !word.startsWith('-') &&
+      openOption(words.slice(0, index), optionsOfOther(command)) === undefined,
+  ).length;
+  const operand = otherCommands.get(command)?.operands?.[taken] ?? '';
   // Where they are written in capitals, the user has to know them.
-  const choices = /^[a-z|]+$/.test(operand) ? operand.split('|') : [];
+  const choices = /^[a-z|-]+$/.test(operand) ? operand.split('|') : [];
   return taken === 0 ? [...choices, 'help'] : choices;
 }
 

@@ -12,8 +12,8 @@ import {
 import { pagingOptions } from '../output/paginated-call.ts';
 import { definition, wrap } from '../output/text-layout.ts';
 import {
+  allCommandDescriptions,
   type CommandDescription,
-  commandDescriptions,
   type OwnOption,
   optionsOf,
   sharedOptions,
@@ -57,7 +57,7 @@ export function generalHelp(): string {
   ]);
   const missing = all.filter(([, summary]) => summary.endsWith('not offered'));
   const operations = all.filter((row) => !missing.includes(row));
-  const commands = Object.entries(commandDescriptions).map(
+  const commands = Object.entries(allCommandDescriptions).map(
     ([name, { summary }]): [string, string] => [name, summary],
   );
   commands.push(['help [operation]', 'show this text, or all about an operation or command']);
@@ -100,8 +100,8 @@ export function operationHelp(operation: OperationName): string {
 
 /** `pairmint help <command>`. */
 export function commandHelp(name: string): string {
-  const command = commandDescriptions[name as keyof typeof commandDescriptions];
-  const { summary, description, operands = [], examples }: CommandDescription = command;
+  const command = allCommandDescriptions[name] as CommandDescription;
+  const { summary, description, operands = [], examples } = command;
   const options = optionsOf(command);
   return document([
     title([name, ...operands].join(' '), summary),

@@ -1,7 +1,7 @@
 import { checkbox, input, search } from '@inquirer/prompts';
 import { requestOptions } from '../arguments/operation-options.ts';
 import type { Terminal } from './auto-prompt.ts';
-import { commandDescriptions } from './command-descriptions.ts';
+import { allCommandDescriptions } from './command-descriptions.ts';
 import { findCommand, type OptionHint, operations, optionsOf, splitWords } from './completion.ts';
 import { operationDescriptions } from './operation-descriptions.ts';
 
@@ -23,7 +23,7 @@ export async function askForArguments(
 ): Promise<string[]> {
   const words = argv.filter((word) => word !== '--cli-auto-prompt');
   const given = words[findCommand(words)];
-  if (given !== undefined && Object.hasOwn(commandDescriptions, given)) {
+  if (given !== undefined && Object.hasOwn(allCommandDescriptions, given)) {
     return words;
   }
   const questions = new Questions(words, terminal);

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../lib/core/configuration-error.ts';
+import { createHandler } from '../lib/http/handler.ts';
+import { createServer } from '../lib/http/server.ts';
+import { Pairmint } from '../lib/service/pairmint.ts';
+
+const KeyId = 'alias/pairmint/default';
+let kms: Pairmint;
+
+beforeAll(async () => {
+  kms = await Pairmint.open({ store: 'memory:' });
+});
+afterAll(() => kms.close());
+
+/** Whatever TypeScript says. */
+const any = (value: unknown) => value as never;
+const failureOf = async (run: () => unknown) => {
+  try {
+    await run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+};
+
+const takers: readonly [string, (options: unknown) => unknown][] = [
+  ['Pairmint.open', (options) => Pairmint.open(any(options))],
+  ['rootKey of Pairmint.open', (rootKey) => Pairmint.open(any({ store: 'memory:', rootKey }))],
+  ['as', (options) => kms.as('arn:aws:iam::000000000000:user/a', any(options))],
+  ['mintDataKeyPairs', (options) => kms.mintDataKeyPairs(any({ KeyId }), any(options))],
+  ['createHandler', (options) => createHandler(kms, any(options))],
+  ['createServer', (options) => createServer(kms, any(options))],
+  ['limits of createServer', (limits) => createServer(kms, any({ limits }))],
+  ['tls of createServer', (tls) => createServer(kms, any({ tls }))],
+  ['listen', (options) => createServer(kms, { auth: true }).listen(any(options))],
+  ['a request', (options) => kms.call('ListKeys', {}, any(options))],
+];
+
+describe.each(takers)('%s', (taker, give) => {
+  it.each([
+    ['a string', 'x', 'string'],
+    ['a number', 5, 'number'],
+    ['an array', [], 'an array'],
+  ])('refuses %s and says what is expected', async (_what, options, came) => {
+    const error = await failureOf(() => give(options));
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect((error as Error).message).toBe(`${taker} must be given an object, not ${came}`);
+  });
+
+  it('refuses an option that it does not have, and names it', async () => {
+    const error = await failureOf(() => give({ abortsignal: 1, toString: 2 }));
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect((error as Error).message).toBe(`${taker} has no option 'abortsignal', 'toString'`);
+  });
+
+  it.skipIf(taker === 'a request')('refuses null with a ConfigurationError', async () => {
+    expect(await failureOf(() => give(null))).toBeInstanceOf(ConfigurationError);
+  });
+});
+
+describe('the options of a request', () => {
+  it('are no null: that is a TypeError', async () => {
+    await expect(kms.listKeys({}, any(null))).rejects.toThrow(TypeError);
+  });
+
+  it('may be all that there are, and undefined', async () => {
+    const options = { abortSignal: undefined, requestId: 'an id', origin: undefined };
+    await expect(kms.listKeys({}, options)).resolves.toBeDefined();
+  });
+});
