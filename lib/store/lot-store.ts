@@ -66,4 +66,7 @@ export interface LotStore {
 
   /** The lots of a pool after a serial, for whoever checks them; they stay. */
   list(pool: string, options: { after: number; limit: number }): Promise<StoredLot[]>;
+
+  /** The names of the pools that have lots, in order. */
+  pools(): Promise<string[]>;
 }
