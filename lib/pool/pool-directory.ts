@@ -142,7 +142,7 @@ export class PoolDirectory {
     for await (const entry of entriesOf(this.#store)) {
       if (recordPattern.test(entry.path)) await this.#void(entry);
     }
-    this.#drawn.reset();
+    await this.#drawn.resetIn(this.#store.lots);
   }
 
   async #void({ path, value }: Entry): Promise<void> {

@@ -53,8 +53,8 @@ export class CommitWriter {
     const [begun, ended] = [this.#read(begunAt), this.#read(endedAt)];
     // Under the lock, none has ended that did not begin, unless somebody wrote into the file: counting
     // on from the earlier of the two numbers, this commit would not be said to have ended.
-    const last = ((begun - ended) | 0) >= 0 ? begun : ended;
-    this.#mine = (last + 1) >>> 0;
+    const isLater = ((begun + 1 - ended) | 0) > 0;
+    this.#mine = ((isLater ? begun : ended) + 1) >>> 0;
     this.#write(begunAt, this.#mine);
   }
 

@@ -188,10 +188,11 @@ export class LocalEngine implements Engine {
       this.#reader?.requireSame();
     } catch (error) {
       const failure = storeError(error);
-      if (failure.fault !== 'replaced') return;
-      this.#leave(failure);
-      throw new StoreError('outcome unknown', failure.message, { cause: failure });
+      if (failure.fault === 'replaced') this.#leave(failure);
     }
+    // Or a look, or another call, found it out meanwhile.
+    if (this.#left === undefined) return;
+    throw new StoreError('outcome unknown', this.#left.message, { cause: this.#left });
   }
 }
 

@@ -159,6 +159,7 @@ export class SqliteStore implements KeyStore {
       clear: (prefix, changes) => this.#call('clear', prefix, changes),
       list: (pool, { after, limit }): Promise<StoredLot[]> =>
         this.#call('listLots', pool, after, limit),
+      vouch: (at, owner) => this.#call('vouch', at, owner),
       pools: () => this.#call('pools'),
     };
   }

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
+import { type DrawnOwner, raiseAt, vouch } from '../drawn-file.ts';
 import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
 import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
@@ -101,6 +102,8 @@ const methods = {
       }
       lots.push({ serial, pairs: several, value: bytesOf(removed[0]?.value) });
     }
+    const last = lots.at(-1)?.serial;
+    if (last !== undefined) noteDrawn(writing.file, pool, last);
     // Where no lot is left none waits, whatever was counted: it would never be filled again.
     const count = 'case when exists (select 1 from lot where pool = id) then max(0, waiting - ?)';
     statement(`update pool set waiting = ${count} else 0 end where id = ?`).run(pairsOf(lots), id);
@@ -154,6 +157,8 @@ const methods = {
     apply(writing, changes);
     return { result: pairs, changes: changes.length > 0 };
   },
+
+  vouch: (_writing, file: string, owner: DrawnOwner) => unchanged(vouch(file, owner)),
 
   restore: ({ database }, file: string) => changed(takeOver(database, file)),
 } satisfies Record<string, Method>;
@@ -396,6 +401,15 @@ function apply({ database, statement }: Writing, changes: readonly Change[]): bo
   }
   database.exec('pragma secure_delete = fast');
   return true;
+}
+
+/** Takes down how far a pool is drawn, before it is: behind this transaction, others would do so at once. */
+function noteDrawn(file: string, pool: string, serial: number): void {
+  try {
+    raiseAt(`${file}-drawn`, pool, serial);
+  } catch {
+    // The lots are gone all the same, and the processes that had them remember it.
+  }
 }
 
 function poolId({ statement }: Writing, pool: string): number | undefined {
