@@ -53,9 +53,12 @@ describe('the map', () => {
     const entries = readdirSync(folder, { withFileTypes: true });
     const rooms = entries.filter((entry) => entry.isDirectory() && entry.name !== 'tools');
     const loose = sourceFiles(folder, /^[^/]+\.ts$/).filter((file) => file.startsWith('lib/cli/'));
-    expect(floors.flat().filter((room) => room !== 'lib').sort()).toEqual(
-      [...rooms.map(({ name }) => name), ...loose].sort(),
-    );
+    expect(
+      floors
+        .flat()
+        .filter((room) => room !== 'lib')
+        .sort(),
+    ).toEqual([...rooms.map(({ name }) => name), ...loose].sort());
   });
 });
 

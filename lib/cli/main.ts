@@ -6,11 +6,11 @@ import {
   parseKnown,
   type Syntax,
 } from './arguments/argument-parser.ts';
-import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
 import { complain, exitCodeOf } from './arguments/complaints.ts';
 import { globalOptions } from './arguments/global-options.ts';
 import type { Context, OwnOptions } from './context.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
+import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
 import { invalidChoice } from './help/usage.ts';
 import { type OwnCommand, optionsOf, ownCommands, sharedOptions } from './own-commands.ts';
 import type { DebugLog } from './remote/debug-log.ts';

@@ -85,7 +85,11 @@ const properties = {
   maxHeadersCount: 0,
   // For connections on which nothing moves. A pair may be minted for that long, behind many others.
   timeout: 300_000,
+  // A client that has nothing more to send may wait for its answers.
+  httpAllowHalfOpen: true,
 };
+// How often a client that has ended its side is asked whether it is still there, in milliseconds.
+const askAfter = 300;
 const handshakeTimeout = 10_000;
 // Each one that is asked for is looked for among all of them.
 const mostFields = 100;
@@ -166,7 +170,13 @@ export class PairmintServer {
     this.#server =
       tls === undefined
         ? http.createServer(settings)
-        : https.createServer({ ...settings, ...secureContext(tls), handshakeTimeout });
+        : https.createServer({
+            ...settings,
+            ...secureContext(tls),
+            handshakeTimeout,
+            // As of HTTP servers.
+            allowHalfOpen: true,
+          });
     Object.assign(this.#server, properties, { maxConnections: settings.connections });
     this.#room = new BodyRoom(settings.bodyBytes);
     this.#server.on('request', (request, response) => this.#serve(request, response));
@@ -402,6 +412,7 @@ export class PairmintServer {
         // Responses behind the one that has the connection are told nothing.
         this.#ended(answering.splice(0));
       });
+      socket.once('end', () => askForClient(socket, answering));
       if (socket.destroyed) controller.abort();
       // Every pair that is minted for it listens.
       setMaxListeners(0, controller.signal);
@@ -441,6 +452,19 @@ export class PairmintServer {
   #tell({ name, ...facts }: { requestId: string; status: number; name: string }): void {
     this.#observe({ ...facts, operation: undefined, error: { name }, milliseconds: 0 });
   }
+}
+
+/**
+ * Finds out whether a client that has ended its side waits for its answers or is gone: only its system
+ * knows, and tells when something is sent. Clients of HTTP/1.0 know no interim answers.
+ */
+function askForClient(socket: Socket, answering: readonly http.ServerResponse[]): void {
+  const timer = setInterval(() => {
+    const current = answering.find((response) => response.socket === socket);
+    if (current === undefined || current.headersSent) return;
+    if (current.req.httpVersionMinor > 0) current.writeProcessing();
+  }, askAfter).unref();
+  socket.once('close', () => clearInterval(timer));
 }
 
 function isComing({ headersSent }: http.ServerResponse): boolean {

@@ -1,12 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-
-// A head (magic, inode, time of birth, the store's id, the number of its fence), then a place for each
-// pool: 16 bytes of a hash of its name and a serial number.
-const magic = Buffer.from('PMDRAWN1', 'latin1');
-const headLength = 48;
-const placeLength = 24;
-const hashLength = 16;
+import { closeSync, readSync } from 'node:fs';
+import {
+  beginAnew,
+  find,
+  hashLength,
+  hashOf,
+  isOwn,
+  openAnyway,
+  readSerial,
+  write,
+} from '../store/drawn-file.ts';
+import type { LotStore } from '../store/lot-store.ts';
 
 /**
  * How far the pools of a store have been drawn: the serials of the last lots taken, in a file beside
@@ -44,7 +47,10 @@ export class Drawn {
     return Math.max(this.#highest.get(pool) ?? 0, this.#read(pool));
   }
 
-  /** Takes down that all lots of a pool are taken up to this serial. */
+  /**
+   * Takes down that all lots of a pool are taken up to this serial. A store that is shared has done so
+   * under its lock (`LotStore.take`); what is left to do is to remember it.
+   */
   raise(pool: string, serial: number): void {
     if (serial <= (this.#highest.get(pool) ?? 0)) return;
     this.#highest.set(pool, serial);
@@ -61,23 +67,20 @@ export class Drawn {
    * an older copy of the store come back. @throws Error if the file cannot be made
    */
   reset(): void {
-    const places = this.#allPlaces();
     this.close();
     this.#highest.clear();
-    if (this.#path === undefined) return;
-    // Whole, for other processes look at it, and may begin anew at the same moment.
-    const made = `${this.#path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-    const file = openSync(made, 'wx+', 0o600);
-    try {
-      const bytes = Buffer.concat([this.#headOf(file), places]);
-      writeSync(file, bytes, 0, bytes.length, 0);
-      renameSync(made, this.#path);
-    } catch (error) {
-      closeSync(file);
-      rmSync(made, { force: true });
-      throw error;
+    if (this.#path !== undefined) this.#file = beginAnew(this.#path, this.#ownerNow());
+  }
+
+  /** The same under the lock of the store whose pools they are, so that nobody's note is lost. */
+  async resetIn(lots: LotStore): Promise<void> {
+    if (this.#path === undefined || lots.vouch === undefined) {
+      this.reset();
+      return;
     }
-    this.#file = file;
+    await lots.vouch(this.#path, this.#ownerNow());
+    this.close();
+    this.#highest.clear();
   }
 
   close(): void {
@@ -95,50 +98,23 @@ export class Drawn {
   }
 
   #isOurs(file: number): boolean {
-    const head = Buffer.alloc(headLength);
-    readSync(file, head, 0, headLength, 0);
-    return fstatSync(file).nlink > 0 && head.equals(this.#headOf(file));
+    return isOwn(file, this.#ownerNow());
   }
 
-  #headOf(file: number): Buffer {
-    const fence = Buffer.alloc(8);
-    fence.writeBigUInt64LE(this.#owner.fence());
-    return Buffer.concat([magic, birthOf(file), this.#owner.storeId, fence]);
-  }
-
-  /** What the file says of pools, whosever it is. */
-  #allPlaces(): Buffer {
-    const file = this.#path === undefined ? undefined : openAnyway(this.#path);
-    if (file === undefined) return Buffer.alloc(0);
-    try {
-      return placesIn(file);
-    } finally {
-      closeSync(file);
-    }
+  #ownerNow() {
+    return { storeId: this.#owner.storeId, fence: this.#owner.fence() };
   }
 
   #read(pool: string): number {
     if (this.#file === undefined) return 0;
     const at = this.#find(pool);
-    if (at === undefined) return 0;
-    const serial = Buffer.alloc(8);
-    readSync(this.#file, serial, 0, 8, at + hashLength);
-    return Number(serial.readBigUInt64LE());
+    return at === undefined ? 0 : readSerial(this.#file, at);
   }
 
   #write(pool: string, serial: number): void {
     if (this.#file === undefined) return;
-    const number = Buffer.alloc(8);
-    number.writeBigUInt64LE(BigInt(serial));
-    const at = this.#find(pool);
-    if (at !== undefined) {
-      writeSync(this.#file, number, 0, 8, at + hashLength);
-      return;
-    }
-    // Two processes may do so at once, in the same place even: the loser finds out, now or when it looks
-    // at its place the next time.
-    const end = headLength + placesIn(this.#file).length;
-    writeSync(this.#file, Buffer.concat([hashOf(pool), number]), 0, placeLength, end);
+    write(this.#file, this.#find(pool), pool, serial);
+    // Another process may have done so in the same place.
     if (this.#find(pool) === undefined) this.#write(pool, serial);
   }
 
@@ -151,22 +127,10 @@ export class Drawn {
       if (there.equals(hash)) return known;
       this.#places.delete(pool);
     }
-    const places = placesIn(this.#file as number);
-    for (let at = 0; at < places.length; at += placeLength) {
-      if (!places.subarray(at, at + hashLength).equals(hash)) continue;
-      this.#places.set(pool, headLength + at);
-      return headLength + at;
-    }
-    return undefined;
+    const at = find(this.#file as number, pool);
+    if (at !== undefined) this.#places.set(pool, at);
+    return at;
   }
-}
-
-/** The whole places of a file. */
-function placesIn(file: number): Buffer {
-  const count = Math.max(0, Math.floor((fstatSync(file).size - headLength) / placeLength));
-  const places = Buffer.alloc(count * placeLength);
-  readSync(file, places, 0, places.length, headLength);
-  return places;
 }
 
 /** What a file of drawn pools belongs to. */
@@ -178,29 +142,3 @@ export interface DrawnStore {
 }
 
 const anyStore: DrawnStore = { storeId: Buffer.alloc(16), fence: () => 0n };
-
-/** To read alone if it cannot be written to. */
-function openAnyway(path: string): number | undefined {
-  for (const mode of ['r+', 'r']) {
-    try {
-      const file = openSync(path, mode);
-      if (fstatSync(file).isFile()) return file;
-      closeSync(file);
-    } catch {
-      // The next one, if there is another.
-    }
-  }
-  return undefined;
-}
-
-function birthOf(file: number): Buffer {
-  const { ino, birthtimeNs } = fstatSync(file, { bigint: true });
-  const birth = Buffer.alloc(16);
-  birth.writeBigUInt64LE(ino, 0);
-  birth.writeBigUInt64LE(birthtimeNs, 8);
-  return birth;
-}
-
-function hashOf(pool: string): Buffer {
-  return createHash('sha256').update(pool, 'latin1').digest().subarray(0, hashLength);
-}

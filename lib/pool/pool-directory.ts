@@ -10,6 +10,7 @@ import { keyIdBytes } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
+import { entriesOf } from '../store/entries.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import type { StoredLot } from '../store/lot-store.ts';
 import { type Found, RecordCache } from '../store/record-cache.ts';
@@ -138,15 +139,10 @@ export class PoolDirectory {
    * void, for it may have been answered elsewhere. Pools whose records are damaged are removed.
    */
   async fence(): Promise<void> {
-    let after: string | undefined;
-    do {
-      const entries = await this.#store.list('', { after, limit: listedAtOnce });
-      for (const { path, value } of entries) {
-        if (recordPattern.test(path)) await this.#void({ path, value });
-      }
-      after = entries.at(-1)?.path;
-    } while (after !== undefined);
-    this.#drawn.reset();
+    for await (const entry of entriesOf(this.#store)) {
+      if (recordPattern.test(entry.path)) await this.#void(entry);
+    }
+    await this.#drawn.resetIn(this.#store.lots);
   }
 
   async #void({ path, value }: Entry): Promise<void> {
@@ -255,6 +251,32 @@ export class PoolDirectory {
     return { faults, pairs };
   }
 
+  /** Names lots that wait in no pool of which there is a record, a sentence each. */
+  async strayLots(): Promise<string[]> {
+    const strays: string[] = [];
+    for (const name of await this.#store.lots.pools()) {
+      if (await this.#belongs(name)) continue;
+      // A pool that was deleted or drained in between took its lots with it.
+      const [first] = await this.#store.lots.list(name, { after: -1, limit: 1 });
+      if (first !== undefined)
+        strays.push(`lots wait in ${name}, of which there is no pool record`);
+    }
+    return strays;
+  }
+
+  /** Whether lots of this name can be those of a pool: of one whose record is damaged, too. */
+  async #belongs(name: string): Promise<boolean> {
+    const [, recordName = '', poolId] = lotsPattern.exec(name) ?? [];
+    const path = recordName.replace(':pool/', ':pool-record/');
+    const bytes = await this.#store.get(path);
+    if (bytes === undefined) return false;
+    try {
+      return this.#open(path, bytes).poolId === poolId;
+    } catch {
+      return true;
+    }
+  }
+
   async #countLots(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
     const found = { spoilt: 0, pairs: 0 };
     for (let after = -1; ; ) {
@@ -340,6 +362,8 @@ export class PoolDirectory {
 const maxPools = 100_000;
 const listedAtOnce = 500;
 const recordPattern = /^[^/]*:pool-record\//;
+// The name of a pool's lots: its record's, but for the kind, and the pool's id.
+const lotsPattern = /^([^/]*:pool\/[^/]+\/[^/]+)\/([^/]+)\/$/;
 // Longer than minting goes on without a look at the level, for the sake of busy machines.
 const reservedFor = 30;
 

@@ -5,6 +5,7 @@ import type { KeyDirectory } from '../keys/key-directory.ts';
 import { keyIdBytes } from '../keys/key-record.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
+import { entriesOf } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
 import { openState } from '../store/sealed-state.ts';
@@ -31,8 +32,6 @@ export interface CheckReport {
   /** What is not as pairmint wrote it, a sentence each. */
   readonly faults: readonly string[];
 }
-
-const atOnce = 500;
 
 /** Kinds of records by their paths, and what is wrong with one. */
 type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly string[]>])[];
@@ -95,6 +94,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
       return [];
     });
   }
+  await attempt(() => pools.strayLots());
   return { records, pairs, faults };
 }
 
@@ -102,15 +102,6 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
 async function nothingWrong(read: Promise<unknown>): Promise<string[]> {
   await read;
   return [];
-}
-
-async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
-  let after: string | undefined;
-  do {
-    const entries = await store.list('', { after, limit: atOnce });
-    yield* entries;
-    after = entries.at(-1)?.path;
-  } while (after !== undefined);
 }
 
 function describe(error: unknown): string {

@@ -49,7 +49,12 @@ export class CommitWriter {
   /** Only for whoever holds the store's lock on writing. */
   begin(): void {
     this.#follow();
-    this.#mine = (this.#read(begunAt) + 1) >>> 0;
+    requireWhole(this.#path, fstatSync(this.#opened.file).size);
+    const [begun, ended] = [this.#read(begunAt), this.#read(endedAt)];
+    // Under the lock, none has ended that did not begin, unless somebody wrote into the file: counting
+    // on from the earlier of the two numbers, this commit would not be said to have ended.
+    const isLater = ((begun + 1 - ended) | 0) > 0;
+    this.#mine = ((isLater ? begun : ended) + 1) >>> 0;
     this.#write(begunAt, this.#mine);
   }
 
@@ -179,9 +184,19 @@ function openOrMake(path: string): Opened {
   if (!size) make(path);
   const file = openToFollow(path, constants.O_RDWR);
   const { ino: inode, size: found } = fstatSync(file);
-  if (found === length) return { file, inode };
-  closeSync(file);
-  throw new Error(`${path} has ${found} bytes instead of ${length}`);
+  try {
+    requireWhole(path, found);
+    return { file, inode };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** @throws Error if a file of this size is no counter: it would be read as one that stands still */
+function requireWhole(path: string, size: number): void {
+  if (size === length) return;
+  throw new Error(`${path} has ${size} bytes instead of ${length}: remove it, it is made anew`);
 }
 
 /** Makes the file, unless another process does: whole, since others look at it at once. */

@@ -1,3 +1,4 @@
+import type { DrawnOwner } from './drawn-file.ts';
 import type { Change } from './key-store.ts';
 
 /** Pairs that wait together under one number. */
@@ -48,7 +49,8 @@ export interface LotStore {
 
   /**
    * Takes the oldest lots, until they have as many pairs: they are gone before it resolves, and no
-   * other call gets them. `left` says how many pairs still wait.
+   * other call gets them. `left` says how many pairs still wait. How far the pool was drawn is in the
+   * store's file of drawn pools by then, if it has one.
    */
   take(pool: string, pairs: number): Promise<{ lots: StoredLot[]; left: number }>;
 
@@ -66,4 +68,10 @@ export interface LotStore {
 
   /** The lots of a pool after a serial, for whoever checks them; they stay. */
   list(pool: string, options: { after: number; limit: number }): Promise<StoredLot[]>;
+
+  /** Makes the file of drawn pools at a path vouch for a store, as one with a later fence does already. */
+  vouch?(path: string, owner: DrawnOwner): Promise<void>;
+
+  /** The names of the pools that have lots, in order. */
+  pools(): Promise<string[]>;
 }

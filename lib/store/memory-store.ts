@@ -170,6 +170,11 @@ class MemoryLots implements LotStore {
       .map(copyOf);
   }
 
+  async pools(): Promise<string[]> {
+    const pools = [...this.#pools].filter(([, { lots }]) => lots.length > 0);
+    return pools.map(([name]) => name).sort();
+  }
+
   #pool(name: string): MemoryPool {
     const pool = this.#pools.get(name) ?? { lastSerial: 0, lots: [], reservations: new Map() };
     this.#pools.set(name, pool);

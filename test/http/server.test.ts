@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import {
   CreateKeyCommand,
@@ -15,7 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createServer, type PairmintServer } from '../../lib/http/server.ts';
 import { loadedOperation } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/service/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { openKms } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { answered, bytesOf, connect, exchange, lastOne, pause } from './raw.ts';
@@ -134,6 +134,54 @@ describe('a connection', () => {
     socket.end(bytesOf('ListKeys'));
     const [data] = await once(socket, 'data');
     expect(answered(String(data))).toEqual(['200']);
+  });
+});
+
+describe('a client that ends its side after its request', () => {
+  it('gets its answer, though something must be read from the store first', async () => {
+    const store = `sqlite:${temporaryFolder()}/store.db`;
+    const rootKey = { bytes: Buffer.alloc(32, 1) };
+    const maker = await Pairmint.open({ store, rootKey });
+    const { KeyMetadata } = await maker.createKey({});
+    await maker.close();
+    const service = await Pairmint.open({ store, rootKey });
+    const server = createServer(service, { auth: false });
+    const to = await server.listen({ port: 0 });
+    const call = bytesOf('DescribeKey', { KeyId: KeyMetadata?.KeyId });
+    for (const calls of [call, call + call, bytesOf('CreateKey'), call]) {
+      const socket = net.connect({ port: Number(new URL(to).port), allowHalfOpen: true });
+      let received = '';
+      socket.on('data', (data) => {
+        received += data;
+      });
+      socket.end(calls);
+      // The server closes the connection after the last answer.
+      await once(socket, 'end');
+      const count = calls.split('POST ').length - 1;
+      expect(answered(received).filter((status) => status !== '102')).toEqual(
+        Array.from({ length: count }, () => '200'),
+      );
+    }
+    await server.drain();
+    await service.close();
+  });
+
+  it('is asked whether it is still there while it waits long', async () => {
+    const pair = { KeyId, KeyPairSpec: 'RSA_4096' };
+    const { made, url: to } = await start({ auth: false });
+    const calls = Array.from({ length: 40 }, () => bytesOf('GenerateDataKeyPair', pair)).join('');
+    const socket = net.connect({ port: Number(new URL(to).port), allowHalfOpen: true });
+    let received = '';
+    socket.on('data', (data) => {
+      received += data;
+    });
+    socket.end(calls);
+    await once(socket, 'end');
+    const statuses = answered(received);
+    expect(statuses.filter((status) => status === '200')).toHaveLength(40);
+    expect(statuses).toContain('102');
+    expect(statuses.at(-1)).toBe('200');
+    await made.drain();
   });
 });
 

@@ -12,8 +12,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Drawn } from '../../lib/pool/drawn.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
 let path: string;
@@ -87,6 +88,56 @@ describe('a note of how far pools were drawn', () => {
     drawn.reset();
     expect([drawn.isTrusted, drawn.of('a')]).toEqual([true, 0]);
     drawn.close();
+  });
+});
+
+describe('a note of how far the pools of a store in a file were drawn', () => {
+  const storeId = Buffer.alloc(16, 1);
+  async function openStores() {
+    const file = path.replace(/-drawn$/, '');
+    const stores = [await SqliteStore.open(file), await SqliteStore.open(file)] as const;
+    onTestFinished(async () => {
+      for (const each of stores) await each.close();
+    });
+    const change = { path: 'record', expected: undefined, next: Buffer.from('1') };
+    await stores[0].commit([change]);
+    return stores;
+  }
+
+  it('has every pool that processes drew from at the same moment', async () => {
+    const stores = await openStores();
+    begin();
+    const pools = Array.from({ length: 20 }, (_, i) => `pool ${i}/`);
+    const unchanged = { path: 'record', value: Buffer.from('1') };
+    for (const pool of pools) {
+      const lots = [1, 2, 3, 4].map((serial) => ({ serial, pairs: 1, value: Buffer.from('x') }));
+      await stores[0].lots.add({ pool, lots, unchanged, filler: 'me' });
+    }
+    // Nobody raises it but those who take, under their lock.
+    await Promise.all(
+      pools.flatMap((pool) => [0, 1, 2, 3].map((n) => stores[n % 2]?.lots.take(pool, 1))),
+    );
+    const later = open();
+    expect(pools.map((pool) => later.of(pool))).toEqual(pools.map(() => 4));
+    expect(statSync(path).size).toBe(48 + 20 * 24);
+  });
+
+  it('vouches for the later of two fences, whoever comes last, and for no other store', async () => {
+    const stores = await openStores();
+    const drawnOf = (fence: bigint, id = storeId) => {
+      const drawn = new Drawn(path, { storeId: id, fence: () => fence });
+      opened.push(drawn);
+      return drawn;
+    };
+    const [early, late, other] = [drawnOf(5n), drawnOf(6n), drawnOf(4n, Buffer.alloc(16, 2))];
+    await early.resetIn(stores[0].lots);
+    expect(early.isTrusted).toBe(true);
+    early.raise('a', 3);
+    await late.resetIn(stores[0].lots);
+    await early.resetIn(stores[1].lots);
+    expect([early.isTrusted, late.isTrusted, late.of('a')]).toEqual([false, true, 3]);
+    await other.resetIn(stores[1].lots);
+    expect([late.isTrusted, other.isTrusted, other.of('a')]).toEqual([false, true, 3]);
   });
 });
 

@@ -342,6 +342,26 @@ describe('a check', () => {
       /lots that cannot be used/,
     ],
     [
+      'a pool that counts other pairs than its lots have',
+      () => byHand(file, 'update pool set waiting = waiting + 3'),
+      /^the pool us-east-1:.*:pool\/.* is said to have 7 waiting pairs, and its lots have 4$/,
+    ],
+    [
+      'lots of a pool without a record',
+      () => byHand(file, "delete from record where path like '%:pool-record/%'"),
+      /^lots wait in us-east-1:.*:pool\/.*, of which there is no pool record$/,
+    ],
+    [
+      'lots of a pool that was drained',
+      () => byHand(file, "update pool set name = substr(name, 1, length(name) - 1) || 'x/'"),
+      /^lots wait in us-east-1:.*:pool\/.*x\/, of which there is no pool record$/,
+    ],
+    [
+      'lots of no pool at all',
+      () => byHand(file, 'update lot set pool = pool + 100'),
+      /^\d+ lots are of pool number 10\d, which is not there$/,
+    ],
+    [
       'what pairmint does not write',
       () => byHand(file, "insert into record (path, value) values ('x', x'00')"),
       /^x is no record that pairmint writes$/,

@@ -1,6 +1,9 @@
 import {
+  closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -9,6 +12,7 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadNative } from '../../lib/native/addon.ts';
@@ -18,6 +22,19 @@ import { Reader } from '../../lib/store/sqlite/reader.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { Writer } from '../../lib/store/sqlite/writer.ts';
 import { temporaryFolder } from '../support/folders.ts';
+
+const engine = vi.hoisted(() => ({ onOpen: () => {} }));
+vi.mock('../../lib/store/sqlite/engine.ts', async (load) => {
+  const original = await load<typeof import('../../lib/store/sqlite/engine.ts')>();
+  const { DatabaseSync } = original.loadEngine();
+  /** Has a file open when the test hears of it. */
+  function Opened(...args: ConstructorParameters<typeof DatabaseSync>) {
+    const database = new DatabaseSync(...args);
+    engine.onOpen();
+    return database;
+  }
+  return { ...original, loadEngine: () => ({ DatabaseSync: Opened }) };
+});
 
 const { viewFile } = loadNative();
 
@@ -33,6 +50,12 @@ function readerOf(file = path, view = viewFile): CommitReader {
   const reader = new CommitReader(file, view);
   opened.push(reader);
   return reader;
+}
+/** Writes over what is there, in its place. */
+function overwrite(words: Uint32Array, file = path): void {
+  const opened = openSync(file, 'r+');
+  writeSync(opened, words);
+  closeSync(opened);
 }
 beforeEach(() => {
   folder = temporaryFolder();
@@ -84,6 +107,22 @@ describe('a counter of commits', () => {
     writer.begin();
     writer.end();
     expect(reader.last()).toBe(0);
+  });
+
+  it.each([
+    ['ends ahead of what began', 5, 100],
+    ['is half as far as it can be', 0, 2 ** 31],
+    ['began far ahead', 2 ** 31 - 1, 0],
+    ['is all ones and zeros', 0, 2 ** 32 - 1],
+  ])('counts on from garbage that %s', (_how, begun, ended) => {
+    const [writer, reader] = [writerOf(), readerOf()];
+    overwrite(Uint32Array.of(begun, ended));
+    for (let i = 0; i < 3; i++) {
+      const before = reader.last();
+      writer.begin();
+      writer.end();
+      expect(reader.last()).not.toBe(before);
+    }
   });
 
   it('begins anywhere, so that it goes on from no other file that was there', () => {
@@ -180,6 +219,16 @@ describe('a file of commits', () => {
     expect(statSync(path).size).toBe(length);
   });
 
+  it.each([3, 12])('that has %d bytes by now is not counted in', (length) => {
+    const writer = writerOf();
+    truncateSync(path, length);
+    expect(() => writer.begin()).toThrow(`has ${length} bytes instead of 8: remove it`);
+    rmSync(path);
+    writer.begin();
+    writer.end();
+    expect(readerOf().last()).toBeTypeOf('number');
+  });
+
   it('is not shown any more once it is cut short', () => {
     writerOf();
     truncateSync(path, 3);
@@ -260,6 +309,41 @@ describe('a store', () => {
       ['begun', undefined],
       ['ends', Buffer.from('1')],
     ]);
+  });
+
+  it('shows every change at once though there is garbage in its file of commits', async () => {
+    const [store, other] = await Promise.all([
+      SqliteStore.open(file(), viewFile),
+      SqliteStore.open(file(), viewFile),
+    ]);
+    await store.commit([{ path: 'a', expected: undefined, next: Buffer.from('0') }]);
+    const before = new CommitReader(`${file()}-commits`, viewFile).last() as number;
+    overwrite(Uint32Array.of(before - 1000, before), `${file()}-commits`);
+    for (let i = 0; i < 5; i++) {
+      const stamp = other.stamp() as number;
+      const [expected, next] = [Buffer.from(`${i}`), Buffer.from(`${i + 1}`)];
+      expect(await store.commit([{ path: 'a', expected, next }])).toBe(true);
+      expect(other.holds('a', stamp)).toBe(false);
+    }
+    await Promise.all([store.close(), other.close()]);
+  });
+
+  it('writes to the file that has its name, though another took its place while it was opened', () => {
+    openWriter().close();
+    opened.pop();
+    engine.onOpen = () => {
+      engine.onOpen = () => {};
+      copyFileSync(file(), `${file()}.copy`);
+      renameSync(`${file()}.copy`, file());
+    };
+    const { ino } = statSync(file());
+    const writer = openWriter();
+    expect(statSync(file()).ino).not.toBe(ino);
+    const change = { path: 'a', expected: undefined, next: Buffer.from('1') };
+    expect(writer.run([commit(1, [change])])).toEqual([{ id: 1, result: true }]);
+    const reader = new Reader(file());
+    opened.push(reader);
+    expect(reader.get('a')).toEqual(new Uint8Array(Buffer.from('1')));
   });
 
   it('is not made where its commits cannot be counted: others would not see them', async () => {

@@ -1,7 +1,18 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadNative } from '../../lib/native/addon.ts';
-import { type Database, loadEngine } from '../../lib/store/sqlite/engine.ts';
+import { type Database, isBuiltIn, loadEngine } from '../../lib/store/sqlite/engine.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
@@ -80,6 +91,137 @@ describe('a store whose file is taken away', () => {
     const reading = await store.get('a').catch((error) => error);
     expect(reading.cause).toMatchObject({ fault: 'replaced' });
     expect(existsSync(file)).toBe(how === 'replaced');
+  });
+});
+
+describe('a store under which a file that SQLite has open is taken away', () => {
+  const takings: [string, string, () => void][] = [
+    ['removed', '-wal', () => rmSync(`${file}-wal`)],
+    ['moved', '-wal', () => renameSync(`${file}-wal`, `${file}-old`)],
+    [
+      'replaced',
+      '-wal',
+      () => {
+        copyFileSync(`${file}-wal`, `${file}-copy`);
+        renameSync(`${file}-copy`, `${file}-wal`);
+      },
+    ],
+    ['removed', '-shm', () => rmSync(`${file}-shm`)],
+  ];
+  const why = (name: string) => ({
+    name: 'KMSInternalException',
+    cause: expect.objectContaining({
+      message: `${file}${name} was moved, removed or replaced while it was open: start again`,
+    }),
+  });
+
+  it.each(takings)('acknowledges no write once it was %s (%s)', async (_how, name, take) => {
+    const store = await open();
+    const other = await open();
+    await put(store, 'a', '1');
+    take();
+    // The second has written nothing yet.
+    await expect(put(store, 'b', '1')).rejects.toMatchObject(why(name));
+    await expect(put(other, 'c', '1')).rejects.toMatchObject({ name: 'KMSInternalException' });
+    await expect(put(store, 'd', '1')).rejects.toMatchObject(why(name));
+    await expect(put(other, 'e', '1')).rejects.toMatchObject(why(name));
+  });
+
+  it.each(takings)('is not read any more soon after it was %s (%s)', async (_how, name, take) => {
+    const store = await open();
+    await put(store, 'a', '1');
+    take();
+    await vi.waitFor(() => expect(store.stamp()).toBeUndefined(), 5000);
+    await expect(store.get('a')).rejects.toMatchObject(why(name));
+    await expect(store.list('', { limit: 1 })).rejects.toMatchObject(why(name));
+    await expect(put(store, 'b', '1')).rejects.toMatchObject(why(name));
+  });
+
+  it('keeps what was acknowledged before its file of changes was removed', async () => {
+    const store = await open();
+    for (let i = 0; i < 50; i++) await put(store, `a${i}`, '1');
+    rmSync(`${file}-wal`);
+    await vi.waitFor(() => expect(store.stamp()).toBeUndefined(), 5000);
+    const again = await open();
+    expect(await again.list('', { limit: 100 })).toHaveLength(50);
+    expect(await put(again, 'b', '1')).toBe(true);
+    await store.close();
+    expect(await again.list('', { limit: 100 })).toHaveLength(51);
+    expect(await again.copies.faults()).toEqual([]);
+  });
+});
+
+describe('a store whose lock somebody holds while it is opened or read', () => {
+  it('keeps the thread free, and is read when the lock is', async (context) => {
+    // Without SQLite of its own, Node.js never waits for it.
+    if (!isBuiltIn) context.skip();
+    await (await open()).close();
+    const holder = new (loadEngine().DatabaseSync)(file);
+    holder.exec('pragma locking_mode = exclusive');
+    holder.exec('begin immediate');
+    let longest = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 10);
+    const opening = open();
+    await new Promise((done) => setTimeout(done, 1500));
+    holder.exec('commit');
+    holder.close();
+    const store = await opening;
+    clearInterval(ticking);
+    expect(await store.get('a')).toBeUndefined();
+    expect(longest).toBeLessThan(1000);
+  });
+});
+
+describe('what reads a whole store', () => {
+  it('holds up nobody who writes, and ends with the store', async () => {
+    const store = await open();
+    const value = Buffer.alloc(20_000, 1);
+    const fill = Array.from({ length: 2500 }, (_, i) => ({
+      path: `a${i}`,
+      expected: undefined,
+      next: value,
+    }));
+    await store.commit(fill);
+    for (const long of [
+      () => store.copies.backup(`${file}.backup`),
+      () => Promise.all([store.copies.faults(), store.copies.faults(), store.copies.faults()]),
+    ]) {
+      let isOver = false;
+      const running = long().finally(() => {
+        isOver = true;
+      });
+      let written = 0;
+      // Those that were there when it began may have come before it.
+      while (!isOver) {
+        await put(store, `b${Math.random()}`, '1');
+        written++;
+      }
+      await running;
+      expect(written).toBeGreaterThan(5);
+    }
+    const backup = store.copies.backup(`${file}.other`).catch((error) => error.cause.message);
+    await store.close();
+    expect(await backup).toMatch(isBuiltIn ? /^the store was closed$/ : /has ended/);
+    const left = readdirSync(path.dirname(file));
+    expect(left.filter((name) => /other|unfinished|wal|shm/.test(name))).toEqual([]);
+  });
+
+  it.runIf(process.platform === 'linux')('drops no lock of those that read and write', async () => {
+    const store = await open();
+    const { ino } = statSync(file);
+    const locks = () =>
+      readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`:${ino} `));
+    await put(store, 'a', '1');
+    await store.copies.backup(`${file}.backup`);
+    expect(await store.copies.faults()).toEqual([]);
+    expect(locks()).toHaveLength(1);
+    expect(existsSync(`${file}-wal`)).toBe(true);
   });
 });
 

@@ -57,7 +57,9 @@ export function circlesOf(graph: ImportGraph): string[][] {
   const circles: string[][] = [];
   for (const file of graph.keys()) {
     if (grouped.has(file) || !reaches(file, file)) continue;
-    const circle = [...graph.keys()].filter((other) => reaches(file, other) && reaches(other, file));
+    const circle = [...graph.keys()].filter(
+      (other) => reaches(file, other) && reaches(other, file),
+    );
     for (const member of circle) grouped.add(member);
     circles.push(circle);
   }

@@ -2,26 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { StoreError } from '../store-errors.ts';
-import { openToRead, rollBack, schemaOf } from './database.ts';
-import type { Database } from './engine.ts';
+import { openToRead, patience, rollBack, schemaOf } from './database.ts';
+import { type Database, loadEngine } from './engine.ts';
 
-/** Writes the records of one moment to a new file, which is whole or not there. */
-export function copyTo(database: Database, file: string): void {
+const atOnce = 500;
+
+/**
+ * Writes the records of one moment to a new file, which is whole or not there.
+ *
+ * @param check called all the while; what it throws ends the copy
+ */
+export function copyTo(source: Database, file: string, check: () => void): void {
   const unfinished = `${file}.${randomBytes(8).toString('hex')}.unfinished`;
   // Refuses what is there, and keeps others from reading.
   closeSync(openSync(unfinished, 'wx', 0o600));
   try {
-    attached(database, unfinished, () => {
-      database.exec('begin');
-      try {
-        for (const statement of schemaOf('other')) database.exec(statement);
-        database.exec('insert into other.record select * from main.record order by path');
-        database.exec('commit');
-      } catch (error) {
-        rollBack(database);
-        throw error;
-      }
-    });
+    write(source, unfinished, check);
+    check();
     // Unlike renaming, fails if the file is there.
     linkSync(unfinished, file);
   } finally {
@@ -32,37 +29,53 @@ export function copyTo(database: Database, file: string): void {
 
 /** Replaces the records by those of a backup. Waiting pairs are removed. */
 export function takeOver(database: Database, file: string): void {
-  // Refuses what is no backup. A transaction is open already, in which nothing can be attached: the rows pass through here.
-  const { database: source } = openToRead(file);
+  // Refuses what is no backup.
+  const { database: source } = openToRead(file, { wait: patience });
   try {
     for (const table of ['record', 'lot', 'pool', 'reservation']) {
       database.exec(`delete from main.${table}`);
     }
-    const insert = database.prepare('insert into main.record (path, value) values (?, ?)');
-    const select = source.prepare(
-      'select path, value from record where path > ? order by path limit 500',
-    );
-    for (let last = ''; ; ) {
-      const rows = select.all(last);
-      for (const { path, value } of rows) insert.run(path as string, value as Uint8Array);
-      const next = rows.at(-1)?.path as string | undefined;
-      if (next === undefined) return;
-      if (next <= last) throw new StoreError('corrupt', `${file} is out of order`);
-      last = next;
-    }
+    copyRecords(source, database, () => {});
   } finally {
     source.close();
   }
 }
 
-function attached(database: Database, file: string, use: () => void): void {
-  database.prepare('attach database ? as other').run(file);
+function write(source: Database, file: string, check: () => void): void {
+  const copy = new (loadEngine().DatabaseSync)(file);
   try {
-    database.exec('pragma other.journal_mode = delete');
-    database.exec('pragma other.synchronous = full');
-    use();
+    // A copy that was not finished is removed.
+    copy.exec('pragma journal_mode = off');
+    copy.exec('pragma synchronous = full');
+    copy.exec('pragma fullfsync = on');
+    copy.exec('begin');
+    for (const statement of schemaOf('main')) copy.exec(statement);
+    source.exec('begin');
+    try {
+      copyRecords(source, copy, check);
+    } finally {
+      rollBack(source);
+    }
+    copy.exec('commit');
   } finally {
-    database.exec('detach database other');
+    copy.close();
+  }
+}
+
+/** Copies row by row: in an open transaction nothing can be attached, nor to a connection that reads. */
+function copyRecords(source: Database, to: Database, check: () => void): void {
+  const insert = to.prepare('insert into main.record (path, value) values (?, ?)');
+  const select = source.prepare(
+    `select path, value from record where path > ? order by path limit ${atOnce}`,
+  );
+  for (let last = ''; ; ) {
+    check();
+    const rows = select.all(last);
+    for (const { path, value } of rows) insert.run(path as string, value as Uint8Array);
+    const next = rows.at(-1)?.path as string | undefined;
+    if (next === undefined) return;
+    if (next <= last) throw new StoreError('corrupt', 'the index of records is out of order');
+    last = next;
   }
 }
 

@@ -12,6 +12,8 @@ import {
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../store-errors.ts';
 import { type Database, loadEngine } from './engine.ts';
+import { replaced } from './faults.ts';
+import { inodeOf, OpenFiles } from './open-files.ts';
 
 // 'PRMT': tells a store from other SQLite files.
 const applicationId = 0x5052_4d54;
@@ -51,18 +53,47 @@ const writerSettings = [
 // SQLITE_CANTOPEN.
 const unshared = [10, 13, 14];
 
-// Another process may be making the store, or taking over its changes, at the same moment.
-const setUpTimeout = 5000;
+/**
+ * How long threads of their own wait in SQLite, in milliseconds, while another process makes the store
+ * or takes over its changes.
+ */
+export const patience = 5000;
+
+// An overlay gives a file of its lower layer another inode when it is first written to.
+const attempts = 3;
+
+/** A connection, and the files that it has open. */
+export interface Connection {
+  readonly database: Database;
+  readonly files: OpenFiles;
+}
 
 /** Opens a store's file to write to it, and makes it if it may. @throws Error as SQLite does */
-export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Database {
+export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Connection {
   if (!existsSync(file)) {
-    if (!mayMake) throw new StoreError('replaced', `${file} was moved while it was open`);
+    if (!mayMake) throw replaced(file);
     makeFile(file);
   }
   accessSync(file, constants.W_OK);
+  return openSame(file, () => connectToWrite(file));
+}
+
+/** Opens what is at a path, and goes by the inode that was there before and after. */
+function openSame(file: string, connect: () => Database): Connection {
+  for (let left = attempts; ; left--) {
+    const inode = inodeOf(file);
+    const database = connect();
+    if (inode !== undefined && inodeOf(file) === inode) {
+      return { database, files: new OpenFiles(file, inode) };
+    }
+    database.close();
+    if (left <= 1) throw replaced(file);
+  }
+}
+
+function connectToWrite(file: string): Database {
   const database = new (loadEngine().DatabaseSync)(file);
-  return set(database, () => {
+  return set(database, patience, () => {
     // Somebody else's database shall not be changed in the least.
     if (!isEmpty(database)) checkSchema(database);
     const [mode] = database.prepare('pragma journal_mode = wal').all();
@@ -92,19 +123,26 @@ function makeFile(file: string): void {
 }
 
 /** A connection that reads. */
-export interface ReadConnection {
-  readonly database: Database;
+export interface ReadConnection extends Connection {
   /** Whether it sees what is there; otherwise it must be opened anew. */
   isCurrent(): boolean;
 }
 
-/** Opens a store's file to read from it. @throws Error as SQLite does */
-export function openToRead(file: string): ReadConnection {
+/**
+ * Opens a store's file to read from it.
+ *
+ * @param wait how long to wait for a lock, in milliseconds, without letting the thread do anything else
+ * @throws Error as SQLite does
+ */
+export function openToRead(file: string, { wait }: { wait: number }): ReadConnection {
   const { DatabaseSync } = loadEngine();
   const before = looksOf(file);
   try {
-    const database = new DatabaseSync(file);
-    return { database: set(database, () => checkSchema(database)), isCurrent: () => true };
+    const connection = openSame(file, () => {
+      const database = new DatabaseSync(file);
+      return set(database, wait, () => checkSchema(database));
+    });
+    return { ...connection, isCurrent: () => true };
   } catch (error) {
     const mayLackMemory = unshared.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
@@ -114,9 +152,12 @@ export function openToRead(file: string): ReadConnection {
     // time.
     const place = pathToFileURL(file);
     place.searchParams.set('immutable', '1');
+    const inode = inodeOf(file);
+    if (inode === undefined) throw error;
     const database = new DatabaseSync(place, { readOnly: true });
     return {
-      database: set(database, () => checkSchema(database)),
+      database: set(database, wait, () => checkSchema(database)),
+      files: new OpenFiles(file, inode, []),
       isCurrent: () => looksOf(file) === before,
     };
   }
@@ -140,9 +181,9 @@ export function schemaOf(name: string): string[] {
   ];
 }
 
-function set(database: Database, prepare: () => void): Database {
+function set(database: Database, wait: number, prepare: () => void): Database {
   try {
-    database.exec(`pragma busy_timeout = ${setUpTimeout}`);
+    database.exec(`pragma busy_timeout = ${wait}`);
     prepare();
     for (const setting of settings) database.exec(`pragma ${setting}`);
     return database;

@@ -2,8 +2,8 @@
 import { type Call, failureOf } from './calls.ts';
 import { LocalEngine } from './local-engine.ts';
 
-const [file = '', isThere] = process.argv.slice(2);
-const engine = new LocalEngine(file);
+const [file = '', isThere, inode] = process.argv.slice(2);
+const engine = new LocalEngine(file, { inode });
 
 // A signal to the group is for the other process: what it still asks for shall be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { StoreError, type StoreFault } from '../store-errors.ts';
 
 // SQLite's primary result codes (sqlite.org/rescode.html).
@@ -39,12 +38,15 @@ export function isBusy(error: unknown): boolean {
   return storeError(error).fault === 'busy';
 }
 
-/** What tells a store's file from another one at its path; undefined if there is none. */
-export function inodeOf(file: string): bigint | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
 /** What a process that has a store open is told once the file is not the same. */
 export function replaced(file: string): StoreError {
-  return new StoreError('replaced', `${file} was moved or replaced while it was open: start again`);
+  return new StoreError(
+    'replaced',
+    `${file} was moved, removed or replaced while it was open: start again`,
+  );
+}
+
+/** What is asked of a store after its end. */
+export function closed(): StoreError {
+  return new StoreError('failed', 'the store was closed');
 }

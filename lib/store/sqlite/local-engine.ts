@@ -1,11 +1,10 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { Entry } from '../key-store.ts';
 import { StoreError } from '../store-errors.ts';
-import { type Answer, Calls } from './calls.ts';
-import { storeError } from './faults.ts';
+import { EngineThread } from './engine-thread.ts';
+import { closed, storeError } from './faults.ts';
+import type { ReadThreadData } from './read-thread.ts';
 import { Reader } from './reader.ts';
-import { script } from './script.ts';
 
 /** Runs the methods of a store's file: `Reader`'s, and those of its writer. */
 export interface Engine {
@@ -18,27 +17,44 @@ export interface Engine {
 const listedAtOnce = 100;
 const lockLimit = 5000;
 const retryEvery = 5;
-// Longer than what is under way waits for a lock.
-const closeLimit = 10_000;
+// What reads the whole file, in threads that end with it.
+const readAlone: readonly string[] = ['backup', 'faults'];
 
 /** Reads in this thread, which takes less time than asking another one, and writes in one of its own. */
 export class LocalEngine implements Engine {
   readonly #file: string;
+  #inode: string | undefined;
   #reader: Reader | undefined;
-  #writer: WriteThread | undefined;
+  #writer: EngineThread | undefined;
+  readonly #reading = new Set<EngineThread>();
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #isClosed = false;
+  /** Why the file was left, for good. */
+  #left: StoreError | undefined;
 
-  constructor(file: string) {
+  /** @param inode of the file that it must be, if one is known */
+  constructor(file: string, { inode }: { inode?: string | undefined } = {}) {
     this.#file = file;
+    this.#inode = inode;
   }
 
-  /** Makes the file if there is none, and sees whether it can be read. @throws StoreError */
-  async open({ isThere }: { isThere: boolean }): Promise<void> {
+  /**
+   * Makes the file if there is none, and sees whether it can be read.
+   *
+   * @returns the inode of the file that it works on from now on
+   * @throws StoreError
+   */
+  async open({ isThere }: { isThere: boolean }): Promise<string> {
+    await this.#open({ isThere });
+    return this.#inode as string;
+  }
+
+  async #open({ isThere }: { isThere: boolean }): Promise<void> {
     if (!isThere) await this.#write('make', []);
     try {
       await this.call('dataVersion', []);
     } catch (error) {
-      if (storeError(error).fault === 'foreign') throw error;
+      if (['foreign', 'replaced'].includes(storeError(error).fault)) throw error;
       // Whoever was about to make it may have been killed.
       await this.#write('make', []).catch(() => {
         throw error;
@@ -49,6 +65,8 @@ export class LocalEngine implements Engine {
 
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#isClosed) throw closed();
+    if (this.#left !== undefined) throw this.#left;
+    if (readAlone.includes(method)) return this.#readAlone(method, args);
     if (method === 'list') return this.#list(...(args as [string, string | undefined, number]));
     if (method in Reader.prototype) {
       return this.#read((reader) => {
@@ -61,7 +79,9 @@ export class LocalEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    Atomics.store(this.#stop, 0, 1);
     this.#close();
+    await Promise.all([...this.#reading].map((thread) => thread.close()));
     await this.#writer?.close();
   }
 
@@ -82,7 +102,7 @@ export class LocalEngine implements Engine {
     for (;;) {
       try {
         if (this.#reader?.isCurrent === false) this.#close();
-        this.#reader ??= new Reader(this.#file);
+        this.#reader ??= this.#newReader();
         return read(this.#reader);
       } catch (error) {
         const failure = storeError(error);
@@ -93,10 +113,49 @@ export class LocalEngine implements Engine {
     }
   }
 
+  #newReader(): Reader {
+    const reader = new Reader(this.#file, { inode: this.#inode });
+    this.#inode = reader.inode;
+    return reader;
+  }
+
   /** The next read begins anew, so that nothing of a failing disk stays. */
   #failed(failure: StoreError): StoreError {
-    this.#close();
+    if (failure.fault === 'replaced') this.#leave(failure);
+    else this.#close();
     return failure;
+  }
+
+  /**
+   * Leaves files that are not at their paths any more. What was committed to a file of changes that
+   * was removed is saved first; afterwards nothing that others may make in its place is touched.
+   */
+  #leave(failure: StoreError): void {
+    if (this.#left !== undefined) return;
+    this.#left = failure;
+    try {
+      this.#reader?.saveChanges();
+    } catch {
+      // The failure before this one is the one to tell.
+    }
+    this.#close();
+    void this.#writer?.close();
+  }
+
+  /** What takes as long as the file is large. */
+  async #readAlone(method: string, args: readonly unknown[]): Promise<unknown> {
+    const data: ReadThreadData = { file: this.#file, inode: this.#inode, stop: this.#stop };
+    const thread = new EngineThread('read-thread', data);
+    this.#reading.add(thread);
+    try {
+      return await thread.call(method, args);
+    } catch (error) {
+      const failure = storeError(error);
+      if (failure.fault === 'replaced') this.#leave(failure);
+      throw failure;
+    } finally {
+      this.#reading.delete(thread);
+    }
   }
 
   #close(): void {
@@ -104,58 +163,36 @@ export class LocalEngine implements Engine {
     this.#reader = undefined;
   }
 
-  #write(method: string, args: readonly unknown[]): Promise<unknown> {
+  async #write(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#writer === undefined || this.#writer.hasEnded) {
-      this.#writer = new WriteThread(this.#file);
+      this.#writer = new EngineThread('write-thread', { file: this.#file, inode: this.#inode });
     }
-    return this.#writer.call(method, args);
-  }
-}
-
-/** What is asked of an engine after its end. */
-export function closed(): StoreError {
-  return new StoreError('failed', 'the store was closed');
-}
-
-/** The thread that writes, from outside. Keeps the process alive while something is asked of it. */
-class WriteThread {
-  readonly #worker: Worker;
-  readonly #calls: Calls;
-  #hasEnded = false;
-
-  constructor(file: string) {
-    this.#worker = new Worker(script(import.meta.url, 'write-thread'), {
-      name: 'pairmint store',
-      workerData: { file },
-      execArgv: [],
-    });
-    this.#worker.unref();
-    this.#calls = new Calls((isBusy) => (isBusy ? this.#worker.ref() : this.#worker.unref()));
-    this.#worker.on('message', (answers: readonly Answer[]) => {
-      for (const answer of answers) this.#calls.settle(answer);
-    });
-    this.#worker.on('error', (error) => this.#end(error.message));
-    this.#worker.on('exit', () => this.#end('it was ended'));
+    let result: unknown;
+    try {
+      result = await this.#writer.call(method, args);
+    } catch (error) {
+      const failure = storeError(error);
+      if (failure.fault === 'replaced') this.#leave(failure);
+      throw failure;
+    }
+    this.#requireSame();
+    return result;
   }
 
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
-  call(method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#calls.make((call) => this.#worker.postMessage(call), method, args);
-  }
-
-  async close(): Promise<void> {
-    if (this.#hasEnded) return;
-    const timer = setTimeout(() => void this.#worker.terminate(), closeLimit);
-    await this.call('close', []).catch(() => {});
-    clearTimeout(timer);
-  }
-
-  #end(reason: string): void {
-    this.#hasEnded = true;
-    this.#calls.failAll(`the thread that writes to the store has ended: ${reason}`);
+  /**
+   * Whether what was written is in the files that this thread reads: the one that writes may have
+   * opened others, after these were removed.
+   */
+  #requireSame(): void {
+    try {
+      this.#reader?.requireSame();
+    } catch (error) {
+      const failure = storeError(error);
+      if (failure.fault === 'replaced') this.#leave(failure);
+    }
+    // Or a look, or another call, found it out meanwhile.
+    if (this.#left === undefined) return;
+    throw new StoreError('outcome unknown', this.#left.message, { cause: this.#left });
   }
 }
 

@@ -4,6 +4,8 @@ import type { StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
 import { openToRead } from './database.ts';
 import type { Database, Row, SqlValue, Statement } from './engine.ts';
+import { replaced } from './faults.ts';
+import type { OpenFiles } from './open-files.ts';
 
 // Sorts after every character that a path may have.
 export const afterAll = '\uffff';
@@ -11,6 +13,7 @@ export const afterAll = '\uffff';
 /** Reads from a store's file. */
 export class Reader {
   readonly #database: Database;
+  readonly #files: OpenFiles;
   readonly #isCurrent: () => boolean;
   // SQLite counts from the same number in each connection.
   readonly #name = randomUUID();
@@ -20,12 +23,22 @@ export class Reader {
   readonly #count: Statement;
   readonly #pool: Statement;
   readonly #lots: Statement;
+  readonly #pools: Statement;
   readonly #version: Statement;
 
-  constructor(file: string) {
-    const { database, isCurrent } = openToRead(file);
+  /**
+   * @param inode of the file that it must be, if one is known
+   * @throws Error if the file cannot be opened, such as for a lock that is held: it does not wait
+   */
+  constructor(file: string, { inode }: { inode?: string | undefined } = {}) {
+    const { database, files, isCurrent } = openToRead(file, { wait: 0 });
     this.#database = database;
+    this.#files = files;
     this.#isCurrent = isCurrent;
+    if (inode !== undefined && inode !== files.inode) {
+      database.close();
+      throw replaced(file);
+    }
     const list = (compared: string) =>
       database.prepare(
         `select path, value from record where path ${compared} ? and path < ? order by path limit ?`,
@@ -41,7 +54,20 @@ export class Reader {
       'select serial, pairs, value from lot where pool = (select id from pool where name = ?) ' +
         'and serial > ? order by serial limit ?',
     );
+    this.#pools = database.prepare(
+      'select name from pool where exists (select 1 from lot where pool = pool.id) order by name',
+    );
     this.#version = database.prepare('pragma data_version');
+  }
+
+  /** Of the file that it reads. */
+  get inode(): string {
+    return this.#files.inode;
+  }
+
+  /** @throws StoreError if a file that it has open is not at its path any more */
+  requireSame(): void {
+    this.#files.requireSame();
   }
 
   /** Whether it sees what is there; otherwise another one must be made. */
@@ -99,9 +125,24 @@ export class Reader {
     return inOrder(rows, after);
   }
 
-  /** Another one whenever anybody else has committed anything, and of each reader. */
+  /** The pools that have lots. */
+  pools(): string[] {
+    return this.#pools.all().map(({ name }) => textOf(name));
+  }
+
+  /**
+   * Another one whenever anybody else has committed anything, and of each reader.
+   *
+   * @throws StoreError as requireSame does
+   */
   dataVersion(): string {
+    this.requireSame();
     return `${this.#name} ${this.#version.get()?.data_version}`;
+  }
+
+  /** Puts what is in a file of changes that was removed into the store's file, if nobody is in the way. */
+  saveChanges(): void {
+    if (this.#files.lackOnlyChanges) this.#database.exec('pragma wal_checkpoint');
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type Answer, Calls } from './calls.ts';
-import { closed, type Engine } from './local-engine.ts';
+import { closed } from './faults.ts';
+import type { Engine } from './local-engine.ts';
 import { script } from './script.ts';
 
 // Longer than anything but the disk keeps the engine's event loop.
@@ -17,6 +18,7 @@ const closeLimit = 10_000;
 export class RemoteEngine implements Engine {
   readonly #file: string;
   #process: EngineProcess | undefined;
+  #inode: string | undefined;
   #isClosed = false;
 
   constructor(file: string) {
@@ -26,13 +28,13 @@ export class RemoteEngine implements Engine {
   /** As LocalEngine. */
   async open({ isThere }: { isThere: boolean }): Promise<void> {
     this.#process = new EngineProcess(this.#file, { isThere });
-    await this.#process.call('open', []);
+    this.#inode = (await this.#process.call('open', [])) as string;
   }
 
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#isClosed) throw closed();
     if (this.#process === undefined || this.#process.hasEnded) {
-      this.#process = new EngineProcess(this.#file, { isThere: true });
+      this.#process = new EngineProcess(this.#file, { isThere: true, inode: this.#inode });
     }
     // Asked for all the time, and answered between any others.
     if (method === 'dataVersion') return this.#process.callAndWatch(method, args);
@@ -51,9 +53,11 @@ class EngineProcess {
   readonly #ended: Promise<void>;
   #hasEnded = false;
 
-  constructor(file: string, { isThere }: { isThere: boolean }) {
+  constructor(file: string, options: { isThere: boolean; inode?: string | undefined }) {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#child = fork(script(import.meta.url, 'engine-process'), [file, `${isThere}`], {
+    const args = [file, `${options.isThere}`];
+    if (options.inode !== undefined) args.push(options.inode);
+    this.#child = fork(script(import.meta.url, 'engine-process'), args, {
       env,
       execArgv: [],
       serialization: 'advanced',

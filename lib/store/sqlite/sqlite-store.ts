@@ -8,7 +8,7 @@ import type { Change, Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '.
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { isBuiltIn } from './engine.ts';
-import { inodeOf, replaced } from './faults.ts';
+import { storeError } from './faults.ts';
 import { LocalEngine } from './local-engine.ts';
 import { RemoteEngine } from './remote-engine.ts';
 
@@ -24,13 +24,12 @@ export class SqliteStore implements KeyStore {
   readonly url: string;
   readonly lots: LotStore;
   readonly copies: StoreCopies;
-  readonly #file: string;
-  readonly #inode: bigint | undefined;
   readonly #engine: FileEngine;
   readonly #commits: CommitReader;
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #isReadOnly: boolean;
+  /** Whether a file that the engine has open is not at its path any more. */
   #isReplaced = false;
   /** Another one after everything that was done to the file, counted in `#commits` or not. */
   #stamp = 0;
@@ -40,8 +39,6 @@ export class SqliteStore implements KeyStore {
 
   private constructor(file: string, engine: FileEngine, commits: CommitReader) {
     this.url = urlOf(file);
-    this.#file = file;
-    this.#inode = inodeOf(file);
     this.#isReadOnly = isReadOnly(file);
     this.#engine = engine;
     this.#commits = commits;
@@ -162,14 +159,16 @@ export class SqliteStore implements KeyStore {
       clear: (prefix, changes) => this.#call('clear', prefix, changes),
       list: (pool, { after, limit }): Promise<StoredLot[]> =>
         this.#call('listLots', pool, after, limit),
+      vouch: (at, owner) => this.#call('vouch', at, owner),
+      pools: () => this.#call('pools'),
     };
   }
 
   async #call<T>(method: string, ...args: unknown[]): Promise<T> {
     try {
-      if (this.#isReplaced) throw replaced(this.#file);
       return (await this.#engine.call(method, args)) as T;
     } catch (error) {
+      if (storeError(error).fault === 'replaced') this.#isReplaced = true;
       return unavailable(error);
     }
   }
@@ -179,7 +178,6 @@ export class SqliteStore implements KeyStore {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      this.#isReplaced = inodeOf(this.#file) !== this.#inode;
       this.#commits.follow();
       const commits = this.#commits.last();
       const version = (await this.#engine.call('dataVersion', [])) as string;
@@ -191,8 +189,9 @@ export class SqliteStore implements KeyStore {
       // commits, which are not counted, cost reading anew, which is little.
       if (version !== last.version) this.#stamp++;
       for (const listener of this.#listeners) listener();
-    } catch {
+    } catch (error) {
       // Whoever asks for something is told.
+      if (storeError(error).fault === 'replaced') this.#isReplaced = true;
     } finally {
       this.#isLooking = false;
     }

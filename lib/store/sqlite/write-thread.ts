@@ -9,7 +9,7 @@ import { type Answer, type Call, failureOf } from './calls.ts';
 import { Writer } from './writer.ts';
 
 const port = parentPort as MessagePort;
-const { file } = workerData as { readonly file: string };
+const { file, inode } = workerData as { readonly file: string; readonly inode?: string };
 let writer: Writer | undefined;
 
 port.on('message', (first: Call) => {
@@ -26,7 +26,8 @@ port.on('message', (first: Call) => {
 function answer(calls: readonly Call[]): Answer[] {
   const asked = calls.filter(({ method }) => method !== 'make' && method !== 'close');
   try {
-    writer ??= new Writer(file, { mayMake: calls.some(({ method }) => method === 'make') });
+    const mayMake = calls.some(({ method }) => method === 'make');
+    writer ??= new Writer(file, { mayMake, inode });
     const answers = writer.run(asked);
     const others = calls.filter((call) => !asked.includes(call));
     if (others.some(({ method }) => method === 'close')) writer.close();

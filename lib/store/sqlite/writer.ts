@@ -9,15 +9,17 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CommitWriter } from '../commit-counter.ts';
+import { type DrawnOwner, raiseAt, vouch } from '../drawn-file.ts';
 import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
 import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
 import { type Answer, type Call, failureOf, monotonicNow } from './calls.ts';
-import { copyTo, takeOver } from './copies.ts';
+import { takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
-import { inodeOf, isBusy, replaced, storeError } from './faults.ts';
+import { isBusy, replaced, storeError } from './faults.ts';
+import type { OpenFiles } from './open-files.ts';
 import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
 
 // As long as people wait for a request, and shorter than clients' time limits.
@@ -40,6 +42,7 @@ type Method = (writer: Writing, ...args: never[]) => Step;
 interface Writing {
   readonly file: string;
   readonly database: Database;
+  readonly files: OpenFiles;
   readonly statement: (sql: string) => Statement;
 }
 
@@ -99,6 +102,8 @@ const methods = {
       }
       lots.push({ serial, pairs: several, value: bytesOf(removed[0]?.value) });
     }
+    const last = lots.at(-1)?.serial;
+    if (last !== undefined) noteDrawn(writing.file, pool, last);
     // Where no lot is left none waits, whatever was counted: it would never be filled again.
     const count = 'case when exists (select 1 from lot where pool = id) then max(0, waiting - ?)';
     statement(`update pool set waiting = ${count} else 0 end where id = ?`).run(pairsOf(lots), id);
@@ -153,24 +158,19 @@ const methods = {
     return { result: pairs, changes: changes.length > 0 };
   },
 
+  vouch: (_writing, file: string, owner: DrawnOwner) => unchanged(vouch(file, owner)),
+
   restore: ({ database }, file: string) => changed(takeOver(database, file)),
 } satisfies Record<string, Method>;
 
 /** What needs the connection for itself. */
 const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
-  backup: ({ database }, file: string) => copyTo(database, file),
   probe({ file, database }) {
     accessSync(file, constants.W_OK);
     const { bavail, bsize } = statfsSync(path.dirname(file));
     if (bavail * bsize < leastRoom) throw new StoreError('full', `the disk of ${file} is full`);
     begin(database, monotonicNow() + probeLimit);
     database.exec('rollback');
-  },
-  faults: ({ statement }) => {
-    const rows = statement('pragma integrity_check')
-      .all()
-      .map((row) => `${row.integrity_check}`);
-    return rows.filter((fault) => fault !== 'ok');
   },
 };
 
@@ -181,16 +181,20 @@ const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unk
 export class Writer {
   readonly #file: string;
   readonly #commits: CommitWriter;
-  readonly #inode: bigint;
+  #inode: string | undefined;
   #writing: Writing | undefined;
   #hasFailed = false;
+  /** Why it writes nothing more: opened anew, it would write to files that others do not read. */
+  #left: StoreError | undefined;
 
-  /** @throws Error if the file cannot be opened, or is not there and may not be made */
-  constructor(file: string, { mayMake }: { mayMake: boolean }) {
+  /**
+   * @param inode of the file that it must be, if one is known
+   * @throws Error if the file cannot be opened, or is not there and may not be made
+   */
+  constructor(file: string, options: { mayMake: boolean; inode?: string | undefined }) {
     this.#file = file;
-    if (!mayMake && inodeOf(file) === undefined) throw replaced(file);
-    this.#open({ mayMake });
-    this.#inode = inodeOf(file) as bigint;
+    this.#inode = options.inode;
+    this.#open({ mayMake: options.mayMake && options.inode === undefined });
     // Not before it is known that the file is a store.
     this.#commits = new CommitWriter(`${file}-commits`);
   }
@@ -288,6 +292,7 @@ export class Writer {
       step = 'commit';
       database.exec('commit');
       if (isCounted) this.#commits.end();
+      this.#requireSame(writing);
       this.#hasFailed = false;
       return steps.map(({ result }, i) => ({ id: (calls[i] as Call).id, result }));
     } catch (error) {
@@ -308,19 +313,38 @@ export class Writer {
   }
 
   #current(): Writing {
-    if (inodeOf(this.#file) !== this.#inode) throw replaced(this.#file);
-    return this.#writing ?? this.#open({ mayMake: false });
+    if (this.#left !== undefined) throw this.#left;
+    const writing = this.#writing ?? this.#open({ mayMake: false });
+    this.#requireSame(writing);
+    return writing;
+  }
+
+  /** @throws StoreError if what is committed is not, or was not, seen by others */
+  #requireSame({ files }: Writing): void {
+    try {
+      files.requireSame();
+    } catch (error) {
+      const failure = storeError(error);
+      if (failure.fault === 'replaced') this.#left = failure;
+      throw failure;
+    }
   }
 
   #open({ mayMake }: { mayMake: boolean }): Writing {
-    const database = openToWrite(this.#file, { mayMake });
+    const { database, files } = openToWrite(this.#file, { mayMake });
+    this.#inode ??= files.inode;
+    if (files.inode !== this.#inode) {
+      database.close();
+      this.#left = replaced(this.#file);
+      throw this.#left;
+    }
     const statements = new Map<string, Statement>();
     const statement = (sql: string) => {
       const prepared = statements.get(sql) ?? database.prepare(sql);
       statements.set(sql, prepared);
       return prepared;
     };
-    this.#writing = { file: this.#file, database, statement };
+    this.#writing = { file: this.#file, database, files, statement };
     return this.#writing;
   }
 }
@@ -377,6 +401,15 @@ function apply({ database, statement }: Writing, changes: readonly Change[]): bo
   }
   database.exec('pragma secure_delete = fast');
   return true;
+}
+
+/** Takes down how far a pool is drawn, before it is: behind this transaction, others would do so at once. */
+function noteDrawn(file: string, pool: string, serial: number): void {
+  try {
+    raiseAt(`${file}-drawn`, pool, serial);
+  } catch {
+    // The lots are gone all the same, and the processes that had them remember it.
+  }
 }
 
 function poolId({ statement }: Writing, pool: string): number | undefined {
