@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Shape, StringShape, StructureShape } from '../../lib/model/shape.ts';
 import {

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -279,13 +281,13 @@ const commonFaults: readonly Fault[] = [
     text: `NotFoundException: Key '${keyArn(absentKeyId)}' does not exist`,
   },
   {
-    step: 3, // [ISS], in policy.md section 5
+    step: 3, // [ISS]
     name: 'a key of another account',
     scene: { key: 'foreign' },
     text: /^AccessDeniedException: User: \S+ is not authorized to perform: \S+ on this resource /,
   },
   {
-    step: 3, // [ISS], in policy.md section 5
+    step: 3, // [ISS]
     name: 'a caller without permission',
     scene: { caller: 'alice' },
     text: ({ arn, operation, action = operation }) =>

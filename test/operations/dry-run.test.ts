@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadNative, type Native } from '../../lib/native/addon.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { GrantListEntry, GrantOperation, Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -71,7 +73,7 @@ describe('CreateGrant', () => {
     });
     expect(members(made)).toEqual(['GrantId', 'GrantToken']);
     expect(made.GrantId).toMatch(/^[0-9a-f]{64}$/);
-    // semantics.md section 10
+    // A token of AWS's is unpadded base64url, and a request takes 8,192 characters of it [BC].
     expect(made.GrantToken).toMatch(/^[A-Za-z0-9_-]{1,8192}$/);
     const [listed, ...others] = await grantsOf(key.KeyId);
     expect(others).toEqual([]);

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import {
   afterEach,
@@ -737,7 +739,7 @@ describe('importing again', () => {
       expect(listed.map((entry) => entry.KeyMaterialId)).toEqual([materialId, KeyMaterialId]);
     });
 
-    // [key-states.md section 1] "When any key material … is deleted or it expires"
+    // [DG] "When any key material … is deleted or it expires"
     test('once used is needed as much as the first', async () => {
       const { KeyId } = key;
       await kms.rotateKeyOnDemand({ KeyId });

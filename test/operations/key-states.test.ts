@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { shapes } from '../../lib/model/shapes.ts';

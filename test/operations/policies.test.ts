@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -248,7 +250,7 @@ describe('CreateKey', () => {
   });
 });
 
-// policy.md section 5: [ISS] with years where AWS's answers were seen.
+// [ISS] with the year in which AWS gave the answer.
 describe('AWS says why it refuses', () => {
   const noKeyPolicy = 'because no resource-based policy allows the kms:Encrypt action';
   const noIdentityPolicy = 'because no identity-based policy allows the kms:Encrypt action';

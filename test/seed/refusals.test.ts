@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folders.ts';
@@ -67,7 +69,7 @@ describe('a key of a seed is refused', () => {
   const tooLong = (most: number) => `Member must have length less than or equal to ${most}`;
   it.each<[string, object, string]>([
     ['without an id', { KeyId: undefined }, '.KeyId: Member must not be null'],
-    // [BC], semantics.md: the text of an id that is none.
+    // [BC]: the text for an invalid id.
     ['with an id that is none', { KeyId: 'my-key' }, `.KeyId: Invalid keyId 'my-key'\n${idHint}`],
     [
       'with an id in upper case',
