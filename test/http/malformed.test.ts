@@ -76,7 +76,7 @@ const atOnce = { operation: 'GenerateRandom', members: { NumberOfBytes: 8 } };
 
 /**
  * What the server sends until it closes the connection, after it was sent all of `bytes`; where
- * `end` says so, our side is closed first. Rejects where the server does neither in time.
+ * `end` says so, our side is closed first. Rejects if the server does neither in time.
  */
 async function exchange(
   bytes: string | Uint8Array,
@@ -276,7 +276,7 @@ describe('a head', () => {
     ['two signatures', { last: 'authorization: AWS4-HMAC-SHA256 x\r\n' }, '400'],
   ] as const)('with %s is refused', async (_title, changes, status) => {
     const received = await exchange(await request(changes), { end: true });
-    // A reset may overtake the answer where a client goes on sending.
+    // A reset may overtake the answer if a client goes on sending.
     if (received !== '') expect(statuses(received)).toEqual([status]);
   });
 

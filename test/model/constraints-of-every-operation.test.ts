@@ -16,7 +16,7 @@ import { complaint, newKey, openKms, outcomeOf, validation } from '../operations
 // The requests and what AWS says of them are worked out here, from the model and semantics of the
 // service alone, so that a mistake in lib/model/constraints.ts cannot excuse itself.
 
-/** A value that breaks constraints, and AWS's complaints about it where it stands at `path`. */
+/** A value that breaks constraints, and AWS's complaints about it if it is at `path`. */
 interface Violation {
   readonly label: string;
   readonly value: unknown;

@@ -31,7 +31,7 @@ export async function importedKey(
   return key;
 }
 
-/** The hash of a signing algorithm by node:crypto's name; null where the algorithm has its own. */
+/** The hash of a signing algorithm by node:crypto's name; null if the algorithm has its own. */
 export function hashOf(algorithm: SigningAlgorithmSpec): string | null {
   return algorithm.startsWith('ED25519') ? null : `sha${algorithm.slice(-3)}`;
 }

@@ -371,7 +371,7 @@ function callerOf({ caller }: Scene): Pairmint {
   return kms.as(alice, { identityPolicy });
 }
 
-/** Sends a request with the faults, of which the first ones win where they contradict each other. */
+/** Sends a request with the faults, of which the first ones win if they contradict each other. */
 async function send(row: Row, faults: readonly Fault[]): Promise<{ text: string; arn: string }> {
   const lastFirst = faults.toReversed();
   const scene: Scene = Object.assign(

@@ -4,7 +4,7 @@ import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { policyText, somebody } from './every-request.ts';
 import { openKms, outcomeOf, caller as root } from './support.ts';
 
-// Whoever may make a key may write its policy: no policy may hold up, or end, the process.
+// A caller that may make a key may write its policy: no policy may hold up, or end, the process.
 
 const everything = { Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' };
 const variable = '${kms:EncryptionContext:k}';

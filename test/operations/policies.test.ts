@@ -356,7 +356,7 @@ describe('AWS says why it refuses', () => {
       nobody.putKeyPolicy({ KeyId, Policy: 'garbage' }),
       nobody.createGrant({ KeyId, GranteePrincipal: 'nobody', Operations: ['CreateGrant'] }),
     ];
-    // Together: one that fails while another is awaited would be a rejection that nobody handles.
+    // Together: one that fails while another is awaited would be an unhandled rejection.
     for (const text of await Promise.all(asked.map(failureText))) {
       expect(text).toMatch(/^AccessDeniedException: /);
     }
@@ -682,7 +682,7 @@ describe('what was allowed once', () => {
   const Plaintext = Buffer.from('x');
   const inContext = (App: string) => ({ Plaintext, EncryptionContext: { App } });
 
-  test('is asked again where a condition decided it', async () => {
+  test('is asked again if a condition decided it', async () => {
     const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'a' } };
     const { KeyId } = await keyWith(rootsAll, his({ Condition }));
     const he = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -695,7 +695,7 @@ describe('what was allowed once', () => {
     }
   });
 
-  test('is asked again where a denial has a condition', async () => {
+  test('is asked again if a denial has a condition', async () => {
     const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'b' } };
     const { KeyId } = await keyWith(rootsAll, his(), his({ Effect: 'Deny', Condition }));
     const he = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -704,7 +704,7 @@ describe('what was allowed once', () => {
     expect(await failureText(he.encrypt({ KeyId, ...inContext('b') }))).toMatch(/explicit deny/);
   });
 
-  test('is allowed to nobody else, and nothing else with it', async () => {
+  test('is allowed to no other caller, and allows nothing else', async () => {
     const { KeyId } = await keyWith(rootsAll, his({ Action: 'kms:Encrypt' }));
     const identityPolicy = nothingAllowed;
     const he = kms.as(somebody, { identityPolicy });

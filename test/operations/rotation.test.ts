@@ -324,7 +324,7 @@ describe('automatic rotation', () => {
     expect(NextRotationDate).toEqual(date(180));
   });
 
-  test('is seen first by whoever uses the key', async () => {
+  test('is noticed by the first request that uses the key', async () => {
     const CiphertextBlob = await newBlob(kms, key.KeyId);
     daysLater(90);
     const { KeyMaterialId } = await kms.generateDataKey({ KeyId: key.KeyId, KeySpec: 'AES_128' });

@@ -78,7 +78,7 @@ describe('a credential', () => {
   it.each([
     ['no ARN', { principal: 'alice' }],
     ['a service', { principal: 'ec2.amazonaws.com' }],
-    ['a policy that is none', { principal, identityPolicy: '{}' }],
+    ['an invalid policy', { principal, identityPolicy: '{}' }],
     [
       'a policy of a root',
       { principal: 'arn:aws:iam::000000000000:root', identityPolicy: '{"Statement":[]}' },

@@ -34,12 +34,12 @@ describe('a root key file', () => {
     },
   );
 
-  it('is used in a folder that anybody may write to, if nobody can take it away', async () => {
+  it('is used in a folder that anybody may write to, if the file cannot be taken away', async () => {
     chmodSync(`${folder}/keys`, 0o1777);
     await (await open()).close();
   });
 
-  it('is refused at once if it is a pipe that nobody writes to', async () => {
+  it('is refused at once if it is a pipe without a writer', async () => {
     renameSync(file, `${file}.old`);
     execFileSync('mkfifo', ['-m', '600', file]);
     await expect(open()).rejects.toThrow('is not a regular file');
