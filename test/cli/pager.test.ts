@@ -9,7 +9,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
 
-/** What a pager that is this shell script was given and said, and what reached the terminal itself. */
+/** The input and output of a pager that is this shell script, and the terminal's own output. */
 async function paged(script: string, texts: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const file = path.join(folder, `${files++}`);
   let direct = '';

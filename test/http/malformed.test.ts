@@ -138,7 +138,7 @@ async function holdOpen(): Promise<readonly string[]> {
   return Promise.all([...parts, endless].map((part) => exchange(part, { within: patience })));
 }
 
-// What follows a request whose length is in doubt. Its answer is 200: nobody may see that.
+// Follows a request of doubtful length. Its answer is 200, which must never appear.
 const smuggled = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
 
 describe('a request whose length is in doubt is refused, and so is what comes after it:', () => {

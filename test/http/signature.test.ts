@@ -119,7 +119,7 @@ describe('a request is served in the region that it is signed for', () => {
   const regions = ['us-east-1', 'us-west-2', 'eu-central-1', 'us-gov-west-1'];
 
   it.each(regions)('%s', async (region) => {
-    // A second time, with what is remembered of the first.
+    // A second time, with the first one remembered.
     for (let i = 0; i < 2; i++) {
       expect(await send(await signed(create, alice, { date, region }))).toContain(
         `"Arn":"arn:aws:kms:${region}:000000000000:key/`,

@@ -109,7 +109,7 @@ function matches(pattern: string, text: string): boolean {
   return new RegExp(`^(?:${pattern})$`, 'u').test(text);
 }
 
-/** What is wrong with a text: its length first, then what it is made of [FL]. */
+/** The faults of a text: first its length, then its characters [FL]. */
 function faultsOf(shape: StringShape, text: string): string[] {
   const { min = 0, max = Number.POSITIVE_INFINITY, pattern, enum: values } = shape;
   const faults: string[] = [];
@@ -182,7 +182,7 @@ function listViolations(shape: Shape & { type: 'list' }): Violation[] {
   return [...boundViolations(shape, 'length', { make, show }), ...ofElements];
 }
 
-/** [CORAL] What a list of texts is told: all that its elements must be, the longest first. */
+/** [CORAL] The complaint about a list of texts: every constraint of its elements, the longest first. */
 function everyConstraintOf(shape: StringShape): string {
   const all = [
     ...(shape.max === undefined ? [] : [atMost('length', shape.max)]),
@@ -320,7 +320,7 @@ const writtenIn: Readonly<Record<Shape['type'], readonly Json[]>> = {
   structure: ['structure'],
 };
 
-/** JSON of other types for a value of the shape, and for what is in it. */
+/** JSON of other types for a value of the shape, and for its members. */
 function wrongJson(name: ShapeName): { label: string; value: unknown }[] {
   const shape = shapeOf(name);
   const wrong = (Object.keys(json) as Json[])

@@ -26,7 +26,7 @@ const alice = `arn:aws:iam::${accountId}:user/alice`;
 
 type State = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport';
 
-/** What the key and the caller of a request are like. */
+/** The state of the key, and the caller, of a request. */
 interface Scene {
   readonly key: 'own' | 'foreign' | 'absent';
   readonly kind: KeyKind;
@@ -52,7 +52,7 @@ interface Row {
   /** The member that names the key. */
   readonly member?: string;
   readonly request: object;
-  /** The member that brings what the key made. */
+  /** The member for a product of the key: a ciphertext, signature or MAC. */
   readonly made?: string;
   /** The faults that other operations do not have in this way. */
   readonly faults?: readonly Fault[];

@@ -8,7 +8,7 @@ import { openKms, outcomeOf, caller as root } from './support.ts';
 
 const everything = { Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' };
 const variable = '${kms:EncryptionContext:k}';
-// What a document has room for beside the rest of it.
+// The room that the rest of a document leaves.
 const room = 32_000;
 // Less than a second on any machine; it took many, or ended the process.
 const soon = 3000;

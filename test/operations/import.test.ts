@@ -716,7 +716,7 @@ describe('importing again', () => {
         `KMSInvalidStateException: New key material (id: ${KeyMaterialId}) cannot be imported into ` +
           `KMS key ${KeyId}, because another key material (id: ${secondId}) is pending rotation.`,
       );
-      // The key is called what the request calls it.
+      // The answer names the key as the request does.
       const fourth = importWith(kms, key.Arn, parameters, crypto.randomBytes(32), asNew);
       expect(await failureText(fourth)).toContain(` into KMS key ${key.Arn}, because `);
       await kms.rotateKeyOnDemand({ KeyId });

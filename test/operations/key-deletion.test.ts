@@ -219,7 +219,7 @@ describe('a key whose date has come is destroyed', () => {
 
   const retiree = `arn:aws:iam::${accountId}:user/retiree`;
 
-  /** What is in the store, but for the index of retiring principals, which may name what is gone. */
+  /** The store's contents without the index of retiring principals, which may name deleted grants. */
   async function paths(): Promise<string[]> {
     const entries = await store.list('', { limit: 1000 });
     return entries.map(({ path }) => path).filter((path) => !path.includes(':retirable/'));

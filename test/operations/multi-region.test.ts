@@ -29,7 +29,7 @@ let services: Record<Region, Pairmint>;
 let us: Pairmint;
 let eu: Pairmint;
 let ap: Pairmint;
-/** What a request that changes anything waits for before it is committed. */
+/** A request that changes anything waits for this before it is committed. */
 let beforeCommit: () => Promise<void>;
 /** Of the multi-Region key whose primary is at home. */
 let KeyId: string;

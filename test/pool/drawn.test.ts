@@ -35,7 +35,7 @@ afterEach(() => {
   for (const drawn of opened.splice(0)) drawn.close();
 });
 
-/** Writes over what is there, in its place. */
+/** Overwrites the file in place. */
 function overwrite(bytes: Uint8Array, at: number): void {
   const file = openSync(path, 'r+');
   writeSync(file, bytes, 0, bytes.length, at);

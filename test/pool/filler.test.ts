@@ -143,7 +143,7 @@ describe('processes that fill a pool at once', () => {
     const full = async () => present((await kms.pools.list())[0]).level;
     await vi.waitFor(async () => expect(await full()).toBeGreaterThan(0), minute);
     present(processes[0]).child.kill('SIGKILL');
-    // What the killed one had reserved is free after half a minute.
+    // The killed one's reservations are free after half a minute.
     await vi.waitFor(async () => expect(await full()).toBeGreaterThanOrEqual(2000), {
       timeout: 90_000,
       interval: 100,

@@ -325,7 +325,7 @@ describe('a store that was copied', () => {
     expect(await check({ ...parts, pool }, directory)).toEqual({ faults: [], pairs: 48 });
     await directory.fence();
     expect(directory.needsFence).toBe(false);
-    // What waited is void.
+    // The waiting pairs are void.
     const next = present(await directory.find(pool));
     expect(next.poolId).not.toBe(pool.poolId);
     expect([await directory.count(next, 99), await directory.count(pool, 99)]).toEqual([0, 0]);

@@ -474,7 +474,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
         expect(await reserve('a', 60)).toBe(60);
         expect(await reserve('b', 60, { at: other })).toBe(30);
         expect(await reserve('c', 60)).toBe(0);
-        // Whoever asks again has given back what it had.
+        // A filler that asks again has given back its reservation.
         expect(await reserve('a', 20)).toBe(20);
         expect(await reserve('c', 100)).toBe(40);
         expect(await reserve('b', 0)).toBe(0);

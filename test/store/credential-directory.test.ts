@@ -22,7 +22,7 @@ function open(): Promise<Pairmint> {
   });
 }
 
-/** Changes what the store holds at a path, behind pairmint's back. */
+/** Changes the store's value at a path, behind pairmint's back. */
 async function tamper(path: string, change: (bytes: Buffer) => Buffer): Promise<void> {
   const store = await SqliteStore.open(`${folder}/store.db`);
   const bytes = Buffer.from((await store.get(path)) ?? []);

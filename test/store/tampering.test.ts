@@ -115,7 +115,7 @@ describe('a record that was changed behind the back', () => {
     await expect(useAll()).rejects.toMatchObject(refusal);
   });
 
-  // What it says is another sentence, for it may be no damage but a backup.
+  // The message is another one, for the cause may be a backup and not damage.
   const back = {
     name: 'KMSInternalException',
     message: expect.stringContaining(
