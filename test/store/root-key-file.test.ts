@@ -34,7 +34,7 @@ describe('a root key file', () => {
     },
   );
 
-  it('is used in a folder that anybody may write to, if the file cannot be taken away', async () => {
+  it('is used in a folder that anybody may write to, if nobody can take it away', async () => {
     chmodSync(`${folder}/keys`, 0o1777);
     await (await open()).close();
   });
