@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -138,7 +140,7 @@ describe.each(everyOperation)('%s', (operation) => {
     }
   });
 
-  test('leaves one line, with AccessDeniedException and who asked, where it is refused', async () => {
+  test('leaves one line, with AccessDeniedException and the caller, if it is refused', async () => {
     const { kms, events } = await recording();
     const request = await prepareOf(operation)(kms);
     events.length = 0;
@@ -316,7 +318,7 @@ describe('a line', () => {
     expect(new Set(events.map(({ eventID }) => eventID)).size).toBe(3);
   });
 
-  test('is followed by another where the store fails after it', async () => {
+  test('is followed by another if the store fails after it', async () => {
     const { kms, events } = await recording();
     const failure = new KmsError('KMSInternalException', 'The key store failed.');
     const disk = vi.spyOn(MemoryStore.prototype, 'commit').mockRejectedValueOnce(failure);
@@ -329,7 +331,7 @@ describe('a line', () => {
     expect(events[0]?.requestID).toBe(events[1]?.requestID);
   });
 
-  test('is written once where a change has to be tried again', async () => {
+  test('is written once if a change has to be tried again', async () => {
     const { kms, events } = await recording();
     const { KeyId } = await newKey(kms);
     events.length = 0;
@@ -538,7 +540,7 @@ describe('an audit file', () => {
     );
   });
 
-  test('is not written where a sink is given, or the variable is empty', async () => {
+  test('is not written if a sink is given, or the variable is empty', async () => {
     const file = `${temporaryFolder()}/audit.jsonl`;
     vi.stubEnv('PAIRMINT_AUDIT_FILE', file);
     const { kms, events } = await recording();

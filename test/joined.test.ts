@@ -43,7 +43,7 @@ describe('requests of one turn of the event loop', () => {
     expect(crossings).toEqual([[1, 2, 3], [4]]);
   });
 
-  test('are parted where there are many', async () => {
+  test('are split if there are many', async () => {
     const { ask, crossings } = numbers();
     const answers = await Promise.all(Array.from({ length: 70 }, (_, i) => ask(i + 1)));
     expect(answers.map(([part]) => part?.length)).toEqual(Array.from(answers, (_, i) => i + 1));
@@ -61,7 +61,7 @@ describe('requests of one turn of the event loop', () => {
     ]);
   });
 
-  test('fail each for itself where the errors are of another realm', async () => {
+  test('fail separately if the errors are of another realm', async () => {
     const error = runInNewContext('new Error("elsewhere")');
     const lengths = Uint32Array.of(2 ** 32 - 1, 0, 0, 0, 0, 0);
     const ask = joined(
@@ -74,7 +74,7 @@ describe('requests of one turn of the event loop', () => {
     ]);
   });
 
-  test('are dropped where they are abandoned before', async () => {
+  test('are dropped if they are abandoned before', async () => {
     const { ask, crossings } = numbers();
     const [gone, stays] = [new AbortController(), new AbortController()];
     const asked = [ask(1, gone.signal), ask(2, stays.signal), ask(3)];
@@ -93,7 +93,7 @@ describe('requests of one turn of the event loop', () => {
     expect(crossings).toEqual([[2, 3], [99]]);
   });
 
-  test('fail all where the crossing does, and the next ones do not', async () => {
+  test('all fail if the crossing fails, and the next ones do not', async () => {
     let broken = true;
     const ask = joined(
       (requests: readonly number[]): Packed => {

@@ -135,7 +135,7 @@ describe('the options of a request', () => {
     ['an abortSignal of null', { abortSignal: null }],
     ['an object for a signal', { abortSignal: {} }],
     ['a controller for a signal', { abortSignal: new AbortController() }],
-  ])('are refused where they are %s, before anything starts', async (_what, options) => {
+  ])('are refused if they are %s, before anything starts', async (_what, options) => {
     const made = kms.createKey({}, options as unknown as RequestOptions);
     await expect(made).rejects.toThrow(new TypeError('abortSignal must be an AbortSignal'));
     expect((await kms.listKeys({})).Keys).toEqual([]);

@@ -78,7 +78,7 @@ describe("AWS's quotas", () => {
     expect(admitted('CreateKey')).toBe(5);
   });
 
-  it('draw on two kinds of key where a ciphertext goes from one to the other', () => {
+  it('draw on two kinds of key if a ciphertext goes from one to the other', () => {
     const { admitted } = start();
     const across = { SourceEncryptionAlgorithm: 'RSAES_OAEP_SHA_256' };
     expect(admitted('ReEncrypt', across)).toBe(1000);

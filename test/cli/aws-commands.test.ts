@@ -108,7 +108,7 @@ describe('configure get', () => {
     });
   });
 
-  it('ends with 1 where there is none, or several', async () => {
+  it('ends with 1 if there is none, or several', async () => {
     for (const args of [['output'], ['region', '--profile', 'dev'], ['profile.nope.region']]) {
       const outcome = await aws('configure', 'get', ...args);
       expect(outcome).toMatchObject({ exitCode: 1, stdout: '', stderr: '' });

@@ -35,7 +35,7 @@ describe('AWS’s configuration file', () => {
     expect(readProfile('default', configured(text))?.config.get('output')).toBe(output);
   });
 
-  it('counts as none where it cannot be read', () => {
+  it('counts as missing if it cannot be read', () => {
     const env = { AWS_CONFIG_FILE: temporaryFolder(), AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
     expect(readProfile('default', env)).toBe(undefined);
   });

@@ -77,7 +77,7 @@ describe('parameter_validation', () => {
     expect(seen.map(({ body }) => JSON.parse(body))).toEqual([{ KeyId: '' }]);
   });
 
-  it('false knows a time that is none', async () => {
+  it('false detects an invalid time', async () => {
     const env = configured('[default]\nparameter_validation = false\n');
     const args = ['import-key-material', '--cli-input-json', '{"ValidTo": "never"}'];
     const { exitCode, stderr } = await run(args, undefined, env);
@@ -126,7 +126,7 @@ describe('AWS_CLI_FILE_ENCODING', () => {
     expect(stderr).toContain('text contents could not be decoded.');
   });
 
-  it.each(['nope', ''])('%j is none', async (encoding) => {
+  it.each(['nope', ''])('%j is not an encoding', async (encoding) => {
     const { exitCode, stderr } = await read(Buffer.from('k'), encoding);
     expect(exitCode).toBe(255);
     expect(stderr).toBe(`\nunknown encoding: ${encoding}\n`);
@@ -172,7 +172,7 @@ describe('cli_binary_format', () => {
     expect(calls[0]?.request).toEqual({ KeyId: 'k', Plaintext: new TextEncoder().encode(bytes) });
   });
 
-  it.each(['legacy', 'BASE64', ''])('%j of the file is none', async (format) => {
+  it.each(['legacy', 'BASE64', ''])('%j of the file is not a format', async (format) => {
     const env = configured(`[default]\ncli_binary_format = ${format}\n`);
     const { exitCode, stderr, calls } = await run(encrypt, undefined, env);
     expect({ exitCode, calls }).toEqual({ exitCode: 255, calls: [] });

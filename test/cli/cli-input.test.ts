@@ -66,7 +66,7 @@ describe('a whole request', () => {
     }
   });
 
-  it('has dates where the AWS CLI has them', async () => {
+  it('has dates in the places of the AWS CLI', async () => {
     const { ValidTo } = toRequest(await merge({ yaml: 'ValidTo: 2030-01-02 03:04:05+02:00' })) as {
       ValidTo: Date;
     };

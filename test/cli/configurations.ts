@@ -24,8 +24,8 @@ export const configurations: Readonly<Record<string, readonly [text: string, out
   'a value of two lines': ['[profile p]\noutput = text\n  x\n', 'Unknown output type: text\nx'],
   'capitals in a value': ['[profile p]\noutput = Text\n', 'Unknown output type: Text'],
   'a setting outside': ['output = text\n[profile p]\n', 'Unable to parse config file'],
-  'a line that is none': ['[profile p]\noutput\n', 'Unable to parse config file'],
-  'a nested line that is none': ['[profile p]\ns3 =\n  x\n', 'Unable to parse config file'],
+  'a malformed line': ['[profile p]\noutput\n', 'Unable to parse config file'],
+  'a malformed nested line': ['[profile p]\ns3 =\n  x\n', 'Unable to parse config file'],
   'a setting twice': ['[profile p]\noutput = text\noutput = text\n', 'Unable to parse config file'],
   'a profile twice': ['[profile p]\n[profile p]\noutput = text\n', 'Unable to parse config file'],
 };

@@ -82,7 +82,7 @@ describe('--region', () => {
     });
   });
 
-  it('is the store’s own where the environment names one for AWS', async () => {
+  it('is the store’s own if the environment names one for AWS', async () => {
     const env = configured('[default]\nregion = eu-west-1\n', {
       AWS_REGION: 'eu-west-2',
       AWS_DEFAULT_REGION: 'eu-west-3',
@@ -112,7 +112,7 @@ describe('--profile', () => {
     });
   });
 
-  it('need not be there where the environment names it', async () => {
+  it('need not exist if the environment names it', async () => {
     const env = configured(text, { AWS_PROFILE: 'nope' });
     expect((await run(describeKey, answer, env)).exitCode).toBe(0);
   });

@@ -66,7 +66,7 @@ describe.each(operationNames)('help on %s', (operation) => {
 
   it('has an example that the program accepts', async () => {
     const example = operationDescriptions[operation]?.example ?? '';
-    // There is nothing to show of what is not offered.
+    // An operation that is not offered has nothing to show.
     if (operation.includes('CustomKeyStore')) return expect(example).toBe('');
     const inPlace = example.replace(/fileb:\/\/\S+/g, 'AQID').replace(/file:\/\/\S+/g, '{}');
     const words = inPlace.match(/"[^"]*"|\S+/g) ?? [];

@@ -143,7 +143,7 @@ describe('a response', () => {
     expect(stdout).toContain('"CreationDate": "2019-10-22T18:06:12.317000+00:00"');
   });
 
-  it('prints nothing where the operation returns nothing', async () => {
+  it('prints nothing if the operation returns nothing', async () => {
     const { exitCode, stdout, stderr } = await run(['enable-key', '--key-id', 'k']);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });
@@ -218,7 +218,7 @@ describe('a failure', () => {
     expect(stderr).toBe('pairmint: no root key\nname one with --root-key-file\n');
   });
 
-  it('that nobody expected is told in one line without a stack trace', async () => {
+  it('that is unexpected is told in one line without a stack trace', async () => {
     const error = new Error('broken\n    at somewhere (file.js:1:1)');
     const { exitCode, stderr } = await run(describeKey, failing(error));
     expect(exitCode).toBe(255);

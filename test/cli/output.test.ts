@@ -63,7 +63,7 @@ describe('on a terminal', () => {
     expect(await printed(sink)).toBe(colored.join(''));
   });
 
-  it('and there are none if they are not wanted, or nobody looks', async () => {
+  it('and there are none if they are not wanted, or the output is not a terminal', async () => {
     expect(await printed({ isTerminal: true, columns: 80 }, 'off')).not.toContain('\x1b');
     expect(await printed({})).not.toContain('\x1b');
   });

@@ -66,7 +66,7 @@ describe('arguments that are wrong', () => {
 });
 
 describe('the automatic prompt', () => {
-  it.each(['on', 'on-partial'])('is not for our own commands where it is %s', async (mode) => {
+  it.each(['on', 'on-partial'])('is not for our own commands if it is %s', async (mode) => {
     const { exitCode } = await run(['init'], undefined, { AWS_CLI_AUTO_PROMPT: mode });
     expect(exitCode).toBe(0);
   });
@@ -144,7 +144,7 @@ describe('doctor', () => {
   });
 });
 
-it('refuses a store where a command has no use for one', async () => {
+it('refuses a store if a command has no use for one', async () => {
   const { exitCode, stdout, stderr } = await run(['completion', 'bash', '--store', 'memory:']);
   expect({ exitCode, stdout }).toEqual({ exitCode: 252, stdout: '' });
   expect(stderr).toContain('Unknown options: --store');

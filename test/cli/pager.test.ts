@@ -9,7 +9,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 let files = 0;
 
-/** What a pager that is this shell script was given and said, and what reached the terminal itself. */
+/** The input and output of a pager that is this shell script, and the terminal's own output. */
 async function paged(script: string, texts: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const file = path.join(folder, `${files++}`);
   let direct = '';
@@ -42,12 +42,12 @@ describe('a pager', () => {
     expect(outcome.written()).toBe('a name\n');
   });
 
-  it('shows colours, and quits where the text fits, unless LESS says otherwise', async () => {
+  it('shows colours, and quits if the text fits, unless LESS says otherwise', async () => {
     expect((await paged('echo "$LESS" > "$1"', ['x'])).written()).toBe('FRX\n');
     expect((await paged('echo "$LESS" > "$1"', ['x'], { LESS: 'S' })).written()).toBe('S\n');
   });
 
-  it('is not started where there is nothing to show', async () => {
+  it('is not started if there is nothing to show', async () => {
     const outcome = await paged('echo started > "$1"', ['', '']);
     expect(outcome.written).toThrow('ENOENT');
   });
@@ -69,7 +69,7 @@ describe('a pager', () => {
     expect(process.listenerCount('SIGINT')).toBe(before);
   });
 
-  it('is none where its name is empty', async () => {
+  it('is not used if its name is empty', async () => {
     let direct = '';
     const terminal = { write: (text: string) => (direct += text) };
     await throughPager(' ', { env: {}, terminal }, async (sink) => sink.write('text'));

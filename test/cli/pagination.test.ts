@@ -62,7 +62,7 @@ describe('a list that is read in pieces', () => {
     },
   );
 
-  it('is not asked for beyond what nobody reads any more', async () => {
+  it('is not asked for once its reader has stopped', async () => {
     service.requests = 0;
     const pages = responsePages(service as never, 'ListKeys', {}, { paginate: true });
     const sink = { write: () => {}, drained: async () => false };

@@ -145,7 +145,7 @@ describe('a file', () => {
     expect(calls[0]?.request).toMatchObject({ Plaintext: Uint8Array.of(1, 2, 3) });
   });
 
-  it('that is a pipe without end keeps nobody waiting', async () => {
+  it('that is an endless pipe does not block', async () => {
     const silent = makePipe('silent');
     const writer = spawn('sh', ['-c', 'exec 3<>"$0"; sleep 60', silent]);
     execFileSync('sleep', ['0.5']);

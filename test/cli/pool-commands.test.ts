@@ -89,7 +89,7 @@ describe('pregenerate', () => {
     expect(new Set(await pairsIn(out)).size).toBe(320);
   });
 
-  it('writes to stdout without --out, and stops when nobody reads any more', async () => {
+  it('writes to stdout without --out, and stops when its reader stops', async () => {
     const { stdout } = await pairmint('pregenerate', ...naming, '--count', '3');
     expect(stdout.split('\n')).toHaveLength(4);
     expect(Object.keys(JSON.parse(stdout.split('\n')[0] ?? ''))).toHaveLength(5);

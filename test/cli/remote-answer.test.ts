@@ -57,7 +57,7 @@ describe('an answer that cannot be read is said to be so, with exit code 255', (
     ['is null', 'null', 'it is not an object'],
     ['has a text for a structure', { KeyMetadata: 'k' }, 'KeyMetadata is not an object'],
     [
-      'has a date that is none',
+      'has an invalid date',
       { KeyMetadata: { CreationDate: 'yesterday' } },
       'KeyMetadata.CreationDate is not a time',
     ],
@@ -87,14 +87,14 @@ describe('an answer that cannot be read is said to be so, with exit code 255', (
       { KeyMetadata: { EncryptionAlgorithms: ['x', 1] } },
       'KeyMetadata.EncryptionAlgorithms[1] is not a text',
     ],
-  ])('where it %s', async (_, body, reason) => {
+  ])('if it %s', async (_, body, reason) => {
     const { exitCode, stdout, stderr } = await ask(describeKey, body);
     expect({ exitCode, stdout }).toEqual({ exitCode: 255, stdout: '' });
     expect(stderr).toBe(`\nThe answer of "${url}" cannot be read: ${reason}\n`);
   });
 
   it.each(['!!!!', 'abc', 'aGVs\nbG8=', 'aGVsbG9=', 5])(
-    'where it has base64 that is none, which may be secret: %j',
+    'if it has invalid base64, which may be secret: %j',
     async (Plaintext) => {
       const { exitCode, stdout, stderr } = await ask(decrypt, { KeyId: 'k', Plaintext });
       expect({ exitCode, stdout }).toEqual({ exitCode: 255, stdout: '' });
@@ -102,7 +102,7 @@ describe('an answer that cannot be read is said to be so, with exit code 255', (
     },
   );
 
-  it('but not where the operation has no answer, or it has members that nobody knows', async () => {
+  it('but not if the operation has no answer, or the answer has unknown members', async () => {
     const enabled = await ask(['enable-key', '--key-id', 'k'], '');
     expect(enabled).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
     const body = { Newer: [1], KeyMetadata: { KeyId: 'k', Arn: null, Newer: {} } };
@@ -166,7 +166,7 @@ describe('a time', () => {
   });
 });
 
-it('is asked for no region where the command line names an empty one, as by the AWS CLI', async () => {
+it('is asked for no region if the command line names an empty one, as by the AWS CLI', async () => {
   const { exitCode } = await ask([...describeKey, '--region', ''], {});
   expect(exitCode).toBe(0);
   expect(authorization).toMatch(/Credential=AKIAANY\/\d{8}\/\/kms\/aws4_request,/);

@@ -63,7 +63,7 @@ describe('a request', () => {
     expect(seen[0]?.path).toBe('/sub/path');
   });
 
-  it('is signed for its region, unless it shall not be', async () => {
+  it('is signed for its region, unless signing is off', async () => {
     const { url, seen } = await during(startStrangeServer());
     const args = [...describeKey, '--endpoint-url', url, '--region', 'mars-1'];
     await runRemote(args, environment);
@@ -73,7 +73,7 @@ describe('a request', () => {
     expect(seen[1]?.headers).not.toHaveProperty('x-amz-date');
   });
 
-  it('is made three times where the service fails, or as often as is said', async () => {
+  it('is made three times if the service fails, or as often as the settings say', async () => {
     const { url, seen } = await during(startStrangeServer());
     const args = [...describeKey, '--endpoint-url', `${url}/internal`];
     const thrice = await runRemote(args, environment);
@@ -95,7 +95,7 @@ describe('a request', () => {
     expect(stderr).toContain('Connection was closed before we received a valid response');
   });
 
-  it('is made where the time to connect is beyond that of a timer', async () => {
+  it('is made if the time to connect is beyond that of a timer', async () => {
     const { url } = await during(startStrangeServer());
     const args = [...describeKey, '--endpoint-url', `${url}/object`];
     // Node.js warns of a time that it takes for no time at all.
@@ -126,7 +126,7 @@ describe('a request', () => {
     expect(stderr).not.toMatch(/Signature=|the token|Credential=/);
   });
 
-  it('waits no longer than it shall', async () => {
+  it('waits no longer than the timeout', async () => {
     const { url } = await during(startSilentServer());
     const args = [...describeKey, '--endpoint-url', url, '--cli-read-timeout', '1'];
     const { exitCode, stderr } = await runRemote(args, { ...environment, AWS_MAX_ATTEMPTS: '1' });
@@ -138,7 +138,7 @@ describe('a request', () => {
 });
 
 describe('a certificate', () => {
-  it('is verified, against those of --ca-bundle, unless it shall not be', async () => {
+  it('is verified, against those of --ca-bundle, unless verification is off', async () => {
     const { cert, key } = makeCertificate(temporaryFolder());
     const files = { cert: readFileSync(cert), key: readFileSync(key) };
     const { url } = await during(startTlsServer(files));

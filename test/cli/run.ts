@@ -11,7 +11,7 @@ export interface Outcome {
   readonly opened: readonly object[];
 }
 
-// What the AWS CLI would read in somebody's home must not change what a test sees.
+// The AWS CLI's files in a developer's home must not change a test.
 const noEnvironment: NodeJS.ProcessEnv = {
   AWS_CONFIG_FILE: '/dev/null',
   AWS_SHARED_CREDENTIALS_FILE: '/dev/null',

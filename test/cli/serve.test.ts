@@ -73,7 +73,7 @@ describe('pairmint serve', () => {
     expect((await ended).code).toBe(0);
   });
 
-  it("keeps AWS's quotas where it is told to", async () => {
+  it("keeps AWS's quotas if it is told to", async () => {
     const { url, child, ended } = await serve('--no-auth', '--quota-profile', 'aws');
     const create = () =>
       fetch(url, {

@@ -39,7 +39,7 @@ function onTerminal(home: string, ...args: string[]) {
   return { child, ended: ended.then(([[code], shown]) => ({ code: code as number, shown })) };
 }
 
-/** What stands on a line of a terminal that is drawn anew by carriage returns. */
+/** The text that is left on a terminal's line after carriage returns have redrawn it. */
 function drawings(shown: string): string[] {
   return shown.split('\r').map((drawing) => drawing.replaceAll('\x1b[K', ''));
 }

@@ -46,7 +46,7 @@ describe('a timestamp', () => {
     },
   );
 
-  it('is seconds where it is a number of eight digits', async () => {
+  it('is seconds if it is a number of eight digits', async () => {
     expect(await validTo('--valid-to', '20270101')).toEqual(new Date(20_270_101_000));
   });
 

@@ -313,7 +313,7 @@ async function headers(kms) {
       const sent = twice ? [...raw, ...raw.slice(at & ~1, (at | 1) + 1)] : raw.with(at, spoilt);
       const answer = await atOnce(() => send(sent));
       if (answer.status !== 200) return expectOneOf(nameOf(answer), refusals);
-      // The value of the Authorization field may be spoilt in what nobody reads.
+      // The value of the Authorization field may be spoilt in a part that is not read.
       const mayDiffer = !twice && raw[at | 1] === authorization;
       const same = !twice && tidy(spoilt).toLowerCase() === tidy(raw[at]).toLowerCase();
       if (!mayDiffer && !same) throw new Finding(`served with ${JSON.stringify(sent)}`);

@@ -18,7 +18,7 @@ const suffixes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Parses Prometheus's text format, version 0.0.4, and throws where it is not well-formed: names,
+ * Parses Prometheus's text format, version 0.0.4, and throws if it is not well-formed: names,
  * labels, one HELP and TYPE before the samples of each metric, no sample twice.
  */
 export function parseExposition(text: string): Map<string, Family> {
@@ -61,7 +61,7 @@ function parseSample(line: string) {
   return { name, labels, value };
 }
 
-/** The value of one sample; undefined where there is none with just these labels. */
+/** The value of one sample; undefined if no sample has just these labels. */
 export function sampleOf(text: string, name: string, labels: Labels = {}): number | undefined {
   const wanted = JSON.stringify(Object.entries(labels).sort());
   for (const { samples } of parseExposition(text).values()) {

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createHandler,
@@ -185,7 +187,7 @@ describe('a head is reason enough to refuse', () => {
   const stranger = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'x' };
 
   const rows: [string, () => Promise<Sent>, string][] = [
-    ['an operation that is none', async () => ({ headers: other }), 'UnknownOperationException'],
+    ['an unknown operation', async () => ({ headers: other }), 'UnknownOperationException'],
     ['no signature', async () => ({ headers: known }), 'MissingAuthenticationTokenException'],
     [
       'a signature of another kind',
@@ -199,7 +201,7 @@ describe('a head is reason enough to refuse', () => {
     ],
     ['a wrong time', as(() => alice, { date: new Date(0) }), 'InvalidSignatureException'],
     ['a wrong service', as(() => alice, { service: 's3' }), 'InvalidSignatureException'],
-    ['a region that is none', as(() => alice, { region: 'here' }), 'InvalidSignatureException'],
+    ['an invalid region', as(() => alice, { region: 'here' }), 'InvalidSignatureException'],
     ['an unknown access key', as(() => stranger), 'UnrecognizedClientException'],
     [
       'a wrong session token',
@@ -311,7 +313,7 @@ describe('answers', () => {
     expect(answer.body).toContain('Schlüssel 🔑');
   });
 
-  it('have no body where the operation returns nothing', async () => {
+  it('have no body if the operation returns nothing', async () => {
     const { KeyId } = JSON.parse((await call('CreateKey', {})).slice(4)).KeyMetadata;
     const body = JSON.stringify({ KeyId });
     const answer = await open(toRequest({ headers: callHeaders('DisableKey'), body }));
@@ -404,7 +406,7 @@ describe('the observer', () => {
   });
 });
 
-it('rejects with the reason where the caller abandons the request', async () => {
+it('rejects with the reason if the caller abandons the request', async () => {
   const { KeyId } = JSON.parse((await call('CreateKey', {})).slice(4)).KeyMetadata;
   const controller = new AbortController();
   const request = toRequest({

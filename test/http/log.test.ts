@@ -87,7 +87,7 @@ describe('a request', () => {
     expect(JSON.stringify(await lines())).not.toContain('SECRET');
   });
 
-  it('is none where only warnings are wanted', async () => {
+  it('is not written if only warnings are wanted', async () => {
     const { url, text } = await start(kms, {}, 'warn');
     await call(url, 'ListKeys');
     expect(await text()).toBe('');

@@ -76,7 +76,7 @@ const atOnce = { operation: 'GenerateRandom', members: { NumberOfBytes: 8 } };
 
 /**
  * What the server sends until it closes the connection, after it was sent all of `bytes`; where
- * `end` says so, our side is closed first. Rejects where the server does neither in time.
+ * `end` says so, our side is closed first. Rejects if the server does neither in time.
  */
 async function exchange(
   bytes: string | Uint8Array,
@@ -138,7 +138,7 @@ async function holdOpen(): Promise<readonly string[]> {
   return Promise.all([...parts, endless].map((part) => exchange(part, { within: patience })));
 }
 
-// What follows a request whose length is in doubt. Its answer is 200: nobody may see that.
+// Follows a request of doubtful length. Its answer is 200, which must never appear.
 const smuggled = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
 
 describe('a request whose length is in doubt is refused, and so is what comes after it:', () => {
@@ -276,7 +276,7 @@ describe('a head', () => {
     ['two signatures', { last: 'authorization: AWS4-HMAC-SHA256 x\r\n' }, '400'],
   ] as const)('with %s is refused', async (_title, changes, status) => {
     const received = await exchange(await request(changes), { end: true });
-    // A reset may overtake the answer where a client goes on sending.
+    // A reset may overtake the answer if a client goes on sending.
     if (received !== '') expect(statuses(received)).toEqual([status]);
   });
 

@@ -47,7 +47,7 @@ describe('requests are counted', () => {
     expect(await requests('DescribeKey')).toBeUndefined();
   });
 
-  it('as one operation where they name none that is offered, whatever they send', async () => {
+  it('as one operation if they name an unsupported one', async () => {
     const { url, metrics, requests } = await start();
     for (let i = 0; i < 30; i++) await call(url, `Nonsense${i}`);
     await call(url, 'constructor');
@@ -57,7 +57,7 @@ describe('requests are counted', () => {
     expect(samples).toHaveLength(1);
   });
 
-  it('where they are probes, or the server turns them away', async () => {
+  it('if they are probes, or the server turns them away', async () => {
     const { url, requests } = await start({
       limits: { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 },
     });
@@ -77,7 +77,7 @@ describe('requests are counted', () => {
     expect(await requests('unknown', 'RequestTimeout')).toBe(1);
   });
 
-  it('where the client goes away before the answer', async () => {
+  it('if the client goes away before the answer', async () => {
     const { url, requests, read } = await start();
     const { KeyId } = await newKey(kms);
     const pair = { KeyId, KeyPairSpec: 'RSA_4096' } as const;
@@ -167,7 +167,7 @@ describe('durations', () => {
     expect(total).toBeLessThan(5);
   });
 
-  it('of minting are known by spec, and of what pools serve there are none', async () => {
+  it('of minting are counted by spec, without pairs out of pools', async () => {
     const { url, read } = await start();
     const { KeyId } = await newKey(kms);
     const minted = (spec: string) => read('pairmint_minting_duration_seconds_count', { spec });

@@ -49,7 +49,7 @@ async function serve(options: ServerOptions = { auth: false }): Promise<string> 
   return server.listen({ port: 0 });
 }
 
-/** Encrypts over HTTP; `ok`, or the name of what it fails with. */
+/** Encrypts over HTTP; `ok`, or the name of the error. */
 async function encrypt(
   url: string,
   KeyId: string,
@@ -84,7 +84,7 @@ test('aws:SourceIp is the peer, and nobody in the process', async () => {
   const url = await serve();
   const inside = await keyDenied({ IpAddress: { 'aws:SourceIp': ['127.0.0.0/8', '::1'] } });
   expect(await encrypt(url, inside)).toBe(denied);
-  // Nobody is believed who is not a trusted proxy.
+  // Only a trusted proxy is believed.
   expect(await encrypt(url, inside, { 'x-forwarded-for': '203.0.113.1' })).toBe(denied);
   const outside = await keyDenied({ NotIpAddress: { 'aws:SourceIp': '127.0.0.1' } });
   expect(await encrypt(url, outside)).toBe('ok');

@@ -17,12 +17,12 @@ export function bytesOf(operation: string, members: object = {}, more = ''): str
   return `POST / HTTP/1.1\r\n${headers.join('')}${more}\r\n${body}`;
 }
 
-/** Among what is sent: nothing for a while. */
+/** A pause between two pieces that are sent. */
 export function pause(milliseconds: number): () => Promise<void> {
   return () => setTimeout(milliseconds);
 }
 
-/** What a server sends until it closes the connection, after it was sent all that is given. */
+/** Sends all pieces, and collects the server's bytes until it closes the connection. */
 export async function exchange(
   to: string,
   ...sent: (string | Buffer | (() => Promise<void>))[]

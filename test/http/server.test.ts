@@ -400,7 +400,7 @@ describe('a client that goes away', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       socket.destroy();
     }
-    // Closing waits for what is under way, and minting them all would take much longer.
+    // Closing waits for requests under way, and minting them all would take much longer.
     const began = Date.now();
     await made.drain();
     await service.close();
@@ -530,7 +530,7 @@ describe('draining', () => {
     const { KeyMetadata: long } = await kms.createKey({ Policy });
     const socket = connect(url).pause();
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    // More than what lies between the server and its client has room for.
+    // More than the buffers between the server and its client can hold.
     socket.write(bytesOf('GetKeyPolicy', { KeyId: long?.KeyId }).repeat(250));
     let before = -1;
     await vi.waitFor(

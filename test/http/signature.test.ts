@@ -119,7 +119,7 @@ describe('a request is served in the region that it is signed for', () => {
   const regions = ['us-east-1', 'us-west-2', 'eu-central-1', 'us-gov-west-1'];
 
   it.each(regions)('%s', async (region) => {
-    // A second time, with what is remembered of the first.
+    // A second time, with the first one remembered.
     for (let i = 0; i < 2; i++) {
       expect(await send(await signed(create, alice, { date, region }))).toContain(
         `"Arn":"arn:aws:kms:${region}:000000000000:key/`,
@@ -127,7 +127,7 @@ describe('a request is served in the region that it is signed for', () => {
     }
   });
 
-  it('and a signature for one is none for another', async () => {
+  it('and a signature for one is not valid for another', async () => {
     const { headers, body = '' } = await signed(create, alice, { date, region: 'us-west-2' });
     const authorization = headers.authorization?.replace('us-west-2', 'us-east-1');
     expect(await send({ headers: { ...headers, authorization }, body })).toBe(mismatch);
@@ -304,7 +304,7 @@ describe('requests that were changed on their way', () => {
       mismatch,
     ],
     ['signed headers in capital letters', replacing('host;', 'Host;'), mismatch],
-    ['a signed header that is none', replacing('host;', 'host;nonsense;'), mismatch],
+    ['a signed header that was not sent', replacing('host;', 'host;nonsense;'), mismatch],
     ['a signed header of an inherited name', replacing('host;', 'host;constructor;'), mismatch],
     ['a signed header twice in the list', replacing('host;', 'host;host;'), mismatch],
     ['an empty name in the list', replacing('host;', 'host;;'), mismatch],
@@ -368,7 +368,7 @@ describe('requests that were changed on their way', () => {
       ({ headers }) => ({ headers: { ...headers, 'x-amz-date': undefined, date: stamp } }),
       mismatch,
     ],
-    ['a date that is none', header('x-amz-date', '201'), badDate('201')],
+    ['an invalid date', header('x-amz-date', '201'), badDate('201')],
     [
       'a date in the extended format',
       header('x-amz-date', '2026-11-22T00:02:00Z'),
@@ -405,7 +405,7 @@ describe('requests that were changed on their way', () => {
       /got 'AKIA[A-Z2-7]{16}\/20261122\/us-east-1\/kms\/a\/b'$/,
     ],
     [
-      'a credential that is none',
+      'an invalid credential',
       replacing(/Credential=[^,]*/, 'Credential=a/b/c/d'),
       badCredential('a/b/c/d'),
     ],

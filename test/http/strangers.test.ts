@@ -17,7 +17,7 @@ afterAll(async () => {
 const health = `GET /healthz HTTP/1.1\r\nhost: x\r\n${lastOne}\r\n`;
 
 it.runIf(process.platform === 'linux')(
-  'unfinished bodies of clients without an access key take no memory, and nobody waits for them',
+  'unfinished bodies of clients without an access key take no memory, and the server does not wait for them',
   async () => {
     expect(answered(await exchange(server.url, health))).toEqual(['200']);
     const before = residentMemory(server.pid);

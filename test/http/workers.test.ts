@@ -261,7 +261,7 @@ describe('a process that is killed', () => {
     expect(ended().map(({ nextIn }) => nextIn)).toEqual([100, 200, 400, 800]);
   });
 
-  it('takes the workers with it where it started them', async () => {
+  it('ends the workers that it started', async () => {
     const server = await serve('--workers', '2');
     const workers = workersOf(server);
     server.child.kill('SIGKILL');
@@ -316,7 +316,7 @@ describe('the end', () => {
   });
 });
 
-it('does not start where one of them cannot listen, and says why once', async () => {
+it('does not start if one of them cannot listen, and says why once', async () => {
   const { url } = await serve();
   const { port } = new URL(url);
   const env = { PAIRMINT_HOME: home };

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Shape, StringShape, StructureShape } from '../../lib/model/shape.ts';
 import {
@@ -14,7 +16,7 @@ import { complaint, newKey, openKms, outcomeOf, validation } from '../operations
 // The requests and what AWS says of them are worked out here, from the model and semantics of the
 // service alone, so that a mistake in lib/model/constraints.ts cannot excuse itself.
 
-/** A value that breaks constraints, and AWS's complaints about it where it stands at `path`. */
+/** A value that breaks constraints, and AWS's complaints about it if it is at `path`. */
 interface Violation {
   readonly label: string;
   readonly value: unknown;
@@ -107,7 +109,7 @@ function matches(pattern: string, text: string): boolean {
   return new RegExp(`^(?:${pattern})$`, 'u').test(text);
 }
 
-/** What is wrong with a text: its length first, then what it is made of [FL]. */
+/** The faults of a text: first its length, then its characters [FL]. */
 function faultsOf(shape: StringShape, text: string): string[] {
   const { min = 0, max = Number.POSITIVE_INFINITY, pattern, enum: values } = shape;
   const faults: string[] = [];
@@ -180,7 +182,7 @@ function listViolations(shape: Shape & { type: 'list' }): Violation[] {
   return [...boundViolations(shape, 'length', { make, show }), ...ofElements];
 }
 
-/** [CORAL] What a list of texts is told: all that its elements must be, the longest first. */
+/** [CORAL] The complaint about a list of texts: every constraint of its elements, the longest first. */
 function everyConstraintOf(shape: StringShape): string {
   const all = [
     ...(shape.max === undefined ? [] : [atMost('length', shape.max)]),
@@ -318,7 +320,7 @@ const writtenIn: Readonly<Record<Shape['type'], readonly Json[]>> = {
   structure: ['structure'],
 };
 
-/** JSON of other types for a value of the shape, and for what is in it. */
+/** JSON of other types for a value of the shape, and for its members. */
 function wrongJson(name: ShapeName): { label: string; value: unknown }[] {
   const shape = shapeOf(name);
   const wrong = (Object.keys(json) as Json[])

@@ -86,7 +86,7 @@ describe('a request with an abort signal', () => {
     });
   });
 
-  it('is answered when nobody aborts it, and later aborts change nothing', async () => {
+  it('is answered if it is not aborted, and later aborts change nothing', async () => {
     const controller = new AbortController();
     const pair = await kms.generateDataKeyPair(
       { ...request, KeyPairSpec: 'RSA_2048' },
@@ -125,7 +125,7 @@ describe('the share of the CPU', () => {
   const files = (entries: Record<string, string>) => (file: string) => entries[file];
   const available = cpuShare(() => undefined);
 
-  it('is what the system says where there is no quota', () => {
+  it('is what the system says if there is no quota', () => {
     expect(cpuShare(files({ '/sys/fs/cgroup/cpu.max': 'max 100000\n' }))).toBe(available);
   });
 
@@ -173,7 +173,7 @@ describe('the share of the CPU', () => {
     expect(cpuShare(files(first))).toBe(1);
   });
 
-  it('is that of the group at the mount where a container is told a path that it cannot see', () => {
+  it('is that of the group at the mount if a container is told a path that it cannot see', () => {
     const container = {
       '/proc/self/cgroup': '0::/../../kubepods/pod1/abc\n',
       '/sys/fs/cgroup/cpu.max': '100000 100000\n',

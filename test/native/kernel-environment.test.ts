@@ -37,7 +37,7 @@ describe.runIf(kernels.includes('avx512ifma'))('OPENSSL_ia32cap', () => {
 });
 
 describe('PAIRMINT_KERNEL', () => {
-  it.each(['nonsense', 'AVX512IFMA'])('is refused where it names no kernel: %s', async (name) => {
+  it.each(['nonsense', 'AVX512IFMA'])('is refused if it names no kernel: %s', async (name) => {
     const env = { PAIRMINT_KERNEL: name };
     const { code, stdout, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
     expect({ code, stdout }).toEqual({ code: 253, stdout: '' });
@@ -47,7 +47,7 @@ describe('PAIRMINT_KERNEL', () => {
     expect(stderr).toContain(`set it to one of ${kernels.join(', ')}, or leave it out`);
   });
 
-  it('is refused where it names a kernel that the processor may not run', async () => {
+  it('is refused if it names a kernel that the processor cannot run', async () => {
     const env = { PAIRMINT_KERNEL: 'avx512ifma', OPENSSL_ia32cap: ':0' };
     const { code, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
     expect(code).toBe(253);

@@ -558,7 +558,7 @@ describe('a PrivateKeyInfo that other programs write', () => {
   });
 
   it.each(privateKeySpecs)(
-    'is refused where the public key is of another or of another version: %s',
+    'is refused if the public key is of another key or of another version: %s',
     async (spec) => {
       const lastBit = (bits: Buffer) => flip(bits, bits.length * 8 - 1);
       for (const wrong of [

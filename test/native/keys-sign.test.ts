@@ -48,7 +48,7 @@ const options = (algorithm: SigningAlgorithmSpec, key: KeyObject) =>
       }
     : { key };
 
-/** What is signed, as RAW and, where the algorithm has a hash, as DIGEST. */
+/** What is signed, as RAW and, if the algorithm has a hash, as DIGEST. */
 function inputs(algorithm: SigningAlgorithmSpec): [MessageType, Uint8Array][] {
   const hash = hashOf(algorithm);
   if (hash === null) return [['RAW', message]];

@@ -113,7 +113,7 @@ describe.each(curves)('under a mask on $name', (curve) => {
     },
   );
 
-  // A lane is wrong only where there are several.
+  // A lane is wrong only if there are several.
   it.each(['wrong entry', 'wrong limb'] as const)(
     'a comb that breaks after masks were made makes no bad pair: %s',
     (fault) => {
@@ -149,7 +149,7 @@ describe('masks', () => {
     expect(inStock(curve)).toBe(15);
   });
 
-  it('are used for every pair once they were tried, or for none where they save no time', () => {
+  it('are used for every pair once they were tried, or for none if they save no time', () => {
     for (const each of curves) {
       internals.mintAlone(each.name, 32 + 2 * 16);
       const before = inStock(each);
@@ -182,7 +182,7 @@ describe('masks', () => {
     expect(inStock(curve)).toBe(15);
   });
 
-  it('are not made where the random generator fails, and nothing is minted', () => {
+  it('are not made if the random generator fails, and nothing is minted', () => {
     useMasks(curve);
     let calls = 0;
     for (; ; calls++) {

@@ -152,7 +152,7 @@ describe.each([
     },
   );
 
-  test('the names of AWS’s own aliases are not to be had', async () => {
+  test('the names of AWS’s own aliases are refused', async () => {
     expect(await call('alias/aws/s3')).toBe('NotAuthorizedException: ');
   });
 
@@ -219,7 +219,7 @@ describe('UpdateAlias', () => {
     expect(await names(key.KeyId)).toEqual(['alias/a', 'alias/b']);
   });
 
-  test('leaves everything as it was where the new target is refused', async () => {
+  test('leaves everything as it was if the new target is refused', async () => {
     await create('alias/a');
     await kms.scheduleKeyDeletion({ KeyId: other.KeyId });
     const move = (TargetKeyId: string) => kms.updateAlias({ AliasName: 'alias/a', TargetKeyId });

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { EncryptionAlgorithmSpec, KeySpec, KeyUsageType } from '../../lib/model/types.ts';

@@ -31,12 +31,12 @@ export async function importedKey(
   return key;
 }
 
-/** The hash of a signing algorithm by node:crypto's name; null where the algorithm has its own. */
+/** The hash of a signing algorithm by node:crypto's name; null if the algorithm has its own. */
 export function hashOf(algorithm: SigningAlgorithmSpec): string | null {
   return algorithm.startsWith('ED25519') ? null : `sha${algorithm.slice(-3)}`;
 }
 
-/** A key with what node:crypto has to be told of a signing algorithm. */
+/** A key with node:crypto's options for a signing algorithm. */
 export function forSigning(algorithm: SigningAlgorithmSpec, key: KeyObject) {
   if (!algorithm.startsWith('RSASSA_PSS')) return { key };
   const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_DIGEST: saltLength } = crypto.constants;

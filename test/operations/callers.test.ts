@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -78,7 +80,7 @@ describe.each(everyOperation)('%s', (operation) => {
     );
   });
 
-  test('is refused to whom everything is allowed but it', async () => {
+  test('is refused to a caller that may do everything else', async () => {
     const identityPolicy = policyText(
       { Effect: 'Allow', Action: 'kms:*', Resource: '*' },
       { Effect: 'Deny', Action: `kms:${action}`, Resource: '*' },
@@ -267,7 +269,7 @@ describe('a ciphertext that alone names its key [ISS 2024]', () => {
     );
   });
 
-  test('is refused in those that do where the request names it too', async () => {
+  test('is refused in those that do if the request names it too', async () => {
     const { KeyId, Arn } = await newKey(kms);
     const CiphertextBlob = await newBlob(kms, KeyId);
     const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -333,7 +335,7 @@ describe('who a caller is', () => {
     `arn:aws:iam::${accountId}:user/`,
     `arn:aws:sts::${accountId}:assumed-role/app`,
     `${root}\n`,
-  ])('nobody is called %j', (arn) => {
+  ])('%j is not a caller', (arn) => {
     expect(() => kms.as(arn)).toThrow(`'${arn}' is not the ARN of a caller`);
   });
 

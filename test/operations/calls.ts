@@ -14,7 +14,7 @@ export const keyKinds = {
 
 export type KeyKind = keyof typeof keyKinds;
 
-/** What a call needs: a KeyId in any form, and what the key made. */
+/** The needs of a call: a KeyId in any form, and a product of the key. */
 export interface Subject {
   readonly KeyId: string;
   /** A ciphertext without a context, a signature or a MAC. */

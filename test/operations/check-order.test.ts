@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -24,7 +26,7 @@ const alice = `arn:aws:iam::${accountId}:user/alice`;
 
 type State = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport';
 
-/** What the key and the caller of a request are like. */
+/** The state of the key, and the caller, of a request. */
 interface Scene {
   readonly key: 'own' | 'foreign' | 'absent';
   readonly kind: KeyKind;
@@ -50,7 +52,7 @@ interface Row {
   /** The member that names the key. */
   readonly member?: string;
   readonly request: object;
-  /** The member that brings what the key made. */
+  /** The member for a product of the key: a ciphertext, signature or MAC. */
   readonly made?: string;
   /** The faults that other operations do not have in this way. */
   readonly faults?: readonly Fault[];
@@ -279,13 +281,13 @@ const commonFaults: readonly Fault[] = [
     text: `NotFoundException: Key '${keyArn(absentKeyId)}' does not exist`,
   },
   {
-    step: 3, // [ISS], in policy.md section 5
+    step: 3, // [ISS]
     name: 'a key of another account',
     scene: { key: 'foreign' },
     text: /^AccessDeniedException: User: \S+ is not authorized to perform: \S+ on this resource /,
   },
   {
-    step: 3, // [ISS], in policy.md section 5
+    step: 3, // [ISS]
     name: 'a caller without permission',
     scene: { caller: 'alice' },
     text: ({ arn, operation, action = operation }) =>
@@ -369,7 +371,7 @@ function callerOf({ caller }: Scene): Pairmint {
   return kms.as(alice, { identityPolicy });
 }
 
-/** Sends a request with the faults, of which the first ones win where they contradict each other. */
+/** Sends a request with the faults, of which the first ones win if they contradict each other. */
 async function send(row: Row, faults: readonly Fault[]): Promise<{ text: string; arn: string }> {
   const lastFirst = faults.toReversed();
   const scene: Scene = Object.assign(

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MlKemSpec } from '../../lib/model/key-specs.ts';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
@@ -115,7 +117,7 @@ describe('every kind of key', () => {
   });
 
   test.each(allowed)(
-    '$KeySpec for $KeyUsage waits for its material where it is to be imported',
+    '$KeySpec for $KeyUsage waits for its material if it is to be imported',
     async (kind) => {
       if (lacksMlDsa(kind.KeySpec)) return;
       const made = await kms.createKey({ ...kind, Origin: 'EXTERNAL' });
@@ -157,7 +159,7 @@ describe('what is no kind of key', () => {
 
   // [LS test_hmac_create_key_invalid_operations]
   test.each(specs.filter((spec) => spec !== 'SYMMETRIC_DEFAULT'))(
-    '%s without a usage, even where there is but one',
+    '%s without a usage, even if there is only one',
     async (KeySpec) => {
       expect(await failureText(kms.createKey({ KeySpec }))).toBe(
         'ValidationException: You must specify a KeyUsage value for all KMS keys except for ' +

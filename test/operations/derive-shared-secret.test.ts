@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -152,7 +154,7 @@ describe('checks', () => {
     const { KeyId, Arn } = await newKey(kms, { KeySpec: 'ECC_NIST_P256', KeyUsage });
     expect(await failing({ KeyId, DryRun: true })).toBe(dryRun);
     await kms.disableKey({ KeyId });
-    // key-states: inferred
+    // Unverified: inferred.
     expect(await failing({ KeyId, PublicKey: Buffer.from('x') })).toBe(
       `DisabledException: ${Arn} is disabled.`,
     );

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadNative, type Native } from '../../lib/native/addon.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -53,7 +55,7 @@ describe.each(names(cryptographicCalls))('%s', (operation: Cryptographic) => {
   });
 
   // [LS GK::test_generate_data_key_pair_dry_run 2025-04]
-  test('fails with DryRunOperationException where it would have succeeded', async () => {
+  test('fails with DryRunOperationException if it would have succeeded', async () => {
     const failure = await failureOf(callCryptographic(kms, operation, subject, { DryRun }));
     expect(`${failure.name}: ${failure.message}`).toBe(dryRun);
     expect(failure).toMatchObject({ $fault: 'client', httpStatusCode: 400 });
@@ -102,7 +104,7 @@ describe('a dry run of Decrypt', () => {
     expect(await failureText(kms.decrypt({ CiphertextBlob, DryRun }))).toBe(invalidCiphertext);
   });
 
-  test('may leave the ciphertext out where the request says so and names the key', async () => {
+  test('may leave the ciphertext out if the request says so and names the key', async () => {
     const modified = { DryRun, DryRunModifiers: ['IGNORE_CIPHERTEXT' as const] };
     expect(await failureText(kms.decrypt({ ...modified, KeyId: key.KeyId }))).toBe(dryRun);
     expect(await failureText(kms.decrypt({ ...modified, KeyId: disabled.KeyId }))).toBe(
@@ -116,7 +118,7 @@ describe('a dry run of Decrypt', () => {
   });
 });
 
-test('a dry run of Verify fails as the real one where the signature is wrong', async () => {
+test('a dry run of Verify fails as the real one if the signature is wrong', async () => {
   const { KeyId } = await newKey(kms, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
   const request = {
     KeyId,
@@ -129,7 +131,7 @@ test('a dry run of Verify fails as the real one where the signature is wrong', a
   expect(await failureText(kms.verify(other))).toBe('KMSInvalidSignatureException: ');
 });
 
-test('a dry run of VerifyMac fails as the real one where the MAC is wrong', async () => {
+test('a dry run of VerifyMac fails as the real one if the MAC is wrong', async () => {
   const { KeyId } = await newKey(kms, { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
   const request = { KeyId, Message: Buffer.from('told'), MacAlgorithm: 'HMAC_SHA_256' } as const;
   const { Mac } = await kms.generateMac(request);

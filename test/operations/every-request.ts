@@ -10,7 +10,7 @@ export const everyOperation = Object.keys(operations) as OfferedOperation[];
 export const somebody = `arn:aws:iam::${accountId}:user/somebody`;
 
 // Long enough to be found nowhere by chance.
-const secretMessage = Buffer.from('what nobody but the caller shall ever read');
+const secretMessage = Buffer.from('what only the caller may ever read');
 
 type Prepare<O extends OfferedOperation> = (kms: Pairmint) => Promise<Requests[O]>;
 

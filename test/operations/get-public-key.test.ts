@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';

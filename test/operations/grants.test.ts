@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { GrantListEntry, GrantOperation, Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -41,7 +43,7 @@ beforeAll(async () => {
   ({ KeyId, Arn } = await newKey(kms));
 });
 
-/** Makes requests as a principal whom no policy allows anything. */
+/** Makes requests as a principal to which no policy allows anything. */
 function only(arn = somebody): Pairmint {
   return kms.as(arn, { identityPolicy: nothingAllowed });
 }
@@ -71,7 +73,7 @@ describe('CreateGrant', () => {
     });
     expect(members(made)).toEqual(['GrantId', 'GrantToken']);
     expect(made.GrantId).toMatch(/^[0-9a-f]{64}$/);
-    // semantics.md section 10
+    // A token of AWS's is unpadded base64url, and a request takes 8,192 characters of it [BC].
     expect(made.GrantToken).toMatch(/^[A-Za-z0-9_-]{1,8192}$/);
     const [listed, ...others] = await grantsOf(key.KeyId);
     expect(others).toEqual([]);
@@ -840,9 +842,9 @@ describe('RetireGrant', () => {
     ['its grantee, if also retiring principal', { RetiringPrincipal: somebody }, somebody, true],
     ['the root of the account that made it', {}, root, true],
     ['its grantee otherwise', { Operations: ['Decrypt'] }, somebody, false],
-    ['anybody where it names no retiring principal', {}, retirer, false],
+    ['anybody if it names no retiring principal', {}, retirer, false],
     ['anybody else', { RetiringPrincipal: somebody }, retirer, false],
-    ['a session, where it names nobody', {}, cleaning, false],
+    ['a session, if it names no retiring principal', {}, cleaning, false],
     ['another root', { Operations: ['RetireGrant'] }, `arn:aws:iam::${otherAccount}:root`, false],
   ];
 
@@ -966,7 +968,7 @@ describe('a grant token', () => {
   ] as const;
 
   test.each(takers)(
-    'of a grant that exists is taken, of none refused to whom policies do not allow it: %s',
+    'of an existing grant is accepted, of no grant refused if policies do not allow the request: %s',
     async (operation) => {
       const request = await everyRequest[operation](kms);
       const { GrantToken, GrantId } = await newGrant(kms, KeyId);
@@ -1029,7 +1031,7 @@ describe('a grant token', () => {
     }
   });
 
-  test('gives nobody what the grant does not (inferred)', async () => {
+  test('gives no permission beyond the grant (inferred)', async () => {
     const key = await newKey(kms);
     const { GrantToken } = await newGrant(kms, key.KeyId);
     const asked = { KeyId: key.KeyId, GrantTokens: [GrantToken] };
@@ -1047,7 +1049,7 @@ describe('a grant token', () => {
     expect(await failureText(only().describeKey(asked))).toMatch(denied);
   });
 
-  test('of another store is none', async () => {
+  test('of another store is invalid', async () => {
     const elsewhere = await openKms();
     const { GrantToken } = await newGrant(elsewhere, (await newKey(elsewhere)).KeyId);
     const GrantTokens = [GrantToken];
@@ -1104,7 +1106,7 @@ describe('a constraint', () => {
     expect(await grantsOf(key)).toEqual([]);
   });
 
-  test('that is not understood is none where it is null', async () => {
+  test('that is unknown counts as not given if it is null', async () => {
     const Constraints = { SourceVpc: null, EncryptionContextEquals: null } as object;
     await kms.createGrant({ ...terms, KeyId: await KeyIdOf(), Constraints });
   });
@@ -1181,7 +1183,7 @@ describe('an AWS service', () => {
     ['two grantees', { ...grantee, ...retiring, GranteePrincipal: somebody }, /both Grantee/],
     ['two who retire', { ...grantee, ...retiring, RetiringPrincipal: retirer }, /both Retiring/],
     ['no SourceArn', { ...grantee, ...retiring, Constraints: {} }, /a SourceArn constraint\.$/],
-    ['nobody who retires', grantee, /must have a RetiringPrincipal or a Retiring/],
+    ['no retiring principal', grantee, /must have a RetiringPrincipal or a Retiring/],
     ['no service', { ...retiring, GranteeServicePrincipal: 'a.b.c' }, /^InvalidArnException: /],
     ['no service name', { ...retiring, GranteeServicePrincipal: 'sns' }, /at 'granteeService/],
   ])('is given none with %s', async (_what, changes, expected) => {
@@ -1192,7 +1194,7 @@ describe('an AWS service', () => {
   });
 
   // [BC]: only usable by callers in a service principal.
-  test('is what nobody here can list grants by', async () => {
+  test('cannot be used to list grants', async () => {
     const filter = { GranteeServicePrincipal: service };
     expect(await failureText(kms.listGrants({ KeyId, ...filter }))).toMatch(
       /^ValidationException: GranteeServicePrincipal can be used by AWS services only\.$/,

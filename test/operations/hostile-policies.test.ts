@@ -4,11 +4,11 @@ import type { Pairmint } from '../../lib/service/pairmint.ts';
 import { policyText, somebody } from './every-request.ts';
 import { openKms, outcomeOf, caller as root } from './support.ts';
 
-// Whoever may make a key may write its policy: no policy may hold up, or end, the process.
+// A caller that may make a key may write its policy: no policy may hold up, or end, the process.
 
 const everything = { Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' };
 const variable = '${kms:EncryptionContext:k}';
-// What a document has room for beside the rest of it.
+// The room that the rest of a document leaves.
 const room = 32_000;
 // Less than a second on any machine; it took many, or ended the process.
 const soon = 3000;

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import {
   afterEach,
@@ -714,7 +716,7 @@ describe('importing again', () => {
         `KMSInvalidStateException: New key material (id: ${KeyMaterialId}) cannot be imported into ` +
           `KMS key ${KeyId}, because another key material (id: ${secondId}) is pending rotation.`,
       );
-      // The key is called what the request calls it.
+      // The answer names the key as the request does.
       const fourth = importWith(kms, key.Arn, parameters, crypto.randomBytes(32), asNew);
       expect(await failureText(fourth)).toContain(` into KMS key ${key.Arn}, because `);
       await kms.rotateKeyOnDemand({ KeyId });
@@ -737,7 +739,7 @@ describe('importing again', () => {
       expect(listed.map((entry) => entry.KeyMaterialId)).toEqual([materialId, KeyMaterialId]);
     });
 
-    // [key-states.md section 1] "When any key material … is deleted or it expires"
+    // [DG] "When any key material … is deleted or it expires"
     test('once used is needed as much as the first', async () => {
       const { KeyId } = key;
       await kms.rotateKeyOnDemand({ KeyId });

@@ -219,7 +219,7 @@ describe('a key whose date has come is destroyed', () => {
 
   const retiree = `arn:aws:iam::${accountId}:user/retiree`;
 
-  /** What is in the store, but for the index of retiring principals, which may name what is gone. */
+  /** The store's contents without the index of retiring principals, which may name deleted grants. */
   async function paths(): Promise<string[]> {
     const entries = await store.list('', { limit: 1000 });
     return entries.map(({ path }) => path).filter((path) => !path.includes(':retirable/'));
@@ -283,7 +283,7 @@ describe('a key whose date has come is destroyed', () => {
     expect(await paths()).toEqual(before);
   });
 
-  test('by whoever comes across it, also by a listing', async () => {
+  test('by any request that comes across it, also by a listing', async () => {
     await schedule();
     for (const days of [7, 8]) {
       daysLater(days);
@@ -317,7 +317,7 @@ describe('a key whose date has come is destroyed', () => {
   });
 
   test.each([true, false])(
-    'a day after its own date where the clock was ahead before (looked at since: %s)',
+    'a day after its own date if the clock was ahead before (looked at since: %s)',
     async (seen) => {
       await schedule();
       const all = await paths();
@@ -336,7 +336,7 @@ describe('a key whose date has come is destroyed', () => {
     },
   );
 
-  test('no earlier where the clock was ten years behind when it was scheduled', async () => {
+  test('no earlier if the clock was ten years behind when it was scheduled', async () => {
     daysLater(-tenYears);
     expect((await schedule()).DeletionDate).toEqual(new Date(start.getTime() + 7 * day));
     daysLater(6.9);
@@ -344,7 +344,7 @@ describe('a key whose date has come is destroyed', () => {
     await expectUnharmed();
   });
 
-  test('no earlier where the clock falls ten years behind while it waits', async () => {
+  test('no earlier if the clock falls ten years behind while it waits', async () => {
     const { DeletionDate } = await schedule();
     daysLater(-tenYears);
     expect(await state()).toBe('PendingDeletion');
@@ -354,7 +354,7 @@ describe('a key whose date has come is destroyed', () => {
     await expectUnharmed();
   });
 
-  test('a day after it was found gone again where the clock fell behind in between', async () => {
+  test('a day after it was found gone again if the clock fell behind in between', async () => {
     await schedule();
     const all = await paths();
     daysLater(7);

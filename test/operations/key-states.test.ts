@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { shapes } from '../../lib/model/shapes.ts';
@@ -94,7 +96,7 @@ interface Row {
   readonly operation: OfferedOperation;
   readonly as?: string;
   readonly verdicts: Verdicts;
-  /** The kind of the key, where it is not the one that the operation is for. */
+  /** The kind of the key, if it is not the operation's own kind. */
   readonly kind?: KeyKind;
   /** The key's material is imported in every state. */
   readonly imported?: true;

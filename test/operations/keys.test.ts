@@ -147,7 +147,7 @@ describe('CreateKey', () => {
     expect(await failureText(kms.createKey(request))).toBe('CustomKeyStoreNotFoundException: ');
   });
 
-  test('nothing is made where a request is refused', async () => {
+  test('nothing is made if a request is refused', async () => {
     const fresh = await openKms();
     const refused = [
       ...notOffered,

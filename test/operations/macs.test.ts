@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KeySpec, MacAlgorithmSpec } from '../../lib/model/types.ts';
@@ -127,7 +129,7 @@ describe.each(['GenerateMac', 'VerifyMac'] as const)('%s', (operation) => {
   });
 
   // [FL operationsRejectAKeyPendingImport]
-  test('says so where the key waits for its secret', async () => {
+  test('says so if the key waits for its secret', async () => {
     const { Arn } = await newKey(kms, { KeySpec: 'HMAC_512', KeyUsage, Origin: 'EXTERNAL' });
     expect(await failing({ KeyId: Arn })).toBe(
       `KMSInvalidStateException: ${Arn} is pending import.`,

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -102,7 +104,7 @@ describe('an AWS managed key', () => {
     UpdateKeyDescription: () => ({ KeyId, Description: 'mine' }),
   };
 
-  test.each(Object.keys(managing))('is nobody’s to manage: not even root may %s', async (name) => {
+  test.each(Object.keys(managing))('cannot be managed: not even root may %s', async (name) => {
     const before = await describeOf(KeyId);
     expect(await failureText(kms.call(name, (managing[name] as () => object)()))).toMatch(
       new RegExp(
@@ -194,7 +196,7 @@ test.each(['alias/aws/', 'alias/aws/nope', 'alias/aws/toString', 'alias/aws/s3/x
   },
 );
 
-test('nobody has one made who may not see it', async () => {
+test('a caller that may not see one cannot have it made', async () => {
   const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
   expect(await outcomeOf(nobody.describeKey({ KeyId: 'alias/aws/s3' }))).toMatch(
     /^AccessDeniedException: /,

@@ -87,7 +87,7 @@ const createKey = () =>
     },
   );
 
-/** A request about one key: where it may be, and what it is then. */
+/** A request about one key: the states that allow it, and the state after it. */
 function onKey(
   operation: string,
   transitions: Partial<Record<State, State>>,

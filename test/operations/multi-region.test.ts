@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeyMetadata } from '../../lib/model/types.ts';
@@ -27,7 +29,7 @@ let services: Record<Region, Pairmint>;
 let us: Pairmint;
 let eu: Pairmint;
 let ap: Pairmint;
-/** What a request that changes anything waits for before it is committed. */
+/** A request that changes anything waits for this before it is committed. */
 let beforeCommit: () => Promise<void>;
 /** Of the multi-Region key whose primary is at home. */
 let KeyId: string;
@@ -158,7 +160,7 @@ describe('ReplicateKey', () => {
   });
 
   // [LS test_replicate_key 2025-11-10]
-  test.each([{}, { Tags: [] }])('answers without ReplicaTags where it got %j', async (more) => {
+  test.each([{}, { Tags: [] }])('answers without ReplicaTags if it got %j', async (more) => {
     const answer = await us.replicateKey({ KeyId, ReplicaRegion: away, ...more });
     expect(Object.keys(answer).sort()).toEqual(['ReplicaKeyMetadata', 'ReplicaPolicy']);
   });
@@ -492,7 +494,7 @@ describe('UpdatePrimaryRegion', () => {
     expect((await metadataIn(us)).MultiRegionConfiguration?.MultiRegionKeyType).toBe('PRIMARY');
   });
 
-  test('to the region where it is changes nothing', async () => {
+  test('to its own region changes nothing', async () => {
     const before = await metadataIn(us);
     expect(await move(home)).toEqual({});
     expect(await metadataIn(us)).toEqual(before);
@@ -679,7 +681,7 @@ describe('deletion', () => {
     expect(await stateIn(eu)).toBe('Enabled');
   });
 
-  test('of a key that was a primary key and is none any more has a date', async () => {
+  test('of a former primary key has a date', async () => {
     await us.updatePrimaryRegion({ KeyId, PrimaryRegion: away });
     expect(await schedule(us)).toMatchObject({
       KeyState: 'PendingDeletion',

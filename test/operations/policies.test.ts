@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
@@ -248,7 +250,7 @@ describe('CreateKey', () => {
   });
 });
 
-// policy.md section 5: [ISS] with years where AWS's answers were seen.
+// [ISS] with the year in which AWS gave the answer.
 describe('AWS says why it refuses', () => {
   const noKeyPolicy = 'because no resource-based policy allows the kms:Encrypt action';
   const noIdentityPolicy = 'because no identity-based policy allows the kms:Encrypt action';
@@ -354,7 +356,7 @@ describe('AWS says why it refuses', () => {
       nobody.putKeyPolicy({ KeyId, Policy: 'garbage' }),
       nobody.createGrant({ KeyId, GranteePrincipal: 'nobody', Operations: ['CreateGrant'] }),
     ];
-    // Together: one that fails while another is awaited would be a rejection that nobody handles.
+    // Together: one that fails while another is awaited would be an unhandled rejection.
     for (const text of await Promise.all(asked.map(failureText))) {
       expect(text).toMatch(/^AccessDeniedException: /);
     }
@@ -680,7 +682,7 @@ describe('what was allowed once', () => {
   const Plaintext = Buffer.from('x');
   const inContext = (App: string) => ({ Plaintext, EncryptionContext: { App } });
 
-  test('is asked again where a condition decided it', async () => {
+  test('is asked again if a condition decided it', async () => {
     const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'a' } };
     const { KeyId } = await keyWith(rootsAll, his({ Condition }));
     const he = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -693,7 +695,7 @@ describe('what was allowed once', () => {
     }
   });
 
-  test('is asked again where a denial has a condition', async () => {
+  test('is asked again if a denial has a condition', async () => {
     const Condition = { StringEquals: { 'kms:EncryptionContext:App': 'b' } };
     const { KeyId } = await keyWith(rootsAll, his(), his({ Effect: 'Deny', Condition }));
     const he = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -702,7 +704,7 @@ describe('what was allowed once', () => {
     expect(await failureText(he.encrypt({ KeyId, ...inContext('b') }))).toMatch(/explicit deny/);
   });
 
-  test('is allowed to nobody else, and nothing else with it', async () => {
+  test('is allowed to no other caller, and allows nothing else', async () => {
     const { KeyId } = await keyWith(rootsAll, his({ Action: 'kms:Encrypt' }));
     const identityPolicy = nothingAllowed;
     const he = kms.as(somebody, { identityPolicy });

@@ -121,7 +121,7 @@ describe.runIf(searchable)('the memory of a process that serves KMS', () => {
     signing('RSA_2048', 'RSASSA_PSS_SHA_256'),
     signing('ECC_NIST_EDWARDS25519', 'ED25519_SHA_512'),
     agreement('ECC_NIST_P521'),
-  ])('holds a key of $KeySpec no other way where it was imported', async (use) => {
+  ])('holds an imported key of $KeySpec in the same way', async (use) => {
     const pkcs8 = pkcs8Of(generateWithNode(use.KeySpec));
     const { KeyId = '' } = await ask('create', { ...use, Origin: 'EXTERNAL' });
     const { publicKey = '', token = '' } = await ask('parametersForImport', { KeyId });

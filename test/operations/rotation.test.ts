@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeySpec, KeyUsageType } from '../../lib/model/types.ts';
@@ -322,7 +324,7 @@ describe('automatic rotation', () => {
     expect(NextRotationDate).toEqual(date(180));
   });
 
-  test('is seen first by whoever uses the key', async () => {
+  test('is noticed by the first request that uses the key', async () => {
     const CiphertextBlob = await newBlob(kms, key.KeyId);
     daysLater(90);
     const { KeyMaterialId } = await kms.generateDataKey({ KeyId: key.KeyId, KeySpec: 'AES_128' });

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Key } from '../../lib/keys/key-directory.ts';
@@ -53,7 +55,7 @@ const combinations = specs.flatMap((spec) =>
   algorithmsOf[spec].map((algorithm) => [spec, algorithm] as const),
 );
 
-/** The same signed as a message and, where the algorithm has a hash, as its digest. */
+/** The same text signed as a message and, if the algorithm has a hash, as its digest. */
 function inputsOf(
   algorithm: SigningAlgorithmSpec,
 ): { Message: Buffer; MessageType: MessageType }[] {
@@ -269,7 +271,7 @@ describe('what cannot be signed', () => {
     },
   );
 
-  test('Ed25519ph where the OpenSSL inside Node.js lacks it, and that is said', async () => {
+  test('Ed25519ph if the OpenSSL inside Node.js lacks it, and the error says so', async () => {
     const request = {
       KeyId: arnOf('ECC_NIST_EDWARDS25519'),
       Message: crypto.createHash('sha512').update(message).digest(),
@@ -308,7 +310,7 @@ describe('what cannot be signed', () => {
   });
 });
 
-test('ML-DSA signs messages and their mu where the OpenSSL inside Node.js has it', async () => {
+test('ML-DSA signs messages and their mu if the OpenSSL inside Node.js has it', async () => {
   if (!kms.capabilities().mlDsa) return;
   const { KeyId } = await newKey(kms, { KeySpec: 'ML_DSA_65', KeyUsage });
   const request = { KeyId, SigningAlgorithm: 'ML_DSA_SHAKE_256' } as const;
@@ -363,7 +365,7 @@ describe.each(['Sign', 'Verify'] as const)('%s', (operation) => {
   });
 
   // [FL operationsRejectAKeyPendingImport]
-  test('says so where the key waits for its material', async () => {
+  test('says so if the key waits for its material', async () => {
     const { Arn } = await newKey(kms, { KeySpec: 'RSA_2048', KeyUsage, Origin: 'EXTERNAL' });
     expect(await failing({ KeyId: Arn })).toBe(
       `KMSInvalidStateException: ${Arn} is pending import.`,
@@ -377,7 +379,7 @@ describe.each(['Sign', 'Verify'] as const)('%s', (operation) => {
     expect(await failing({ KeyId: absentKeyId })).toMatch(/^NotFoundException: /);
   });
 
-  test('takes an alias, and ends with a dry run where it would have succeeded', async () => {
+  test('takes an alias, and a dry run says that it would have succeeded', async () => {
     const AliasName = `alias/${operation}`;
     const KeyId = arnOf('RSA_2048');
     await kms.createAlias({ AliasName, TargetKeyId: KeyId });

@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { describe, expect, test } from 'vitest';
 import { accessDenied } from '../../lib/policy/access-denied.ts';
 import { account, keyArn, principal, request } from './documents.ts';

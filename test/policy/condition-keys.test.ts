@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { conditionsOf, whyUnknown } from '../../lib/policy/condition-keys.ts';

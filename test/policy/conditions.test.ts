@@ -78,7 +78,7 @@ describe.each(rows)('%s', (name, { values, fits, differs }) => {
     expect(holds(name, values, [value])).toBe(false),
   );
 
-  test('holds for an absent key only where it is negated', () => {
+  test('holds for an absent key only if it is negated', () => {
     for (const absent of [undefined, []]) {
       expect(holds(name, values, absent)).toBe(isNegated);
       expect(holds(`${name}IfExists`, values, absent)).toBe(true);

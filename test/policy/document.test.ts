@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: policy variables are spelled like that
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KmsError } from '../../lib/model/errors.ts';

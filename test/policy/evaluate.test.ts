@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultIdentityPolicy, defaultKeyPolicy, parsePolicy } from '../../lib/policy/document.ts';

@@ -21,13 +21,19 @@ const stranger = `arn:aws:iam::${otherAccount}:user/eve`;
 test.each([
   ['the default policy keeps the root in', byDefault, rootName, undefined, true],
   [
-    'a delegating policy keeps in whom an identity policy allows',
+    'a delegating policy does not lock out a caller whose identity policy allows it',
     byDefault,
     userName,
     allowAll,
     true,
   ],
-  ['and locks out whom none allows', byDefault, userName, allowNothing, false],
+  [
+    'and locks out a caller whose identity policy does not',
+    byDefault,
+    userName,
+    allowNothing,
+    false,
+  ],
   ['a policy that names the caller keeps it in', forUser, userName, allowNothing, true],
   ['and locks out the root', forUser, rootName, undefined, false],
   ['another account is always locked out', policy([statement()]), stranger, allowAll, false],

@@ -56,7 +56,7 @@ test.each([
   expect(performance.now() - started).toBeLessThan(1000);
 });
 
-test('wildcards are ordinary characters where the operator has none', () => {
+test('wildcards are ordinary characters if the operator has no wildcards', () => {
   const fits = textPattern('a*?', { wildcards: false, variables: false });
   expect([fits('a*?', none), fits('abc', none)]).toEqual([true, false]);
 });
@@ -75,7 +75,7 @@ describe('policy variables', () => {
     ['match nothing without a value', '${aws:userid}', '', false],
     ['match nothing with several values', '${aws:TagKeys}', 'a', false],
     ['may have a fallback', "${aws:userid, 'nobody'}", 'nobody', true],
-    ['do not fall back where there is a value', "${aws:username, 'nobody'}", 'nobody', false],
+    ['do not fall back if there is a value', "${aws:username, 'nobody'}", 'nobody', false],
     ['go along with wildcards', '*/${aws:username}/?', 'a/b/bob/c', true],
     ['bring no wildcards with them', '${star}', 'anything', false],
     ['bring asterisks as characters', '${star}', '*', true],
@@ -84,7 +84,7 @@ describe('policy variables', () => {
     ['spell a question mark', '${?}', '?', true],
     ['spell only a question mark', '${?}', 'x', false],
     ['spell a dollar sign', '${$}{aws:username}', '${aws:username}', true],
-    ['may come after an opening that is none', '${x ${aws:username}', 'bob', false],
+    ['may come after an opening that is not one', '${x ${aws:username}', 'bob', false],
     ['need their closing brace', '${aws:username', '${aws:username', true],
   ])('they %s', (_, pattern, text, expected) => {
     expect(matches(pattern, text, bob)).toBe(expected);

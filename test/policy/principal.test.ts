@@ -44,7 +44,7 @@ test.each([
   expect(parsePrincipal(text)).toBeUndefined();
 });
 
-describe('whom a name reaches', () => {
+describe('the principals that a name covers', () => {
   test.each([
     ['a user by its ARN', `${iam}:user/a/bob`, `${iam}:user/a/bob`, 'named'],
     ['no user of another path', `${iam}:user/bob`, `${iam}:user/a/bob`, undefined],

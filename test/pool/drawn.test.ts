@@ -36,7 +36,7 @@ afterEach(() => {
   for (const drawn of opened.splice(0)) drawn.close();
 });
 
-/** Writes over what is there, in its place. */
+/** Overwrites the file in place. */
 function overwrite(bytes: Uint8Array, at: number): void {
   const file = openSync(path, 'r+');
   writeSync(file, bytes, 0, bytes.length, at);
@@ -64,7 +64,7 @@ describe('a note of how far pools were drawn', () => {
     expect([first.of('a'), second.of('a'), open().of('a')]).toEqual([5, 5, 5]);
   });
 
-  it('has a place for each of many pools, whoever comes first', () => {
+  it('has a place for each of many pools, in any order', () => {
     const processes = [begin(), open(), open()];
     for (let i = 0; i < 300; i++) processes[i % 3]?.raise(`pool ${i}`, i + 1);
     const later = open();
@@ -72,7 +72,7 @@ describe('a note of how far pools were drawn', () => {
     expect(statSync(path).size).toBe(48 + 300 * 24);
   });
 
-  it('is kept in memory where the file takes nothing more', () => {
+  it('is kept in memory if the file takes nothing more', () => {
     const drawn = begin();
     drawn.raise('a', 5);
     drawn.close();
@@ -178,7 +178,7 @@ describe('the file of that note', () => {
         writeFileSync(`${path}.other`, '');
       },
     ],
-  ])('is not trusted where it %s', (_how, spoil) => {
+  ])('is not trusted if it %s', (_how, spoil) => {
     const drawn = begin();
     drawn.raise('a', 5);
     expect(open().isTrusted).toBe(true);

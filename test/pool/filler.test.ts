@@ -51,7 +51,7 @@ describe('fillings of one pool', () => {
     expect(await level(parts)).toBe(400);
   });
 
-  it('in the background are one, whoever finds the pool low', async () => {
+  it('in the background happen once, even if several processes find the pool low', async () => {
     const parts = await newParts({ target: 400, low: 200 });
     const others = [1, 2, 3].map(() => new Refill(another(parts)));
     for (const refill of others) refill.claimed(parts.pool, 0, { dry: true });
@@ -82,7 +82,7 @@ describe('fillings of one pool', () => {
     expect(await fill(another(parts))).toBe(400 - before);
   });
 
-  it('leave to another one what it has reserved, and wait for it where they are patient', async () => {
+  it('leave to another one what it has reserved, and wait for it if they are patient', async () => {
     const parts = await newParts({ target: 400 });
     expect(await reserveAndDie(parts, 300, 30)).toBe(300);
     expect(await fill(parts)).toBe(100);
@@ -143,7 +143,7 @@ describe('processes that fill a pool at once', () => {
     const full = async () => present((await kms.pools.list())[0]).level;
     await vi.waitFor(async () => expect(await full()).toBeGreaterThan(0), minute);
     present(processes[0]).child.kill('SIGKILL');
-    // What the killed one had reserved is free after half a minute.
+    // The killed one's reservations are free after half a minute.
     await vi.waitFor(async () => expect(await full()).toBeGreaterThanOrEqual(2000), {
       timeout: 90_000,
       interval: 100,

@@ -108,7 +108,7 @@ describe('the lots of an entry', () => {
     expect(countPairs(lots)).toBe(23);
   });
 
-  it('are never parted, and fill an entry where they fit', () => {
+  it('are never split, and fill an entry if they fit', () => {
     const one = { sealed: sealed(9), first: 0, end: 1 };
     const sizes = (all: Lot[], size: number) => intoEntries(all, size).map(countPairs);
     expect(sizes(Array(40).fill(one), 16)).toEqual([16, 16, 8]);

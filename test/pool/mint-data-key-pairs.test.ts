@@ -107,7 +107,7 @@ describe('a batch', () => {
     kms = await openKms();
   });
 
-  it('ends where the service is closed under way', async () => {
+  it('ends if the service is closed under way', async () => {
     const pairs = kms.mintDataKeyPairs(quick(), { count: 1_000_000 });
     await pairs.next();
     const closing = kms.close();

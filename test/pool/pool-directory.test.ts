@@ -20,7 +20,7 @@ import {
   take,
 } from './support.ts';
 
-/** Puts another value where a record is, behind pairmint's back. */
+/** Replaces the value of a record behind pairmint's back. */
 async function replace({ store }: Parts, path: string, next: Uint8Array): Promise<void> {
   await store.commit([{ path, expected: await store.get(path), next }]);
 }
@@ -113,7 +113,7 @@ describe('a lot of a pool', () => {
     await expect(foreign.find(pool)).rejects.toThrow('The key store is damaged');
   });
 
-  it('is found by a check where it is spoilt, and left there', async () => {
+  it('is found by a check if it is spoilt, and left there', async () => {
     const parts = await newParts({ target: 64 });
     await fill(parts);
     const lots = await lotsIn(parts);
@@ -184,7 +184,7 @@ describe('pairs that come one by one', () => {
     expect(await take(parts)).toBeUndefined();
   });
 
-  it('share lots of sixteen where they are added together', async () => {
+  it('share lots of sixteen if they are added together', async () => {
     const parts = await newParts({ target: 1000 });
     const { directory, pool } = parts;
     const { lots } = await mintedSingly(parts, 35);
@@ -325,7 +325,7 @@ describe('a store that was copied', () => {
     expect(await check({ ...parts, pool }, directory)).toEqual({ faults: [], pairs: 48 });
     await directory.fence();
     expect(directory.needsFence).toBe(false);
-    // What waited is void.
+    // The waiting pairs are void.
     const next = present(await directory.find(pool));
     expect(next.poolId).not.toBe(pool.poolId);
     expect([await directory.count(next, 99), await directory.count(pool, 99)]).toEqual([0, 0]);
@@ -361,7 +361,7 @@ describe('a store that was copied', () => {
     expect(await directory.find(pool)).not.toEqual(next);
   });
 
-  it('lets requests mint, or refuses them where they must not', async () => {
+  it('lets requests mint, or refuses them if they must not', async () => {
     for (const onDryPool of ['mint', 'fail'] as const) {
       const drawn = new Drawn(`${temporaryFolder()}/none`);
       const parts = await newParts({ drawn, onDryPool });

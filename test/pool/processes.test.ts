@@ -76,7 +76,7 @@ describe('processes that share a pool', () => {
     await takePair(second, KeyId);
     await new Promise(setImmediate);
     warnings.end();
-    // What it had claimed is void.
+    // Its claimed pairs are void.
     const after = (await second.pools.list())[0];
     expect(after).toMatchObject({ hits: before?.hits, level: 0 });
     expect(after?.skipped).toBeGreaterThan(0);
@@ -116,7 +116,7 @@ describe('a store that cannot be written', () => {
     await takePair(kms, KeyId);
     expect((await kms.pools.list())[0]?.hits).toBe(hits + 1);
     fillDisk();
-    // What cannot be put back is lost, which is no reason not to close.
+    // Pairs that cannot be put back are lost, but closing goes on.
     await kms.close();
     rmSync(`${disk}/filler`);
     const again = await open(disk);

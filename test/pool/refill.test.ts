@@ -121,7 +121,7 @@ describe('filling in the background', () => {
     await refill?.close();
   });
 
-  it('is not forgotten where it is asked for just when it ends', async () => {
+  it('is not forgotten if it is asked for just when it ends', async () => {
     const { directory, keys, filler, pool } = await newParts();
     const counted = vi.spyOn(directory, 'count').mockResolvedValue(99);
     for (let turns = 0; turns < 20; turns++) {

@@ -17,7 +17,7 @@ export const spec = 'ECC_NIST_EDWARDS25519';
 
 export const place = { region: 'us-east-1', accountId: '000000000000' };
 
-/** What the service is made of, where a test must get between the parts. */
+/** The parts of the service, for tests that must get between them. */
 export async function newParts({
   native = loadNative(),
   store = new MemoryStore() as KeyStore,

@@ -94,7 +94,7 @@ describe('init --seed', () => {
   it('reads a pipe', async () => {
     const home = temporaryFolder();
     const file = seedFile(JSON.stringify(seed));
-    // By a shell: what Node.js gives a child for standard input is a socket, which has no path.
+    // By a shell: Node.js gives a child a socket for standard input, and a socket has no path.
     const line = `cat "${file}" | "${process.execPath}" "${bin}" init --seed /dev/stdin`;
     const child = spawn('sh', ['-c', line], { env: environment(home) });
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));

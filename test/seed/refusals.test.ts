@@ -1,3 +1,5 @@
+// Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
+
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folders.ts';
@@ -67,8 +69,8 @@ describe('a key of a seed is refused', () => {
   const tooLong = (most: number) => `Member must have length less than or equal to ${most}`;
   it.each<[string, object, string]>([
     ['without an id', { KeyId: undefined }, '.KeyId: Member must not be null'],
-    // [BC], semantics.md: the text of an id that is none.
-    ['with an id that is none', { KeyId: 'my-key' }, `.KeyId: Invalid keyId 'my-key'\n${idHint}`],
+    // [BC]: the text for an invalid id.
+    ['with an invalid id', { KeyId: 'my-key' }, `.KeyId: Invalid keyId 'my-key'\n${idHint}`],
     [
       'with an id in upper case',
       { KeyId: keyId.toUpperCase() },
@@ -95,7 +97,7 @@ describe('a key of a seed is refused', () => {
       `.Description: ${tooLong(8192)}`,
     ],
     [
-      'with a KeyUsage that is none',
+      'with an invalid KeyUsage',
       { KeyUsage: 'ALL' },
       '.KeyUsage: Member must satisfy enum value set: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]',
     ],
@@ -155,9 +157,9 @@ describe('a key of a seed is refused', () => {
       { Tags: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`t${i}`, ''])) },
       '.Tags: Too many tags',
     ],
-    ['with a policy that is none', { Policy: '{' }, '.Policy: The policy is not valid JSON.'],
+    ['with an invalid policy', { Policy: '{' }, '.Policy: The policy is not valid JSON.'],
     [
-      'with a policy of nobody',
+      'with a policy without a principal',
       { Policy: { Statement: [{ Effect: 'Allow', Action: 'kms:*', Resource: '*' }] } },
       '.Policy: Policy contains a statement with no principal.',
     ],
@@ -214,7 +216,7 @@ describe('a key of a seed is refused', () => {
       '.PrivateKeyPem: this is not key material of KeySpec ECC_NIST_P384',
     ],
     [
-      'with PEM that is none',
+      'with invalid PEM',
       { KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY', PrivateKeyPem: 'x' },
       '.PrivateKeyPem: expected a private key in PEM',
     ],
@@ -239,13 +241,13 @@ describe('a key of a seed is refused', () => {
       '.RotationPeriodInDays: only KeySpec SYMMETRIC_DEFAULT with Origin AWS_KMS rotates by itself',
     ],
     [
-      'with a date that is none',
+      'with an invalid date',
       { NextRotationDate: 'tomorrow' },
       '.NextRotationDate: expected a date as in 2030-01-31T00:00:00Z',
     ],
     ['from a custom key store', { Origin: 'AWS_CLOUDHSM' }, ': Custom key stores are not offered'],
     [
-      'with a grant to nobody',
+      'with a grant without a grantee',
       { Grants: [{ Operations: ['Decrypt'] }] },
       ".Grants[0]: 1 validation error detected: Value null at 'granteePrincipal' failed to satisfy constraint: Member must not be null",
     ],

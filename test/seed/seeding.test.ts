@@ -114,7 +114,7 @@ describe('a seeded key', () => {
     ]);
   });
 
-  it('has fresh material where the seed gives none', async () => {
+  it('has fresh material if the seed gives none', async () => {
     await using kms = await openSeeded(seedOf({}));
     await using other = await openSeeded(seedOf({}));
     const { CiphertextBlob } = await other.encrypt({ KeyId: keyId, Plaintext });
@@ -160,7 +160,7 @@ describe('a seeded key', () => {
     expect(NextRotationDate?.getTime()).toBeGreaterThan(Date.now() + 364 * dayInMilliseconds);
   });
 
-  it('lets those use it whom its grants name', async () => {
+  it('can be used by the grantees of its grants', async () => {
     const grant = {
       Name: 'readers',
       GranteePrincipal: alice,
@@ -208,7 +208,7 @@ describe('a seed of KeySpec', () => {
     expect((await same.getPublicKey({ KeyId: keyId })).PublicKey).toEqual(PublicKey);
   });
 
-  it.each(privateKinds)('%s makes one where there is no material', async (KeySpec) => {
+  it.each(privateKinds)('%s makes one if there is no material', async (KeySpec) => {
     const [KeyUsage] = Object.keys(keySpecs[KeySpec]);
     await using kms = await openSeeded(seedOf({ KeySpec, KeyUsage }));
     const { PublicKey } = await kms.getPublicKey({ KeyId: keyId });

@@ -96,7 +96,7 @@ describe('a backup', () => {
     expect((await kms.store.lastBackup())?.getTime()).toBeGreaterThan(Date.now() - 60_000);
   });
 
-  it('replaces no file, and is none of a store in memory', async () => {
+  it('replaces no file, and cannot be made of a store in memory', async () => {
     const kms = await open();
     writeFileSync(backup, 'mine');
     await expect(kms.store.backup(backup)).rejects.toThrow(`${backup} cannot be written: `);

@@ -81,7 +81,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
       expect(text(await store.get('a'))).toBe('3');
     });
 
-    it('commits nothing where a value that shall stay is not as expected', async () => {
+    it('commits nothing if a value that must stay is not as expected', async () => {
       await put('a', '1');
       const stay = (value: string) => ({ path: 'a', expected: bytes(value), next: bytes(value) });
       const made = { path: 'b', expected: undefined, next: bytes('2') };
@@ -296,7 +296,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
       }
     });
 
-    it('tells whoever listens that others have changed something, and nothing otherwise', async () => {
+    it('tells listeners that others have changed something, and nothing otherwise', async () => {
       if (other === store) return;
       const listener = vi.fn();
       store.onChanged(listener);
@@ -418,7 +418,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
       expect(await store.lots.clear('p/', [])).toBe(0);
     });
 
-    it('clears nothing and changes nothing where a value is not as expected', async () => {
+    it('clears nothing and changes nothing if a value is not as expected', async () => {
       await add(lot(1));
       const changes = [
         { path: 'new', expected: undefined, next: bytes('1') },
@@ -437,7 +437,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
       expect(await level()).toBe(12);
     });
 
-    it('keeps copies of lots and gives copies, so that nobody changes them', async () => {
+    it('keeps copies of lots and gives copies, so that no caller changes them', async () => {
       const added = lot(1);
       const adding = add(added);
       added.value.fill(0);
@@ -474,7 +474,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
         expect(await reserve('a', 60)).toBe(60);
         expect(await reserve('b', 60, { at: other })).toBe(30);
         expect(await reserve('c', 60)).toBe(0);
-        // Whoever asks again has given back what it had.
+        // A filler that asks again has given back its reservation.
         expect(await reserve('a', 20)).toBe(20);
         expect(await reserve('c', 100)).toBe(40);
         expect(await reserve('b', 0)).toBe(0);
@@ -501,7 +501,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
         expect(await reserve('b', 100)).toBe(100);
       });
 
-      it('are free again when whoever reserved them has not come back', async () => {
+      it('are free again if their filler does not come back', async () => {
         expect(await reserve('killed', 100, { seconds: 0.4 })).toBe(100);
         expect(await reserve('a', 100, { seconds: 0.5 })).toBe(0);
         await new Promise((done) => setTimeout(done, 450));
@@ -513,7 +513,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, openStore) => {
         expect(await reserve('a', 100)).toBe(100);
       });
 
-      it('are none where as many wait as shall, or more', async () => {
+      it('are made only for missing pairs', async () => {
         await add(lot(1, 100));
         expect(await reserve('a', 10)).toBe(0);
         expect(await reserve('a', 10, { target: 50 })).toBe(0);

@@ -22,7 +22,7 @@ function open(): Promise<Pairmint> {
   });
 }
 
-/** Changes what the store holds at a path, behind pairmint's back. */
+/** Changes the store's value at a path, behind pairmint's back. */
 async function tamper(path: string, change: (bytes: Buffer) => Buffer): Promise<void> {
   const store = await SqliteStore.open(`${folder}/store.db`);
   const bytes = Buffer.from((await store.get(path)) ?? []);
@@ -78,7 +78,7 @@ describe('a credential', () => {
   it.each([
     ['no ARN', { principal: 'alice' }],
     ['a service', { principal: 'ec2.amazonaws.com' }],
-    ['a policy that is none', { principal, identityPolicy: '{}' }],
+    ['an invalid policy', { principal, identityPolicy: '{}' }],
     [
       'a policy of a root',
       { principal: 'arn:aws:iam::000000000000:root', identityPolicy: '{"Statement":[]}' },

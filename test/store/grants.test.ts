@@ -113,7 +113,7 @@ describe('a grant that was changed behind the back', () => {
     await expect(grants.list(grant, { limit: 10 })).rejects.toMatchObject(refusal);
   });
 
-  it('is refused on a path that nobody made', async () => {
+  it('is refused on a path that does not exist', async () => {
     const grant = await newGrant(one);
     const bytes = await store.get(grantPath(grant));
     for (const path of [
@@ -164,7 +164,7 @@ describe('a grant that was changed behind the back', () => {
     expect(await grants.ofToken(token)).toBeUndefined();
   });
 
-  it('is not retirable by whom an index was made up for', async () => {
+  it('is not retirable by a principal with a forged index', async () => {
     const grant = await newGrant(one, { retiringPrincipal: user('bob') });
     const { path = '', value } = (await store.list(`${scope}retirable/`, { limit: 1 }))[0] ?? {};
     await newGrant(other, { retiringPrincipal: user('eve') });

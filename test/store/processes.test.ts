@@ -89,7 +89,7 @@ describe('processes that share a store', () => {
     await kms.close();
   });
 
-  it('rotate a key that is due exactly once, whoever comes first', async () => {
+  it('rotate a key that is due exactly once between them', async () => {
     const folder = temporaryFolder();
     const kms = await open(folder);
     const { KeyMetadata } = await kms.createKey({});

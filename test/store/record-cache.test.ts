@@ -68,7 +68,7 @@ it('does not take what was read before a commit for what is there after it', asy
   expect(await cache.get('a')).toBe('2 after 1');
 });
 
-it('reads every time where the store cannot tell what holds', async () => {
+it('reads every time if the store cannot tell what holds', async () => {
   await put('a', '1');
   vi.spyOn(store, 'stamp').mockReturnValue(undefined as never);
   const get = vi.spyOn(store, 'get');

@@ -48,7 +48,7 @@ describe('a root key file', () => {
     await (await open()).close();
   });
 
-  it('is refused at once if it is a pipe that nobody writes to', async () => {
+  it('is refused at once if it is a pipe without a writer', async () => {
     renameSync(file, `${file}.old`);
     execFileSync('mkfifo', ['-m', '600', file]);
     await expect(open()).rejects.toThrow('is not a regular file');

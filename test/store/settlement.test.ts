@@ -97,7 +97,7 @@ describe('rotations that fell due', () => {
     ['pending deletion', { deletionDate: at(1000) }],
     ['pending replica deletion', { deletionWindowInDays: 7 }],
     ['a replica', { regions: { primary: 'eu-west-1', replicas: ['us-east-1'] } }],
-  ])('wait where the key is %s', (_what, changes) => {
+  ])('wait if the key is %s', (_what, changes) => {
     expect(settle(rotated(at(90), changes), at(275))).toBeUndefined();
   });
 
@@ -110,7 +110,7 @@ describe('rotations that fell due', () => {
     expect(withRotationResumed(record(), at(275))).toEqual(record());
   });
 
-  it('are made up for by the last one where a clock jumps over more than four', () => {
+  it('are made up for by the last one if a clock jumps over more than four', () => {
     expect(settle(rotated(at(90)), at(449))?.rotationDates).toEqual([90, 180, 270, 360].map(at));
     const jumped = settle(rotated(at(90)), at(3650));
     expect(jumped?.rotationDates).toEqual([at(3600)]);
@@ -126,7 +126,7 @@ describe('rotations that fell due', () => {
     expect(settled?.record.rotation?.nextDate).toBe(at(91));
   });
 
-  it('are none that a clock made up that was behind', () => {
+  it('are not made up by a clock that was behind', () => {
     const behind = settle(rotated(at(90)), at(-20_000))?.record as KeyRecord;
     expect(behind.rotation?.nextDate).toBe(at(-19_910));
     expect(settle(behind, at(5))).toEqual({

@@ -115,7 +115,7 @@ describe('a record that was changed behind the back', () => {
     await expect(useAll()).rejects.toMatchObject(refusal);
   });
 
-  // What it says is another sentence, for it may be no damage but a backup.
+  // The message is another one, for the cause may be a backup and not damage.
   const back = {
     name: 'KMSInternalException',
     message: expect.stringContaining(
@@ -123,7 +123,7 @@ describe('a record that was changed behind the back', () => {
     ),
   };
 
-  it('is refused when an earlier one was put back, by whoever has read the later one', async () => {
+  it('is refused by a process that has read a later one', async () => {
     const path = `${scope}key/${first}`;
     const key = { kind: 'key', ...place, keyId: first } as const;
     const earlier = Uint8Array.from((await store.get(path)) as Uint8Array);

@@ -66,7 +66,7 @@ const tasks = {
           const { PublicKey } = await kms.generateDataKeyPairWithoutPlaintext(pool);
           return Buffer.from(PublicKey).toString('base64');
         }),
-      // What was claimed is put back.
+      // Claimed pairs are put back.
       () =>
         attempt('C', async () => {
           await kms.close();

@@ -12,7 +12,7 @@ export async function openLoad({ url, credentials, connections }) {
     endpoint: url,
     region: 'us-east-1',
     credentials,
-    // What is lost shall be seen.
+    // So that what is lost is seen.
     maxAttempts: 1,
     requestHandler: { httpAgent: new http.Agent({ keepAlive: true, maxSockets: connections }) },
   });
@@ -56,7 +56,7 @@ function mustEqual(actual, expected) {
 
 const text = (bytes) => Buffer.from(bytes).toString('base64');
 
-/** Each makes a request that no other one is like, and throws where the answer is another one's. */
+/** Each makes a request that no other one is like, and throws if the answer is another one's. */
 const kinds = [
   async function describes(client, { KeyId, Arn }) {
     const response = await client.describeKey({ KeyId });
@@ -81,7 +81,7 @@ const kinds = [
   async function fails(client) {
     const KeyId = `alias/${randomBytes(8).toString('hex')}`;
     const error = await client.describeKey({ KeyId }).then(
-      () => new Error('an alias was found that is none'),
+      () => new Error('an alias was found that does not exist'),
       (thrown) => thrown,
     );
     if (error.name !== 'NotFoundException' || !error.message.includes(KeyId)) throw error;

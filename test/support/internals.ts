@@ -10,7 +10,7 @@ export interface EncodedPair {
   pkcs8: Uint8Array;
 }
 
-/** test/native/internals_envelope.cc. Functions give undefined where the native status is an error. */
+/** test/native/internals_envelope.cc. Functions give undefined if the native status is an error. */
 export interface Internals extends Addon, MathInternals {
   counterKdf(key: Uint8Array, fixedData: Uint8Array, length: number): Uint8Array | undefined;
   deriveKey(

@@ -19,7 +19,7 @@ export async function killMany({ folder, kills, onRound = (_kills) => {} }) {
       await process.said(/^READY/);
       if (process.task[0] !== 'fill') await process.said(/^[KP] /);
     }
-    // Where the engine is a process, it is what is in the middle of a write.
+    // If the engine is a process, that process is in the middle of a write.
     for (let i = 0; i < 6; i++) {
       await pause(80 * Math.random());
       const engines = running.flatMap(({ pid }) => childrenOf(pid));

@@ -17,7 +17,7 @@ export async function serve(env: NodeJS.ProcessEnv, ...args: string[]) {
   return { ...process, url: await listeningAt(process) };
 }
 
-/** The log that a server has written until now. @throws SyntaxError where a line is no JSON */
+/** The log that a server has written until now. @throws SyntaxError if a line is not JSON */
 export function logOf({ written }: Pick<PairmintProcess, 'written'>): LogLine[] {
   const whole = written.stderr.slice(0, written.stderr.lastIndexOf('\n') + 1);
   return whole

@@ -45,7 +45,7 @@ export async function killAgainAndAgain({
   return { kills, strange, ...(await check(open, answered)) };
 }
 
-// A process that fills says nothing more where the pool is full; one that takes has much to do before
+// A process that fills says nothing more if the pool is full; one that takes has much to do before
 // its first answer, on a busy machine.
 const longestWait = { fill: 500, take: 10_000 };
 

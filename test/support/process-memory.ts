@@ -16,7 +16,7 @@ export function needlesOf(pkcs8: Buffer): Buffer[] {
 /**
  * Counts, for each needle, the places in the memory of a child process where it stands, on request
  * without the pages that are kept out of core dumps: those are made for secrets. Linux only: reads
- * what the kernel shows of a process to its parent.
+ * the memory that the kernel shows to a process's parent.
  */
 export function countInMemory(
   pid: number,

@@ -37,7 +37,7 @@ export async function startServer(...args) {
         ...(SessionToken && { sessionToken: SessionToken }),
       };
     },
-    /** Ends the server as service managers do. Resolves to its exit code, null where it crashed. */
+    /** Ends the server as service managers do. Resolves to its exit code, null if it crashed. */
     async stop() {
       server.child.kill('SIGTERM');
       const { code } = await server.ended;
@@ -69,7 +69,7 @@ export function pairmint(env, ...args) {
 }
 
 /**
- * Resolves to where a server listens. Rejects with what it complains of where it ends instead.
+ * Resolves to the URL of a server. If the server ends instead, rejects with its complaint.
  *
  * @param {ReturnType<typeof pairmint>} server
  */

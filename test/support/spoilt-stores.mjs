@@ -71,7 +71,7 @@ const random = () => {
   return (seed >>> 8) & 0xff;
 };
 
-/** What is spoilt, of which file, by number; undefined after the last. */
+/** The damage of a number, and the file that it is done to; undefined after the last. */
 const kinds = {
   flips: (n) => spoilByte(n, (byte) => byte ^ (1 << (n % 8))),
   bytes: (n) => spoilByte(n, (byte) => byte ^ 0xff),

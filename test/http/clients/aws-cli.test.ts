@@ -7,7 +7,7 @@ import { startServer } from '../../support/server-process.mjs';
 interface Cli {
   readonly command: string;
   readonly version: string;
-  /** The exit code for what the service refuses. */
+  /** The exit code for a request that the service refuses. */
   readonly refused: number;
 }
 

@@ -195,7 +195,7 @@ describe('access keys', () => {
   it.each([
     ['a wrong secret', { secretAccessKey: 'x' }, 'InvalidSignatureException'],
     ['an unknown id', { accessKeyId: 'AKIAIOSFODNN7EXAMPLE' }, 'UnrecognizedClientException'],
-    ['a token that is none of theirs', { sessionToken: 'x' }, 'UnrecognizedClientException'],
+    ['a foreign session token', { sessionToken: 'x' }, 'UnrecognizedClientException'],
   ])('with %s are refused, and the SDK does not try again', async (_title, wrong, name) => {
     const own = otherClient({ credentials: { ...credentials, ...wrong } });
     expect(await caught(own.listKeys({}))).toMatchObject({

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../support/server-process.mjs';
 
-// What a program does with a pair: seals it under a context, opens it, sees what is refused.
+// A program's use of a pair: it seals it under a context, opens it, and is refused another context.
 const program = `
 import boto3, datetime, json, sys
 given = json.load(sys.stdin)

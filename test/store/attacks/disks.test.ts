@@ -8,7 +8,7 @@ import { smallDisk, temporaryFolder } from '../../support/folders.ts';
 
 const rounds = Number(process.env.PAIRMINT_ATTACK_ROUNDS ?? 6);
 
-/** Builds faults.c, and says what a process must have in its environment to be under it. */
+/** Builds faults.c, and gives the environment of a process that is under it. */
 function faults(folder: string) {
   const source = fileURLToPath(new URL('../../support/faults.c', import.meta.url));
   const library = `${folder}/faults.so`;

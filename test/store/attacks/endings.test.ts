@@ -67,7 +67,7 @@ for (const node of nodes) {
           );
           const lines = ends.flatMap((end) => end.lines);
           expect(lines.filter((line) => line.startsWith('F'))).toEqual([]);
-          // Engines end with those whom they work for.
+          // An engine ends with the process that it works for.
           await waitFor(() => process.platform !== 'linux' || usersOf(folder).length === 0);
           const from = performance.now();
           const kms = await openIn(folder);

@@ -31,7 +31,7 @@ describe('processes that are killed', () => {
       expect(found).toMatchObject({ lost: [], twice: 0, faults: [] });
       expect(found.processesKilled + found.enginesKilled).toBeGreaterThanOrEqual(kills);
       expect(found.enginesKilled > 0).toBe(!isBuiltIn);
-      // What fails is what an engine that was killed was asked for.
+      // The failures are requests to an engine that was killed.
       const strange = lines.filter((line) => line.startsWith('F') && !/has ended/.test(line));
       expect(strange).toEqual([]);
       expect(found.changes).toBeGreaterThan(100);

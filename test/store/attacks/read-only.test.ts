@@ -47,7 +47,7 @@ describe('a store on a read-only file system', () => {
     await kms.close();
   });
 
-  it('shows what others write to it by another way, whoever was first', async (context) => {
+  it('shows what others write to it by another way, in either order', async (context) => {
     const { folder, readOnly } = twoWays(context);
     const KeyId = await makeStore(folder);
     const early = await openIn(readOnly);

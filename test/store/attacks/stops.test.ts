@@ -141,7 +141,7 @@ describe('a store whose lock a process that was stopped holds', () => {
 
 describe('processes that are stopped at random moments', () => {
   it(
-    'lose nothing, and keep nobody from reading',
+    'lose nothing, and keep no process from reading',
     async () => {
       const folder = temporaryFolder();
       const KeyId = await makeStore(folder);
