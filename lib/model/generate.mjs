@@ -1,5 +1,6 @@
-// Writes shape-names.ts, shapes.ts and types.ts from AWS's API model (service-2.json, as botocore publishes it) and
-// the measured corrections to it. `--check` writes nothing and exits 1 if the files are out of date.
+// Writes shape-names.ts, shapes.ts and types.ts from AWS's API model (service-2.json, as botocore
+// publishes it) and the measured corrections to it. `--check` writes nothing and exits 1 if the files
+// are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const WIDTH = 100;
