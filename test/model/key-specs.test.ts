@@ -150,3 +150,16 @@ test('no other source names a spec or guesses at one by how it begins', () => {
   );
   expect(found.filter((path) => !(path in mayName))).toEqual([]);
 });
+
+test('a pair that is not made here uses up no quota', () => {
+  const quotas = new RequestQuotas(() => 0);
+  expect(() =>
+    quotas.admit({
+      operation: 'GenerateDataKeyPair',
+      request: { KeyPairSpec: 'ML_KEM_512' },
+      region: 'us-east-1',
+      accountId: '111122223333',
+      count: 1,
+    }),
+  ).not.toThrow();
+});
