@@ -43,7 +43,7 @@ export function requireNotPendingDeletion(key: Key): void {
 /** @throws KmsError InvalidKeyUsageException unless the algorithm is one of the key's */
 export function requireAlgorithm({ record }: Key, algorithm: string): void {
   const { keySpec, keyUsage } = record;
-  const [algorithms = []] = Object.values(keySpecs[keySpec][keyUsage] ?? {}) as string[][];
+  const [algorithms = []] = Object.values(keySpecs[keySpec].usages[keyUsage] ?? {}) as string[][];
   if (algorithms.includes(algorithm)) return;
   throw new KmsError(
     'InvalidKeyUsageException',

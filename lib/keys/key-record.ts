@@ -1,3 +1,4 @@
+import { keySpecs } from '../model/key-specs.ts';
 import type {
   ExpirationModelType,
   ImportState,
@@ -183,29 +184,7 @@ export function namesMaterial(header: Uint8Array, keyId: string, materialId: str
 }
 
 // The attributes in a material record's header are numbers so that the header is injective without
-// a length; rows are only ever added.
-const specCodes: Readonly<Record<KeySpec, number>> = {
-  SYMMETRIC_DEFAULT: 1,
-  RSA_2048: 2,
-  RSA_3072: 3,
-  RSA_4096: 4,
-  ECC_NIST_P256: 5,
-  ECC_NIST_P384: 6,
-  ECC_NIST_P521: 7,
-  ECC_SECG_P256K1: 8,
-  ECC_NIST_EDWARDS25519: 9,
-  SM2: 10,
-  HMAC_224: 11,
-  HMAC_256: 12,
-  HMAC_384: 13,
-  HMAC_512: 14,
-  ML_DSA_44: 15,
-  ML_DSA_65: 16,
-  ML_DSA_87: 17,
-  ML_KEM_512: 18,
-  ML_KEM_768: 19,
-  ML_KEM_1024: 20,
-};
+// a length; rows are only ever added. A spec's number is in its row (lib/model/key-specs.ts).
 const usageCodes: Readonly<Record<KeyUsageType, number>> = {
   ENCRYPT_DECRYPT: 1,
   SIGN_VERIFY: 2,
@@ -221,17 +200,10 @@ const originCodes: Readonly<Partial<Record<OriginType, number>>> = { AWS_KMS: 1,
  */
 export function materialAttributes(record: NewKeyRecord): Buffer {
   const out = Buffer.alloc(20);
-  out.writeUInt8(specCodes[record.keySpec], 0);
+  out.writeUInt8(keySpecs[record.keySpec].code, 0);
   out.writeUInt8(usageCodes[record.keyUsage], 1);
   out.writeUInt8(originCodes[record.origin] ?? 0, 2);
   out.writeUInt8(record.multiRegion ? 1 : 0, 3);
   out.writeBigUInt64BE(BigInt(record.creationDate), 4);
   return out;
-}
-
-/** How many bytes the material of a symmetric key has; undefined where it is a private key. */
-export function materialLength(keySpec: KeySpec): number | undefined {
-  if (keySpec === 'SYMMETRIC_DEFAULT') return 32;
-  const [, bits] = /^HMAC_(\d+)$/.exec(keySpec) ?? [];
-  return bits === undefined ? undefined : Number(bits) / 8;
 }

@@ -1,4 +1,5 @@
 import { abortable } from '../core/abortable.ts';
+import { materialLength } from '../model/key-specs.ts';
 import type { AlgorithmSpec, WrappingKeySpec } from '../model/types.ts';
 import {
   isNativeError,
@@ -15,7 +16,6 @@ import {
   keyIdBytes,
   materialAttributes,
   materialIdOf,
-  materialLength,
   type NewKeyRecord,
   namesMaterial,
 } from './key-record.ts';

@@ -1,5 +1,6 @@
-// Writes shapes.ts and types.ts from AWS's API model (service-2.json, as botocore publishes it) and
-// the measured corrections to it. `--check` writes nothing and exits 1 if the files are out of date.
+// Writes shape-names.ts, shapes.ts and types.ts from AWS's API model (service-2.json, as botocore
+// publishes it) and the measured corrections to it. `--check` writes nothing and exits 1 if the files
+// are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const WIDTH = 100;
@@ -15,7 +16,11 @@ main();
 function main() {
   checkModel();
   const names = reachableShapes();
-  const files = { 'shapes.ts': shapesFile(names), 'types.ts': typesFile(names) };
+  const files = {
+    'shape-names.ts': shapeNamesFile(names),
+    'shapes.ts': shapesFile(names),
+    'types.ts': typesFile(names),
+  };
   const stale = Object.keys(files).filter((name) => files[name] !== readText(name));
   if (process.argv.includes('--check')) {
     for (const name of stale) process.stderr.write(`lib/model/${name} is out of date\n`);
@@ -82,11 +87,19 @@ function references({ members = {}, member, key, value }) {
   return [...Object.values(members), member, key, value].filter(Boolean).map(({ shape }) => shape);
 }
 
+// A file of its own: shape.ts describes shapes by these names, and shapes.ts is made of its types.
+function shapeNamesFile(names) {
+  return `${header}
+${union('OperationName', Object.keys(model.operations))}
+${union('ShapeName', names)}`;
+}
+
 function shapesFile(names) {
   return `${header}import type { OperationShape, Shape } from './shape.ts';
+import type { OperationName, ShapeName } from './shape-names.ts';
 
-${union('OperationName', Object.keys(model.operations))}
-${union('ShapeName', names)}
+export type { OperationName, ShapeName } from './shape-names.ts';
+
 /** Every shape that requests and responses are made of; structure members are in model order. */
 ${constant('shapes: Readonly<Record<ShapeName, Shape>>', mapNames(names, shapeData))}
 /** What each operation takes, returns and fails with. */
@@ -135,7 +148,7 @@ function operationData(name) {
 
 function typesFile(names) {
   const parts = names.map(declaration).filter(Boolean);
-  return `${header}import type { OperationName } from './shapes.ts';
+  return `${header}import type { OperationName } from './shape-names.ts';
 
 ${parts.join('\n')}
 /** What each operation takes. */

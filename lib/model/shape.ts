@@ -1,5 +1,5 @@
 import type { KmsErrorName } from './errors.ts';
-import type { ShapeName } from './shapes.ts';
+import type { ShapeName } from './shape-names.ts';
 
 /** A set of named members. `required` names those whose absence the service complains about. */
 export interface StructureShape {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { cpuShare } from '../core/cpu-share.ts';
+import { dataKeyPairSpecs, keySpecs } from '../model/key-specs.ts';
 import type {
   AlgorithmSpec,
   DataKeyPairSpec,
@@ -316,9 +317,6 @@ export interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
   generateDataKeys(requests: readonly (SealingRequest & { length: number })[]): Packed;
 }
 
-// Whose pairs take tens of microseconds, less than the way to another thread and back.
-const briefSpecs = ['ECC_NIST_P256', 'ECC_NIST_EDWARDS25519'] as const;
-
 let loaded: Native | undefined;
 
 /**
@@ -368,7 +366,9 @@ export function joinCalls<T extends Addon>(addon: T): T & Native {
       toPair,
     );
   const brief = new Map<DataKeyPairSpec, ReturnType<typeof mintBrief>>(
-    briefSpecs.map((spec) => [spec, mintBrief(spec)]),
+    dataKeyPairSpecs()
+      .filter((spec) => keySpecs[spec].pair?.here)
+      .map((spec) => [spec, mintBrief(spec)]),
   );
   return {
     ...addon,

@@ -76,7 +76,7 @@ export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsage
     );
   }
   const keyUsage = KeyUsage ?? 'ENCRYPT_DECRYPT';
-  if (!(keyUsage in keySpecs[keySpec])) {
+  if (!(keyUsage in keySpecs[keySpec].usages)) {
     throw new KmsError(
       'ValidationException',
       `KeyUsage ${keyUsage} is not compatible with KeySpec ${keySpec}`,
@@ -99,7 +99,7 @@ export function refuseWhatIsNotOffered(
   const external = Origin === 'AWS_CLOUDHSM' || Origin === 'EXTERNAL_KEY_STORE';
   if (external || XksKeyId !== undefined) throw customKeyStoresNotOffered();
   refuseMlKem(keySpec);
-  if (keySpec.startsWith('ML_DSA') && !native.capabilities().mlDsa) {
+  if (keySpecs[keySpec].needsMlDsa && !native.capabilities().mlDsa) {
     throw new KmsError(
       'UnsupportedOperationException',
       `KeySpec ${keySpec} needs OpenSSL 3.5, which the Node.js of this process does not have.`,

@@ -31,7 +31,7 @@ export const generateDataKeyPairWithoutPlaintext: Operation<'GenerateDataKeyPair
 
 /** How many pairs of a spec are best minted in one crossing into native code. */
 export function pairsToACrossing(spec: DataKeyPairSpec): number {
-  return pairOf(spec).kind === 'rsa' ? 1 : 16;
+  return pairOf(spec).crossing;
 }
 
 /** Mints several pairs for one request, whose checks are made once. */

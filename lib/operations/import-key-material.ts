@@ -11,6 +11,7 @@ import {
 import type { NewMaterial } from '../keys/material-vault.ts';
 import { dayInMilliseconds } from '../keys/settlement.ts';
 import { KmsError } from '../model/errors.ts';
+import { keySpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { AlgorithmSpec, ImportType, WrappingKeySpec } from '../model/types.ts';
 import { isNativeError } from '../native/addon.ts';
@@ -103,10 +104,11 @@ function requireSuitable({ record }: Key, algorithm: AlgorithmSpec, spec: Wrappi
   const { keySpec } = record;
   requireSupported(algorithm);
   const direct = algorithm.startsWith('RSAES');
+  const { modulusBits } = keySpecs[spec];
+  const { wrappedBy = Number.POSITIVE_INFINITY } = keySpecs[keySpec];
   const fits =
-    (spec === 'SM2') === (algorithm === 'SM2PKE') &&
-    !(direct && (keySpec.startsWith('RSA') || keySpec.startsWith('ML_DSA'))) &&
-    !(direct && keySpec === 'ECC_NIST_P521' && spec === 'RSA_2048');
+    (modulusBits === undefined) === (algorithm === 'SM2PKE') &&
+    !(direct && modulusBits !== undefined && modulusBits < wrappedBy);
   if (fits) return;
   throw new KmsError(
     'ValidationException',

@@ -27,11 +27,8 @@ export function entrySize(target: number): number {
 
 /** How many pairs of a spec are best minted under one seal. */
 export function lotSize(spec: DataKeyPairSpec, target: number): number {
-  const pair = pairOf(spec);
-  if (pair.kind === 'rsa') return 1;
-  // What is sealed at once has 6 KB at most (docs/envelope.md): 14 pairs of P-521.
-  const most = pair.curve === 'P-521' ? pairsToAnEntry / 2 : pairsToAnEntry;
-  return Math.min(most, entrySize(target));
+  const { lot } = pairOf(spec);
+  return lot === 1 ? 1 : Math.min(lot, entrySize(target));
 }
 
 export function countPairs(lots: readonly Lot[]): number {

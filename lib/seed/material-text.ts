@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { materialLength } from '../keys/key-record.ts';
+import { keySpecCalled, materialLength } from '../model/key-specs.ts';
 import type { KeySpec } from '../model/types.ts';
 
 // Texts stay in JavaScript's memory until they are collected. What is decoded from them is in
@@ -57,28 +57,15 @@ export function decodePem(text: string): Buffer {
   }
 }
 
-const curves: Readonly<Record<string, KeySpec>> = {
-  prime256v1: 'ECC_NIST_P256',
-  secp384r1: 'ECC_NIST_P384',
-  secp521r1: 'ECC_NIST_P521',
-  secp256k1: 'ECC_SECG_P256K1',
-  SM2: 'SM2',
-};
-const moduli: Readonly<Record<number, KeySpec>> = {
-  2048: 'RSA_2048',
-  3072: 'RSA_3072',
-  4096: 'RSA_4096',
-};
-
-/** The KeySpec of a private key, PKCS#8; undefined where it has none or Node cannot tell. */
+/** The KeySpec of a private key, PKCS#8; undefined if it has none or Node cannot tell. */
 export function keySpecOf(pkcs8: Uint8Array): KeySpec | undefined {
   const der = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.byteLength);
   try {
     const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
-    if (type === 'ed25519') return 'ECC_NIST_EDWARDS25519';
-    if (type === 'rsa') return moduli[details.modulusLength ?? 0];
-    return curves[details.namedCurve ?? ''];
+    return keySpecCalled(
+      [type, details.modulusLength ?? details.namedCurve].filter(Boolean).join(' '),
+    );
   } catch {
     return undefined;
   }

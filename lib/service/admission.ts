@@ -1,5 +1,7 @@
 import { KmsError } from '../model/errors.ts';
+import { keySpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
+import type { KeySpec } from '../model/types.ts';
 import type { OfferedOperation } from '../operations/index.ts';
 
 /**
@@ -112,15 +114,8 @@ export class Admission {
   }
 }
 
-// RSA_2048 pairs are the units. The time of a search grows with a power of the length between three
-// and four, as measured with every kernel.
-const rsaUnits: Readonly<Record<string, number>> = { RSA_2048: 1, RSA_3072: 4, RSA_4096: 10 };
-
 function mintingOf(spec: string | undefined): Work | undefined {
-  if (spec === undefined) return undefined;
-  const units = rsaUnits[spec];
-  if (units !== undefined) return { kind: 'rsa', units };
-  return /^(ECC|ML|SM2)/.test(spec) ? { kind: 'brief', units: 1 } : undefined;
+  return spec === undefined ? undefined : keySpecs[spec as KeySpec].minting;
 }
 
 function stepOf(algorithm: string | undefined): Work | undefined {

@@ -1,4 +1,6 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
+import { keySpecs, pairOf } from '../model/key-specs.ts';
+import type { DataKeyPairSpec } from '../model/types.ts';
 import type { OfferedOperation } from '../operations/index.ts';
 import { throttled } from './admission.ts';
 
@@ -30,18 +32,10 @@ const sharedRates = {
   rsa: 1000,
   ecc: 1000,
   mlDsa: 1000,
-  pairsOfRSA_2048: inChina(1, 20),
-  pairsOfRSA_3072: inChina(0.5, 4),
-  pairsOfRSA_4096: inChina(0.1, 1),
-  pairsOfECC_NIST_P256: 100,
-  pairsOfECC_NIST_P384: 100,
-  pairsOfECC_NIST_P521: 100,
-  pairsOfECC_SECG_P256K1: 100,
-  pairsOfECC_NIST_EDWARDS25519: 100,
-  pairsOfSM2: 25,
 } as const satisfies Record<string, Rate>;
 
-type SharedQuota = keyof typeof sharedRates;
+type PairQuota = `pairsOf${DataKeyPairSpec}`;
+type SharedQuota = keyof typeof sharedRates | PairQuota;
 type Members = Readonly<Record<string, string | undefined>>;
 
 const byAlgorithm = (algorithm = 'SYMMETRIC_DEFAULT'): SharedQuota =>
@@ -52,7 +46,11 @@ const byAlgorithm = (algorithm = 'SYMMETRIC_DEFAULT'): SharedQuota =>
       : algorithm.startsWith('ML_DSA')
         ? 'mlDsa'
         : 'ecc';
-const pairs = ({ KeyPairSpec }: Members) => [`pairsOf${KeyPairSpec}` as SharedQuota];
+// Pairs that are not made here have no quota.
+const pairs = ({ KeyPairSpec }: Members): SharedQuota[] =>
+  keySpecs[KeyPairSpec as DataKeyPairSpec].pair === undefined
+    ? []
+    : [`pairsOf${KeyPairSpec as DataKeyPairSpec}`];
 const symmetric = (): SharedQuota[] => ['symmetric'];
 
 /**
@@ -184,6 +182,12 @@ interface Draw {
   readonly count: number;
 }
 
+function sharedRate(name: SharedQuota): Rate {
+  if (name in sharedRates) return sharedRates[name as keyof typeof sharedRates];
+  const { quota } = pairOf(name.slice('pairsOf'.length) as DataKeyPairSpec);
+  return typeof quota === 'number' ? quota : inChina(quota.china, quota.elsewhere);
+}
+
 function drawsOf({ operation, request, region, count }: CountedRequest): Draw[] {
   const members = request as Members;
   const quota = awsQuotas[operation];
@@ -193,7 +197,7 @@ function drawsOf({ operation, request, region, count }: CountedRequest): Draw[] 
     count: count * times,
   });
   if (typeof quota !== 'number') {
-    return quota(members).map((name) => draw(name, sharedRates[name]));
+    return quota(members).map((name) => draw(name, sharedRate(name)));
   }
   const own = draw(operation, quota);
   // Requests that AWS counts in the other region, too.

@@ -11,7 +11,8 @@ namespace pairmint::keys {
 
 enum class Family { kBytes, kRsa, kEc, kSm2, kEd25519, kMlDsa };
 
-// Spec is one row of the table of what a KMS key can be.
+// Spec is one row of the table of what a KMS key can be. How its material is
+// made, imported and used follows from the family.
 struct Spec {
   std::string_view name;  // KMS's KeySpec
   Family family;

@@ -1,6 +1,5 @@
 #include "mint/mint.h"
 
-#include <array>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "ec/lone.h"
 #include "ec/lot.h"
 #include "keys/ml_dsa.h"
+#include "keys/spec.h"
 #include "rsa/key.h"
 #include "rsa/search.h"
 
@@ -21,6 +21,8 @@ using core::AbortFlag;
 using core::KeyPair;
 using core::Status;
 using core::StatusCode;
+using keys::Family;
+using keys::Spec;
 
 class RsaMinting final : public Minting {
  public:
@@ -87,58 +89,29 @@ class QuickMinting final : public Minting {
 
 using Begun = std::unique_ptr<Minting>;
 
-struct Spec {
-  std::string_view name;
-  Begun (*begin)(const Spec &spec, const AbortFlag &abort);
-  const char *curve = nullptr;  // of ec::FindCurve
-  bool is_long = false;
-};
-
-template <int kModulusBits>
-Begun BeginRsa(const Spec & /*spec*/, const AbortFlag &abort) {
-  return std::make_unique<RsaMinting>(kModulusBits, abort);
-}
-
-template <Status (*kMint)(KeyPair *out)>
-Begun BeginQuick(const Spec & /*spec*/, const AbortFlag &abort) {
-  return std::make_unique<QuickMinting>(kMint, abort);
-}
-
-Begun BeginOnCurve(const Spec &spec, const AbortFlag &abort) {
-  return std::make_unique<QuickMinting>(
-      [curve = ec::FindCurve(spec.curve), &abort](KeyPair *out) {
-        return curve->fast ? ec::Mint(*curve, out)
-                           : ec::MintAlone(*curve, abort, out);
-      },
-      abort);
-}
-
-constexpr std::array<Spec, 12> kSpecs = {{
-    {"RSA_2048", BeginRsa<2048>, nullptr, true},
-    {"RSA_3072", BeginRsa<3072>, nullptr, true},
-    {"RSA_4096", BeginRsa<4096>, nullptr, true},
-    {"ECC_NIST_P256", BeginOnCurve, "P-256"},
-    {"ECC_NIST_P384", BeginOnCurve, "P-384"},
-    {"ECC_NIST_P521", BeginOnCurve, "P-521"},
-    {"ECC_SECG_P256K1", BeginOnCurve, "secp256k1"},
-    {"SM2", BeginOnCurve, "SM2"},
-    {"ECC_NIST_EDWARDS25519", BeginQuick<ec::MintEd25519>},
-    {"ML_DSA_44", BeginQuick<[](KeyPair *out) {
-       return keys::MintMlDsa("ML-DSA-44", out);
-     }>},
-    {"ML_DSA_65", BeginQuick<[](KeyPair *out) {
-       return keys::MintMlDsa("ML-DSA-65", out);
-     }>},
-    {"ML_DSA_87", BeginQuick<[](KeyPair *out) {
-       return keys::MintMlDsa("ML-DSA-87", out);
-     }>},
-}};
-
-const Spec *FindSpec(std::string_view name) {
-  for (const Spec &row : kSpecs) {
-    if (row.name == name) {
-      return &row;
-    }
+// Begins a pair as its spec's family asks; nullptr if the spec has no pairs.
+Begun BeginPair(const Spec &spec, const AbortFlag &abort) {
+  switch (spec.family) {
+    case Family::kRsa:
+      return std::make_unique<RsaMinting>(static_cast<int>(spec.size), abort);
+    case Family::kEc:
+    case Family::kSm2:
+      return std::make_unique<QuickMinting>(
+          [curve = ec::FindCurve(spec.curve), &abort](KeyPair *out) {
+            return curve->fast ? ec::Mint(*curve, out)
+                               : ec::MintAlone(*curve, abort, out);
+          },
+          abort);
+    case Family::kEd25519:
+      return std::make_unique<QuickMinting>(ec::MintEd25519, abort);
+    case Family::kMlDsa:
+      return std::make_unique<QuickMinting>(
+          [type = spec.type](KeyPair *out) {
+            return keys::MintMlDsa(type, out);
+          },
+          abort);
+    case Family::kBytes:
+      return nullptr;
   }
   return nullptr;
 }
@@ -146,19 +119,19 @@ const Spec *FindSpec(std::string_view name) {
 }  // namespace
 
 Begun Begin(std::string_view spec, const AbortFlag &abort) {
-  const Spec *row = FindSpec(spec);
-  return row == nullptr ? nullptr : row->begin(*row, abort);
+  const Spec *row = keys::FindSpec(spec);
+  return row == nullptr ? nullptr : BeginPair(*row, abort);
 }
 
 bool IsLong(std::string_view spec) {
-  const Spec *row = FindSpec(spec);
-  return row != nullptr && row->is_long;
+  const Spec *row = keys::FindSpec(spec);
+  return row != nullptr && row->family == Family::kRsa;
 }
 
 Status MintSeveral(std::string_view spec, const AbortFlag &abort,
                    std::span<KeyPair> out) {
-  const Spec *row = FindSpec(spec);
-  if (row == nullptr) {
+  const Spec *row = keys::FindSpec(spec);
+  if (row == nullptr || row->family == Family::kBytes) {
     return Status(StatusCode::kInvalidArgument);
   }
   const ec::Curve *curve =
@@ -167,7 +140,7 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
     return ec::MintSeveral(*curve, abort, out);
   }
   for (KeyPair &each : out) {
-    const Begun minting = row->begin(*row, abort);
+    const Begun minting = BeginPair(*row, abort);
     std::optional<KeyPair> pair;
     while (!pair) {
       PAIRMINT_RETURN_IF_ERROR(minting->Work(&pair));

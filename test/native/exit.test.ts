@@ -41,7 +41,7 @@ async function leave(task: string, spec: string) {
 }
 
 describe('a process that leaves in the middle of minting', () => {
-  it.each(Object.keys(dataKeyPairSpecs))(
+  it.each(dataKeyPairSpecs())(
     'ends without a signal: %s',
     { timeout: 120_000 },
     (spec) => leave('exitInMidMint', spec),

@@ -22,7 +22,7 @@ const rootKey = native.openRootKey(undefined);
 const record = native.createKeyMaterial(rootKey, Buffer.alloc(16), Buffer.alloc(0), 32);
 const material = native.openKeyMaterial(rootKey, record.header, record.wrapped);
 const context = Buffer.alloc(4);
-const specs = Object.keys(dataKeyPairSpecs) as DataKeyPairSpec[];
+const specs = dataKeyPairSpecs();
 
 async function mintLot(spec: DataKeyPairSpec, count = lotSize(spec, 1000)) {
   const sourceContext = poolContext(spec);

@@ -197,7 +197,7 @@ const privateKinds = kinds.filter((spec) => /^(?:RSA|ECC|SM2)/.test(spec));
 describe('a seed of KeySpec', () => {
   it.each(privateKinds)('%s brings a private key in PEM', async (KeySpec) => {
     const key = generateWithNode(KeySpec);
-    const [KeyUsage] = Object.keys(keySpecs[KeySpec]);
+    const [KeyUsage] = Object.keys(keySpecs[KeySpec].usages);
     const PrivateKeyPem = key.export({ format: 'pem', type: 'pkcs8' });
     await using kms = await openSeeded(seedOf({ KeySpec, KeyUsage, PrivateKeyPem }));
     const { PublicKey } = await kms.getPublicKey({ KeyId: keyId });
@@ -209,7 +209,7 @@ describe('a seed of KeySpec', () => {
   });
 
   it.each(privateKinds)('%s makes one if there is no material', async (KeySpec) => {
-    const [KeyUsage] = Object.keys(keySpecs[KeySpec]);
+    const [KeyUsage] = Object.keys(keySpecs[KeySpec].usages);
     await using kms = await openSeeded(seedOf({ KeySpec, KeyUsage }));
     const { PublicKey } = await kms.getPublicKey({ KeyId: keyId });
     expect(bytes(PublicKey).length).toBeGreaterThan(40);

@@ -178,7 +178,7 @@ function optionsOfOther(command: string): readonly OptionHint[] {
   const options = optionsOfCommand(description);
   const known: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
-    '--key-pair-spec': Object.keys(dataKeyPairSpecs),
+    '--key-pair-spec': dataKeyPairSpecs(),
   };
   return [...options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] })), help];
 }

@@ -39,7 +39,7 @@ export function keyMetadata({ arn, record }: Key): KeyMetadata {
 
 // Copied, since the response is the caller's to change.
 function addAlgorithms(metadata: KeyMetadata, { keySpec, keyUsage }: KeyRecord): void {
-  const lists = keySpecs[keySpec][keyUsage];
+  const lists = keySpecs[keySpec].usages[keyUsage];
   for (const name in lists) {
     Object.assign(metadata, { [name]: [...lists[name as keyof typeof lists]] });
   }

@@ -9,8 +9,8 @@ import { keyIdsOf } from '../../keys/key-record.ts';
 import { missingMemberError } from '../../model/constraints.ts';
 import { encodeEncryptionContext } from '../../model/encryption-context.ts';
 import { KmsError } from '../../model/errors.ts';
-import { dataKeyPairSpecs, type OfferedPairSpec } from '../../model/key-specs.ts';
-import type { EncryptionAlgorithmSpec } from '../../model/types.ts';
+import { keySpecs } from '../../model/key-specs.ts';
+import type { EncryptionAlgorithmSpec, KeySpec } from '../../model/types.ts';
 import { isNativeError, type KeyMaterial } from '../../native/addon.ts';
 import { damaged } from '../../store/store-errors.ts';
 import { type AccessOptions, authorize, refuseForeign } from './access.ts';
@@ -131,9 +131,11 @@ export function tooLarge({ record }: Key, algorithm: string): KmsError {
 
 // RFC 8017 section 7.1.1: two hashes and two bytes of the modulus are OAEP's own. SM2's limit is
 // that of AWS's table of algorithms.
-function capacityOf(keySpec: string, algorithm: string): number {
-  const pair = dataKeyPairSpecs[keySpec as OfferedPairSpec];
-  if (pair?.kind === 'rsa') return pair.bits / 8 - 2 * (algorithm.endsWith('SHA_1') ? 20 : 32) - 2;
+function capacityOf(keySpec: KeySpec, algorithm: string): number {
+  const { modulusBits } = keySpecs[keySpec];
+  if (modulusBits !== undefined) {
+    return modulusBits / 8 - 2 * (algorithm.endsWith('SHA_1') ? 20 : 32) - 2;
+  }
   return algorithm === 'SM2PKE' ? 1024 : Number.POSITIVE_INFINITY;
 }
 
