@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import { principalName } from '../policy/principal.ts';
@@ -16,7 +17,6 @@ import {
   type Place,
   scope,
 } from './key-directory.ts';
-import { keyIdBytes } from './key-record.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {

@@ -7,6 +7,7 @@ import {
   aliasArn,
   type KeyReference,
   keyArn,
+  keyIdBytes,
   notFound,
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
@@ -20,7 +21,6 @@ import {
   type AliasRecord,
   isPrimary,
   type KeyRecord,
-  keyIdBytes,
   type NewKeyRecord,
   regionsOf,
   withCurrentMaterial,

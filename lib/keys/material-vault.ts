@@ -1,4 +1,5 @@
 import { abortable } from '../core/abortable.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { AlgorithmSpec, WrappingKeySpec } from '../model/types.ts';
 import {
   isNativeError,
@@ -12,7 +13,6 @@ import { RecordCache } from '../store/record-cache.ts';
 import { damaged } from '../store/store-errors.ts';
 import {
   type KeyRecord,
-  keyIdBytes,
   materialAttributes,
   materialIdOf,
   materialLength,

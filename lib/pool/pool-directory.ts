@@ -6,8 +6,8 @@ import {
   poolPrefixes,
   scope,
 } from '../keys/key-directory.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';

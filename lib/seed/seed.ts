@@ -1,5 +1,5 @@
-import { type KeyTag, keyIdBytes, materialLength } from '../keys/key-record.ts';
-import { isKeyId } from '../model/key-id.ts';
+import { type KeyTag, materialLength } from '../keys/key-record.ts';
+import { isKeyId, keyIdBytes } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType, OriginType } from '../model/types.ts';
 import type { Native } from '../native/addon.ts';

@@ -1,4 +1,4 @@
-import type { Change } from './key-store.ts';
+import type { Change } from './change.ts';
 
 /** Pairs that wait together under one number. */
 export interface StoredLot {

@@ -5,10 +5,10 @@ import {
   requireUsage,
 } from '../../keys/key-checks.ts';
 import type { Key } from '../../keys/key-directory.ts';
-import { keyIdsOf } from '../../keys/key-record.ts';
 import { missingMemberError } from '../../model/constraints.ts';
 import { encodeEncryptionContext } from '../../model/encryption-context.ts';
 import { KmsError } from '../../model/errors.ts';
+import { keyIdsOf } from '../../model/key-id.ts';
 import { dataKeyPairSpecs, type OfferedPairSpec } from '../../model/key-specs.ts';
 import type { EncryptionAlgorithmSpec } from '../../model/types.ts';
 import { isNativeError, type KeyMaterial } from '../../native/addon.ts';
