@@ -8,15 +8,8 @@ import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged } from '../store/store-errors.ts';
-import {
-  grantNamesPrefix,
-  grantsPrefix,
-  type Key,
-  type KeyDirectory,
-  type KeyPlace,
-  type Place,
-  scope,
-} from './key-directory.ts';
+import type { Key, KeyDirectory } from './key-directory.ts';
+import { grantNamesPrefix, grantsPrefix, type KeyPlace, type Place, scope } from './paths.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {
