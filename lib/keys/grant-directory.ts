@@ -130,10 +130,9 @@ export class GrantDirectory {
     const path = namePathOf(grant);
     const noted = path === undefined ? undefined : await this.#store.get(path);
     if (path === undefined || noted === undefined) return [];
-    const expected = Buffer.from(noted);
-    // Otherwise it is another grant's by now.
-    return expected.toString('latin1') === grant.grantId
-      ? [{ path, expected, next: undefined }]
+    // If it is another id, another grant has the name by now.
+    return Buffer.from(noted).toString('latin1') === grant.grantId
+      ? [{ path, expected: noted, next: undefined }]
       : [];
   }
 
