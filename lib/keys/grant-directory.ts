@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import { principalName } from '../policy/principal.ts';
@@ -7,16 +8,8 @@ import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged } from '../store/store-errors.ts';
-import {
-  grantNamesPrefix,
-  grantsPrefix,
-  type Key,
-  type KeyDirectory,
-  type KeyPlace,
-  type Place,
-  scope,
-} from './key-directory.ts';
-import { keyIdBytes } from './key-record.ts';
+import type { Key, KeyDirectory } from './key-directory.ts';
+import { grantNamesPrefix, grantsPrefix, type KeyPlace, type Place, scope } from './paths.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {
@@ -137,10 +130,9 @@ export class GrantDirectory {
     const path = namePathOf(grant);
     const noted = path === undefined ? undefined : await this.#store.get(path);
     if (path === undefined || noted === undefined) return [];
-    const expected = Buffer.from(noted);
-    // Otherwise it is another grant's by now.
-    return expected.toString('latin1') === grant.grantId
-      ? [{ path, expected, next: undefined }]
+    // If it is another id, another grant has the name by now.
+    return Buffer.from(noted).toString('latin1') === grant.grantId
+      ? [{ path, expected: noted, next: undefined }]
       : [];
   }
 

@@ -7,6 +7,7 @@ import {
   aliasArn,
   type KeyReference,
   keyArn,
+  keyIdBytes,
   notFound,
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
@@ -17,37 +18,38 @@ import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { damaged, wentBack } from '../store/store-errors.ts';
 import {
-  type AliasRecord,
+  aliasChange,
+  aliasOf,
+  findAlias,
+  hasAlias,
+  withAlias,
+  withoutAlias,
+} from './alias-changes.ts';
+import type { Alias, Key } from './key.ts';
+import {
   isPrimary,
   type KeyRecord,
-  keyIdBytes,
   type NewKeyRecord,
   regionsOf,
   withCurrentMaterial,
   withImportsCounted,
-  withoutImport,
 } from './key-record.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
+import { sharedOf, sharing, withoutRegion } from './multi-region.ts';
 import {
-  dayInMilliseconds,
-  hasTerms,
-  isCertain,
-  isGone,
-  type Settlement,
-  settle,
-} from './settlement.ts';
+  aliasPath,
+  grantNamesPrefix,
+  grantsPrefix,
+  type KeyPlace,
+  keyPath,
+  type Place,
+  poolPrefixes,
+  scope,
+} from './paths.ts';
+import { hasTerms, isCertain, isGone, type Settlement, settle } from './settlement.ts';
 
-/** A key as it was when it was read. */
-export interface Key {
-  readonly arn: string;
-  readonly record: KeyRecord;
-}
-
-export interface Alias {
-  readonly record: AliasRecord;
-  readonly arn: string;
-  readonly targetKeyId: string;
-}
+export type { Alias, Key } from './key.ts';
+export type { KeyPlace, Place } from './paths.ts';
 
 interface ReadKey extends Key {
   readonly path: string;
@@ -66,13 +68,6 @@ interface Read {
   /** The highest sequence number that each key was seen with. */
   highest: RecentlyUsed<bigint>;
 }
-
-export interface Place {
-  readonly region: string;
-  readonly accountId: string;
-}
-
-export type KeyPlace = Place & { readonly keyId: string };
 
 /** What a change makes of a key: its record, and other changes that go with it. */
 export interface KeyChange {
@@ -666,45 +661,6 @@ export class KeyDirectory {
   }
 }
 
-/** What the paths of everything in an account and region begin with. */
-export function scope({ region, accountId }: Place): string {
-  return `${region}:${accountId}:`;
-}
-
-function keyPath(key: KeyPlace): string {
-  return `${scope(key)}key/${key.keyId}`;
-}
-
-function aliasPath(alias: Place & { name: string }): string {
-  return `${scope(alias)}${alias.name}`;
-}
-
-/** What the paths of a key's grants begin with. */
-export function grantsPrefix(key: KeyPlace): string {
-  return `${scope(key)}grant/${key.keyId}/`;
-}
-
-/** Path prefix of a key's pools, and prefix of the names that its pairs wait under. */
-export function poolPrefixes(key: KeyPlace): [records: string, names: string] {
-  const prefixOf = (kind: string) => `${scope(key)}${kind}/${key.keyId}/`;
-  return [prefixOf('pool-record'), prefixOf('pool')];
-}
-
-/** What the paths of what a key's grants are noted under begin with. */
-export function grantNamesPrefix(key: KeyPlace): string {
-  return `${scope(key)}grant-name/${key.keyId}/`;
-}
-
-function aliasChange(
-  alias: Place & { name: string },
-  from: string | undefined,
-  to: string | undefined,
-): Change {
-  const bytes = (keyId: string | undefined) =>
-    keyId === undefined ? undefined : Buffer.from(keyId, 'latin1');
-  return { path: aliasPath(alias), expected: bytes(from), next: bytes(to) };
-}
-
 // Until keys could rotate, a record had nothing but its current material's id.
 function withMaterials(state: KeyRecord): KeyRecord {
   const { currentMaterialId: id, materials } = state as Partial<KeyRecord>;
@@ -721,61 +677,6 @@ function withMaterial(
   return { ...withCurrentMaterial(record, { id }), ...(publicKey !== undefined && { publicKey }) };
 }
 
-/** What the regions of a multi-Region key have in common. */
-function sharedOf({ regions, rotation, currentMaterialId, materials }: KeyRecord) {
-  return { regions, rotation, currentMaterialId, materials: materials.map(withoutImport) };
-}
-
-/** Gives to another region's record what it has in common with this one. */
-function sharing(record: KeyRecord): (other: KeyRecord) => KeyRecord {
-  const { regions, rotation, currentMaterialId, materials } = sharedOf(record);
-  return (other) => {
-    const { rotation: _, currentMaterialId: __, ...own } = other;
-    const imports = new Map(other.materials.map((entry) => [entry.id, entry]));
-    const blank = record.origin === 'EXTERNAL' ? { importState: 'PENDING_IMPORT' as const } : {};
-    return {
-      ...own,
-      ...(regions && { regions }),
-      ...(rotation && { rotation }),
-      ...(currentMaterialId !== undefined && { currentMaterialId }),
-      materials: materials.map((entry) => ({ ...(imports.get(entry.id) ?? blank), ...entry })),
-    };
-  };
-}
-
-/** The record of a multi-Region key when that in another region is destroyed. */
-function withoutRegion(record: KeyRecord, gone: string, now: number): KeyRecord {
-  const { deletionWindowInDays, ...kept } = record;
-  const { primary, replicas } = regionsOf(record);
-  const regions = { primary, replicas: replicas.filter((replica) => replica !== gone) };
-  if (regions.replicas.length > 0 || deletionWindowInDays === undefined) {
-    return { ...record, regions };
-  }
-  return { ...kept, regions, deletionDate: now + deletionWindowInDays * dayInMilliseconds };
-}
-
-function hasAlias({ record }: Key, { name }: { name: string }): boolean {
-  return record.aliases.some((alias) => alias.name === name);
-}
-
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
-}
-
-function findAlias(record: KeyRecord, name: string): AliasRecord {
-  const found = record.aliases.find((alias) => alias.name === name);
-  if (found === undefined) throw damaged(name);
-  return found;
-}
-
-function aliasOf({ record: key }: Key, record: AliasRecord): Alias {
-  return { record, arn: aliasArn({ ...key, name: record.name }), targetKeyId: key.keyId };
-}
-
-function withAlias(record: KeyRecord, alias: AliasRecord): KeyRecord {
-  return { ...record, aliases: [...record.aliases, alias] };
-}
-
-function withoutAlias(record: KeyRecord, name: string): KeyRecord {
-  return { ...record, aliases: record.aliases.filter((alias) => alias.name !== name) };
 }

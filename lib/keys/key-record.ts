@@ -1,4 +1,5 @@
 import { keySpecs } from '../model/key-specs.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type {
   ExpirationModelType,
   ImportState,
@@ -156,18 +157,6 @@ export function regionsOf({
 /** Tells whether this is the primary or only key of its id. */
 export function isPrimary({ region, regions }: Pick<KeyRecord, 'region' | 'regions'>): boolean {
   return regions === undefined || regions.primary === region;
-}
-
-/** The 16 bytes that stand for a key id in blobs, records and key derivations. */
-export function keyIdBytes(keyId: string): Buffer {
-  return Buffer.from(keyId.replace(/^mrk-|-/g, ''), 'hex');
-}
-
-/** The key ids that 16 bytes of a blob may stand for: a UUID, or a multi-Region key's id. */
-export function keyIdsOf(bytes: Uint8Array): [uuid: string, multiRegion: string] {
-  const hex = Buffer.from(bytes).toString('hex');
-  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  return [uuid, `mrk-${hex}`];
 }
 
 /** The key material id in a material record's header, as 64 hex digits. */

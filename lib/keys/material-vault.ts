@@ -1,5 +1,6 @@
 import { abortable } from '../core/abortable.ts';
 import { materialLength } from '../model/key-specs.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { AlgorithmSpec, WrappingKeySpec } from '../model/types.ts';
 import {
   isNativeError,
@@ -13,7 +14,6 @@ import { RecordCache } from '../store/record-cache.ts';
 import { damaged } from '../store/store-errors.ts';
 import {
   type KeyRecord,
-  keyIdBytes,
   materialAttributes,
   materialIdOf,
   type NewKeyRecord,

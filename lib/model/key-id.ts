@@ -72,6 +72,18 @@ export function notFound(reference: KeyReference | AliasReference): KmsError {
   return new KmsError('NotFoundException', message);
 }
 
+/** The 16 bytes that stand for a key id in blobs, records and key derivations. */
+export function keyIdBytes(keyId: string): Buffer {
+  return Buffer.from(keyId.replace(/^mrk-|-/g, ''), 'hex');
+}
+
+/** The key ids that 16 bytes of a blob may stand for: a UUID, or a multi-Region key's id. */
+export function keyIdsOf(bytes: Uint8Array): [uuid: string, multiRegion: string] {
+  const hex = Buffer.from(bytes).toString('hex');
+  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return [uuid, `mrk-${hex}`];
+}
+
 function parseArn(text: string, scope: KeyIdScope): KeyReference | AliasReference {
   const [, region, accountId, resource] = arnPattern.exec(text) ?? [];
   if (region === undefined || accountId === undefined || resource === undefined) {

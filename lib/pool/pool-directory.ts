@@ -1,13 +1,8 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
-import {
-  type KeyDirectory,
-  type KeyPlace,
-  type Place,
-  poolPrefixes,
-  scope,
-} from '../keys/key-directory.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import { type KeyPlace, type Place, poolPrefixes, scope } from '../keys/paths.ts';
 import { KmsError } from '../model/errors.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import { entriesOf } from '../store/entries.ts';

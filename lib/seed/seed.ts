@@ -1,6 +1,6 @@
-import { type KeyTag, keyIdBytes } from '../keys/key-record.ts';
-import { isKeyId } from '../model/key-id.ts';
 import { materialLength } from '../model/key-specs.ts';
+import type { KeyTag } from '../keys/key-record.ts';
+import { isKeyId, keyIdBytes } from '../model/key-id.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType, OriginType } from '../model/types.ts';
 import type { Native } from '../native/addon.ts';

@@ -2,7 +2,7 @@ import { messageOf } from '../core/error-message.ts';
 import type { CredentialDirectory } from '../keys/credential-directory.ts';
 import type { GrantDirectory } from '../keys/grant-directory.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
 import { entriesOf } from '../store/entries.ts';

@@ -9,9 +9,8 @@ import { requireWhole } from '../core/whole-number.ts';
 import { CredentialDirectory, type NewCredential } from '../keys/credential-directory.ts';
 import { GrantDirectory } from '../keys/grant-directory.ts';
 import { KeyDirectory } from '../keys/key-directory.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
 import { KmsError } from '../model/errors.ts';
-import { keyArn } from '../model/key-id.ts';
+import { keyArn, keyIdBytes } from '../model/key-id.ts';
 import { type CheckedRequest, parseRequest } from '../model/request.ts';
 import type { Requests, Responses } from '../model/types.ts';
 import {

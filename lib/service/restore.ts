@@ -6,7 +6,7 @@ import { messageOf } from '../core/error-message.ts';
 import { CredentialDirectory } from '../keys/credential-directory.ts';
 import { GrantDirectory } from '../keys/grant-directory.ts';
 import { KeyDirectory } from '../keys/key-directory.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { Drawn } from '../pool/drawn.ts';
 import { PoolDirectory } from '../pool/pool-directory.ts';

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';

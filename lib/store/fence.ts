@@ -1,4 +1,4 @@
-import { keyIdBytes } from '../keys/key-record.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { retry } from './retry.ts';

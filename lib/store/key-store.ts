@@ -1,11 +1,7 @@
+import type { Change } from './change.ts';
 import type { LotStore } from './lot-store.ts';
 
-/** One step of a commit: the value at `path` changes from `expected` to `next`; undefined is none. */
-export interface Change {
-  readonly path: string;
-  readonly expected: Uint8Array | undefined;
-  readonly next: Uint8Array | undefined;
-}
+export type { Change };
 
 export interface Entry {
   readonly path: string;

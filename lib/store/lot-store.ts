@@ -1,5 +1,5 @@
 import type { DrawnOwner } from './drawn-file.ts';
-import type { Change } from './key-store.ts';
+import type { Change } from './change.ts';
 
 /** Pairs that wait together under one number. */
 export interface StoredLot {

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
-import { keyIdBytes } from '../keys/key-record.ts';
+import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';

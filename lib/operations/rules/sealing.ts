@@ -5,12 +5,12 @@ import {
   requireUsage,
 } from '../../keys/key-checks.ts';
 import type { Key } from '../../keys/key-directory.ts';
-import { keyIdsOf } from '../../keys/key-record.ts';
 import { missingMemberError } from '../../model/constraints.ts';
 import { encodeEncryptionContext } from '../../model/encryption-context.ts';
 import { KmsError } from '../../model/errors.ts';
 import { keySpecs } from '../../model/key-specs.ts';
 import type { EncryptionAlgorithmSpec, KeySpec } from '../../model/types.ts';
+import { keyIdsOf } from '../../model/key-id.ts';
 import { isNativeError, type KeyMaterial } from '../../native/addon.ts';
 import { damaged } from '../../store/store-errors.ts';
 import { type AccessOptions, authorize, refuseForeign } from './access.ts';
