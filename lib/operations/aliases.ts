@@ -20,7 +20,7 @@ export const createAlias: Operation<'CreateAlias'> = {
     await services.keys.createAlias(alias, target.record, async (key) => {
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
-      requireRoom(key);
+      requireAliasQuota(key);
     });
     return {};
   },
@@ -41,7 +41,7 @@ export const updateAlias: Operation<'UpdateAlias'> = {
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
-      if (key.arn !== current.arn) requireRoom(key);
+      if (key.arn !== current.arn) requireAliasQuota(key);
     });
     return {};
   },
@@ -87,8 +87,8 @@ export function checkNewAliasName(name: string): void {
   throw new KmsError('ValidationException', `${name} contains invalid characters for an alias`);
 }
 
-/** @throws KmsError LimitExceededException where the key cannot have another alias */
-export function requireRoom({ arn, record }: Key): void {
+/** @throws KmsError LimitExceededException if the key cannot have another alias */
+export function requireAliasQuota({ arn, record }: Key): void {
   if (record.aliases.length < maxAliases) return;
   throw new KmsError(
     'LimitExceededException',

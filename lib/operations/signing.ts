@@ -5,7 +5,7 @@ import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
 import { isNativeError } from '../native/addon.ts';
 import { findKey } from './rules/key-lookup.ts';
 import type { Operation, Services } from './rules/operation.ts';
-import { currentMaterial, publicKeyOf } from './rules/sealing.ts';
+import { publicKeyOf } from './rules/public-key.ts';
 
 interface SigningRequest {
   readonly KeyId: string;
@@ -22,7 +22,7 @@ export const sign: Operation<'Sign'> = {
   async run(services, request) {
     const key = await checkedKey(services, 'Sign', request);
     endDryRun(request.DryRun);
-    const { material } = await currentMaterial(services, key);
+    const { material } = await services.keys.vault.current(key);
     const signature = await supported(
       services.native.sign({
         ...wordsOf(request),

@@ -15,7 +15,7 @@ import { KmsError } from '../model/errors.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { OperationName } from '../model/shapes.ts';
 import { isNativeError } from '../native/addon.ts';
-import { requireRoom } from '../operations/aliases.ts';
+import { requireAliasQuota } from '../operations/aliases.ts';
 import { grantOf } from '../operations/grants.ts';
 import { policyTextOf } from '../operations/rules/access.ts';
 import type { Services } from '../operations/rules/operation.ts';
@@ -189,7 +189,7 @@ async function newKey(
   const dates = { creationDate: blank.creationDate, lastUpdatedDate: blank.creationDate };
   for (const { at, request } of aliases) {
     const key = { arn: seeded.keyId, record };
-    checked(seed.document, at, () => requireRoom(key));
+    checked(seed.document, at, () => requireAliasQuota(key));
     record = { ...record, aliases: [...record.aliases, { name: request.AliasName, ...dates }] };
   }
   return { seeded, record, materials, aliases };
@@ -363,7 +363,7 @@ async function makeAlias(seed: Seed, services: SeedServices, { at, request }: Se
   await services.record('CreateAlias', request, target);
   const alias = { kind: 'alias' as const, name: request.AliasName, region, accountId };
   await services.keys.createAlias(alias, target, (key) =>
-    checked(seed.document, at, () => requireRoom(key)),
+    checked(seed.document, at, () => requireAliasQuota(key)),
   );
 }
 

@@ -9,7 +9,6 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 import type { KeyMaterial } from '../native/addon.ts';
 import { findKey } from '../operations/rules/key-lookup.ts';
 import type { Services } from '../operations/rules/operation.ts';
-import { currentMaterial } from '../operations/rules/sealing.ts';
 import type { Filler } from '../pool/filler.ts';
 import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
 import type { PoolCounts, Pools } from '../pool/pools.ts';
@@ -201,7 +200,7 @@ export class PoolApi {
   async #material(named: PoolId): Promise<KeyMaterial> {
     const { key, services } = await this.#keyOf(named);
     requireState(key);
-    return (await currentMaterial(services, key)).material;
+    return (await services.keys.vault.current(key)).material;
   }
 
   async #keyOf(request: PoolId): Promise<{ key: Key; services: Services; spec: DataKeyPairSpec }> {
