@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { RecentlyUsed } from '../core/recently-used.ts';
-import type { Credential } from '../keys/credential-directory.ts';
+import type { Credential } from '../service/credentials.ts';
 import { KmsError } from '../model/errors.ts';
 import { fieldValue, type HttpRequest, type RequestHead } from './message.ts';
 import type { Actor, Service } from './service.ts';

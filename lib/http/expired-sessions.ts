@@ -1,4 +1,4 @@
-import type { CredentialDirectory } from '../keys/credential-directory.ts';
+import type { CredentialDirectory } from '../service/credentials.ts';
 import type { Log } from './log.ts';
 
 const hour = 3_600_000;

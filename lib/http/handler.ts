@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { KmsError } from '../model/errors.ts';
 import { operationShapes } from '../model/shapes.ts';
 import { fromJson } from '../model/wire.ts';
-import type { OfferedOperation } from '../operations/index.ts';
+import type { OfferedOperation } from '../service/operation-names.ts';
 import { failure, probe, success, unroutable } from './answers.ts';
 import { type CallerOf, type Gate, openGate, signatureGate } from './authentication.ts';
 import type { HttpAnswer, HttpRequest, RequestHead } from './message.ts';

@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   AggregatorRegistry,
   Counter,
@@ -9,7 +8,7 @@ import {
   Registry,
 } from 'prom-client';
 import { packageVersion } from '../core/package-version.ts';
-import { type Minting, mintings } from '../native/minting-channel.ts';
+import { onMinting } from '../service/minting.ts';
 import type { Pairmint } from '../service/pairmint.ts';
 import type { RequestEvent } from './handler.ts';
 import { Counts, Durations } from './tallies.ts';
@@ -148,7 +147,7 @@ export class Metrics {
   /** By operation and error. */
   readonly #requests = new Counts();
   readonly #servers: MeasuredServer[] = [];
-  readonly #onMinting: (minting: unknown) => void;
+  readonly #ignoreMintings: () => void;
   #lookAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(kms: Measured) {
@@ -157,11 +156,9 @@ export class Metrics {
     this.#meters.build.set({ version: packageVersion(), kernel, node, openssl }, 1);
     this.#meters.threads.set(threads);
     collectDefaultMetrics({ register: this.#registry });
-    this.#onMinting = (minting) => {
-      const { spec, milliseconds } = minting as Minting;
+    this.#ignoreMintings = onMinting(({ spec, milliseconds }) => {
       this.#meters.mintings.observe(spec, milliseconds / 1000);
-    };
-    subscribe(mintings.name, this.#onMinting);
+    });
   }
 
   /** Counts a request. Operations that are not offered count as one. */
@@ -189,7 +186,7 @@ export class Metrics {
   }
 
   close(): void {
-    unsubscribe(mintings.name, this.#onMinting);
+    this.#ignoreMintings();
   }
 
   async #collect(): Promise<void> {

@@ -17,7 +17,7 @@ export const createAlias: Operation<'CreateAlias'> = {
     authorizeAlias(services, AliasName);
     const target = await findTarget(services, TargetKeyId);
     const alias = ownAlias(services, AliasName);
-    await services.keys.createAlias(alias, target.record, async (key) => {
+    await services.keysToChange().createAlias(alias, target.record, async (key) => {
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireAliasQuota(key);
@@ -36,7 +36,7 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     const known = await services.keys.find(alias);
     await authorize(services, known);
     const target = await findTarget(services, TargetKeyId);
-    await services.keys.updateAlias(alias, target.record, async (key, current) => {
+    await services.keysToChange().updateAlias(alias, target.record, async (key, current) => {
       await authorizeChanged(services, current, known);
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
@@ -56,7 +56,9 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
     const alias = ownAlias(services, AliasName);
     const known = await services.keys.find(alias);
     await authorize(services, known);
-    await services.keys.deleteAlias(alias, (key) => authorizeChanged(services, key, known));
+    await services
+      .keysToChange()
+      .deleteAlias(alias, (key) => authorizeChanged(services, key, known));
     return {};
   },
 };

@@ -46,13 +46,11 @@ export const createKey: Operation<'CreateKey'> = {
         : { policy: checkPolicy(services, record, { text: request.Policy, bypass }) };
     const { keys, call } = services;
     const caller = services.caller.principal.arn;
-    // The audit records the request before the key is there.
-    call.keyArns.add(arn);
     const material =
       record.origin === 'EXTERNAL'
         ? undefined
         : await keys.vault.make(record, { signal: call.abortSignal, caller });
-    const key = await keys.create({ ...record, ...policy }, material);
+    const key = await services.keysToCreate(arn).create({ ...record, ...policy }, material);
     if (key === undefined) throw new KmsError('KMSInternalException', 'A key id came up twice.');
     return { KeyMetadata: keyMetadata(key) };
   },

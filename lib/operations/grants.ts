@@ -35,7 +35,7 @@ export const createGrant: Operation<'CreateGrant'> = {
     checkTerms(key.record, request);
     endDryRun(request.DryRun);
     const grant = await services.grants.create(
-      services.keys,
+      services.keysToChange(),
       key,
       grantOf(services, key.record, request),
       async (found) => {
@@ -152,7 +152,7 @@ async function deleteGrant(
 ): Promise<void> {
   for (let found = key; ; found = await keyOf(services, grant)) {
     if (found !== key) await authorizeAgain(found);
-    if (await services.grants.delete(services.keys, grant, found)) return;
+    if (await services.grants.delete(services.keysToChange(), grant, found)) return;
     // Somebody else has deleted it.
     if ((await services.grants.find(grant, grant.grantId)) === undefined) return;
   }

@@ -1,5 +1,5 @@
 import { isSymmetric, requireNotPendingDeletion, requireOrigin } from '../keys/key-checks.ts';
-import type { Key, KeyChange, KeyDirectory } from '../keys/key-directory.ts';
+import type { Key, KeyChange } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,
@@ -17,7 +17,7 @@ import { isNativeError } from '../native/addon.ts';
 import type { Change } from '../store/key-store.ts';
 import { changeKey } from './key-change.ts';
 import { findOwnKey } from './rules/key-lookup.ts';
-import type { Operation, Services } from './rules/operation.ts';
+import type { KeyReader, Operation, Services } from './rules/operation.ts';
 
 type Request = CheckedRequest<'ImportKeyMaterial'>;
 
@@ -176,7 +176,7 @@ async function unwrap(
 
 /** What an import makes of a key: its material has come, for the first time or again. */
 async function withImported(
-  keys: KeyDirectory,
+  keys: KeyReader,
   record: KeyRecord,
   {
     material,
@@ -204,7 +204,7 @@ async function withImported(
 
 /** What becomes of a key when one of its materials is deleted. */
 async function withoutImported(
-  keys: KeyDirectory,
+  keys: KeyReader,
   record: KeyRecord,
   entry: MaterialEntry,
 ): Promise<KeyChange> {
@@ -247,7 +247,7 @@ function importedEntry(
 }
 
 /** The same key as it is in its other regions. */
-async function otherRegions(keys: KeyDirectory, record: KeyRecord): Promise<Key[]> {
+async function otherRegions(keys: KeyReader, record: KeyRecord): Promise<Key[]> {
   const { primary, replicas } = regionsOf(record);
   const others = [primary, ...replicas].filter((region) => region !== record.region);
   const found = await Promise.all(others.map((region) => keys.findById({ ...record, region })));
@@ -255,7 +255,7 @@ async function otherRegions(keys: KeyDirectory, record: KeyRecord): Promise<Key[
 }
 
 function unchangedUnlessCounted(
-  keys: KeyDirectory,
+  keys: KeyReader,
   { materials }: KeyRecord,
   others: readonly Key[],
 ): Change[] {
@@ -265,7 +265,7 @@ function unchangedUnlessCounted(
 
 /** The changes that destroy a material in every region of a key. */
 async function removalEverywhere(
-  { vault }: KeyDirectory,
+  { vault }: KeyReader,
   record: KeyRecord,
   { id }: MaterialEntry,
 ): Promise<Change[]> {

@@ -12,7 +12,7 @@ export function changeKey(
   authorized: Key,
   change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
 ): Promise<Key> {
-  return services.keys.change(authorized.record, async (key) => {
+  return services.keysToChange().change(authorized.record, async (key) => {
     await authorizeChanged(services, key, authorized);
     const changed = await change(key);
     return 'record' in changed ? changed : { record: changed };

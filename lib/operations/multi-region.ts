@@ -32,11 +32,9 @@ export const replicateKey: Operation<'ReplicateKey'> = {
     const wanted = replicaOf(record, region, services.now());
     authorizeIdentity(there, '*', { action: 'CreateKey', key: wanted });
     if (request.Tags?.length) authorizeNewTags(there, arn);
-    // The audit records the request before the replica is there.
-    services.call.keyArns.add(arn);
     const tags = checkTags((request.Tags ?? []) as readonly KeyTag[]);
     const bypass = request.BypassPolicyLockoutSafetyCheck === true;
-    const key = await services.keys.replicate(record, region, async (primary) => {
+    const key = await services.keysToCreate(arn).replicate(record, region, async (primary) => {
       await authorizeChanged(services, primary, found);
       requirePrimary(primary);
       requireState(primary);

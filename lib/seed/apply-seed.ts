@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
-import type { Key, KeyPlace } from '../keys/key-directory.ts';
+import type { Key, KeyDirectory, KeyPlace } from '../keys/key-directory.ts';
 import {
   type KeyRecord,
   type KeyTag,
@@ -24,8 +24,8 @@ import { checked, placeIn } from './model-request.ts';
 import type { Seed, SeededAlias, SeededGrant, SeededKey } from './seed.ts';
 import { refusal } from './seed-document.ts';
 
-export interface SeedServices
-  extends Pick<Services, 'keys' | 'grants' | 'region' | 'accountId' | 'now'> {
+export interface SeedServices extends Pick<Services, 'grants' | 'region' | 'accountId' | 'now'> {
+  readonly keys: KeyDirectory;
   /** Told of what is about to be made, as a request that would make it; may refuse. */
   record<O extends OperationName>(
     operation: O,

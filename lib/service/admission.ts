@@ -1,5 +1,5 @@
 import { KmsError } from '../model/errors.ts';
-import type { OfferedOperation } from '../operations/index.ts';
+import type { OfferedOperation } from './operation-names.ts';
 
 /**
  * What a request takes of the threads that mint: an RSA pair, up to seconds of a core; another pair,

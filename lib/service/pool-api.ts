@@ -12,6 +12,7 @@ import type { Services } from '../operations/rules/operation.ts';
 import type { Filler } from '../pool/filler.ts';
 import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
 import type { PoolCounts, Pools } from '../pool/pools.ts';
+import type { Attended } from './core.ts';
 
 /** Which pool: a key, by any form of its id, and a spec. */
 export interface PoolId {
@@ -60,10 +61,7 @@ export interface FillOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** Work that ends early where it heeds the signal. */
-export type Attended<T> = (signal: AbortSignal) => Promise<T>;
-
-type Attend = <T>(work: Attended<T>, given?: AbortSignal) => Promise<T>;
+type Attend = <T>(work: Attended<T>, signal?: AbortSignal) => Promise<T>;
 
 const largestTarget = 1_000_000;
 
@@ -79,7 +77,7 @@ export class PoolApi {
   constructor(options: {
     /**
      * Runs work that the closing of the service waits for; its signal is aborted by the closing and
-     * by the given one. @throws KmsError once the service is closed
+     * by `signal`. @throws KmsError once the service is closed
      */
     attend: Attend;
     /** The services for a request, checked against the model. */
@@ -152,12 +150,12 @@ export class PoolApi {
    *   the options is none
    */
   async fill(options: FillOptions = {}): Promise<number> {
-    const { most, concurrency, signal: given } = options;
+    const { most, concurrency, signal: callers } = options;
     for (const [name, value] of Object.entries({ most, concurrency })) {
       if (value !== undefined) requireWhole(name, value);
     }
-    given?.throwIfAborted();
-    return this.#attend((signal) => this.#fill({ ...options, signal }), given);
+    callers?.throwIfAborted();
+    return this.#attend((signal) => this.#fill({ ...options, signal }), callers);
   }
 
   async #fill(options: FillOptions): Promise<number> {

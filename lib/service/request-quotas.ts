@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
-import type { OfferedOperation } from '../operations/index.ts';
 import { throttled } from './admission.ts';
+import type { OfferedOperation } from './operation-names.ts';
 
 /** Which quotas of requests per second are kept, for tests of clients; by default there are none. */
 export const quotaProfiles = ['aws'] as const;

@@ -110,7 +110,9 @@ async function create(
   // Nobody has it made who may not use it.
   const made = { arn: keyArn(record), record: { ...record, materials: [] } };
   await authorize(services, made, { ...options, requestAlias: reference.name });
-  const created = await services.keys.create(record, services.keys.vault.makeSymmetric(record));
+  const created = await services
+    .keysToCreate(made.arn)
+    .create(record, services.keys.vault.makeSymmetric(record));
   // Another process may have made it meanwhile.
   return created ?? services.keys.find(reference);
 }

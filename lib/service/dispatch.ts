@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { KmsError } from '../model/errors.ts';
+import { type CheckedRequest, parseRequest } from '../model/request.ts';
+import { isNativeError } from '../native/addon.ts';
+import {
+  isOffered,
+  loadedOperation,
+  loadOperation,
+  type OfferedOperation,
+} from '../operations/index.ts';
+import type { Call, Caller, Services } from '../operations/rules/operation.ts';
+import { after, type BeforeChange } from '../store/after.ts';
+import { workOf } from './admission.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { type Core, requireOpen } from './core.ts';
+import type { RequestOptions } from './options.ts';
+
+/** A request as it came: nothing but its options is checked. */
+interface Incoming extends RequestOptions {
+  readonly operation: string;
+  readonly request: unknown;
+}
+
+/** A request for an operation that is offered. */
+interface Identified extends Incoming {
+  readonly operation: OfferedOperation;
+}
+
+/** A request that fits the model. */
+interface CheckedCall extends Call {
+  readonly operation: OfferedOperation;
+  readonly request: CheckedRequest<OfferedOperation>;
+}
+
+/** A request that is made `count` times at once: `run` instead of the operation's own. */
+export interface Batch {
+  readonly count: number;
+  run(services: Services, request: CheckedRequest<OfferedOperation>): Promise<object>;
+}
+
+/**
+ * Takes the requests of one caller in one region through their steps: receive, identify, check,
+ * admit, run. Whether the caller may do what it asks for is decided by the operation as it runs,
+ * when the key is known.
+ */
+export class Dispatch {
+  readonly #core: Core;
+  readonly #caller: Caller;
+  readonly #region: string;
+  /** Undefined if no audit is kept. */
+  readonly trail: AuditTrail | undefined;
+
+  constructor(core: Core, caller: Caller, region: string) {
+    this.#core = core;
+    this.#caller = caller;
+    this.#region = region;
+    const { audit: sink, now } = core;
+    this.trail = sink && new AuditTrail({ sink, caller: caller.principal, region, now });
+  }
+
+  /** Serves a request. @throws KmsError; the reason of an aborted signal; TypeError */
+  async serve(
+    operation: string,
+    request: unknown,
+    options: RequestOptions,
+    batch?: Batch,
+  ): Promise<object> {
+    const incoming = receive(operation, request, options);
+    const end = this.#core.underWay.begin();
+    try {
+      return this.trail === undefined
+        ? await this.#run(check(identify(incoming)), batch)
+        : await this.#recorded(this.trail, incoming, batch);
+    } finally {
+      end();
+    }
+  }
+
+  async #recorded(trail: AuditTrail, incoming: Incoming, batch?: Batch): Promise<object> {
+    const { operation, requestId = randomUUID() } = incoming;
+    let call: CheckedCall;
+    try {
+      call = check(identify(incoming));
+    } catch (error) {
+      await trail.refused({ operation, request: undefined, requestId, keyArns: [] }, error);
+      throw error;
+    }
+    return trail.recorded(
+      { operation, request: call.request, requestId, keyArns: call.keyArns },
+      (beforeChange) => this.#run(call, batch, beforeChange),
+      { count: batch?.count ?? 1 },
+    );
+  }
+
+  async #run(call: CheckedCall, batch?: Batch, beforeChange?: BeforeChange): Promise<object> {
+    const { operation: name, request, abortSignal } = call;
+    const leave = this.#admit(call, batch?.count ?? 1);
+    try {
+      const operation = loadedOperation(name) ?? (await loadOperation(name));
+      return await (batch?.run ?? operation.run)(this.services(call, beforeChange), request);
+    } catch (error) {
+      throw failureOf(error, abortSignal);
+    } finally {
+      leave?.();
+    }
+  }
+
+  /**
+   * Admits a call; what it returns is to be called when the call has ended.
+   *
+   * @throws KmsError ThrottlingException if a quota is used up, or too much work waits;
+   *   KMSInternalException once the service is closed; the reason of an aborted signal
+   */
+  #admit(
+    { operation, request, abortSignal }: CheckedCall,
+    count: number,
+  ): (() => void) | undefined {
+    abortSignal?.throwIfAborted();
+    requireOpen(this.#core);
+    const { admission, quotas } = this.#core;
+    const { arn, accountId } = this.#caller.principal;
+    if (quotas !== undefined) {
+      try {
+        quotas.admit({ operation, request, region: this.#region, accountId, count });
+      } catch (error) {
+        admission.countQuota();
+        throw error;
+      }
+    }
+    const work = workOf(operation, request);
+    return work && admission.enter(arn, { kind: work.kind, units: work.units * count });
+  }
+
+  /** What an operation may touch; `beforeChange` is called before anything that a call changes. */
+  services(call: Call, beforeChange?: BeforeChange): Services {
+    const { native, keys, grants, pools, now, opened } = this.#core;
+    // Changes are few: reading, which every request does, goes without another directory.
+    const keysToChange = () =>
+      beforeChange === undefined ? keys : keys.through(after(beforeChange, opened.store));
+    return {
+      native,
+      keys,
+      keysToChange,
+      keysToCreate: (arn) => {
+        call.keyArns.add(arn);
+        return keysToChange();
+      },
+      grants,
+      pools,
+      region: this.#region,
+      accountId: this.#caller.principal.accountId,
+      caller: this.#caller,
+      call,
+      now,
+    };
+  }
+}
+
+/** @throws TypeError unless the options are some */
+function receive(operation: string, request: unknown, options: RequestOptions): Incoming {
+  const abortSignal = options === null ? null : options.abortSignal;
+  if (abortSignal !== undefined && !(abortSignal instanceof AbortSignal)) {
+    throw new TypeError('abortSignal must be an AbortSignal');
+  }
+  const { requestId, origin } = options;
+  return { operation, request, abortSignal, requestId, origin };
+}
+
+/** @throws KmsError UnknownOperationException */
+function identify(incoming: Incoming): Identified {
+  const { operation } = incoming;
+  if (!isOffered(operation)) throw new KmsError('UnknownOperationException');
+  const { request, abortSignal, origin } = incoming;
+  return { operation, request, abortSignal, origin };
+}
+
+/** @throws KmsError ValidationException, SerializationException */
+function check({ operation, request, abortSignal, origin }: Identified): CheckedCall {
+  const checked = parseRequest(operation, request) as CheckedRequest<OfferedOperation>;
+  return { operation, request: checked, abortSignal, origin, keyArns: new Set() };
+}
+
+/** What a caller is told of a failure: causes that are not AWS's stay inside. */
+function failureOf(error: unknown, abortSignal: AbortSignal | undefined): unknown {
+  if (error instanceof KmsError) return error;
+  if (abortSignal?.aborted && (error === abortSignal.reason || isNativeError(error, 'ABORTED'))) {
+    return abortSignal.reason;
+  }
+  return new KmsError('KMSInternalException', 'internal failure', { cause: error });
+}
