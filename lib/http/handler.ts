@@ -13,11 +13,11 @@ import { isSigned } from './signature.ts';
 /** What an observer learns of a request. */
 export interface RequestEvent {
   readonly requestId: string;
-  /** What it asked for; undefined where that is none that is offered. */
+  /** What it asked for; undefined if that is not offered. */
   readonly operation: OfferedOperation | keyof typeof probes | undefined;
-  /** The ARN of who made it; undefined where that was not found out. */
+  /** The ARN of the principal that made it; undefined if that was not found out. */
   readonly principal?: string | undefined;
-  /** Undefined where the client went away before it was answered. */
+  /** Undefined if the client went away before it was answered. */
   readonly status: number | undefined;
   /** What it failed with. The cause that it may have is for logs alone. */
   readonly error?: Pick<Error, 'name' | 'cause'> | undefined;
@@ -25,7 +25,7 @@ export interface RequestEvent {
 }
 
 export interface HandlerOptions {
-  /** Whether requests must be signed; where not, they are made as the service's own caller. */
+  /** Whether requests must be signed; otherwise they are made as the service's own caller. */
   readonly auth?: boolean | undefined;
   /** The one region that is served; by default every one, as the request's signature says. */
   readonly region?: string | undefined;
@@ -35,7 +35,7 @@ export interface HandlerOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Rejects with the signal's reason where that abandons the request, and with nothing else. */
+/** Rejects with the signal's reason if that abandons the request, and with nothing else. */
 export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promise<HttpAnswer>;
 
 /** Answers a request whose head was let in, once its body is there; rejects as a handler does. */

@@ -27,7 +27,7 @@ export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-// Small requests take fractions of a millisecond, an RSA_4096 pair seconds where many wait.
+// Small requests take fractions of a millisecond, an RSA_4096 pair seconds if many wait.
 const requestBuckets = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];

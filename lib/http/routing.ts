@@ -15,7 +15,7 @@ export function isCall({ method, headers }: RequestHead): boolean {
   return method === 'POST' && (jsonTypes.includes(type) || jsonTypes.includes(mediaType(type)));
 }
 
-/** The operation that a request names; undefined where it is none that is offered. */
+/** The operation that a request names; undefined if it names none that is offered. */
 export function operationOf(headers: HeaderFields): OfferedOperation | undefined {
   return targets.get(fieldValue(headers, 'x-amz-target'));
 }

@@ -91,7 +91,7 @@ const mostFields = 100;
 const backlog = 511;
 // What a drain waits for requests that were sent before clients could know of it.
 const grace = 2000;
-// What Node.js answers where a request cannot be read; everything else is a 400.
+// What Node.js answers to a request that it cannot read; everything else is a 400.
 const unreadable: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -166,7 +166,7 @@ export class PairmintServer {
     });
   }
 
-  /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
+  /** Resolves to the URL. @throws ConfigurationError if the address cannot be listened on */
   async listen({ host = '127.0.0.1', port = 4599 }: ListenOptions = {}): Promise<string> {
     if (!this.#auth && !isLoopback(host)) {
       throw new ConfigurationError(`without authentication everyone could use keys at ${host}`, {
@@ -188,7 +188,7 @@ export class PairmintServer {
     return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
   }
 
-  /** Takes another certificate for the connections to come. @throws Error where it is none */
+  /** Takes another certificate for the connections to come. @throws Error if it is not valid */
   setTls(tls: TlsFiles): void {
     if (this.#server instanceof https.Server) this.#server.setSecureContext(secureContext(tls));
   }
@@ -268,7 +268,7 @@ export class PairmintServer {
           this.#sender.sendUnread(this.#turnAwayBody(body), request, response);
           return;
         }
-        // It rejects where the client is gone and the request was abandoned with it.
+        // It rejects if the client is gone and the request was abandoned with it.
         received(body).then(
           (answer) => this.#sender.send(answer, response),
           () => response.destroy(),

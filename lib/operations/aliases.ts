@@ -33,11 +33,11 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const known = await services.keys.find(alias);
-    await authorize(services, known);
+    const found = await services.keys.find(alias);
+    await authorize(services, found);
     const target = await findTarget(services, TargetKeyId);
     await services.keysToChange().updateAlias(alias, target.record, async (key, current) => {
-      await authorizeChanged(services, current, known);
+      await authorizeChanged(services, current, found);
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
@@ -54,11 +54,11 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const known = await services.keys.find(alias);
-    await authorize(services, known);
+    const found = await services.keys.find(alias);
+    await authorize(services, found);
     await services
       .keysToChange()
-      .deleteAlias(alias, (key) => authorizeChanged(services, key, known));
+      .deleteAlias(alias, (key) => authorizeChanged(services, key, found));
     return {};
   },
 };
@@ -70,7 +70,7 @@ async function findTarget(services: Services, keyId: string): Promise<Key> {
   return findOwnKey(services, keyId);
 }
 
-/** @throws KmsError where no alias of a user can have this name */
+/** @throws KmsError if no alias of a user can have this name */
 export function checkAliasName(name: string): void {
   if (!name.startsWith('alias/') || name === 'alias/') {
     throw new KmsError(

@@ -56,7 +56,7 @@ export const createKey: Operation<'CreateKey'> = {
   },
 };
 
-/** What kind of key is asked for. @throws KmsError ValidationException where there is none such */
+/** What kind of key is asked for. @throws KmsError ValidationException if there is no such kind */
 export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
   if (KeySpec !== undefined && CustomerMasterKeySpec !== undefined) {
@@ -84,8 +84,8 @@ export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsage
 }
 
 /**
- * @throws KmsError UnsupportedOperationException where pairmint, or this OpenSSL, makes no such key;
- *   CustomKeyStoreNotFoundException where a custom key store is to have it
+ * @throws KmsError UnsupportedOperationException if pairmint, or this OpenSSL, makes no such key;
+ *   CustomKeyStoreNotFoundException if a custom key store is to have it
  */
 export function refuseWhatIsNotOffered(
   { native }: Pick<Services, 'native'>,

@@ -5,7 +5,7 @@ import type { Services } from './rules/operation.ts';
 
 /**
  * Changes a key that the caller was authorised for, and authorises again if it is no longer as it was
- * then: whoever was denied it meanwhile changes nothing.
+ * then: a caller that was denied it meanwhile changes nothing.
  */
 export function changeKey(
   services: Services,

@@ -102,7 +102,7 @@ const fixedLengths: Readonly<
 // KMS API Reference, Sign: Ed25519ph takes digests alone.
 const digestsOnly: ReadonlySet<SigningAlgorithmSpec> = new Set(['ED25519_PH_SHA_512']);
 
-/** @throws KmsError ValidationException where the algorithm does not take such a message */
+/** @throws KmsError ValidationException if the algorithm does not take such a message */
 export function requireMessage(
   key: Key,
   { SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest,
@@ -137,7 +137,7 @@ function requireAvailable({ native }: Services, { SigningAlgorithm }: SigningReq
   );
 }
 
-/** @throws KmsError UnsupportedOperationException where the OpenSSL inside Node.js cannot do it */
+/** @throws KmsError UnsupportedOperationException if the OpenSSL inside Node.js cannot do it */
 async function supported<T>(work: Promise<T>): Promise<T> {
   return work.catch((error) => {
     if (!isNativeError(error, 'UNSUPPORTED')) throw error;

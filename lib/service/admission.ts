@@ -56,7 +56,7 @@ export class Admission {
   /**
    * Admits work, until the function that comes back is called.
    *
-   * @throws KmsError ThrottlingException where too much waits already
+   * @throws KmsError ThrottlingException if too much waits already
    */
   enter(caller: string, { kind, units }: Work): () => void {
     const name = `${kind} ${caller}`;
@@ -92,7 +92,7 @@ export class Admission {
     this.#units[kind] += units;
   }
 
-  /** Until half of what the caller has queued is done, if nobody else has any. */
+  /** Until half of what the caller has queued is done, if no other caller has any. */
   #retryAfter(kind: WorkKind, own: number): number {
     const seconds = (own * millisecondsOf[kind]) / this.#threads / 2 / 1000;
     return Math.min(Math.max(Math.ceil(seconds), 1), longestRetry);
@@ -134,7 +134,7 @@ const workOfOperations: Partial<Record<OfferedOperation, (request: Members) => W
     Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
   };
 
-/** What a request, which was checked, takes; undefined where that is next to nothing. */
+/** What a request, which was checked, takes; undefined if that is next to nothing. */
 export function workOf(operation: OfferedOperation, request: object): Work | undefined {
   return workOfOperations[operation]?.(request as Members);
 }

@@ -156,7 +156,7 @@ export class Dispatch {
   }
 }
 
-/** @throws TypeError unless the options are some */
+/** @throws TypeError if the signal is not one, or the options are null */
 function receive(operation: string, request: unknown, options: RequestOptions): Incoming {
   const abortSignal = options === null ? null : options.abortSignal;
   if (abortSignal !== undefined && !(abortSignal instanceof AbortSignal)) {

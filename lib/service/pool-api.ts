@@ -21,7 +21,7 @@ export interface PoolId {
 }
 
 export interface PoolSettings extends PoolId {
-  /** How many pairs shall wait: 1 to 1,000,000. */
+  /** How many pairs are to wait: 1 to 1,000,000. */
   readonly target: number;
   /** At how many waiting pairs the pool is filled again; half the target by default. */
   readonly low?: number | undefined;
@@ -146,8 +146,8 @@ export class PoolApi {
    * Mints until every pool has its target, and says how many pairs that took. What was minted before
    * a failure or an abort is kept.
    *
-   * @throws KmsError where a pool cannot be filled; the signal's reason; TypeError where a number of
-   *   the options is none
+   * @throws KmsError if a pool cannot be filled; the signal's reason; TypeError if a number of
+   *   the options is not whole
    */
   async fill(options: FillOptions = {}): Promise<number> {
     const { most, concurrency, signal: callers } = options;
