@@ -1,4 +1,11 @@
 export { ConfigurationError } from './core/configuration-error.ts';
+export { KmsError, type KmsErrorName } from './model/errors.ts';
+export type * from './model/types.ts';
+export type { Load, WorkKind } from './service/admission.ts';
+export type { AuditEvent, AuditSink } from './service/audit.ts';
+export type { BatchOptions } from './service/batches.ts';
+export type { CallerOptions } from './service/callers.ts';
+export type { CheckReport } from './service/check.ts';
 export type {
   Credential,
   CredentialDirectory,
@@ -6,13 +13,6 @@ export type {
   CredentialSecrets,
   NewCredential,
 } from './service/credentials.ts';
-export { KmsError, type KmsErrorName } from './model/errors.ts';
-export type * from './model/types.ts';
-export type { Load, WorkKind } from './service/admission.ts';
-export type { AuditEvent, AuditSink } from './service/audit.ts';
-export type { CheckReport } from './service/check.ts';
-export type { BatchOptions } from './service/batches.ts';
-export type { CallerOptions } from './service/callers.ts';
 export type { OpenOptions, RequestOptions } from './service/options.ts';
 export type { RequestOrigin } from './service/origins.ts';
 export { type Capabilities, Pairmint, type StoreDescription } from './service/pairmint.ts';

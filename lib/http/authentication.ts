@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { RecentlyUsed } from '../core/recently-used.ts';
-import type { Credential } from '../service/credentials.ts';
 import { KmsError } from '../model/errors.ts';
+import type { Credential } from '../service/credentials.ts';
 import { fieldValue, type HttpRequest, type RequestHead } from './message.ts';
 import type { Actor, Service } from './service.ts';
 import {

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { RecentlyUsed } from '../core/recently-used.ts';
-import type { Credential } from '../service/credentials.ts';
 import { KmsError } from '../model/errors.ts';
 import { isRegionName } from '../model/region-name.ts';
+import type { Credential } from '../service/credentials.ts';
 import { fieldValue, type HeaderFields, type HttpRequest, type RequestHead } from './message.ts';
 
 /** A signature of AWS's Signature Version 4, as an Authorization field has it. */

@@ -292,7 +292,8 @@ function requireImportType(key: Key, id: string, request: Request): void {
     if (KeyMaterialId !== id) throw incorrect('The key material is not that of the KeyMaterialId.');
   }
   if (type === 'NEW_KEY_MATERIAL') requireNew(key, { id, wasImported, named: request.KeyId });
-  else if (!wasImported) throw incorrect('The key material is not the same as was imported before.');
+  else if (!wasImported)
+    throw incorrect('The key material is not the same as was imported before.');
 }
 
 function requireNew(

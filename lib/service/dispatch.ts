@@ -21,16 +21,13 @@ interface Incoming extends RequestOptions {
   readonly request: unknown;
 }
 
-/** A request for an operation that is offered. */
-interface Identified extends Incoming {
-  readonly operation: OfferedOperation;
-}
-
 /** A request that fits the model. */
 interface CheckedCall extends Call {
   readonly operation: OfferedOperation;
   readonly request: CheckedRequest<OfferedOperation>;
 }
+
+type Changing = Pick<Services, 'keysToChange' | 'keysToCreate'>;
 
 /** A request that is made `count` times at once: `run` instead of the operation's own. */
 export interface Batch {
@@ -47,6 +44,8 @@ export class Dispatch {
   readonly #core: Core;
   readonly #caller: Caller;
   readonly #region: string;
+  /** For calls that are not recorded; one for all of them. */
+  readonly #unrecorded: Changing;
   /** Undefined if no audit is kept. */
   readonly trail: AuditTrail | undefined;
 
@@ -54,7 +53,8 @@ export class Dispatch {
     this.#core = core;
     this.#caller = caller;
     this.#region = region;
-    const { audit: sink, now } = core;
+    const { audit: sink, keys, now } = core;
+    this.#unrecorded = { keysToChange: () => keys, keysToCreate: () => keys };
     this.trail = sink && new AuditTrail({ sink, caller: caller.principal, region, now });
   }
 
@@ -69,7 +69,7 @@ export class Dispatch {
     const end = this.#core.underWay.begin();
     try {
       return this.trail === undefined
-        ? await this.#run(check(identify(incoming)), batch)
+        ? await this.#run(check(identify(incoming), incoming), batch)
         : await this.#recorded(this.trail, incoming, batch);
     } finally {
       end();
@@ -80,7 +80,7 @@ export class Dispatch {
     const { operation, requestId = randomUUID() } = incoming;
     let call: CheckedCall;
     try {
-      call = check(identify(incoming));
+      call = check(identify(incoming), incoming);
     } catch (error) {
       await trail.refused({ operation, request: undefined, requestId, keyArns: [] }, error);
       throw error;
@@ -133,18 +133,14 @@ export class Dispatch {
 
   /** What an operation may touch; `beforeChange` is called before anything that a call changes. */
   services(call: Call, beforeChange?: BeforeChange): Services {
-    const { native, keys, grants, pools, now, opened } = this.#core;
-    // Changes are few: reading, which every request does, goes without another directory.
-    const keysToChange = () =>
-      beforeChange === undefined ? keys : keys.through(after(beforeChange, opened.store));
+    const { native, keys, grants, pools, now } = this.#core;
+    const changing =
+      beforeChange === undefined ? this.#unrecorded : this.#changing(call, beforeChange);
     return {
       native,
       keys,
-      keysToChange,
-      keysToCreate: (arn) => {
-        call.keyArns.add(arn);
-        return keysToChange();
-      },
+      keysToChange: changing.keysToChange,
+      keysToCreate: changing.keysToCreate,
       grants,
       pools,
       region: this.#region,
@@ -152,6 +148,19 @@ export class Dispatch {
       caller: this.#caller,
       call,
       now,
+    };
+  }
+
+  /** Changes are few: reading, which every request does, goes without another directory. */
+  #changing({ keyArns }: Call, beforeChange: BeforeChange): Changing {
+    const { keys, opened } = this.#core;
+    const keysToChange = () => keys.through(after(beforeChange, opened.store));
+    return {
+      keysToChange,
+      keysToCreate(arn) {
+        keyArns.add(arn);
+        return keysToChange();
+      },
     };
   }
 }
@@ -166,16 +175,17 @@ function receive(operation: string, request: unknown, options: RequestOptions): 
   return { operation, request, abortSignal, requestId, origin };
 }
 
-/** @throws KmsError UnknownOperationException */
-function identify(incoming: Incoming): Identified {
-  const { operation } = incoming;
+/** The operation that a request is for. @throws KmsError UnknownOperationException */
+function identify({ operation }: Incoming): OfferedOperation {
   if (!isOffered(operation)) throw new KmsError('UnknownOperationException');
-  const { request, abortSignal, origin } = incoming;
-  return { operation, request, abortSignal, origin };
+  return operation;
 }
 
 /** @throws KmsError ValidationException, SerializationException */
-function check({ operation, request, abortSignal, origin }: Identified): CheckedCall {
+function check(
+  operation: OfferedOperation,
+  { request, abortSignal, origin }: Incoming,
+): CheckedCall {
   const checked = parseRequest(operation, request) as CheckedRequest<OfferedOperation>;
   return { operation, request: checked, abortSignal, origin, keyArns: new Set() };
 }
