@@ -1,26 +1,21 @@
 export { ConfigurationError } from './core/configuration-error.ts';
+export { KmsError, type KmsErrorName } from './model/errors.ts';
+export type * from './model/types.ts';
+export type { Load, WorkKind } from './service/admission.ts';
+export type { AuditEvent, AuditSink } from './service/audit.ts';
+export type { BatchOptions } from './service/batches.ts';
+export type { CallerOptions } from './service/callers.ts';
+export type { CheckReport } from './service/check.ts';
 export type {
   Credential,
   CredentialDirectory,
   CredentialRecord,
   CredentialSecrets,
   NewCredential,
-} from './keys/credential-directory.ts';
-export { KmsError, type KmsErrorName } from './model/errors.ts';
-export type * from './model/types.ts';
-export type { RequestOrigin } from './policy/request-facts.ts';
-export type { Load, WorkKind } from './service/admission.ts';
-export type { AuditEvent, AuditSink } from './service/audit.ts';
-export type { CheckReport } from './service/check.ts';
-export {
-  type BatchOptions,
-  type CallerOptions,
-  type Capabilities,
-  type OpenOptions,
-  Pairmint,
-  type RequestOptions,
-  type StoreDescription,
-} from './service/pairmint.ts';
+} from './service/credentials.ts';
+export type { OpenOptions, RequestOptions } from './service/options.ts';
+export type { RequestOrigin } from './service/origins.ts';
+export { type Capabilities, Pairmint, type StoreDescription } from './service/pairmint.ts';
 export type {
   FillOptions,
   FillProgress,

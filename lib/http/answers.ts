@@ -23,7 +23,7 @@ export function failure(
 }
 
 /** AWS's front end refuses with this what it does not read to the end. */
-export function tooLarge(requestId: string): HttpAnswer {
+export function bodyTooLarge(requestId: string): HttpAnswer {
   return jsonFailure(413, 'RequestEntityTooLargeException', '', requestId);
 }
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { RecentlyUsed } from '../core/recently-used.ts';
-import type { Credential } from '../keys/credential-directory.ts';
 import { KmsError } from '../model/errors.ts';
+import type { Credential } from '../service/credentials.ts';
 import { fieldValue, type HttpRequest, type RequestHead } from './message.ts';
 import type { Actor, Service } from './service.ts';
 import {
@@ -30,11 +30,11 @@ interface GateOptions {
 }
 
 /** What is kept of a credential for as long as the store's record stays the same. */
-interface Known {
+interface Account {
   readonly caller: Service;
   /** By date; two of them around midnight. */
   readonly dateKeys: Map<string, Uint8Array>;
-  /** By scope. Only of scopes that the secret has signed for: nobody else adds to them. */
+  /** By scope. Only of scopes that the secret has signed for: strangers cannot add to them. */
   readonly scopes: RecentlyUsed<Scope>;
 }
 
@@ -67,16 +67,16 @@ export function openGate(kms: Service, { region: served }: GateOptions): Gate {
  *   ExpiredTokenException; by the function it returns: the last two, InvalidSignatureException
  */
 export function signatureGate(kms: Service, { region: served, now }: GateOptions): Gate {
-  const known = new WeakMap<Credential, Known>();
+  const accounts = new WeakMap<Credential, Account>();
   const verify = (request: HttpRequest, signature: Signature, credential: Credential): Actor => {
     const { scope, date, region } = signature;
-    const entry = knownOf(kms, credential, known);
-    const remembered = entry.scopes.get(scope);
-    const key = remembered?.key ?? signingKey(dateKeyOf(credential, date, entry), region);
+    const account = accountOf(kms, credential, accounts);
+    const remembered = account.scopes.get(scope);
+    const key = remembered?.key ?? signingKey(dateKeyOf(credential, date, account), region);
     if (!isSignatureOf(signature, request, { key, credential })) throw mismatch();
     if (remembered !== undefined) return remembered.caller;
-    const caller = entry.caller.inRegion(region);
-    entry.scopes.set(scope, { key, caller });
+    const caller = account.caller.inRegion(region);
+    account.scopes.set(scope, { key, caller });
     return caller;
   };
   return (head) => {
@@ -134,21 +134,25 @@ function isTokenOf({ record: { session } }: Credential, token: string | undefine
   return timingSafeEqual(digest, Buffer.from(session.tokenHash, 'base64'));
 }
 
-function knownOf(kms: Service, credential: Credential, known: WeakMap<Credential, Known>): Known {
-  let entry = known.get(credential);
-  if (entry === undefined) {
+function accountOf(
+  kms: Service,
+  credential: Credential,
+  accounts: WeakMap<Credential, Account>,
+): Account {
+  let account = accounts.get(credential);
+  if (account === undefined) {
     const { principal, identityPolicy, session, creationDate } = credential.record;
     // Of a role's session, too, whose access key has no end: what was issued before a date stays so.
     const isSession = session !== undefined || principal.startsWith('arn:aws:sts:');
     const tokenIssueTime = isSession ? creationDate : undefined;
     const caller = kms.as(principal, { identityPolicy, tokenIssueTime });
-    entry = { caller, dateKeys: new Map(), scopes: new RecentlyUsed() };
-    known.set(credential, entry);
+    account = { caller, dateKeys: new Map(), scopes: new RecentlyUsed() };
+    accounts.set(credential, account);
   }
-  return entry;
+  return account;
 }
 
-function dateKeyOf(credential: Credential, date: string, { dateKeys }: Known): Uint8Array {
+function dateKeyOf(credential: Credential, date: string, { dateKeys }: Account): Uint8Array {
   let key = dateKeys.get(date);
   if (key === undefined) {
     key = credential.dateKey(date);

@@ -1,8 +1,8 @@
-import type { CredentialDirectory } from '../keys/credential-directory.ts';
+import type { CredentialDirectory } from '../service/credentials.ts';
 import type { Log } from './log.ts';
 
 const hour = 3_600_000;
-// Until then, whoever still uses one learns that it has expired.
+// Until then, a client that still uses one learns that it has expired.
 const keptFor = 24 * hour;
 
 /** Removes sessions that have ended, now and every hour, until the returned function is called. */

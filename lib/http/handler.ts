@@ -3,7 +3,7 @@ import { requireKnown } from '../core/known-options.ts';
 import { KmsError } from '../model/errors.ts';
 import { operationShapes } from '../model/shapes.ts';
 import { fromJson } from '../model/wire.ts';
-import type { OfferedOperation } from '../operations/index.ts';
+import type { OfferedOperation } from '../service/operation-names.ts';
 import { failure, probe, success, unroutable } from './answers.ts';
 import { type CallerOf, type Gate, openGate, signatureGate } from './authentication.ts';
 import type { HttpAnswer, HttpRequest, RequestHead } from './message.ts';
@@ -14,11 +14,11 @@ import { isSigned } from './signature.ts';
 /** What an observer learns of a request. */
 export interface RequestEvent {
   readonly requestId: string;
-  /** What it asked for; undefined where that is none that is offered. */
+  /** What it asked for; undefined if that is not offered. */
   readonly operation: OfferedOperation | keyof typeof probes | undefined;
-  /** The ARN of who made it; undefined where that was not found out. */
+  /** The ARN of the principal that made it; undefined if that was not found out. */
   readonly principal?: string | undefined;
-  /** Undefined where the client went away before it was answered. */
+  /** Undefined if the client went away before it was answered. */
   readonly status: number | undefined;
   /** What it failed with. The cause that it may have is for logs alone. */
   readonly error?: Pick<Error, 'name' | 'cause'> | undefined;
@@ -26,7 +26,7 @@ export interface RequestEvent {
 }
 
 export interface HandlerOptions {
-  /** Whether requests must be signed; where not, they are made as the service's own caller. */
+  /** Whether requests must be signed; otherwise they are made as the service's own caller. */
   readonly auth?: boolean | undefined;
   /** The one region that is served; by default every one, as the request's signature says. */
   readonly region?: string | undefined;
@@ -43,7 +43,7 @@ export const handlerOptions: Readonly<Record<keyof HandlerOptions, true>> = {
   now: true,
 };
 
-/** Rejects with the signal's reason where that abandons the request, and with nothing else. */
+/** Rejects with the signal's reason if that abandons the request, and with nothing else. */
 export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promise<HttpAnswer>;
 
 /** Answers a request whose head was let in, once its body is there; rejects as a handler does. */
@@ -64,7 +64,7 @@ type Received = HttpAnswer | TakeBody;
  * Makes the function that answers AWS's JSON protocol for a service, and probes. It knows of no
  * socket, so that any listener can be in front of it, or none.
  *
- * @throws ConfigurationError where there is no such option
+ * @throws ConfigurationError if there is no such option
  */
 export function createHandler(kms: Service, options: HandlerOptions = {}): Handler {
   requireKnown('createHandler', options, handlerOptions);

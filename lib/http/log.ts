@@ -11,7 +11,7 @@ const stderr = 2;
 
 /**
  * Lines of JSON, on stderr or to another file descriptor. They are written some at a time: at most a
- * quarter of a second late, and lost where the process is killed.
+ * quarter of a second late, and lost if the process is killed.
  */
 export function createLog(level: LogLevel, fd: number = stderr): Log {
   const destination = pino.destination({
@@ -22,10 +22,10 @@ export function createLog(level: LogLevel, fd: number = stderr): Log {
     // than PIPE_BUF (pipe(7)).
     maxWrite: 4096,
     periodicFlush: 250,
-    // While nobody reads, lines are dropped rather than kept until memory is full.
+    // While the reader is stuck, lines are dropped rather than kept until memory is full.
     maxLength: 16 * 1024 * 1024,
   });
-  // A full disk, or a reader that went away, is no reason to serve nobody.
+  // A full disk, or a reader that went away, is no reason to stop serving.
   destination.on('error', () => {});
   return pino(
     {

@@ -1,4 +1,4 @@
-import type { RequestOrigin } from '../policy/request-facts.ts';
+import type { RequestOrigin } from '../service/origins.ts';
 
 /** Header fields by their names in lower case, with every value that was sent. */
 export type HeaderFields = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;

@@ -5,7 +5,7 @@ import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, headerFields, readTarget } from './message.ts';
 import { metricsType } from './metrics.ts';
 
-// Whoever scrapes takes milliseconds; nobody else has business here.
+// A scraper takes milliseconds; no other client has business here.
 const limits = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 75_000 };
 
 export interface MetricsAddress {
@@ -16,8 +16,8 @@ export interface MetricsAddress {
 }
 
 /**
- * Serves `GET /metrics`, to whoever reaches the address: figures, and no secret. A page in a browser
- * reaches it under a name of its own that leads there: only those names count that are known.
+ * Serves `GET /metrics` to every client that reaches the address: figures, and no secret. A page in
+ * a browser reaches it under a name of its own that leads there, so only known names are answered.
  */
 export class MetricsListener {
   readonly #read: () => Promise<string>;
@@ -32,7 +32,7 @@ export class MetricsListener {
     });
   }
 
-  /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
+  /** Resolves to the URL. @throws ConfigurationError if the address cannot be listened on */
   async listen({ host, port, names = [] }: MetricsAddress): Promise<string> {
     const own = new Set([host, ...names].map((name) => name.toLowerCase()));
     this.#isOwn = (name) =>

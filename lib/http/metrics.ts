@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   AggregatorRegistry,
   Counter,
@@ -9,7 +8,7 @@ import {
   Registry,
 } from 'prom-client';
 import { packageVersion } from '../core/package-version.ts';
-import { type Minting, mintings } from '../native/minting-channel.ts';
+import { onMinting } from '../service/minting.ts';
 import type { Pairmint } from '../service/pairmint.ts';
 import type { RequestEvent } from './handler.ts';
 import { Counts, Durations } from './tallies.ts';
@@ -28,7 +27,7 @@ export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-// Small requests take fractions of a millisecond, an RSA_4096 pair seconds where many wait.
+// Small requests take fractions of a millisecond, an RSA_4096 pair seconds if many wait.
 const requestBuckets = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
@@ -148,7 +147,7 @@ export class Metrics {
   /** By operation and error. */
   readonly #requests = new Counts();
   readonly #servers: MeasuredServer[] = [];
-  readonly #onMinting: (minting: unknown) => void;
+  readonly #ignoreMintings: () => void;
   #lookAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(kms: Measured) {
@@ -157,11 +156,9 @@ export class Metrics {
     this.#meters.build.set({ version: packageVersion(), kernel, node, openssl }, 1);
     this.#meters.threads.set(threads);
     collectDefaultMetrics({ register: this.#registry });
-    this.#onMinting = (minting) => {
-      const { spec, milliseconds } = minting as Minting;
+    this.#ignoreMintings = onMinting(({ spec, milliseconds }) => {
       this.#meters.mintings.observe(spec, milliseconds / 1000);
-    };
-    subscribe(mintings.name, this.#onMinting);
+    });
   }
 
   /** Counts a request. Operations that are not offered count as one. */
@@ -189,7 +186,7 @@ export class Metrics {
   }
 
   close(): void {
-    unsubscribe(mintings.name, this.#onMinting);
+    this.#ignoreMintings();
   }
 
   async #collect(): Promise<void> {

@@ -1,12 +1,11 @@
 import { isIP } from 'node:net';
 import { ConfigurationError } from '../core/configuration-error.ts';
-import { type Network, networkOf } from '../policy/ip-address.ts';
-import type { RequestOrigin } from '../policy/request-facts.ts';
+import { type Network, networkOf, type RequestOrigin } from '../service/origins.ts';
 import { fieldValue, type HeaderFields } from './message.ts';
 
 /** What is at the other end of a connection. */
 export interface Peer {
-  /** Undefined if the connection was closed before anybody looked. */
+  /** Undefined if the connection was closed before it was read. */
   readonly address: string | undefined;
   /** Whether the connection is TLS. */
   readonly secure: boolean;
@@ -15,9 +14,9 @@ export interface Peer {
 export type OriginOf = (peer: Peer, headers: HeaderFields) => RequestOrigin;
 
 /**
- * Makes what tells where requests come from: from the peer, or, if the peer is a trusted proxy, from
- * where that says: in X-Forwarded-For, which each proxy adds to, and X-Forwarded-Proto. What others
- * write there is their own invention.
+ * Makes the function that says where requests come from: from the peer or, if the peer is a trusted
+ * proxy, from the client that the proxy names in X-Forwarded-For, which each proxy adds to, and
+ * X-Forwarded-Proto. Other peers could write anything there.
  *
  * @param trustedProxies addresses, or networks as CIDR writes them
  * @throws ConfigurationError if one of them is neither
@@ -50,7 +49,7 @@ function clientOf(
 ): string | undefined {
   let client = peer;
   for (const hop of forwarded.toReversed()) {
-    // What is no address names nobody: the proxy that wrote it is the last that is known.
+    // A text that is not an address names no client: the proxy that wrote it is the last known hop.
     if (isIP(hop) === 0) break;
     client = hop;
     if (!isTrusted(hop)) break;

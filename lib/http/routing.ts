@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { KmsError } from '../model/errors.ts';
 import { isNestedTooDeep } from '../model/json-nesting.ts';
-import { type OfferedOperation, operations } from '../operations/index.ts';
+import { type OfferedOperation, operationNames } from '../service/operation-names.ts';
 import { fieldValue, type HeaderFields, type RequestHead } from './message.ts';
 
 const jsonTypes = ['application/x-amz-json-1.1', 'application/json'];
 const targets: ReadonlyMap<string | undefined, OfferedOperation> = new Map(
-  (Object.keys(operations) as OfferedOperation[]).map((name) => [`TrentService.${name}`, name]),
+  operationNames.map((name) => [`TrentService.${name}`, name]),
 );
 
 /** Tells whether a request is one to the service at all, by method and content type. */
@@ -15,7 +15,7 @@ export function isCall({ method, headers }: RequestHead): boolean {
   return method === 'POST' && (jsonTypes.includes(type) || jsonTypes.includes(mediaType(type)));
 }
 
-/** The operation that a request names; undefined where it is none that is offered. */
+/** The operation that a request names; undefined if it names none that is offered. */
 export function operationOf(headers: HeaderFields): OfferedOperation | undefined {
   return targets.get(fieldValue(headers, 'x-amz-target'));
 }

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import http, { STATUS_CODES } from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { requireKnown } from '../core/known-options.ts';
-import { loadOperations } from '../operations/index.ts';
-import { plain, throttled, tooLarge, unroutable } from './answers.ts';
+import { loadOperations } from '../service/operation-names.ts';
+import { bodyTooLarge, plain, throttled, unroutable } from './answers.ts';
 import { type BodyRefusal, BodyRoom, readBody } from './body.ts';
+import { Connections } from './connections.ts';
 import {
   createReception,
   type HandlerOptions,
@@ -20,7 +19,8 @@ import {
 import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, type HttpAnswer, headerFields, readTarget } from './message.ts';
 import type { Measured, Metrics } from './metrics.ts';
-import { type OriginOf, originReader, type Peer } from './origin.ts';
+import { type OriginOf, originReader } from './origin.ts';
+import { Sender } from './sending.ts';
 import type { Service } from './service.ts';
 
 /** A certificate chain and its private key, PEM. */
@@ -88,19 +88,14 @@ const properties = {
   // A client that has nothing more to send may wait for its answers.
   httpAllowHalfOpen: true,
 };
-// How often a client that has ended its side is asked whether it is still there, in milliseconds.
-const askAfter = 300;
 const handshakeTimeout = 10_000;
 // Each one that is asked for is looked for among all of them.
 const mostFields = 100;
-// How much of a body that nobody reads is taken, and for how long, so that its sender gets to the
-// answer: closing a connection with bytes on their way takes the answer back.
-const thrownAway = { bytes: 1_048_576, milliseconds: 1000 };
 // How many connections wait to be accepted at most, unless the system allows fewer.
 const backlog = 511;
 // What a drain waits for requests that were sent before clients could know of it.
 const grace = 2000;
-// What Node.js answers where a request cannot be read; everything else is a 400.
+// What Node.js answers to a request that it cannot read; everything else is a 400.
 const unreadable: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -120,7 +115,7 @@ const serverOptions: Readonly<Record<keyof ServerOptions, true>> = {
 /**
  * Makes the HTTP server of a service; it listens once it is told to.
  *
- * @throws ConfigurationError where there is no such option, or a trusted proxy is no address
+ * @throws ConfigurationError if there is no such option, or a trusted proxy is not an address
  */
 export function createServer(kms: Service, options: ServerOptions = {}): PairmintServer {
   requireKnown('createServer', options, serverOptions);
@@ -143,13 +138,10 @@ export class PairmintServer {
   readonly #originOf: OriginOf;
   readonly #observe: (event: RequestEvent) => void;
   readonly #server: http.Server | https.Server;
-  readonly #connections = new WeakMap<Duplex, Connection>();
+  readonly #connections = new Connections();
+  readonly #sender = new Sender(this.#connections);
   readonly #room: BodyRoom;
-  #underWay = 0;
   #drained: Promise<void> | undefined;
-  /** Whether a client that has a request under way may not send another. */
-  #takesNoMore = false;
-  #onIdle: (() => void) | undefined;
 
   constructor(
     kms: Service,
@@ -192,7 +184,7 @@ export class PairmintServer {
 
   /** How many requests are being read or answered. */
   get requestsUnderWay(): number {
-    return this.#underWay;
+    return this.#connections.underWay;
   }
 
   /** How many connections are open. */
@@ -202,7 +194,7 @@ export class PairmintServer {
     });
   }
 
-  /** Resolves to the URL. @throws ConfigurationError where the address cannot be listened on */
+  /** Resolves to the URL. @throws ConfigurationError if the address cannot be listened on */
   async listen(options: ListenOptions = {}): Promise<string> {
     requireKnown('listen', options, listenOptions);
     const { host = '127.0.0.1', port = 4599 } = options;
@@ -226,7 +218,7 @@ export class PairmintServer {
     return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
   }
 
-  /** Takes another certificate for the connections to come. @throws Error where it is none */
+  /** Takes another certificate for the connections to come. @throws Error if it is not valid */
   setTls(tls: TlsFiles): void {
     if (this.#server instanceof https.Server) this.#server.setSecureContext(secureContext(tls));
   }
@@ -243,6 +235,7 @@ export class PairmintServer {
 
   async #drain(milliseconds: number): Promise<void> {
     const deadline = performance.now() + milliseconds;
+    this.#connections.startDraining();
     await this.#acceptWaiting();
     const closed = new Promise<void>((resolve) => {
       // Not the HTTP server's own, which closes connections while they send the end of an answer, and
@@ -252,14 +245,10 @@ export class PairmintServer {
     await settled(closed, Math.min(grace, milliseconds));
     // What came while the process was busy is read before the time is up.
     await nextTurn();
-    this.#takesNoMore = true;
-    // One that has not shaken hands yet is none that could be closed below.
+    this.#connections.takeNoMore();
+    // closeAllConnections misses sockets that are still in the TLS handshake.
     this.#server.on('secureConnection', (socket: Socket) => socket.destroy());
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      if (this.#underWay === 0) resolve();
-    });
-    await settled(idle, deadline - performance.now());
+    await settled(this.#connections.idle(), deadline - performance.now());
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
@@ -285,40 +274,33 @@ export class PairmintServer {
     response: http.ServerResponse,
     askForBody?: () => void,
   ): void {
-    const { socket } = request;
-    const connection = this.#connectionOf(socket);
-    const { answering, signal, peer } = connection;
+    const connection = this.#connections.of(request.socket);
     // The answer to come closes the connection: another one would not be sent.
-    if (connection.closes || (this.#takesNoMore && answering.some(isComing))) return;
-    answering.push(response);
-    this.#underWay++;
-    response.on('close', () => {
-      const at = answering.indexOf(response);
-      if (at !== -1) this.#ended(answering.splice(at, 1));
-    });
+    if (!this.#connections.begin(connection, response)) return;
+    const { signal, peer } = connection;
     const { method = '', url = '', rawHeaders } = request;
     // Not `request.headers`, which tells of one of two fields of a name.
     const headers = headerFields(rawHeaders);
     const { path, authority } = readTarget(url);
     const refusal = this.#refusalOf(request, authority ?? fieldValue(headers, 'host') ?? '');
     if (refusal !== undefined) {
-      this.#sendUnread(refusal, request, response);
+      this.#sender.sendUnread(refusal, request, response);
       return;
     }
     const goOn = (received: Awaited<ReturnType<Reception>>) => {
       if (typeof received !== 'function') {
-        this.#sendUnread(received, request, response);
+        this.#sender.sendUnread(received, request, response);
         return;
       }
       askForBody?.();
       readBody(request, headers, this.#room, (body) => {
         if (typeof body === 'string') {
-          this.#sendUnread(this.#turnAwayBody(body), request, response);
+          this.#sender.sendUnread(this.#turnAwayBody(body), request, response);
           return;
         }
-        // It rejects where the client is gone and the request was abandoned with it.
+        // It rejects if the client is gone and the request was abandoned with it.
         received(body).then(
-          (answer) => this.#send(answer, response),
+          (answer) => this.#sender.send(answer, response),
           () => response.destroy(),
         );
       });
@@ -350,82 +332,8 @@ export class PairmintServer {
 
   #turnAwayBody(refusal: BodyRefusal): HttpAnswer {
     return refusal === 'too-large'
-      ? this.#turnAway(tooLarge, 'RequestEntityTooLargeException')
+      ? this.#turnAway(bodyTooLarge, 'RequestEntityTooLargeException')
       : this.#turnAway(throttled, 'ThrottlingException');
-  }
-
-  #send(answer: HttpAnswer, response: http.ServerResponse): void {
-    if (this.#isLast(response)) this.#announceClosing(response);
-    response.writeHead(answer.status, answer.headers).end(answer.body, encodingOf(answer));
-  }
-
-  /** Sends an answer to a request whose body nobody reads: it is thrown away as it comes. */
-  #sendUnread(
-    answer: HttpAnswer,
-    request: http.IncomingMessage,
-    response: http.ServerResponse,
-  ): void {
-    let left = thrownAway.bytes;
-    request.on('data', ({ length }: Buffer) => {
-      left -= length;
-      if (left < 0) request.socket.destroy();
-    });
-    // Whatever came with the head is read until then.
-    setImmediate(() => {
-      if (request.complete) this.#send(answer, response);
-      else this.#sendAndClose(answer, request, response);
-    });
-  }
-
-  /** Sends an answer at once, and closes the connection when the rest of the request has come. */
-  #sendAndClose(
-    answer: HttpAnswer,
-    request: http.IncomingMessage,
-    response: http.ServerResponse,
-  ): void {
-    this.#announceClosing(response);
-    response.writeHead(answer.status, answer.headers).write(answer.body, encodingOf(answer));
-    const end = () => response.end();
-    const timer = setTimeout(end, thrownAway.milliseconds);
-    request.on('end', end);
-    response.on('close', () => clearTimeout(timer));
-  }
-
-  #announceClosing(response: http.ServerResponse): void {
-    response.setHeader('Connection', 'close');
-    this.#connectionOf(response.req.socket).closes = true;
-  }
-
-  /** While draining, the answer to the request that came last on a connection closes it. */
-  #isLast(response: http.ServerResponse): boolean {
-    if (this.#drained === undefined) return false;
-    return this.#connectionOf(response.req.socket).answering.at(-1) === response;
-  }
-
-  #connectionOf(socket: Socket): Connection {
-    let connection = this.#connections.get(socket);
-    if (connection === undefined) {
-      const controller = new AbortController();
-      const answering: http.ServerResponse[] = [];
-      socket.once('close', () => {
-        controller.abort();
-        // Responses behind the one that has the connection are told nothing.
-        this.#ended(answering.splice(0));
-      });
-      socket.once('end', () => askForClient(socket, answering));
-      if (socket.destroyed) controller.abort();
-      // Every pair that is minted for it listens.
-      setMaxListeners(0, controller.signal);
-      const peer = { address: socket.remoteAddress, secure: socket instanceof TLSSocket };
-      connection = { signal: controller.signal, answering, peer, closes: false };
-      this.#connections.set(socket, connection);
-    }
-    return connection;
-  }
-
-  #ended({ length }: readonly http.ServerResponse[]): void {
-    this.#underWay -= length;
-    if (this.#underWay === 0) this.#onIdle?.();
   }
 
   /** Answers what the handler is not asked. */
@@ -438,10 +346,7 @@ export class PairmintServer {
 
   /** Answers what cannot be read, as Node.js would, but not unseen. */
   #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
-    const { answering = [] } = this.#connections.get(socket) ?? {};
-    // Of several, one has the socket.
-    const current = answering.find((response) => response.socket === socket);
-    if (socket.writable && !current?.headersSent) {
+    if (socket.writable && !this.#connections.answeringNow(socket)?.headersSent) {
       const status = unreadable[code] ?? 400;
       socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
       this.#tell({ requestId: randomUUID(), status, name: statusName(status) });
@@ -454,31 +359,9 @@ export class PairmintServer {
   }
 }
 
-/**
- * Finds out whether a client that has ended its side waits for its answers or is gone: only its system
- * knows, and tells when something is sent. Clients of HTTP/1.0 know no interim answers.
- */
-function askForClient(socket: Socket, answering: readonly http.ServerResponse[]): void {
-  const timer = setInterval(() => {
-    const current = answering.find((response) => response.socket === socket);
-    if (current === undefined || current.headersSent) return;
-    if (current.req.httpVersionMinor > 0) current.writeProcessing();
-  }, askAfter).unref();
-  socket.once('close', () => clearInterval(timer));
-}
-
-function isComing({ headersSent }: http.ServerResponse): boolean {
-  return !headersSent;
-}
-
 /** What errors of HTTP itself are called, as exceptions of AWS's are by their names. */
 function statusName(status: number): string {
   return (STATUS_CODES[status] as string).replaceAll(' ', '');
-}
-
-/** Where every character is one byte, these are the bytes of UTF-8, in less time. */
-function encodingOf({ headers, body }: HttpAnswer): 'latin1' | 'utf8' {
-  return Number(headers['Content-Length']) === body.length ? 'latin1' : 'utf8';
 }
 
 /** Resolves when all that has arrived until now was read. */
@@ -499,18 +382,4 @@ async function settled(promise: Promise<void>, milliseconds: number): Promise<vo
 
 function secureContext({ cert, key }: TlsFiles): https.ServerOptions {
   return { cert, key, minVersion: 'TLSv1.2' };
-}
-
-/** What the server knows of a connection. */
-interface Connection {
-  /** Aborted when it is closed. */
-  readonly signal: AbortSignal;
-  /** The responses that are under way on it, in the order of their requests. */
-  // No set: one that grows and shrinks leaves a chain of tables behind, each of which keeps the next
-  // one, and what was in it, from being collected while it is young. That took a third of the time of
-  // a request.
-  readonly answering: http.ServerResponse[];
-  readonly peer: Peer;
-  /** Whether an answer says that it is closed. */
-  closes: boolean;
 }

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { RecentlyUsed } from '../core/recently-used.ts';
-import type { Credential } from '../keys/credential-directory.ts';
 import { KmsError } from '../model/errors.ts';
-import { isRegionName } from '../store/region-name.ts';
+import { isRegionName } from '../model/region-name.ts';
+import type { Credential } from '../service/credentials.ts';
 import { fieldValue, type HeaderFields, type HttpRequest, type RequestHead } from './message.ts';
 
 /** A signature of AWS's Signature Version 4, as an Authorization field has it. */
@@ -51,7 +51,7 @@ export function isSigned({ headers, path }: RequestHead): boolean {
 
 /**
  * Reads a request's signature and makes sure that it is one for this service, now. In AWS's order
- * and AWS's words, but for a signature in the query string, which nobody sends to KMS: a request
+ * and AWS's words, but for a signature in the query string, which no client sends to KMS: a request
  * that anyone may repeat for days is refused.
  *
  * @throws KmsError MissingAuthenticationTokenException, IncompleteSignatureException,
@@ -85,9 +85,9 @@ export function readSignature({ headers, path }: RequestHead, expected: Expected
 }
 
 /**
- * The region that a request was signed for, whoever signed it; undefined if none can be read.
+ * The region that a request was signed for, by any signer; undefined if none can be read.
  *
- * @throws KmsError InvalidSignatureException if it is not `served`, where that is given
+ * @throws KmsError InvalidSignatureException if `served` is given and it is another
  */
 export function regionSignedFor(
   { headers }: RequestHead,
@@ -124,7 +124,7 @@ export function isSignatureOf(
   return credential.verifyRequest(key, scopeHead, head, request.body, value);
 }
 
-/** The canonical request up to the hash of its body; undefined where a signed header is missing. */
+/** The canonical request up to the hash of its body; undefined if a signed header is missing. */
 export function canonicalHead(
   { method, path, headers }: RequestHead,
   { names, text }: SignedHeaders,
@@ -228,10 +228,10 @@ interface Declared {
   readonly scope: string;
 }
 
-// Of what is longer, as nobody sends it, a few thousand would take much memory.
+// Clients send nothing longer, and a few thousand of such would take much memory.
 const longestRemembered = 512;
 const remembered = new RecentlyUsed<Declared>();
-// Of two fields, nobody shall read the other one: they say nothing.
+// Two fields say nothing: a proxy in front might read the other one.
 const undecided = { declared: readDeclared(''), value: undefined };
 
 function declaredBy(headers: HeaderFields, authorization: string) {
@@ -261,7 +261,7 @@ function readDeclared(text: string): Declared {
   const parameters: Record<string, string> = Object.create(null);
   for (const part of start === -1 ? [] : text.slice(start).split(',')) {
     const [name, value] = readParameter(part);
-    // One that is there twice counts as absent: nobody shall read the other one.
+    // A repeated parameter counts as absent: a proxy in front might read the other one.
     parameters[name] = name in parameters ? '' : value;
   }
   const { Credential = '', SignedHeaders = '' } = parameters;
@@ -284,12 +284,12 @@ function readParameter(text: string): [name: string, value: string] {
 }
 
 function requireParts(
-  given: Readonly<Partial<Record<Parameter, string | undefined>>>,
+  parts: Readonly<Partial<Record<Parameter, string | undefined>>>,
   timestamp: string | undefined,
   authorization: string,
 ): void {
   const complaints = parameters
-    .filter((name) => !given[name])
+    .filter((name) => !parts[name])
     .map((name) => `Authorization header requires '${name}' parameter.`);
   if (!timestamp) {
     complaints.push(
@@ -332,7 +332,7 @@ function timeOf(timestamp: string): number | undefined {
   return lastTime.time;
 }
 
-/** Undefined where the text is no time: the 31st of February is none. */
+/** Undefined if the text is not a time, such as the 31st of February. */
 function parseTime(timestamp: string): number | undefined {
   const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp) ?? [];
   const [year = Number.NaN, month = 0, day, hours, minutes, seconds] = parts.map(Number);
@@ -351,9 +351,9 @@ function checkSignedHeaders(headers: HeaderFields, unsigned: readonly string[]):
   }
 }
 
-function checkAlgorithm(given: string): void {
-  if (given === algorithm) return;
-  throw incomplete(`Unsupported AWS 'algorithm': '${given}' (only ${algorithm} for now).`);
+function checkAlgorithm(declared: string): void {
+  if (declared === algorithm) return;
+  throw incomplete(`Unsupported AWS 'algorithm': '${declared}' (only ${algorithm} for now).`);
 }
 
 function checkCredential({ credential, parameters }: Declared): void {
@@ -365,18 +365,18 @@ function checkCredential({ credential, parameters }: Declared): void {
 }
 
 function checkScope(scope: readonly string[], served: string | undefined, timestamp: string): void {
-  const [date, region = '', givenService, givenTerminator] = scope;
+  const [date, region = '', declaredService, declaredTerminator] = scope;
   const complaints: string[] = [];
   if (served === undefined ? !isRegionName(region) : region !== served) {
     complaints.push(invalidRegion(region));
   }
-  if (givenService !== service) {
+  if (declaredService !== service) {
     complaints.push(`Credential should be scoped to correct service: '${service}'.`);
   }
-  if (givenTerminator !== terminator) {
+  if (declaredTerminator !== terminator) {
     complaints.push(
       `Credential should be scoped with a valid terminator: '${terminator}', ` +
-        `not '${givenTerminator}'.`,
+        `not '${declaredTerminator}'.`,
     );
   }
   const day = timestamp.slice(0, 8);

@@ -22,9 +22,9 @@ export interface End {
   readonly livedMilliseconds: number;
 }
 
-/** Somebody who waits for a report. */
+/** A promise that waits for a report. */
 interface Wait {
-  /** Whether it was the one. */
+  /** Whether it waited for this one. */
   take(report: Report): boolean;
   fail(error: Error): void;
 }
@@ -71,12 +71,12 @@ export class WorkerProcess {
     return this.#lastSnapshot;
   }
 
-  /** Resolves when it could listen. @throws ConfigurationError; Error where it ended */
+  /** Resolves when it could listen. @throws ConfigurationError; Error if it ended */
   async opened(): Promise<void> {
     await this.#report('opened');
   }
 
-  /** Resolves to the URL. @throws ConfigurationError where it cannot; Error where it ended */
+  /** Resolves to the URL. @throws ConfigurationError if it cannot; Error if it ended */
   async listen(port: number | undefined): Promise<string> {
     this.tell({ order: 'listen', port });
     const { url } = await this.#report('listening');
@@ -84,7 +84,7 @@ export class WorkerProcess {
     return url;
   }
 
-  /** What it has counted; where it does not answer, what it had when it was asked last. */
+  /** What it has counted; if it does not answer, what it had when it was asked last. */
   async measure(): Promise<Snapshot | undefined> {
     const id = ++this.#measurements;
     this.tell({ order: 'measure', id });

@@ -33,7 +33,7 @@ export async function runWorker(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Does as it is told until it has drained. @throws ConfigurationError where it cannot listen */
+/** Does as it is told until it has drained. @throws ConfigurationError if it cannot listen */
 export function obey(duties: Duties): Promise<void> {
   return new Promise((resolve, reject) => {
     process.on('message', (order: Order) => {

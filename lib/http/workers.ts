@@ -14,10 +14,10 @@ export interface WorkersOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-// One that ends as soon as it starts shall not take all the time; the first is replaced at once.
+// A worker that ends as soon as it starts must not take all the time; the first is replaced at once.
 const firstPause = 100;
 const longestPause = 10_000;
-// Whoever lived for so long ended for another reason than its predecessor.
+// A worker that lived for so long ended for another reason than its predecessor.
 const longLife = 60_000;
 
 /**
@@ -47,15 +47,15 @@ export class Workers {
     return this.#restarts;
   }
 
-  /** Resolves to the URL when all listen. @throws ConfigurationError; Error where one ends */
+  /** Resolves to the URL when all listen. @throws ConfigurationError; Error if one ends */
   async start(): Promise<string> {
-    // Whoever is idle accepts. The other way, this process hands connections over in turn, and one
-    // on its way to a process that is killed stays open for ever, with nobody to answer it.
+    // An idle worker accepts. The other way, this process hands connections over in turn, and one on
+    // its way to a process that is killed stays open for ever, and is never answered.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     const first = Array.from({ length: this.#options.count }, () => this.#fork());
     try {
       await Promise.all(first.map((process) => process.opened()));
-      // Together: nobody is told that the server is ready while some of it is not.
+      // Together: the server is not said to be ready while some of it is not.
       const [url = ''] = await Promise.all(first.map((process) => this.#listen(process)));
       this.#kept = first.map((process) => this.#keep(process));
       return url;
@@ -107,7 +107,7 @@ export class Workers {
     return process;
   }
 
-  /** Replaces a process, and the one after it, until all shall stop. */
+  /** Replaces a process, and the one after it, until all are to stop. */
   async #keep(first: WorkerProcess): Promise<void> {
     const { signal } = this.#stop;
     let wait = firstPause;
@@ -144,7 +144,7 @@ export class Workers {
     const { countsOf, merge } = await import('./metrics.ts');
     const { lastSnapshot = [] } = process;
     const retired = await merge([this.#retired, countsOf(lastSnapshot)]);
-    // In one turn: whoever looks finds its counts in one place.
+    // In one turn: a reader finds its counts in one place.
     this.#retired = retired;
     this.#processes.delete(process);
   }

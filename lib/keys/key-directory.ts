@@ -11,6 +11,7 @@ import {
   notFound,
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
+import type { StoreChanges } from '../store/after.ts';
 import type { Fence } from '../store/fence.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import { RecordCache } from '../store/record-cache.ts';
@@ -105,10 +106,11 @@ export class KeyDirectory {
   readonly #rootKey: RootKey;
   readonly #now: () => number;
   readonly #read: Read;
-  readonly #beforeCommit: (() => Promise<void>) | undefined;
+  /** Where the changes of requests go; what falls due by time goes to the bare store. */
+  readonly #requested: StoreChanges;
   readonly vault: MaterialVault;
 
-  constructor(options: Options, shared?: KeyDirectory, beforeCommit?: () => Promise<void>) {
+  constructor(options: Options, shared?: KeyDirectory, requested: StoreChanges = options.store) {
     this.#options = options;
     this.#store = options.store;
     this.#native = options.native;
@@ -116,13 +118,13 @@ export class KeyDirectory {
     this.#now = options.now;
     this.#read = shared === undefined ? this.#reading() : shared.#read;
     this.vault = shared?.vault ?? new MaterialVault(options);
-    this.#beforeCommit = beforeCommit;
+    this.#requested = requested;
     if (shared === undefined) this.#followOthers();
   }
 
-  /** The same directory; what is asked of it is committed only after `hook`, which may refuse. */
-  beforeCommit(hook: () => Promise<void>): KeyDirectory {
-    return new KeyDirectory(this.#options, this, hook);
+  /** The same directory; what is asked of it is changed through `requested`, a decorated store. */
+  through(requested: StoreChanges): KeyDirectory {
+    return new KeyDirectory(this.#options, this, requested);
   }
 
   #reading(): Read {
@@ -527,13 +529,13 @@ export class KeyDirectory {
     };
   }
 
-  async #purge(key: ReadKey, now: number): Promise<void> {
+  async #purge(key: ReadKey, now: number, store: StoreChanges = this.#store): Promise<void> {
     const { record } = key;
     const [poolRecords, pools] = poolPrefixes(record);
     for (const prefix of [grantsPrefix(record), grantNamesPrefix(record), poolRecords]) {
-      await this.#store.removeAll(prefix);
+      await store.removeAll(prefix);
     }
-    await this.#store.lots.clear(pools, []);
+    await store.lots.clear(pools, []);
     const others = await this.#otherRegions(record);
     const left = others.map((other) => withoutRegion(other.record, record.region, now));
     // The others of a multi-Region key go on with the material that they share.
@@ -549,7 +551,7 @@ export class KeyDirectory {
         this.#recordChange(other, withImportsCounted(left[i] as KeyRecord, left)),
       ),
     ];
-    await this.#apply(changes);
+    await this.#apply(changes, store);
   }
 
   /** Destroys a key that is gone, so that another can be made in its place. */
@@ -557,8 +559,7 @@ export class KeyDirectory {
     const now = this.#now();
     const key = await this.#readRecord(keyPath(place));
     if (key === undefined || !isGone(key.record, now)) return;
-    await this.#beforeCommit?.();
-    await this.#purge(key, now);
+    await this.#purge(key, now, this.#requested);
   }
 
   /** Takes an alias from a key that is gone, so that it can be given to another. */
@@ -649,12 +650,11 @@ export class KeyDirectory {
 
   /** Applies the changes of a request, all or none; false where something is not as expected. */
   async commit(changes: readonly Change[]): Promise<boolean> {
-    await this.#beforeCommit?.();
-    return this.#apply(changes);
+    return this.#apply(changes, this.#requested);
   }
 
-  async #apply(changes: readonly Change[]): Promise<boolean> {
-    const committed = await this.#store.commit(changes);
+  async #apply(changes: readonly Change[], store: StoreChanges = this.#store): Promise<boolean> {
+    const committed = await store.commit(changes);
     // What is destroyed may have been opened again meanwhile.
     if (committed) this.vault.forget(changes);
     return committed;

@@ -20,6 +20,12 @@ import {
   namesMaterial,
 } from './key-record.ts';
 
+/** What a key seals with. */
+export interface CurrentMaterial {
+  readonly material: KeyMaterial;
+  readonly materialId: string;
+}
+
 /** Material that was made or imported, on its way into the store. */
 export interface NewMaterial {
   readonly id: string;
@@ -51,8 +57,29 @@ export class MaterialVault {
     return this.#opened.get(materialPath(record, materialId));
   }
 
-  /** A key's current material, at once where it was opened before and nothing committed since. */
-  opened(record: KeyRecord): KeyMaterial | undefined {
+  /**
+   * A key's current material. Not a promise if it was opened before and nothing was committed since:
+   * nearly every request for a data key finds it so.
+   *
+   * @throws KmsError KMSInternalException if the key has none
+   */
+  current({
+    arn,
+    record,
+  }: {
+    arn: string;
+    record: KeyRecord;
+  }): CurrentMaterial | Promise<CurrentMaterial> {
+    const materialId = record.currentMaterialId as string;
+    const material = this.#currentInMemory(record);
+    if (material !== undefined) return { material, materialId };
+    return this.open(record, materialId).then((opened) => {
+      if (opened === undefined) throw damaged(`of the key material of ${arn}`);
+      return { material: opened, materialId };
+    });
+  }
+
+  #currentInMemory(record: KeyRecord): KeyMaterial | undefined {
     let path = this.#currentPaths.get(record);
     if (path === undefined) {
       path = materialPath(record, record.currentMaterialId ?? '');

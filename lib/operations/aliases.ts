@@ -17,10 +17,10 @@ export const createAlias: Operation<'CreateAlias'> = {
     authorizeAlias(services, AliasName);
     const target = await findTarget(services, TargetKeyId);
     const alias = ownAlias(services, AliasName);
-    await services.keys.createAlias(alias, target.record, async (key) => {
+    await services.keysToChange().createAlias(alias, target.record, async (key) => {
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
-      requireRoom(key);
+      requireAliasQuota(key);
     });
     return {};
   },
@@ -33,15 +33,15 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const known = await services.keys.find(alias);
-    await authorize(services, known);
+    const found = await services.keys.find(alias);
+    await authorize(services, found);
     const target = await findTarget(services, TargetKeyId);
-    await services.keys.updateAlias(alias, target.record, async (key, current) => {
-      await authorizeChanged(services, current, known);
+    await services.keysToChange().updateAlias(alias, target.record, async (key, current) => {
+      await authorizeChanged(services, current, found);
       await authorizeChanged(services, key, target);
       requireNotPendingDeletion(key);
       requireSameKind(key, current);
-      if (key.arn !== current.arn) requireRoom(key);
+      if (key.arn !== current.arn) requireAliasQuota(key);
     });
     return {};
   },
@@ -54,9 +54,11 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const known = await services.keys.find(alias);
-    await authorize(services, known);
-    await services.keys.deleteAlias(alias, (key) => authorizeChanged(services, key, known));
+    const found = await services.keys.find(alias);
+    await authorize(services, found);
+    await services
+      .keysToChange()
+      .deleteAlias(alias, (key) => authorizeChanged(services, key, found));
     return {};
   },
 };
@@ -68,7 +70,7 @@ async function findTarget(services: Services, keyId: string): Promise<Key> {
   return findOwnKey(services, keyId);
 }
 
-/** @throws KmsError where no alias of a user can have this name */
+/** @throws KmsError if no alias of a user can have this name */
 export function checkAliasName(name: string): void {
   if (!name.startsWith('alias/') || name === 'alias/') {
     throw new KmsError(
@@ -87,8 +89,8 @@ export function checkNewAliasName(name: string): void {
   throw new KmsError('ValidationException', `${name} contains invalid characters for an alias`);
 }
 
-/** @throws KmsError LimitExceededException where the key cannot have another alias */
-export function requireRoom({ arn, record }: Key): void {
+/** @throws KmsError LimitExceededException if the key cannot have another alias */
+export function requireAliasQuota({ arn, record }: Key): void {
   if (record.aliases.length < maxAliases) return;
   throw new KmsError(
     'LimitExceededException',

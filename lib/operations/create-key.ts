@@ -46,19 +46,17 @@ export const createKey: Operation<'CreateKey'> = {
         : { policy: checkPolicy(services, record, { text: request.Policy, bypass }) };
     const { keys, call } = services;
     const caller = services.caller.principal.arn;
-    // The audit records the request before the key is there.
-    call.keyArns.add(arn);
     const material =
       record.origin === 'EXTERNAL'
         ? undefined
         : await keys.vault.make(record, { signal: call.abortSignal, caller });
-    const key = await keys.create({ ...record, ...policy }, material);
+    const key = await services.keysToCreate(arn).create({ ...record, ...policy }, material);
     if (key === undefined) throw new KmsError('KMSInternalException', 'A key id came up twice.');
     return { KeyMetadata: keyMetadata(key) };
   },
 };
 
-/** What kind of key is asked for. @throws KmsError ValidationException where there is none such */
+/** What kind of key is asked for. @throws KmsError ValidationException if there is no such kind */
 export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
   if (KeySpec !== undefined && CustomerMasterKeySpec !== undefined) {
@@ -86,8 +84,8 @@ export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsage
 }
 
 /**
- * @throws KmsError UnsupportedOperationException where pairmint, or this OpenSSL, makes no such key;
- *   CustomKeyStoreNotFoundException where a custom key store is to have it
+ * @throws KmsError UnsupportedOperationException if pairmint, or this OpenSSL, makes no such key;
+ *   CustomKeyStoreNotFoundException if a custom key store is to have it
  */
 export function refuseWhatIsNotOffered(
   { native }: Pick<Services, 'native'>,

@@ -1,6 +1,6 @@
 import { endDryRun, refuseRecipient } from '../keys/key-checks.ts';
+import { ciphertextOf, type OpenableBlob, openableBlob, opening } from './rules/opening.ts';
 import type { Operation, Services } from './rules/operation.ts';
-import { ciphertextOf, type OpenableBlob, openableBlob, opening } from './rules/sealing.ts';
 
 /** KMS API Reference, Decrypt. */
 export const decrypt: Operation<'Decrypt'> = {

@@ -9,7 +9,6 @@ import { KmsError } from '../model/errors.ts';
 import { isNativeError } from '../native/addon.ts';
 import { findKey } from './rules/key-lookup.ts';
 import type { Operation } from './rules/operation.ts';
-import { currentMaterial } from './rules/sealing.ts';
 
 /** KMS API Reference, DeriveSharedSecret. */
 export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
@@ -22,7 +21,7 @@ export const deriveSharedSecret: Operation<'DeriveSharedSecret'> = {
     requireState(key);
     requireAlgorithm(key, algorithm);
     refuseRecipient(request.Recipient);
-    const { material } = await currentMaterial(services, key);
+    const { material } = await services.keys.vault.current(key);
     const secret = await services.native
       .deriveSharedSecret({ material, publicKey, caller: services.caller.principal.arn })
       .catch((error) => {

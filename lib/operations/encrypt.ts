@@ -1,7 +1,8 @@
 import { endDryRun } from '../keys/key-checks.ts';
+import { requireCapacity } from './rules/capacity.ts';
 import { findKey } from './rules/key-lookup.ts';
 import type { Operation } from './rules/operation.ts';
-import { encryptingKey, requireRoom } from './rules/sealing.ts';
+import { encryptingKey } from './rules/sealing.ts';
 
 /** KMS API Reference, Encrypt. */
 export const encrypt: Operation<'Encrypt'> = {
@@ -17,7 +18,7 @@ export const encrypt: Operation<'Encrypt'> = {
       algorithm: request.EncryptionAlgorithm,
       context: request.EncryptionContext,
     });
-    requireRoom(key, encrypting.algorithm, plaintext);
+    requireCapacity(key, encrypting.algorithm, plaintext);
     endDryRun(request.DryRun);
     return {
       CiphertextBlob:

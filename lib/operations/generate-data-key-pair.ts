@@ -75,7 +75,7 @@ interface Sealing {
   readonly spec: DataKeyPairSpec;
   readonly context: Uint8Array;
   readonly plaintext: boolean;
-  /** Whose turn it takes where pairs are waited for. */
+  /** The ARN of the caller: waiting callers take turns. */
   readonly caller: string;
 }
 

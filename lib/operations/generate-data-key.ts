@@ -46,13 +46,13 @@ async function generate(
   });
   refuseRecipient(recipient);
   endDryRun(request.DryRun);
-  const made = await services.native.generateDataKey({ material, length, context, plaintext });
+  const dataKey = await services.native.generateDataKey({ material, length, context, plaintext });
   const response: Response = {
-    CiphertextBlob: made.ciphertext,
+    CiphertextBlob: dataKey.ciphertext,
     KeyId: key.arn,
     KeyMaterialId: materialId,
   };
-  if (made.plaintext) response.Plaintext = made.plaintext;
+  if (dataKey.plaintext) response.Plaintext = dataKey.plaintext;
   return response;
 }
 

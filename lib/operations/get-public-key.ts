@@ -3,7 +3,7 @@ import { KmsError } from '../model/errors.ts';
 import { findKey } from './rules/key-lookup.ts';
 import { keyMetadata } from './rules/key-metadata.ts';
 import type { Operation } from './rules/operation.ts';
-import { publicKeyOf } from './rules/sealing.ts';
+import { publicKeyOf } from './rules/public-key.ts';
 
 /** KMS API Reference, GetPublicKey. */
 export const getPublicKey: Operation<'GetPublicKey'> = {

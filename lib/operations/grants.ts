@@ -35,7 +35,7 @@ export const createGrant: Operation<'CreateGrant'> = {
     checkTerms(key.record, request);
     endDryRun(request.DryRun);
     const grant = await services.grants.create(
-      services.keys,
+      services.keysToChange(),
       key,
       grantOf(services, key.record, request),
       async (found) => {
@@ -60,7 +60,7 @@ export const listGrants: Operation<'ListGrants'> = {
     requireGrantId(GrantId);
     const { items, ...more } = await page(
       request,
-      { usual: 50, most: 100 },
+      { usual: 50, largest: 100 },
       async ({ after, limit }) => {
         if (GrantId === undefined) {
           return services.grants.list(key.record, { grantee, after, limit });
@@ -90,7 +90,7 @@ export const listRetirableGrants: Operation<'ListRetirableGrants'> = {
     requirePrincipal(principal);
     const { items, ...more } = await page(
       request,
-      { usual: 50, most: 100 },
+      { usual: 50, largest: 100 },
       (wanted) => services.grants.listRetirable(services, principal, wanted),
       ({ grantId }) => grantId,
     );
@@ -152,8 +152,8 @@ async function deleteGrant(
 ): Promise<void> {
   for (let found = key; ; found = await keyOf(services, grant)) {
     if (found !== key) await authorizeAgain(found);
-    if (await services.grants.delete(services.keys, grant, found)) return;
-    // Somebody else has deleted it.
+    if (await services.grants.delete(services.keysToChange(), grant, found)) return;
+    // Another request has deleted it.
     if ((await services.grants.find(grant, grant.grantId)) === undefined) return;
   }
 }
@@ -191,7 +191,7 @@ async function grantToRetire(
 /**
  * KMS Developer Guide, grant-delete: the retiring principal may, the grantee if the grant lists
  * RetireGrant, and the account that made the grant or has the key. An account may leave it to its
- * principals by kms:RetireGrant in their identity policies, where a Deny takes it from anybody.
+ * principals by kms:RetireGrant in their identity policies, where a Deny takes it from every one of them.
  */
 function requireMayRetire(services: Services, { grant, key }: GrantOfKey): void {
   const { principal: caller } = services.caller;
@@ -308,7 +308,7 @@ function refuseBoth(members: Readonly<Record<string, string | undefined>>): void
   throw new KmsError('ValidationException', `You cannot specify both ${names.join(' and ')}.`);
 }
 
-/** @throws KmsError InvalidArnException for what names nobody who could be given a grant */
+/** @throws KmsError InvalidArnException unless it names a principal that can be given a grant */
 function requirePrincipal(text: string): void {
   if (parsePrincipal(text) === undefined) throw invalidPrincipal(text);
 }
@@ -365,11 +365,11 @@ function checkOperations({ keySpec, keyUsage }: Kind, operations: readonly Grant
 
 function checkConstraints({ keySpec }: Kind, constraints: Constraints | undefined): void {
   const { SourceArn: _, ...contexts } = givenConstraints(constraints) ?? {};
-  const given = Object.values(contexts);
-  if (given.length > 1)
+  const supplied = Object.values(contexts);
+  if (supplied.length > 1)
     throw new KmsError('ValidationException', 'More than one constraint supplied');
-  if (given[0] === undefined) return;
-  const pairs: string[] = Object.values(given[0]);
+  if (supplied[0] === undefined) return;
+  const pairs: string[] = Object.values(supplied[0]);
   if (keySpec !== 'SYMMETRIC_DEFAULT') {
     throw new KmsError(
       'ValidationException',

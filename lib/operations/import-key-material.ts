@@ -1,5 +1,5 @@
 import { isSymmetric, requireNotPendingDeletion, requireOrigin } from '../keys/key-checks.ts';
-import type { Key, KeyChange, KeyDirectory } from '../keys/key-directory.ts';
+import type { Key, KeyChange } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,
@@ -18,7 +18,7 @@ import { isNativeError } from '../native/addon.ts';
 import type { Change } from '../store/key-store.ts';
 import { changeKey } from './key-change.ts';
 import { findOwnKey } from './rules/key-lookup.ts';
-import type { Operation, Services } from './rules/operation.ts';
+import type { KeyReader, Operation, Services } from './rules/operation.ts';
 
 type Request = CheckedRequest<'ImportKeyMaterial'>;
 
@@ -181,7 +181,7 @@ async function unwrap(
 
 /** What an import makes of a key: its material has come, for the first time or again. */
 async function withImported(
-  keys: KeyDirectory,
+  keys: KeyReader,
   record: KeyRecord,
   {
     material,
@@ -189,11 +189,11 @@ async function withImported(
     expiry,
   }: { material: NewMaterial; request: Request; expiry: Partial<MaterialEntry> },
 ): Promise<KeyChange> {
-  const known = record.materials.find(({ id }) => id === material.id);
-  const replaced = known === undefined ? record.materials.find(isLost) : undefined;
+  const earlier = record.materials.find(({ id }) => id === material.id);
+  const replaced = earlier === undefined ? record.materials.find(isLost) : undefined;
   const [existing] = await keys.vault.removal(record, [material.id]);
   const others = await otherRegions(keys, record);
-  const entry = importedEntry(known ?? newEntry(record, material.id), { request, expiry });
+  const entry = importedEntry(earlier ?? newEntry(record, material.id), { request, expiry });
   const imported = withEntry(replaced ? withoutEntry(record, replaced) : record, entry, material);
   const counted = withImportsCounted(imported, [imported, ...others.map((key) => key.record)]);
   return {
@@ -202,14 +202,14 @@ async function withImported(
       { ...material.change, expected: existing?.expected },
       ...(replaced ? await removalEverywhere(keys, record, replaced) : []),
       // Of two regions that import at once, the second has to see that it is the last one.
-      ...(known?.state === waitsForRegions ? unchangedUnlessCounted(keys, counted, others) : []),
+      ...(earlier?.state === waitsForRegions ? unchangedUnlessCounted(keys, counted, others) : []),
     ],
   };
 }
 
 /** What becomes of a key when one of its materials is deleted. */
 async function withoutImported(
-  keys: KeyDirectory,
+  keys: KeyReader,
   record: KeyRecord,
   entry: MaterialEntry,
 ): Promise<KeyChange> {
@@ -252,7 +252,7 @@ function importedEntry(
 }
 
 /** The same key as it is in its other regions. */
-async function otherRegions(keys: KeyDirectory, record: KeyRecord): Promise<Key[]> {
+async function otherRegions(keys: KeyReader, record: KeyRecord): Promise<Key[]> {
   const { primary, replicas } = regionsOf(record);
   const others = [primary, ...replicas].filter((region) => region !== record.region);
   const found = await Promise.all(others.map((region) => keys.findById({ ...record, region })));
@@ -260,7 +260,7 @@ async function otherRegions(keys: KeyDirectory, record: KeyRecord): Promise<Key[
 }
 
 function unchangedUnlessCounted(
-  keys: KeyDirectory,
+  keys: KeyReader,
   { materials }: KeyRecord,
   others: readonly Key[],
 ): Change[] {
@@ -270,7 +270,7 @@ function unchangedUnlessCounted(
 
 /** The changes that destroy a material in every region of a key. */
 async function removalEverywhere(
-  { vault }: KeyDirectory,
+  { vault }: KeyReader,
   record: KeyRecord,
   { id }: MaterialEntry,
 ): Promise<Change[]> {
@@ -283,7 +283,7 @@ async function removalEverywhere(
 
 function requireImportType(key: Key, id: string, request: Request): void {
   const { materials } = key.record;
-  const known = materials.some((entry) => entry.id === id);
+  const wasImported = materials.some((entry) => entry.id === id);
   const usual: ImportType = materials.length === 0 ? 'NEW_KEY_MATERIAL' : 'EXISTING_KEY_MATERIAL';
   const { ImportType: type = usual, KeyMaterialId } = request;
   if (!isSymmetric(key)) refuseSymmetricMembers(request);
@@ -296,15 +296,16 @@ function requireImportType(key: Key, id: string, request: Request): void {
     }
     if (KeyMaterialId !== id) throw incorrect('The key material is not that of the KeyMaterialId.');
   }
-  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { id, known, named: request.KeyId });
-  else if (!known) throw incorrect('The key material is not the same as was imported before.');
+  if (type === 'NEW_KEY_MATERIAL') requireNew(key, { id, wasImported, named: request.KeyId });
+  else if (!wasImported)
+    throw incorrect('The key material is not the same as was imported before.');
 }
 
 function requireNew(
   { arn, record }: Key,
-  { id, known, named }: { id: string; known: boolean; named: string },
+  { id, wasImported, named }: { id: string; wasImported: boolean; named: string },
 ): void {
-  if (known) throw incorrect('The key material was imported before.');
+  if (wasImported) throw incorrect('The key material was imported before.');
   if (!isPrimary(record)) {
     throw new KmsError(
       'UnsupportedOperationException',
@@ -332,10 +333,10 @@ function refuseSymmetricMembers({ ImportType, KeyMaterialDescription, KeyMateria
 
 /** The record with an entry in place of the one of its material, or behind the others. */
 function withEntry(record: KeyRecord, entry: MaterialEntry, material?: NewMaterial): KeyRecord {
-  const known = record.materials.some(({ id }) => id === entry.id);
+  const isReplaced = record.materials.some(({ id }) => id === entry.id);
   return {
     ...record,
-    materials: known
+    materials: isReplaced
       ? record.materials.map((other) => (other.id === entry.id ? entry : other))
       : [...record.materials, entry],
     ...(entry.state === 'CURRENT' && { currentMaterialId: entry.id }),

@@ -72,14 +72,14 @@ export const operations = {
 
 export type OfferedOperation = keyof typeof operations;
 
-/** Tells whether an operation is offered; inherited property names are none. */
+/** Tells whether an operation is offered; inherited property names are not. */
 export function isOffered(name: string): name is OfferedOperation {
   return Object.hasOwn(operations, name);
 }
 
 const loaded = new Map<string, Operation<OfferedOperation>>();
 
-/** The operation, where it was loaded before: who serves a request need not wait for it again. */
+/** The operation, if it was loaded before: serving a request need not wait for it again. */
 export function loadedOperation(name: string): Operation<OfferedOperation> | undefined {
   return loaded.get(name);
 }

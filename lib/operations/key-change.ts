@@ -5,14 +5,14 @@ import type { Services } from './rules/operation.ts';
 
 /**
  * Changes a key that the caller was authorised for, and authorises again if it is no longer as it was
- * then: whoever was denied it meanwhile changes nothing.
+ * then: a caller that was denied it meanwhile changes nothing.
  */
 export function changeKey(
   services: Services,
   authorized: Key,
   change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
 ): Promise<Key> {
-  return services.keys.change(authorized.record, async (key) => {
+  return services.keysToChange().change(authorized.record, async (key) => {
     await authorizeChanged(services, key, authorized);
     const changed = await change(key);
     return 'record' in changed ? changed : { record: changed };

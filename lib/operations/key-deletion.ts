@@ -13,11 +13,11 @@ const longestWindow = 30;
 export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
   name: 'ScheduleKeyDeletion',
   async run(services, { KeyId, PendingWindowInDays = longestWindow }) {
-    const known = await findOwnKey(services, KeyId);
-    const key = await changeKey(services, known, (found) => {
+    const found = await findOwnKey(services, KeyId);
+    const key = await changeKey(services, found, (current) => {
       requireWindow(PendingWindowInDays);
-      requireNotPendingDeletion(found);
-      return scheduled(found.record, PendingWindowInDays, services.now());
+      requireNotPendingDeletion(current);
+      return scheduled(current.record, PendingWindowInDays, services.now());
     });
     const { deletionDate } = key.record;
     return {
@@ -33,9 +33,9 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
 export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
   name: 'CancelKeyDeletion',
   async run(services, { KeyId }) {
-    const known = await findOwnKey(services, KeyId);
-    const key = await changeKey(services, known, ({ arn, record: found }) => {
-      const { deletionDate, deletionWindowInDays, overdueSince, ...kept } = found;
+    const found = await findOwnKey(services, KeyId);
+    const key = await changeKey(services, found, ({ arn, record }) => {
+      const { deletionDate, deletionWindowInDays, overdueSince, ...kept } = record;
       if (deletionDate === undefined && deletionWindowInDays === undefined) {
         throw new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);
       }

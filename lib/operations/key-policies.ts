@@ -44,7 +44,7 @@ export const listKeyPolicies: Operation<'ListKeyPolicies'> = {
     await findOwnKey(services, request.KeyId);
     const { items, ...more } = await page(
       request,
-      { usual: 100, most: 1000 },
+      { usual: 100, largest: 1000 },
       async ({ after }) => (after === undefined ? [policyName] : []),
       (name) => name,
     );
@@ -53,9 +53,9 @@ export const listKeyPolicies: Operation<'ListKeyPolicies'> = {
 };
 
 /**
- * Checks the policy that a key shall have.
+ * Checks the policy that a key is to have.
  *
- * @throws KmsError MalformedPolicyDocumentException where it is none, or, without `bypass`, where the
+ * @throws KmsError MalformedPolicyDocumentException if it is malformed, or, without `bypass`, if the
  *   caller could not put another one afterwards
  */
 export function checkPolicy(

@@ -13,7 +13,7 @@ export const listAliases: Operation<'ListAliases'> = {
     authorizeIdentity(services);
     const { items, ...more } = await page(
       request,
-      { usual: 50, most: 100 },
+      { usual: 50, largest: 100 },
       await sourceOf(services, request),
       nameAfterPrefix,
     );

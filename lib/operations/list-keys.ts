@@ -10,7 +10,7 @@ export const listKeys: Operation<'ListKeys'> = {
     authorizeIdentity(services);
     const { items, ...more } = await page(
       request,
-      { usual: 100, most: 1000 },
+      { usual: 100, largest: 1000 },
       (wanted) => services.keys.listKeys(services, wanted),
       ({ record }) => record.keyId,
     );

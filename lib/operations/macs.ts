@@ -2,7 +2,6 @@ import { endDryRun, requireAlgorithm, requireState, requireUsage } from '../keys
 import { KmsError } from '../model/errors.ts';
 import { findKey } from './rules/key-lookup.ts';
 import type { Operation, Services } from './rules/operation.ts';
-import { currentMaterial } from './rules/sealing.ts';
 
 /** KMS API Reference, GenerateMac. */
 export const generateMac: Operation<'GenerateMac'> = {
@@ -44,5 +43,5 @@ async function macKey(
   requireUsage(key, 'GENERATE_VERIFY_MAC', operation);
   requireState(key);
   requireAlgorithm(key, request.MacAlgorithm);
-  return { arn: key.arn, ...(await currentMaterial(services, key)) };
+  return { arn: key.arn, ...(await services.keys.vault.current(key)) };
 }

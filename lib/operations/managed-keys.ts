@@ -8,7 +8,7 @@ interface ManagingService {
   readonly title: string;
   /** What the description says that the key protects. */
   readonly protects: string;
-  /** The first label of its host, where it is not the name in the alias. */
+  /** The first label of its host, if it is not the name in the alias. */
   readonly host?: string;
 }
 
@@ -44,14 +44,14 @@ export const predefinedAliases: readonly string[] = Object.keys(services).map(
   (name) => `${prefix}${name}`,
 );
 
-// AWS rotates its managed keys every year, and nobody can change that.
+// AWS rotates its managed keys every year, and that cannot be changed.
 const rotationPeriodInDays = 365;
 
 /**
  * Makes the record of an AWS managed key, but for its alias, out of a new symmetric key's; undefined
- * where the alias is not a predefined one.
+ * if the alias is not a predefined one.
  *
- * Its policy alone keeps everybody from managing it: not even the account's root may do more than
+ * Its policy alone keeps all callers from managing it: not even the account's root may do more than
  * look at it, and it is used by the service alone.
  */
 export function managedKey(alias: string, key: NewKeyRecord): NewKeyRecord | undefined {

@@ -27,16 +27,14 @@ export const replicateKey: Operation<'ReplicateKey'> = {
     requireFewTags(request.Tags ?? []);
     const found = await findOwnKey(services, KeyId);
     const { record } = found;
-    const there = { ...services, region };
+    const inReplicaRegion = { ...services, region };
     const arn = keyArn({ ...record, region });
     const wanted = replicaOf(record, region, services.now());
-    authorizeIdentity(there, '*', { action: 'CreateKey', key: wanted });
-    if (request.Tags?.length) authorizeNewTags(there, arn);
-    // The audit records the request before the replica is there.
-    services.call.keyArns.add(arn);
+    authorizeIdentity(inReplicaRegion, '*', { action: 'CreateKey', key: wanted });
+    if (request.Tags?.length) authorizeNewTags(inReplicaRegion, arn);
     const tags = checkTags((request.Tags ?? []) as readonly KeyTag[]);
     const bypass = request.BypassPolicyLockoutSafetyCheck === true;
-    const key = await services.keys.replicate(record, region, async (primary) => {
+    const key = await services.keysToCreate(arn).replicate(record, region, async (primary) => {
       await authorizeChanged(services, primary, found);
       requirePrimary(primary);
       requireState(primary);
@@ -47,7 +45,7 @@ export const replicateKey: Operation<'ReplicateKey'> = {
         description: request.Description ?? '',
         tags,
         ...(request.Policy !== undefined && {
-          policy: checkPolicy(there, replica, { text: request.Policy, bypass }),
+          policy: checkPolicy(inReplicaRegion, replica, { text: request.Policy, bypass }),
         }),
       };
     });

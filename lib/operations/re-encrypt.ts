@@ -1,17 +1,11 @@
 import { endDryRun } from '../keys/key-checks.ts';
 import { isNativeError } from '../native/addon.ts';
 import { authorize } from './rules/access.ts';
+import { beyondCapacity } from './rules/capacity.ts';
 import { arnOf, lookUp } from './rules/key-lookup.ts';
+import { ciphertextOf, type OpenableBlob, openableBlob, opening } from './rules/opening.ts';
 import type { Operation, Services } from './rules/operation.ts';
-import {
-  ciphertextOf,
-  type EncryptingKey,
-  encryptingKey,
-  type OpenableBlob,
-  openableBlob,
-  opening,
-  tooLarge,
-} from './rules/sealing.ts';
+import { type EncryptingKey, encryptingKey } from './rules/sealing.ts';
 
 /** KMS API Reference, ReEncrypt. */
 export const reEncrypt: Operation<'ReEncrypt'> = {
@@ -78,7 +72,7 @@ async function across(
             // Only native code has seen how long the plaintext is.
             const isTooLong =
               'publicKey' in destination && isNativeError(error, 'INVALID_ARGUMENT');
-            throw isTooLong ? tooLarge(destination.key, destination.algorithm) : error;
+            throw isTooLong ? beyondCapacity(destination.key, destination.algorithm) : error;
           }),
   );
 }

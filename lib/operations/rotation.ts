@@ -101,7 +101,7 @@ export const listKeyRotations: Operation<'ListKeyRotations'> = {
         : materials.filter(({ rotationDate }) => rotationDate !== undefined);
     const { items, ...more } = await page(
       request,
-      { usual: 100, most: 1000 },
+      { usual: 100, largest: 1000 },
       async ({ after, limit }) => {
         const start = listed.findIndex(({ id }) => id === after) + 1;
         return listed.slice(start, start + limit);
@@ -160,7 +160,7 @@ function requireRotationsLeft({ arn, record }: Key): void {
   );
 }
 
-/** The imported material that waits to become the current one; undefined where KMS makes it. */
+/** The imported material that waits to become the current one; undefined if KMS makes it. */
 function pendingMaterial({ arn, record }: Key): Omit<MaterialEntry, 'state'> | undefined {
   if (record.origin !== 'EXTERNAL') return undefined;
   const pending = record.materials.find(

@@ -5,7 +5,7 @@ import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
 import { isNativeError } from '../native/addon.ts';
 import { findKey } from './rules/key-lookup.ts';
 import type { Operation, Services } from './rules/operation.ts';
-import { currentMaterial, publicKeyOf } from './rules/sealing.ts';
+import { publicKeyOf } from './rules/public-key.ts';
 
 interface SigningRequest {
   readonly KeyId: string;
@@ -22,7 +22,7 @@ export const sign: Operation<'Sign'> = {
   async run(services, request) {
     const key = await checkedKey(services, 'Sign', request);
     endDryRun(request.DryRun);
-    const { material } = await currentMaterial(services, key);
+    const { material } = await services.keys.vault.current(key);
     const signature = await supported(
       services.native.sign({
         ...wordsOf(request),
@@ -102,7 +102,7 @@ const fixedLengths: Readonly<
 // KMS API Reference, Sign: Ed25519ph takes digests alone.
 const digestsOnly: ReadonlySet<SigningAlgorithmSpec> = new Set(['ED25519_PH_SHA_512']);
 
-/** @throws KmsError ValidationException where the algorithm does not take such a message */
+/** @throws KmsError ValidationException if the algorithm does not take such a message */
 export function requireMessage(
   key: Key,
   { SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequest,
@@ -137,7 +137,7 @@ function requireAvailable({ native }: Services, { SigningAlgorithm }: SigningReq
   );
 }
 
-/** @throws KmsError UnsupportedOperationException where the OpenSSL inside Node.js cannot do it */
+/** @throws KmsError UnsupportedOperationException if the OpenSSL inside Node.js cannot do it */
 async function supported<T>(work: Promise<T>): Promise<T> {
   return work.catch((error) => {
     if (!isNativeError(error, 'UNSUPPORTED')) throw error;

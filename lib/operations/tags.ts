@@ -51,7 +51,7 @@ export const listResourceTags: Operation<'ListResourceTags'> = {
     const sorted = [...record.tags].sort((a, b) => (a.TagKey < b.TagKey ? -1 : 1));
     const { items, ...more } = await page(
       request,
-      { usual: 50, most: 50 },
+      { usual: 50, largest: 50 },
       async ({ after, limit }) =>
         sorted.filter(({ TagKey }) => after === undefined || TagKey > after).slice(0, limit),
       ({ TagKey }) => TagKey,
@@ -60,7 +60,7 @@ export const listResourceTags: Operation<'ListResourceTags'> = {
   },
 };
 
-/** @throws KmsError TagException where a key cannot have all of these */
+/** @throws KmsError TagException if a key cannot have all of these */
 export function checkTags(tags: readonly KeyTag[]): readonly KeyTag[] {
   requireOwnTags(tags.map(({ TagKey }) => TagKey));
   if (new Set(tags.map(({ TagKey }) => TagKey)).size < tags.length) {

@@ -1,9 +1,9 @@
 import { messageOf } from '../core/error-message.ts';
 import type { Key, KeyDirectory } from '../keys/key-directory.ts';
+import { materialIdOfBlob } from '../model/blob-header.ts';
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
 import { isNativeError, type KeyMaterial, type MintedPair, type Native } from '../native/addon.ts';
-import { materialIdOfBlob } from '../operations/rules/sealing.ts';
 import { lotsOf, pairsOf, type WaitingPair } from './lots.ts';
 import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
 import type { Refill } from './refill.ts';

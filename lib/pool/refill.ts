@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../core/error-message.ts';
 import { requireState } from '../keys/key-checks.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
-import { currentMaterial } from '../operations/rules/sealing.ts';
 import { damaged } from '../store/store-errors.ts';
 import type { Filler } from './filler.ts';
 import type { PoolDirectory, PoolRecord } from './pool-directory.ts';
@@ -111,7 +110,7 @@ export class Refill {
     const key = await this.#keys.findById(pool);
     if (key === undefined) throw damaged(`of the key of a pool, ${pool.keyId},`);
     requireState(key);
-    return (await currentMaterial({ keys: this.#keys }, key)).material;
+    return (await this.#keys.vault.current(key)).material;
   }
 
   /** Waits until no request waits for a pair. The pause is what lets a process end. */

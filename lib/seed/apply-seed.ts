@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
-import type { Key, KeyPlace } from '../keys/key-directory.ts';
+import type { Key, KeyDirectory, KeyPlace } from '../keys/key-directory.ts';
 import {
   type KeyRecord,
   type KeyTag,
@@ -15,7 +15,7 @@ import { KmsError } from '../model/errors.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { OperationName } from '../model/shapes.ts';
 import { isNativeError } from '../native/addon.ts';
-import { requireRoom } from '../operations/aliases.ts';
+import { requireAliasQuota } from '../operations/aliases.ts';
 import { grantOf } from '../operations/grants.ts';
 import { policyTextOf } from '../operations/rules/access.ts';
 import type { Services } from '../operations/rules/operation.ts';
@@ -24,8 +24,8 @@ import { checked, placeIn } from './model-request.ts';
 import type { Seed, SeededAlias, SeededGrant, SeededKey } from './seed.ts';
 import { refusal } from './seed-document.ts';
 
-export interface SeedServices
-  extends Pick<Services, 'keys' | 'grants' | 'region' | 'accountId' | 'now'> {
+export interface SeedServices extends Pick<Services, 'grants' | 'region' | 'accountId' | 'now'> {
+  readonly keys: KeyDirectory;
   /** Told of what is about to be made, as a request that would make it; may refuse. */
   record<O extends OperationName>(
     operation: O,
@@ -189,7 +189,7 @@ async function newKey(
   const dates = { creationDate: blank.creationDate, lastUpdatedDate: blank.creationDate };
   for (const { at, request } of aliases) {
     const key = { arn: seeded.keyId, record };
-    checked(seed.document, at, () => requireRoom(key));
+    checked(seed.document, at, () => requireAliasQuota(key));
     record = { ...record, aliases: [...record.aliases, { name: request.AliasName, ...dates }] };
   }
   return { seeded, record, materials, aliases };
@@ -363,7 +363,7 @@ async function makeAlias(seed: Seed, services: SeedServices, { at, request }: Se
   await services.record('CreateAlias', request, target);
   const alias = { kind: 'alias' as const, name: request.AliasName, region, accountId };
   await services.keys.createAlias(alias, target, (key) =>
-    checked(seed.document, at, () => requireRoom(key)),
+    checked(seed.document, at, () => requireAliasQuota(key)),
   );
 }
 

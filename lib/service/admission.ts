@@ -2,7 +2,7 @@ import { KmsError } from '../model/errors.ts';
 import { keySpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec } from '../model/types.ts';
-import type { OfferedOperation } from '../operations/index.ts';
+import type { OfferedOperation } from './operation-names.ts';
 
 /**
  * What a request takes of the threads that mint: an RSA pair that is minted or imported, up to
@@ -60,7 +60,7 @@ export class Admission {
   /**
    * Admits work, until the function that comes back is called.
    *
-   * @throws KmsError ThrottlingException where too much waits already
+   * @throws KmsError ThrottlingException if too much waits already
    */
   enter(caller: string, { kind, units }: Work): () => void {
     const name = `${kind} ${caller}`;
@@ -107,7 +107,7 @@ export class Admission {
     this.#units[kind] += units;
   }
 
-  /** Until half of what the caller has queued is done, if nobody else has any. */
+  /** Until half of what the caller has queued is done, if no other caller has any. */
   #retryAfter(kind: WorkKind, own: number): number {
     const seconds = (own * millisecondsOf[kind]) / this.#threads / 2 / 1000;
     return Math.min(Math.max(Math.ceil(seconds), 1), longestRetry);
@@ -158,7 +158,7 @@ const workOfOperations: {
   Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
 };
 
-/** What a request, which was checked, takes; undefined where that is next to nothing. */
+/** What a request, which was checked, takes; undefined if that is next to nothing. */
 export function workOf(operation: OfferedOperation, request: object): Work | undefined {
   return workOfOperations[operation]?.(request as never);
 }

@@ -25,7 +25,7 @@ export interface AuditEvent {
     readonly userName?: string;
   };
   readonly readOnly: boolean;
-  /** Null where the request does not fit the model. Never a blob, nor anything sensitive. */
+  /** Null if the request does not fit the model. Never a blob, nor anything sensitive. */
   readonly requestParameters: Readonly<Record<string, unknown>> | null;
   readonly resources: readonly { readonly ARN: string; readonly type: 'AWS::KMS::Key' }[];
   readonly errorCode?: string;
@@ -101,7 +101,7 @@ export function auditFile(path: string): AuditSink {
 
 /**
  * Records one request: one that changes anything before it is committed, so that nothing happens
- * that the audit does not know; where it fails after all, a second event with the same request id
+ * that the audit does not know; if it fails after all, a second event with the same request id
  * says so.
  */
 export class AuditRecorder {
@@ -114,7 +114,7 @@ export class AuditRecorder {
     this.#event = event;
   }
 
-  /** @throws KmsError KMSInternalException where the sink fails */
+  /** @throws KmsError KMSInternalException if the sink fails */
   async beforeCommit(): Promise<void> {
     if (this.#recorded) return;
     try {
@@ -126,7 +126,7 @@ export class AuditRecorder {
     this.#recorded = true;
   }
 
-  /** @throws KmsError KMSInternalException where the sink fails, unless that may be */
+  /** @throws KmsError KMSInternalException if the sink fails, unless that may be */
   async succeeded({ mayFail }: { mayFail: boolean }): Promise<void> {
     await this.beforeCommit().catch((error) => {
       if (!mayFail) throw error;

@@ -80,12 +80,12 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
     // Last of all: the keys have said which materials are theirs.
     [/^material\//, async ({ path }) => (materials.has(path) ? [] : [`${path} is of no key`])],
   ];
-  const known = (path: string) => kinds.find(([pattern]) => pattern.test(path));
+  const kindOf = (path: string) => kinds.find(([pattern]) => pattern.test(path));
   await attempt(async () => (await store.copies?.faults()) ?? []);
   for (const isLast of [false, true]) {
     await attempt(async () => {
       for await (const entry of entriesOf(store)) {
-        const [, check] = known(entry.path) ?? [];
+        const [, check] = kindOf(entry.path) ?? [];
         if ((check === kinds.at(-1)?.[1]) !== isLast) continue;
         records++;
         if (check === undefined) faults.push(`${entry.path} is no record that pairmint writes`);

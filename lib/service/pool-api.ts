@@ -9,10 +9,10 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 import type { KeyMaterial } from '../native/addon.ts';
 import { findKey } from '../operations/rules/key-lookup.ts';
 import type { Services } from '../operations/rules/operation.ts';
-import { currentMaterial } from '../operations/rules/sealing.ts';
 import type { Filler } from '../pool/filler.ts';
 import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
 import type { PoolCounts, Pools } from '../pool/pools.ts';
+import type { Attended } from './core.ts';
 
 /** Which pool: a key, by any form of its id, and a spec. */
 export interface PoolId {
@@ -21,7 +21,7 @@ export interface PoolId {
 }
 
 export interface PoolSettings extends PoolId {
-  /** How many pairs shall wait: 1 to 1,000,000. */
+  /** How many pairs are to wait: 1 to 1,000,000. */
   readonly target: number;
   /** At how many waiting pairs the pool is filled again; half the target by default. */
   readonly low?: number | undefined;
@@ -61,10 +61,7 @@ export interface FillOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** Work that ends early where it heeds the signal. */
-export type Attended<T> = (signal: AbortSignal) => Promise<T>;
-
-type Attend = <T>(work: Attended<T>, given?: AbortSignal) => Promise<T>;
+type Attend = <T>(work: Attended<T>, signal?: AbortSignal) => Promise<T>;
 
 const largestTarget = 1_000_000;
 
@@ -80,7 +77,7 @@ export class PoolApi {
   constructor(options: {
     /**
      * Runs work that the closing of the service waits for; its signal is aborted by the closing and
-     * by the given one. @throws KmsError once the service is closed
+     * by `signal`. @throws KmsError once the service is closed
      */
     attend: Attend;
     /** The services for a request, checked against the model. */
@@ -149,16 +146,16 @@ export class PoolApi {
    * Mints until every pool has its target, and says how many pairs that took. What was minted before
    * a failure or an abort is kept.
    *
-   * @throws KmsError where a pool cannot be filled; the signal's reason; TypeError where a number of
-   *   the options is none
+   * @throws KmsError if a pool cannot be filled; the signal's reason; TypeError if a number of
+   *   the options is not whole
    */
   async fill(options: FillOptions = {}): Promise<number> {
-    const { most, concurrency, signal: given } = options;
+    const { most, concurrency, signal: callers } = options;
     for (const [name, value] of Object.entries({ most, concurrency })) {
       if (value !== undefined) requireWhole(name, value);
     }
-    given?.throwIfAborted();
-    return this.#attend((signal) => this.#fill({ ...options, signal }), given);
+    callers?.throwIfAborted();
+    return this.#attend((signal) => this.#fill({ ...options, signal }), callers);
   }
 
   async #fill(options: FillOptions): Promise<number> {
@@ -201,7 +198,7 @@ export class PoolApi {
   async #material(named: PoolId): Promise<KeyMaterial> {
     const { key, services } = await this.#keyOf(named);
     requireState(key);
-    return (await currentMaterial(services, key)).material;
+    return (await services.keys.vault.current(key)).material;
   }
 
   async #keyOf(request: PoolId): Promise<{ key: Key; services: Services; spec: DataKeyPairSpec }> {

@@ -14,7 +14,7 @@ export interface WorkerOptions {
   readonly onAdded?: ((pairs: number) => void) | undefined;
   /** Told of a pool that cannot be filled, or of the store; once until it works again. */
   readonly onTrouble?: ((sentence: string) => void) | undefined;
-  /** Milliseconds from one look at the pools to the next, where all are full. */
+  /** Milliseconds from one look at the pools to the next, if all are full. */
   readonly pollEvery?: number | undefined;
   /** Milliseconds until what failed is tried again, doubled each time up to a minute. */
   readonly firstPause?: number | undefined;
@@ -94,10 +94,10 @@ export class PoolWorker {
   }
 
   #fail(what: string, error: unknown): number {
-    const known = this.#rests.get(what);
-    const wait = known === undefined ? this.#firstPause : Math.min(2 * known.pause, longestPause);
+    const rest = this.#rests.get(what);
+    const wait = rest === undefined ? this.#firstPause : Math.min(2 * rest.pause, longestPause);
     this.#rests.set(what, { until: performance.now() + wait, pause: wait });
-    if (known === undefined) {
+    if (rest === undefined) {
       this.#options.onTrouble?.(`${what} cannot be filled: ${messageOf(error)}`);
     }
     return wait;

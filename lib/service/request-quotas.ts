@@ -1,15 +1,15 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { keySpecs, pairOf } from '../model/key-specs.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
-import type { OfferedOperation } from '../operations/index.ts';
 import { throttled } from './admission.ts';
+import type { OfferedOperation } from './operation-names.ts';
 
 /** Which quotas of requests per second are kept, for tests of clients; by default there are none. */
 export const quotaProfiles = ['aws'] as const;
 
 export type QuotaProfile = (typeof quotaProfiles)[number];
 
-/** @throws ConfigurationError where there is no such profile */
+/** @throws ConfigurationError if there is no such profile */
 export function requireQuotaProfile(name: unknown): asserts name is QuotaProfile {
   if (quotaProfiles.some((profile) => profile === name)) return;
   throw new ConfigurationError(`there is no quota profile '${name}'`, {
@@ -22,8 +22,8 @@ type Rate = number | ((region: string) => number);
 const largeRegions = /^(us-east-1|us-west-2|eu-west-1)$/;
 const mediumRegions =
   /^(us-east-2|ap-southeast-1|ap-southeast-2|ap-northeast-1|eu-central-1|eu-west-2)$/;
-const inChina = (there: number, elsewhere: number) => (region: string) =>
-  region.startsWith('cn-') ? there : elsewhere;
+const inChina = (china: number, elsewhere: number) => (region: string) =>
+  region.startsWith('cn-') ? china : elsewhere;
 
 /** What several operations share. */
 const sharedRates = {
@@ -151,7 +151,7 @@ export class RequestQuotas {
     this.#now = now;
   }
 
-  /** @throws KmsError ThrottlingException where a quota is used up; no other is drawn on then */
+  /** @throws KmsError ThrottlingException if a quota is used up; no other is drawn on then */
   admit(counted: CountedRequest): void {
     const draws = drawsOf(counted);
     const buckets = draws.map(({ name, rate }) =>

@@ -36,9 +36,9 @@ const companions = ['-wal', '-shm', '-commits', '-drawn'];
  */
 export async function restoreBackup(
   backup: string,
-  given: { store?: string | undefined; rootKeyFile?: string | undefined },
+  options: { store?: string | undefined; rootKeyFile?: string | undefined },
 ): Promise<Restored> {
-  const places = placesOf(given);
+  const places = placesOf(options);
   const file = requireFile(places);
   const native = loadNative();
   const rootKey = openExistingRootKey(native, places);
@@ -103,8 +103,8 @@ async function takeOver(
 ): Promise<void> {
   const store = await SqliteStore.open(file);
   try {
-    const there = await readIdentity(store, native, rootKey);
-    if (there.storeId !== storeId) {
+    const identity = await readIdentity(store, native, rootKey);
+    if (identity.storeId !== storeId) {
       throw new ConfigurationError(`the store ${store.url} is not the one of the backup`, {
         hint: 'restore it to a file that is not there yet: --store sqlite:FILE',
       });

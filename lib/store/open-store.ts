@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigurationError } from '../core/configuration-error.ts';
+import { isRegionName, noRegion } from '../model/region-name.ts';
 import { isNativeError, type Native, type RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
 import { type Places, placesOf, realPathOf } from './places.ts';
-import { isRegionName, noRegion } from './region-name.ts';
 import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
 
 /** Where the root key comes from; `bytes` are 32 and are copied into native memory. */

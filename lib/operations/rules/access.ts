@@ -19,7 +19,7 @@ import type { Caller, Services } from './operation.ts';
 
 /** What of a request its authorisation needs to know beside its members. */
 export interface AccessOptions {
-  /** The action, where it is not called as the operation: ReEncryptFrom. */
+  /** The action, if it is not called as the operation: ReEncryptFrom. */
   readonly action?: string | undefined;
   /** The alias that the request named the key by. */
   readonly requestAlias?: string | undefined;
@@ -29,7 +29,8 @@ export interface AccessOptions {
 }
 
 /**
- * Makes sure that the caller may do this with the key.
+ * Makes sure that the caller may do this with the key. Not a promise if policies always allow it:
+ * nearly every request finds it so, and a promise would cost a turn of the queue.
  *
  * @returns the grant that allows it; undefined if policies do
  * @throws KmsError AccessDeniedException; InvalidGrantTokenException if the request would need a
@@ -183,8 +184,8 @@ const compiledDefaults = new Map<string, Policy>();
 /** A key's policy. Records are shared by all that read the same bytes, so each is read once. */
 export function policyOf(record: KeyRecord): Policy {
   const cache = record.policy === undefined ? compiledDefaults : undefined;
-  const known = cache ? cache.get(record.accountId) : compiled.get(record);
-  if (known !== undefined) return known;
+  const cached = cache ? cache.get(record.accountId) : compiled.get(record);
+  if (cached !== undefined) return cached;
   const policy = parsePolicy(policyTextOf(record), 'key', { stored: true });
   if (cache) cache.set(record.accountId, policy);
   else compiled.set(record, policy);

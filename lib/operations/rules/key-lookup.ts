@@ -33,7 +33,7 @@ export async function lookUp(
 ): Promise<{ key: Key; requestAlias: string | undefined }> {
   const { region, accountId } = services;
   const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
-  // At once where that can be had: most requests name a key that was just used.
+  // Without waiting if possible: most requests name a key that was just used.
   const key = services.keys.known(reference) ?? (await find(services, reference, options));
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
 }
@@ -51,7 +51,7 @@ export async function lookUpOwn(services: Services, keyId: string): Promise<Key>
   return find(services, parseKeyId(keyId, { region, accountId, aliases: 'refused' }));
 }
 
-/** The ARN of the key that a KeyId names, whoever may use it; undefined where there is none. */
+/** The ARN of the key that a KeyId names, for any caller; undefined if there is no such key. */
 export async function arnOf(
   services: Services,
   keyId: string,
@@ -107,10 +107,12 @@ async function create(
   const { creationDate } = unnamed;
   const alias = { name: reference.name, creationDate, lastUpdatedDate: creationDate };
   const record = { ...unnamed, aliases: [alias] };
-  // Nobody has it made who may not use it.
-  const made = { arn: keyArn(record), record: { ...record, materials: [] } };
-  await authorize(services, made, { ...options, requestAlias: reference.name });
-  const created = await services.keys.create(record, services.keys.vault.makeSymmetric(record));
+  // A caller that may not use the key does not have it made.
+  const planned = { arn: keyArn(record), record: { ...record, materials: [] } };
+  await authorize(services, planned, { ...options, requestAlias: reference.name });
+  const created = await services
+    .keysToCreate(planned.arn)
+    .create(record, services.keys.vault.makeSymmetric(record));
   // Another process may have made it meanwhile.
   return created ?? services.keys.find(reference);
 }

@@ -9,7 +9,7 @@ import type { Principal } from '../../policy/principal.ts';
 import type { RequestOrigin } from '../../policy/request-facts.ts';
 import type { Pools } from '../../pool/pools.ts';
 
-/** Who requests are made as. */
+/** A principal that requests are made as, and what it may do. */
 export interface Caller {
   readonly principal: Principal;
   /** Undefined for an account's root, which may do all that key policies let it. */
@@ -22,18 +22,35 @@ export interface Caller {
 export interface Call {
   readonly operation: OperationName;
   readonly request: object;
-  readonly requestId: string;
   readonly abortSignal?: AbortSignal | undefined;
-  /** Where it came from; undefined if that is no network. */
+  /** Where it came from; undefined if it came over no network. */
   readonly origin?: RequestOrigin | undefined;
-  /** The ARNs of the keys that it is about, as they are found; the audit reads them. */
+  /** The ARNs of the keys that it was authorised for, or refused; the audit reads them. */
   readonly keyArns: Set<string>;
 }
+
+/** The keys of a store as an operation reads them. */
+export type KeyReader = Omit<
+  KeyDirectory,
+  | 'change'
+  | 'commit'
+  | 'create'
+  | 'createAlias'
+  | 'creation'
+  | 'deleteAlias'
+  | 'replicate'
+  | 'through'
+  | 'updateAlias'
+>;
 
 /** What an operation may touch. */
 export interface Services {
   readonly native: Native;
-  readonly keys: KeyDirectory;
+  readonly keys: KeyReader;
+  /** The same keys for what a request changes: the audit hears of it before it is committed. */
+  keysToChange(): KeyDirectory;
+  /** The same for a key that does not exist yet: the audit hears of its ARN, too. */
+  keysToCreate(arn: string): KeyDirectory;
   readonly grants: GrantDirectory;
   readonly pools: Pools;
   readonly region: string;

@@ -14,15 +14,15 @@ export interface Page<T> {
 
 /**
  * Serves one page of a list: `source` gives the entries in order, `nameOf` what a page resumes
- * after. Limits above `most` are capped to it, as the reference's own maximum of each operation.
+ * after. Limits above `largest` are capped to it, as the reference's own maximum of each operation.
  */
 export async function page<T>(
   { Limit, Marker }: { Limit?: number | undefined; Marker?: string | undefined },
-  { usual, most }: { usual: number; most: number },
+  { usual, largest }: { usual: number; largest: number },
   source: (request: PageRequest) => Promise<T[]>,
   nameOf: (item: T) => string,
 ): Promise<Page<T>> {
-  const limit = Math.min(Limit ?? usual, most);
+  const limit = Math.min(Limit ?? usual, largest);
   const after = Marker === undefined ? undefined : readMarker(Marker);
   const items = await source({ after, limit: limit + 1 });
   const last = items[limit - 1];

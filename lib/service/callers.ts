@@ -1,0 +1,71 @@
+import { ConfigurationError } from '../core/configuration-error.ts';
+import type { NewCredential } from '../keys/credential-directory.ts';
+import type { Caller } from '../operations/rules/operation.ts';
+import { defaultIdentityPolicy, type Policy, parsePolicy } from '../policy/document.ts';
+import { parsePrincipal } from '../policy/principal.ts';
+
+/** What a caller may do, and since when. */
+export interface CallerOptions {
+  /**
+   * What an IAM policy of the caller would allow, as its JSON text. By default `kms:*` on everything
+   * in the caller's account. An account's root has none: it may do what key policies let it.
+   */
+  readonly identityPolicy?: string | undefined;
+  /**
+   * When the caller's temporary credentials were issued, in milliseconds since the epoch. Sessions of
+   * roles and federated users have such; by default, they are issued now.
+   */
+  readonly tokenIssueTime?: number | undefined;
+}
+
+export const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
+  identityPolicy: true,
+  tokenIssueTime: true,
+};
+
+/**
+ * The caller that an ARN names. A misspelt policy would not bind it.
+ *
+ * @throws ConfigurationError if the ARN names no caller, or the identity policy is malformed
+ */
+export function callerOf(
+  arn: string,
+  { identityPolicy, tokenIssueTime }: CallerOptions = {},
+): Caller {
+  const principal = parsePrincipal(arn);
+  if (principal === undefined || principal.kind === 'service') {
+    throw new ConfigurationError(`'${arn}' is not the ARN of a caller`, {
+      hint: 'name a user, role, session or root, as in arn:aws:iam::000000000000:user/alice',
+    });
+  }
+  const isSession = principal.kind === 'assumed-role' || principal.kind === 'federated-user';
+  const issued = { tokenIssueTime: tokenIssueTime ?? (isSession ? Date.now() : undefined) };
+  if (principal.isRoot) return { principal, identityPolicy: undefined, ...issued };
+  return {
+    principal,
+    ...issued,
+    identityPolicy:
+      identityPolicy === undefined
+        ? defaultIdentityPolicy(principal.accountId)
+        : parseIdentityPolicy(arn, identityPolicy),
+  };
+}
+
+/** @throws ConfigurationError if no caller has this ARN, or the policy would bind nothing */
+export function checkCaller({ principal, identityPolicy }: NewCredential): void {
+  const caller = callerOf(principal, { identityPolicy });
+  if (caller.principal.isRoot && identityPolicy !== undefined) {
+    throw new ConfigurationError(`${principal} is a root, which identity policies do not bind`);
+  }
+}
+
+function parseIdentityPolicy(arn: string, text: string): Policy {
+  try {
+    return parsePolicy(text, 'identity');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(`the identity policy of ${arn} cannot be used: ${reason}`, {
+      cause,
+    });
+  }
+}

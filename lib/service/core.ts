@@ -1,0 +1,155 @@
+import { cpuShare } from '../core/cpu-share.ts';
+import { UnderWay } from '../core/under-way.ts';
+import { CredentialDirectory } from '../keys/credential-directory.ts';
+import { GrantDirectory } from '../keys/grant-directory.ts';
+import { KeyDirectory } from '../keys/key-directory.ts';
+import { keyIdBytes } from '../model/key-id.ts';
+import { KmsError } from '../model/errors.ts';
+import type { Native } from '../native/addon.ts';
+import { Drawn } from '../pool/drawn.ts';
+import { Filler } from '../pool/filler.ts';
+import { PoolDirectory } from '../pool/pool-directory.ts';
+import { Pools } from '../pool/pools.ts';
+import { Refill } from '../pool/refill.ts';
+import { Fence } from '../store/fence.ts';
+import { type OpenedStore, openStore } from '../store/open-store.ts';
+import { Admission } from './admission.ts';
+import { type AuditSink, auditFile } from './audit.ts';
+import { checkCaller } from './callers.ts';
+import type { OpenOptions } from './options.ts';
+import { RequestQuotas } from './request-quotas.ts';
+
+/** What a service has in common with those that act for other callers or in other regions. */
+export interface Core {
+  readonly native: Native;
+  readonly opened: OpenedStore;
+  readonly fence: Fence;
+  readonly drawn: Drawn;
+  readonly keys: KeyDirectory;
+  readonly grants: GrantDirectory;
+  readonly credentials: CredentialDirectory;
+  readonly poolDirectory: PoolDirectory;
+  readonly filler: Filler;
+  readonly pools: Pools;
+  readonly audit: AuditSink | undefined;
+  readonly admission: Admission;
+  readonly quotas: RequestQuotas | undefined;
+  /** What was started and has not settled. */
+  readonly underWay: UnderWay;
+  /** Aborted when the service closes. */
+  readonly stop: AbortController;
+  closing: Promise<void> | undefined;
+  now(): number;
+}
+
+/** Work that ends early if it heeds the signal. */
+export type Attended<T> = (signal: AbortSignal) => Promise<T>;
+
+/** Opens a store and what works on it. @throws ConfigurationError */
+export async function openCore(native: Native, options: OpenOptions): Promise<Core> {
+  const opened = await openStore(native, options, beginDrawing);
+  if (opened.created && opened.rootKeyFile !== undefined) {
+    options.onNotice?.(
+      `made a new store at ${opened.store.url}, its root key in ${opened.rootKeyFile}`,
+    );
+  }
+  const { store, rootKey, identity } = opened;
+  const now = () => Date.now();
+  const fence = new Fence({ store, native, rootKey, identity });
+  const keys = new KeyDirectory({ store, native, rootKey, now, fence });
+  await fence.follow();
+  const storeId = keyIdBytes(identity.storeId);
+  const drawn = new Drawn(opened.drawnFile, { storeId, fence: () => fence.last });
+  const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
+  const filler = new Filler({ directory: poolDirectory, native });
+  const { onDryPool = 'mint', refillPools = true } = options;
+  const refill = refillPools ? new Refill({ directory: poolDirectory, keys, filler }) : undefined;
+  return {
+    native,
+    opened,
+    fence,
+    drawn,
+    keys,
+    poolDirectory,
+    filler,
+    pools: new Pools({ directory: poolDirectory, keys, native, onDryPool, refill }),
+    grants: new GrantDirectory({ store, native, rootKey }),
+    credentials: new CredentialDirectory({ store, native, rootKey, now, check: checkCaller }),
+    audit: options.audit ?? auditOfEnvironment(),
+    admission: new Admission({ threads: cpuShare(), scale: options.queueScale }),
+    quotas: options.quotaProfile === undefined ? undefined : new RequestQuotas(),
+    underWay: new UnderWay(),
+    stop: new AbortController(),
+    closing: undefined,
+    now,
+  };
+}
+
+/** Refuses further requests, waits for those under way, and closes the store. */
+export function closeCore(core: Core): Promise<void> {
+  core.closing ??= end(core);
+  return core.closing;
+}
+
+async function end({ underWay, stop, pools, opened, drawn }: Core): Promise<void> {
+  stop.abort(closed());
+  await underWay.settled();
+  try {
+    await pools.close();
+  } finally {
+    drawn.close();
+    await opened.store.close();
+  }
+}
+
+/** @throws KmsError once the service is closed */
+export function requireOpen({ closing }: Core): void {
+  if (closing !== undefined) throw closed();
+}
+
+/**
+ * Runs work that the closing of the service waits for; its signal is aborted by the closing and by
+ * `callers`. @throws KmsError once the service is closed
+ */
+export async function attend<T>(
+  core: Core,
+  work: Attended<T>,
+  callers: AbortSignal | undefined,
+): Promise<T> {
+  requireOpen(core);
+  const closing = core.stop.signal;
+  const stop = new AbortController();
+  const { signal } = stop;
+  for (const source of callers === undefined ? [closing] : [closing, callers]) {
+    source.addEventListener('abort', () => stop.abort(source.reason), { signal });
+  }
+  const end = core.underWay.begin();
+  try {
+    return await work(signal);
+  } finally {
+    end();
+    // Takes the listeners away.
+    stop.abort();
+  }
+}
+
+function closed(): KmsError {
+  return new KmsError('KMSInternalException', 'this Pairmint is closed');
+}
+
+/** For a store that is about to be made: nothing can have been drawn from it. */
+function beginDrawing(file: string | undefined, id: string): void {
+  const drawn = new Drawn(file, { storeId: keyIdBytes(id), fence: () => 0n });
+  try {
+    if (!drawn.isTrusted) drawn.reset();
+  } catch {
+    // A disk that is full refuses the store as well, in a sentence.
+  } finally {
+    drawn.close();
+  }
+}
+
+function auditOfEnvironment(): AuditSink | undefined {
+  const { PAIRMINT_AUDIT_FILE: file } = process.env;
+  return file ? auditFile(file) : undefined;
+}

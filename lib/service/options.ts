@@ -1,0 +1,85 @@
+import { ConfigurationError } from '../core/configuration-error.ts';
+import { requireKnown } from '../core/known-options.ts';
+import type { RequestOrigin } from '../policy/request-facts.ts';
+import type { StoreOptions } from '../store/open-store.ts';
+import type { AuditSink } from './audit.ts';
+import { type CallerOptions, callerOptions } from './callers.ts';
+import { type QuotaProfile, requireQuotaProfile } from './request-quotas.ts';
+
+/** What a service is opened with. */
+export interface OpenOptions extends StoreOptions, CallerOptions {
+  /** The ARN that requests are made as; the root of the store's account by default. */
+  readonly caller?: string | undefined;
+  /**
+   * Told of every request; by default a file that PAIRMINT_AUDIT_FILE names. While it fails,
+   * requests that change anything are refused with KMSInternalException.
+   */
+  readonly audit?: AuditSink | undefined;
+  /** What a request does that finds its pool empty: mint, or fail with LimitExceededException. */
+  readonly onDryPool?: 'mint' | 'fail' | undefined;
+  /** Whether pools that requests have drawn low are filled in the background; by default they are. */
+  readonly refillPools?: boolean | undefined;
+  /**
+   * Keys that must be there: a seed file, YAML or JSON, or an object of the same form
+   * (docs/seeding.md). What is there already stays as it is, and must be as the seed has it.
+   */
+  readonly seed?: string | object | undefined;
+  /**
+   * What the limits of work that waits are multiplied with (docs/server.md, Admission); 1 by default,
+   * and Infinity lifts them.
+   */
+  readonly queueScale?: number | undefined;
+  /** Keeps AWS's own quotas of requests per second, for tests of clients; by default there are none. */
+  readonly quotaProfile?: QuotaProfile | undefined;
+  /** Told, in a sentence for people, that a store, or what a seed has, was made. */
+  readonly onNotice?: ((message: string) => void) | undefined;
+}
+
+/** How a single request is made. */
+export interface RequestOptions {
+  /** Abandons the request: it rejects with an AbortError, and minting stops within 10 ms. */
+  readonly abortSignal?: AbortSignal | undefined;
+  /** The id that the audit knows the request by; a fresh UUID by default. */
+  readonly requestId?: string | undefined;
+  /** Where a request came from that was taken from a network; policies may ask for it. */
+  readonly origin?: RequestOrigin | undefined;
+}
+
+export const requestOptions: Readonly<Record<keyof RequestOptions, true>> = {
+  abortSignal: true,
+  requestId: true,
+  origin: true,
+};
+
+const rootKeyOptions = { file: true, bytes: true };
+const openOptions: Readonly<Record<keyof OpenOptions, true>> = {
+  ...callerOptions,
+  store: true,
+  rootKey: true,
+  region: true,
+  accountId: true,
+  caller: true,
+  audit: true,
+  onDryPool: true,
+  refillPools: true,
+  queueScale: true,
+  quotaProfile: true,
+  seed: true,
+  onNotice: true,
+};
+
+/** @throws ConfigurationError if there is no such option */
+export function requireOpenOptions(options: OpenOptions): void {
+  requireKnown('Pairmint.open', options, openOptions);
+  if (options.rootKey !== undefined) {
+    requireKnown('rootKey of Pairmint.open', options.rootKey, rootKeyOptions);
+  }
+}
+
+/** @throws ConfigurationError if an option that limits requests does not */
+export function requireLimits({ queueScale, quotaProfile }: OpenOptions): void {
+  if (queueScale !== undefined && !(typeof queueScale === 'number' && queueScale > 0)) {
+    throw new ConfigurationError(`queueScale must be a number above 0, not ${queueScale}`);
+  }
+  if (quotaProfile !== undefined) requireQuotaProfile(quotaProfile);
+}
