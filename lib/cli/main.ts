@@ -8,9 +8,9 @@ import {
 } from './arguments/argument-parser.ts';
 import { complain, exitCodeOf } from './arguments/complaints.ts';
 import { globalOptions } from './arguments/global-options.ts';
+import { invalidChoice } from './arguments/usage.ts';
 import type { Context, OwnOptions } from './context.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
-import { invalidChoice } from './help/usage.ts';
 import { type OwnCommand, optionsOf, ownCommands, sharedOptions } from './own-commands.ts';
 import type { DebugLog } from './remote/debug-log.ts';
 import { promptMode } from './settings/prompt-mode.ts';

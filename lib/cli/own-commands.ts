@@ -1,4 +1,4 @@
-import type { Context, OwnOptions } from './context.ts';
+import type { RunCommand } from './context.ts';
 import { type CommandDescription, commandDescriptions } from './help/command-descriptions.ts';
 
 export { type OwnOption, optionsOf, sharedOptions } from './help/command-descriptions.ts';
@@ -7,13 +7,6 @@ export { type OwnOption, optionsOf, sharedOptions } from './help/command-descrip
 export interface OwnCommand extends CommandDescription {
   readonly load: () => Promise<{ run: RunCommand }>;
 }
-
-export type RunCommand = (
-  given: ReadonlyMap<string, string>,
-  own: OwnOptions,
-  context: Context,
-  operands: readonly string[],
-) => Promise<number>;
 
 type CommandName = keyof typeof commandDescriptions;
 

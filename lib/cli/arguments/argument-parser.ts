@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { invalidChoice } from './usage.ts';
 
 /** An option. Several may share a `key`: `--dry-run` and `--no-dry-run` do. */
 export interface OptionSyntax {

@@ -3,9 +3,9 @@ import { cannotParse, ParameterError } from '../errors.ts';
 import type { OwnOption } from '../help/command-descriptions.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { pythonType } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { GivenValue, OptionSyntax } from './argument-parser.ts';
 import { loadParameterFile, ParameterFileError } from './parameter-file.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /** The options that take a whole request. Written in full, either makes all others optional. */
 export const inputOptions = [

@@ -10,7 +10,7 @@ import {
   UnknownOptionsError,
   UsageError,
 } from '../errors.ts';
-import { usage } from '../help/usage.ts';
+import { usage } from './usage.ts';
 
 interface Complaint {
   readonly exitCode: number;

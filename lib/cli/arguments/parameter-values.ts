@@ -3,11 +3,11 @@ import { shapes } from '../../model/shapes.ts';
 import { cannotParse, GeneralError } from '../errors.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { GivenValue } from './argument-parser.ts';
 import { memberShape, type RequestOption } from './operation-options.ts';
 import { loadParameterFile, ParameterFileError } from './parameter-file.ts';
 import { parseShorthand, ShorthandError } from './shorthand.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /**
  * Turns what was written after an option into the value of its member: shorthand, JSON, a number, a

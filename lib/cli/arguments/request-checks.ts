@@ -4,8 +4,8 @@ import { GeneralError, ParameterError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { pythonText, pythonType } from '../python/python-text.ts';
 import { parseTimestamp } from '../python/timestamp.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { memberShape } from './operation-options.ts';
-import { Dictionary, type Value } from './value.ts';
 
 export type BinaryFormat = 'base64' | 'raw-in-base64-out';
 

@@ -1,6 +1,6 @@
 import { GeneralError } from '../errors.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { loadParameterFile } from './parameter-file.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /** Its message shows the input with a caret under the place where reading stopped. */
 export class ShorthandError extends Error {

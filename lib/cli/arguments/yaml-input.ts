@@ -3,7 +3,7 @@ import { GeneralError, ParameterError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { pythonText, pythonType } from '../python/python-text.ts';
 import { parseIso8601 } from '../python/timestamp.ts';
-import { CalendarDate, Dictionary, type Value } from './value.ts';
+import { CalendarDate, Dictionary, type Value } from '../python/value.ts';
 
 /** Tells that a text is not YAML. The AWS CLI does not tell its users why. */
 export class YamlError extends Error {

@@ -1,11 +1,11 @@
 import type { OperationName } from '../../model/shapes.ts';
 import { parsePrincipal, uniqueId } from '../../policy/principal.ts';
 import { parseKnown } from '../arguments/argument-parser.ts';
-import { Dictionary } from '../arguments/value.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { printPages } from '../output/output.ts';
+import { Dictionary } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 

@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ParsedArguments, parseKnown } from '../arguments/argument-parser.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import type { Context } from '../context.ts';
 import { GeneralError, ParameterError, UnknownOptionsError, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { configFiles, nameOf, readProfile, setting } from '../settings/aws-config.ts';
 import { unknownProfile } from '../settings/setting-checks.ts';
 

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { CredentialRecord } from '../../keys/credential-directory.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import {
   type Context,
   type OwnOptions,
   openOptions,
+  type RunCommand,
   type Service,
   withService,
 } from '../context.ts';
 import { cannotParse, GeneralError, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { formatJson } from '../output/output.ts';
-import type { RunCommand } from '../own-commands.ts';
 
 type Given = ReadonlyMap<string, string>;
 /** Does its part on the service and returns what is to be printed. */

@@ -5,12 +5,12 @@ import {
   type Context,
   type OwnOptions,
   openOptions,
+  type RunCommand,
   type Service,
   withService,
 } from '../context.ts';
 import { isConfigurationFailure } from '../errors.ts';
 import { definition, wrap } from '../output/text-layout.ts';
-import type { RunCommand } from '../own-commands.ts';
 import {
   checkFence,
   checkNode,

@@ -4,7 +4,6 @@ import { inputOptions, mergeInput, skeletonOption } from '../arguments/cli-input
 import { optionSyntax, requestOptions } from '../arguments/operation-options.ts';
 import { readParameter } from '../arguments/parameter-values.ts';
 import { checkRequest, decodeBlobs, readTimestamps } from '../arguments/request-checks.ts';
-import { Dictionary, toRequest } from '../arguments/value.ts';
 import {
   type Calls,
   type Context,
@@ -21,6 +20,7 @@ import {
   readPaging,
   responsePages,
 } from '../output/paginated-call.ts';
+import { Dictionary, toRequest } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -49,7 +49,7 @@ export async function runOperation(
   const request = await mergeInput(parsed.given, readParameters(operation, parsed));
   const kind = parsed.given.get(skeletonOption.key);
   if (kind === 'input' || kind === 'yaml-input') {
-    const { skeleton } = await import('../arguments/skeleton.ts');
+    const { skeleton } = await import('../help/skeleton.ts');
     context.stdout.write(await skeleton(operation, kind));
     return;
   }
@@ -118,7 +118,7 @@ function checked({ operation, request, settings }: Call): object {
 async function printSample(call: Call, context: Context): Promise<void> {
   call.settings.checkProfile();
   checked(call);
-  const { sampleResponse } = await import('../arguments/skeleton.ts');
+  const { sampleResponse } = await import('../help/skeleton.ts');
   const sample = sampleResponse(call.operation);
   async function* pages() {
     yield sample;

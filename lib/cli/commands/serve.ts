@@ -9,8 +9,13 @@ import { createMetrics, createServer, type PairmintServer } from '../../http/ser
 import { isWorker, obey, runWorker } from '../../http/worker.ts';
 import { Workers } from '../../http/workers.ts';
 import type { OpenOptions } from '../../service/pairmint.ts';
-import { type Context, openOptions, type Service, withService } from '../context.ts';
-import type { RunCommand } from '../own-commands.ts';
+import {
+  type Context,
+  openOptions,
+  type RunCommand,
+  type Service,
+  withService,
+} from '../context.ts';
 import { readSettings, type Settings } from '../settings/serve-settings.ts';
 import { stopAt } from './stop-signals.ts';
 

@@ -1,6 +1,6 @@
 import { checkbox, input, search } from '@inquirer/prompts';
 import { requestOptions } from '../arguments/operation-options.ts';
-import type { Terminal } from './auto-prompt.ts';
+import type { Terminal } from '../context.ts';
 import { commandDescriptions } from './command-descriptions.ts';
 import { findCommand, type OptionHint, operations, optionsOf, splitWords } from './completion.ts';
 import { operationDescriptions } from './operation-descriptions.ts';

@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { asciiJson } from '../python/json-text.ts';
 import { pythonTypeName } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type Comparable, isComparable, isEqual, isNumber, order } from './comparisons.ts';
 import { wrongType } from './errors.ts';
 

@@ -1,5 +1,5 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { JsonError, parseJson } from '../python/json.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { badCharacters, ExpressionError } from './errors.ts';
 
 export type TokenType =

@@ -1,5 +1,5 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type Comparator, compare, isFalse } from './comparisons.ts';
 import { type Argument, callFunction } from './functions.ts';
 

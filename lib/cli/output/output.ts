@@ -1,7 +1,7 @@
 import type { OperationName } from '../../model/shapes.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
 import type { TextSink } from '../context.ts';
 import { indentedJson } from '../python/json-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { ResponsePages } from './paginated-call.ts';
 import type { Query } from './query.ts';
 import { responseValue } from './response-value.ts';

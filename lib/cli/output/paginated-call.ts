@@ -1,10 +1,10 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
 import type { GivenValue, OptionSyntax } from '../arguments/argument-parser.ts';
 import { checkRequest } from '../arguments/request-checks.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
 import type { Service } from '../context.ts';
 import { GeneralError, ParameterError, UsageError } from '../errors.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /** The list that a paginated operation returns piece by piece. */
 const listMembers: Readonly<Partial<Record<OperationName, string>>> = {

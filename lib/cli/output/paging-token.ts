@@ -1,8 +1,8 @@
-import { Dictionary, toRequest } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { asciiJson } from '../python/json-text.ts';
+import { Dictionary, toRequest } from '../python/value.ts';
 
 /** Where --starting-token begins: with which members in the request, behind which item. */
 export interface Start {

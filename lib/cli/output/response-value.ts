@@ -1,6 +1,6 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
 import { toJson } from '../../model/wire.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type TimestampFormat, timestampValue } from './timestamps.ts';
 
 /** A response as it is printed and queried: bytes as base64, times as `timestamps` says. One that

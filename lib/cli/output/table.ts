@@ -1,4 +1,4 @@
-import type { Value } from '../arguments/value.ts';
+import type { Value } from '../python/value.ts';
 import { columnsOf } from './character-width.ts';
 import { type Section, tableSections } from './table-sections.ts';
 

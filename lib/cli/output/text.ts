@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { pythonText, pythonTypeName } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /**
  * Lines of words with tabs between them: the scalars of a structure in the order of their names,

@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { indentedJson } from '../python/json-text.ts';
 import { pythonText } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { escaped, lineBreak, type ScalarStyle, scalarStyle } from './yaml-scalar.ts';
 
 /** Text is folded at the first space behind this column. */

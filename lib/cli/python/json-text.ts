@@ -1,5 +1,5 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { pythonText } from './python-text.ts';
+import { Dictionary, type Value } from './value.ts';
 
 const INDENT = '    ';
 

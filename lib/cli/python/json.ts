@@ -1,5 +1,5 @@
-import { JsonDictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
+import { JsonDictionary, type Value } from './value.ts';
 
 /** Its message is Python's, which the AWS CLI repeats to its users. */
 export class JsonError extends Error {

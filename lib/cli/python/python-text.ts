@@ -1,4 +1,4 @@
-import { CalendarDate, Dictionary, JsonDictionary, type Value } from '../arguments/value.ts';
+import { CalendarDate, Dictionary, JsonDictionary, type Value } from './value.ts';
 
 // The AWS CLI is a Python program and its complaints quote values and types in Python's spelling.
 // Scripts match on those texts, so they are kept.

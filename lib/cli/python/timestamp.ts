@@ -1,4 +1,4 @@
-import { CalendarDate, type Value } from '../arguments/value.ts';
+import { CalendarDate, type Value } from './value.ts';
 
 const isoText =
   /^(\d{4})[-/](\d\d?)[-/](\d\d?)(?:(?:T|[ \t]+)(\d\d?)(?::(\d\d)(?::(\d\d)(?:[.,](\d*))?)?)?(?:[ \t]*(?:Z|UTC|GMT|([-+])(\d\d?):?(\d\d)?))?)?$/i;

@@ -1,6 +1,6 @@
 import type { ListShape, MapShape, Shape, StringShape, StructureShape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
-import { memberDescriptions } from '../help/member-descriptions.ts';
+import { memberDescriptions } from './member-descriptions.ts';
 
 type Json = string | number | boolean | null | Json[] | { readonly [name: string]: Json };
 
