@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { ConfigurationError } from '../core/configuration-error.ts';
-import { type Network, networkOf, plainAddress } from '../policy/ip-address.ts';
+import { type Network, networkOf, plainAddress } from '../core/ip-address.ts';
 import type { RequestOrigin } from '../policy/request-facts.ts';
 import { fieldValue, type HeaderFields } from './message.ts';
 

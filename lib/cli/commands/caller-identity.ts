@@ -1,5 +1,5 @@
 import type { OperationName } from '../../model/shapes.ts';
-import { parsePrincipal, uniqueId } from '../../policy/principal.ts';
+import { callerIdentity } from '../../service/caller-identity.ts';
 import { parseKnown } from '../arguments/argument-parser.ts';
 import { invalidChoice } from '../arguments/usage.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
@@ -76,12 +76,11 @@ async function askKms(service: Calls, region: string): Promise<string> {
   throw isServiceFailure(failure) ? new ServiceError('GetCallerIdentity', failure) : failure;
 }
 
-/** The id is what policies compare with `aws:userid`. */
 function identityOf(arn: string): Dictionary {
-  const principal = parsePrincipal(arn);
+  const { userId, accountId } = callerIdentity(arn);
   return new Dictionary([
-    ['UserId', principal === undefined ? '' : uniqueId(principal)],
-    ['Account', principal?.accountId ?? ''],
+    ['UserId', userId],
+    ['Account', accountId],
     ['Arn', arn],
   ]);
 }

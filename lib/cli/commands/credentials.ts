@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { CredentialRecord } from '../../keys/credential-directory.ts';
 import { invalidChoice } from '../arguments/usage.ts';
 import {
   type Context,
@@ -12,6 +11,7 @@ import {
 import { cannotParse, GeneralError, UsageError } from '../errors.ts';
 import { formatJson } from '../output/output.ts';
 
+type Credential = Awaited<ReturnType<Service['credentials']['list']>>[number];
 type Given = ReadonlyMap<string, string>;
 /** Does its part on the service and returns what is to be printed. */
 type Action = (given: Given, id: string | undefined) => Work | Promise<Work>;
@@ -44,8 +44,8 @@ const actions: Readonly<Record<string, Action>> = {
 
   list() {
     return async ({ credentials }) => {
-      const all: CredentialRecord[] = [];
-      let found: CredentialRecord[];
+      const all: Credential[] = [];
+      let found: Credential[];
       do {
         found = await credentials.list({ after: all.at(-1)?.accessKeyId, limit: page });
         all.push(...found);
@@ -75,13 +75,7 @@ function perform(work: Work, own: OwnOptions, context: Context): Promise<string>
   return withService(context, openOptions(own), work);
 }
 
-function describe({
-  accessKeyId,
-  principal,
-  identityPolicy,
-  creationDate,
-  session,
-}: CredentialRecord) {
+function describe({ accessKeyId, principal, identityPolicy, creationDate, session }: Credential) {
   return {
     AccessKeyId: accessKeyId,
     Principal: principal,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Places, placesOf } from '../../store/places.ts';
+import { type Places, placesOf } from '../../service/places.ts';
 import { internalFailure } from '../arguments/complaints.ts';
 import {
   type Context,

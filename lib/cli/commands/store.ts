@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { placesOf } from '../../store/places.ts';
+import { placesOf } from '../../service/places.ts';
 import { invalidChoice } from '../arguments/usage.ts';
 import {
   type Context,
