@@ -1,6 +1,6 @@
 import type { OperationName } from '../../model/shapes.ts';
 import { callerIdentity } from '../../service/caller-identity.ts';
-import { parseKnown } from '../arguments/argument-parser.ts';
+import { takeSubcommand } from '../arguments/argument-parser.ts';
 import { invalidChoice } from '../arguments/usage.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
@@ -21,9 +21,7 @@ export async function runSts(
   surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
-  const positional = { name: 'operation', required: true };
-  const line = parseKnown({ options: [], positional, abbreviations: false }, words);
-  const { positional: name = '', rest } = line;
+  const { name, rest } = takeSubcommand('operation', words);
   if (name !== 'get-caller-identity') throw invalidChoice('operation', name, [operation]);
   if (rest.length > 0) throw new UnknownOptionsError(rest);
   const { settings } = surroundings;

@@ -1,8 +1,10 @@
 import { checkbox, input, search } from '@inquirer/prompts';
+import { operations } from '../arguments/operation-names.ts';
 import { requestOptions } from '../arguments/operation-options.ts';
+import { findCommand } from '../arguments/own-options.ts';
 import type { Terminal } from '../context.ts';
 import { commandDescriptions } from './command-descriptions.ts';
-import { findCommand, type OptionHint, operations, optionsOf, splitWords } from './completion.ts';
+import { type OptionHint, optionsOf, splitWords } from './completion.ts';
 import { operationDescriptions } from './operation-descriptions.ts';
 
 interface Choice {
@@ -16,16 +18,16 @@ const enough: Choice = { value: '', name: 'run the command', description: 'No mo
 // Either brings or asks for a whole request, and nothing is required beside it.
 const wholeRequest = ['--cli-input-json', '--cli-input-yaml', '--generate-cli-skeleton'];
 
+const passedWords = ['kms', 'help'];
+
 /** Asks for all that a command line may have and this one has not, and shows what will be run. */
 export async function askForArguments(
   argv: readonly string[],
   terminal: Terminal,
 ): Promise<string[]> {
   const words = argv.filter((word) => word !== '--cli-auto-prompt');
-  const given = words[findCommand(words)];
-  if (given !== undefined && Object.hasOwn(commandDescriptions, given)) {
-    return words;
-  }
+  const given = words[findCommand(words, passedWords)];
+  if (given !== undefined && Object.hasOwn(commandDescriptions, given)) return words;
   const questions = new Questions(words, terminal);
   const name = await questions.askOperation();
   await questions.askOptions(name);
@@ -45,11 +47,9 @@ class Questions {
 
   /** A word that is no operation's name is where the search for one begins. */
   async askOperation(): Promise<string> {
-    const at = findCommand(this.#words);
+    const at = findCommand(this.#words, passedWords);
     const given = this.#words[at];
-    if (given !== undefined && operations.has(given)) {
-      return given;
-    }
+    if (given !== undefined && operations.has(given)) return given;
     const choices = [...operations].map(([value, operation]) => ({
       value,
       description: operationDescriptions[operation]?.summary ?? '',
@@ -62,9 +62,7 @@ class Questions {
 
   async askOptions(name: string): Promise<void> {
     const operation = operations.get(name);
-    if (operation === undefined) {
-      return;
-    }
+    if (operation === undefined) return;
     const all = optionsOf(operation);
     const required = requestOptions(operation).filter(({ isRequired }) => isRequired);
     for (const option of all) {
@@ -80,9 +78,7 @@ class Questions {
       }));
       const chosen = await this.#choose('Option', [enough, ...choices]);
       const option = others.find(({ name }) => name === chosen);
-      if (option === undefined) {
-        return;
-      }
+      if (option === undefined) return;
       await this.#askValue(option, { isRequired: false });
     }
   }
@@ -114,9 +110,7 @@ class Questions {
     known: readonly string[],
     isRequired: boolean,
   ): Promise<readonly string[]> {
-    if (known.length === 0) {
-      return splitWords(await this.#ask(option, isRequired));
-    }
+    if (known.length === 0) return splitWords(await this.#ask(option, isRequired));
     return checkbox({ message: option.name, choices: known, required: isRequired }, this.#terminal);
   }
 
