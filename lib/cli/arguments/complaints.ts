@@ -49,9 +49,7 @@ function describe(error: unknown): Complaint {
   if (error instanceof GeneralError) {
     return { exitCode: exitCodes.general, text: `\n${error.message}\n` };
   }
-  if (error instanceof InterruptedError) {
-    return { exitCode: exitCodes.interrupted, text: '\n' };
-  }
+  if (error instanceof InterruptedError) return { exitCode: exitCodes.interrupted, text: '\n' };
   return isConfigurationFailure(error)
     ? configurationComplaint(error)
     : { exitCode: exitCodes.general, text: `${internalFailure(error)}\n` };

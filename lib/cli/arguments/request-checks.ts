@@ -51,9 +51,7 @@ function replaceAll(
   read: (value: Value, shape: Shape) => Value,
 ): Value {
   const shape = shapes[name];
-  if (shape.type === type) {
-    return read(value, shape);
-  }
+  if (shape.type === type) return read(value, shape);
   if (shape.type === 'list' && Array.isArray(value)) {
     return value.map((item) => replaceAll(type, shape.member, item, read));
   }
@@ -129,9 +127,7 @@ function wrongType(shape: Shape, value: Value, path: string): string {
 
 function* belowMinimum(shape: Shape, value: Value, path: string): Generator<string> {
   const minimum = 'min' in shape ? shape.min : undefined;
-  if (minimum === undefined || shape.type === 'blob') {
-    return;
-  }
+  if (minimum === undefined || shape.type === 'blob') return;
   if (shape.type === 'integer') {
     if (Number(value) < minimum) {
       yield `Invalid value for parameter ${shown(path)}, value: ${pythonText(value)}, ` +
@@ -160,9 +156,7 @@ function* memberProblems(
   path: string,
 ): Generator<string> {
   for (const required of shape.required ?? []) {
-    if (!value.has(required)) {
-      yield `Missing required parameter in ${shown(path)}: "${required}"`;
-    }
+    if (!value.has(required)) yield `Missing required parameter in ${shown(path)}: "${required}"`;
   }
   const known = new Map(Object.entries(shape.members));
   for (const key of value.keys()) {
@@ -173,9 +167,7 @@ function* memberProblems(
   }
   for (const [key, member] of value) {
     const name = known.get(key);
-    if (name !== undefined) {
-      yield* findProblems(name, member, `${path}.${key}`);
-    }
+    if (name !== undefined) yield* findProblems(name, member, `${path}.${key}`);
   }
 }
 

@@ -21,7 +21,7 @@ import {
   type Finding,
 } from './findings.ts';
 
-const COLUMN = 18;
+const subjectColumn = 18;
 
 /** Exit code 1 tells scripts that something is broken; advice alone is no failure. */
 export const run: RunCommand = async (_given, own, context) => {
@@ -89,7 +89,7 @@ async function reporting(subject: string, find: () => Promise<Finding[]>): Promi
 
 function report(findings: readonly Finding[]): string {
   const facts = findings.flatMap(({ subject, text, isBroken }) =>
-    text === undefined ? [] : [definition(subject, isBroken ? `BROKEN: ${text}` : text, COLUMN)],
+    text === undefined ? [] : [definition(subject, isBroken ? `BROKEN: ${text}` : text, subjectColumn)],
   );
   const advice = findings.flatMap((finding) => finding.advice ?? []);
   const lines = advice.map((sentence) => `  - ${wrap(sentence, 4).trimStart()}`);

@@ -84,18 +84,14 @@ function makesAllOptional(argv: readonly string[]): boolean {
 /** argparse gives the first loose word to `help`; it is listed last when it is another word. */
 function refuseLooseWords({ positional, rest }: ParsedArguments): void {
   const unknown = positional === undefined ? rest : [...rest, positional];
-  if (unknown.length > 0) {
-    throw new UnknownOptionsError(unknown);
-  }
+  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
 }
 
 function readParameters(operation: OperationName, { given }: ParsedArguments): Dictionary {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
     const value = given.get(option.member);
-    if (value !== undefined) {
-      request.set(option.member, readParameter(option, value));
-    }
+    if (value !== undefined) request.set(option.member, readParameter(option, value));
   }
   return request;
 }
@@ -149,9 +145,7 @@ const storeOptions = { store: '--store', rootKeyFile: '--root-key-file' } as con
 /** A store on the command line is the one that is meant, whatever the environment says. */
 function chooseServer({ settings, own }: Call): string | undefined {
   const [name] = (['store', 'rootKeyFile'] as const).filter((key) => own[key] !== undefined);
-  if (name === undefined) {
-    return settings.endpointUrl;
-  }
+  if (name === undefined) return settings.endpointUrl;
   if (settings.isEndpointGiven) {
     throw new UsageError(
       `argument ${storeOptions[name]}: not allowed with argument --endpoint-url`,
@@ -192,9 +186,7 @@ async function print(
   const { output: format, query, color, pager, timestampFormat: timestamps } = settings;
   const options = { format, query, color, timestamps };
   const write = (sink: TextSink) => printPages(operation, pages, options, sink);
-  if (stdout.isTerminal !== true || pager === '') {
-    return write(stdout);
-  }
+  if (stdout.isTerminal !== true || pager === '') return write(stdout);
   const { throughPager } = await import('../output/pager.ts');
   await throughPager(pager, { env, terminal: stdout }, write);
 }

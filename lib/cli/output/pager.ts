@@ -14,9 +14,7 @@ export async function throughPager(
   { env, terminal }: { readonly env: NodeJS.ProcessEnv; readonly terminal: TextSink },
   print: (sink: TextSink) => Promise<void>,
 ): Promise<void> {
-  if (commandLine.trim() === '') {
-    return print(terminal);
-  }
+  if (commandLine.trim() === '') return print(terminal);
   const pager = new Pager(splitWords(commandLine.trim()), env, terminal.columns);
   try {
     await print(pager);
@@ -60,9 +58,7 @@ class Pager implements TextSink {
   async close(): Promise<void> {
     this.#process?.stdin?.end();
     await this.#exited;
-    if (this.#failure !== undefined) {
-      throw cannotStart(this.#words[0] ?? '', this.#failure);
-    }
+    if (this.#failure !== undefined) throw cannotStart(this.#words[0] ?? '', this.#failure);
   }
 
   #start(): ChildProcess {

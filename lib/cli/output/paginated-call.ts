@@ -86,9 +86,7 @@ function readCount(
   key: string,
 ): number | undefined {
   const text = given.get(key);
-  if (typeof text !== 'string') {
-    return undefined;
-  }
+  if (typeof text !== 'string') return undefined;
   if (!wholeNumber.test(text)) {
     throw new UsageError(`argument ${name}: invalid int value: ${pythonRepr(text)}`);
   }
@@ -118,9 +116,7 @@ export function responsePages(
   paging: Paging,
 ): ResponsePages {
   const listMember = listMembers[operation];
-  if (listMember === undefined) {
-    return singleResponse(service, operation, request);
-  }
+  if (listMember === undefined) return singleResponse(service, operation, request);
   if (!paging.paginate || 'Limit' in request || 'Marker' in request) {
     refusePaging(paging);
     return singleResponse(service, operation, request);
@@ -192,9 +188,7 @@ class ListPages implements ResponsePages {
       const items = all?.slice(skipped) ?? [];
       const shown = items.length > left ? items.slice(0, left) : items;
       yield all === undefined ? page : { ...page, [this.listMember]: shown };
-      if (items.length > left) {
-        return this.#stop(request.Marker, skipped + left);
-      }
+      if (items.length > left) return this.#stop(request.Marker, skipped + left);
       position = await this.#nextPosition(position, page, items.length);
     }
   }
@@ -216,9 +210,7 @@ class ListPages implements ResponsePages {
     { Truncated, NextMarker }: Page,
     count: number,
   ): Promise<Position | undefined> {
-    if (Truncated !== true || !NextMarker) {
-      return undefined;
-    }
+    if (Truncated !== true || !NextMarker) return undefined;
     if (count === left) {
       await this.#stop(NextMarker);
       return undefined;

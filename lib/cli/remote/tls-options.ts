@@ -7,9 +7,7 @@ export function tlsOptions({ endpointUrl, verifySsl, caBundle }: Remote): {
   readonly rejectUnauthorized?: false;
   readonly ca?: Buffer;
 } {
-  if (!verifySsl) {
-    return { rejectUnauthorized: false };
-  }
+  if (!verifySsl) return { rejectUnauthorized: false };
   const isUsed = caBundle !== undefined && new URL(endpointUrl).protocol === 'https:';
   return isUsed ? { ca: readBundle(caBundle, endpointUrl) } : {};
 }
