@@ -43,7 +43,8 @@ it('no files import each other in a circle', () => {
   for (let size = -1; size !== left.size; ) {
     size = left.size;
     for (const [file, targets] of left) if (targets.size === 0) left.delete(file);
-    for (const targets of left.values()) for (const to of targets) if (!left.has(to)) targets.delete(to);
+    for (const targets of left.values())
+      for (const to of targets) if (!left.has(to)) targets.delete(to);
   }
   expect([...left.keys()]).toEqual([]);
 });

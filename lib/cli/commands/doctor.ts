@@ -89,7 +89,9 @@ async function reporting(subject: string, find: () => Promise<Finding[]>): Promi
 
 function report(findings: readonly Finding[]): string {
   const facts = findings.flatMap(({ subject, text, isBroken }) =>
-    text === undefined ? [] : [definition(subject, isBroken ? `BROKEN: ${text}` : text, subjectColumn)],
+    text === undefined
+      ? []
+      : [definition(subject, isBroken ? `BROKEN: ${text}` : text, subjectColumn)],
   );
   const advice = findings.flatMap((finding) => finding.advice ?? []);
   const lines = advice.map((sentence) => `  - ${wrap(sentence, 4).trimStart()}`);
