@@ -8,7 +8,7 @@ export interface TextSink {
   readonly columns?: number | undefined;
   /** Whether a pager shows it to them. */
   readonly isPager?: boolean;
-  /** Waits until everything is out; false where that failed, or nobody reads any more. */
+  /** Waits until everything is written; false if that failed or the reader is gone. */
   drained?(): Promise<boolean>;
 }
 

@@ -1,6 +1,6 @@
-/** The most likely intended words, best first; at most three, none that is far off. */
+/** The most likely intended words, best first; at most three, and only close ones. */
 export function closeMatches(word: string, possible: readonly string[]): string[] {
-  // The measure takes cubic time, and nobody mistypes a name at this length.
+  // The measure takes cubic time, and no name is this long.
   if (word.length > 100) return [];
   return possible
     .map((candidate) => ({ candidate, similarity: similarity(candidate, word) }))

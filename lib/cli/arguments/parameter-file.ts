@@ -11,7 +11,7 @@ export class ParameterFileError extends Error {
 // What a server takes in a request, see lib/http/body.ts. Endless files are refused here.
 const maxBytes = 1_048_576;
 
-// Long enough for a program whose output is the file; nobody wants to wait longer in a script.
+// Long enough for a program whose output is the file; a script should not hang for longer.
 const patience = 10_000;
 const pauseBetweenReads = 5;
 
@@ -46,7 +46,7 @@ function read(reference: string, path: string): Buffer {
   }
 }
 
-/** Opened without waiting, for nobody may ever write to a named pipe. */
+/** Opened without waiting: a named pipe may never get a writer. */
 function readBounded(path: string): Buffer {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

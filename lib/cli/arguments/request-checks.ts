@@ -32,7 +32,7 @@ export function decodeBlobs(
   });
 }
 
-/** Turns timestamps into dates. Throws GeneralError where `checkRequest` was left out and one is none. */
+/** Turns timestamps into dates. Throws GeneralError for a bad one that `checkRequest` did not check. */
 export function readTimestamps(name: ShapeName, request: Dictionary): void {
   replaceAll('timestamp', name, request, (value) => {
     const date = parseTimestamp(value);
@@ -57,8 +57,11 @@ function replaceAll(
   }
   if (value instanceof Dictionary && (shape.type === 'structure' || shape.type === 'map')) {
     for (const [key, member] of value) {
-      const known = memberShape(shape, key);
-      value.set(key, known === undefined ? member : replaceAll(type, known, member, read));
+      const memberName = memberShape(shape, key);
+      value.set(
+        key,
+        memberName === undefined ? member : replaceAll(type, memberName, member, read),
+      );
     }
   }
   return value;

@@ -51,7 +51,7 @@ async function callerArn({ settings, own, debug }: Surroundings, context: Contex
   return askKms(service, remote.region).finally(() => service.close());
 }
 
-// Nobody's key. Of two accounts one is not the caller's.
+// A key that does not exist, in two accounts: at least one of them is not the caller's.
 const strangers = ['111111111111', '222222222222'];
 const strangersKey = '00000000-0000-4000-8000-000000000000';
 

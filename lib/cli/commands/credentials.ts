@@ -29,15 +29,15 @@ const actions: Readonly<Record<string, Action>> = {
       identityPolicy: readPolicy(given.get('--identity-policy')),
       durationSeconds: readDuration(given.get('--duration-seconds')),
     };
-    // Before there is a store: what nobody can act as makes none.
+    // Checked before a store is opened: a bad principal must not make one.
     (await import('../../service/pairmint.ts')).checkCaller(credential);
     return async ({ credentials }) => {
-      const made = await credentials.create(credential);
+      const created = await credentials.create(credential);
       return formatJson({
-        AccessKeyId: made.accessKeyId,
-        SecretAccessKey: made.secretAccessKey,
-        ...(made.sessionToken && { SessionToken: made.sessionToken }),
-        ...(made.expirationDate && { Expiration: timeText(made.expirationDate) }),
+        AccessKeyId: created.accessKeyId,
+        SecretAccessKey: created.secretAccessKey,
+        ...(created.sessionToken && { SessionToken: created.sessionToken }),
+        ...(created.expirationDate && { Expiration: timeText(created.expirationDate) }),
       });
     };
   },

@@ -49,7 +49,7 @@ function describeCapabilities(service: Service): Finding[] {
   ];
 }
 
-/** Opening would make a store where there is none, so one that is absent is not opened. */
+/** Does not open an absent store: opening would make it. */
 async function inspectStore(context: Context, own: OwnOptions, places: Places): Promise<Finding[]> {
   const { store, file, rootKeyFile } = places;
   if (file !== undefined && !existsSync(file)) {

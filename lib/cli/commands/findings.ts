@@ -114,7 +114,7 @@ function describeKernel({
 function separationAdvice(file: string, storeFile: string): Finding[] {
   const isApart = statSync(file).dev !== statSync(storeFile).dev;
   const advice =
-    'store and root key are on one file system: whoever copies it whole has both; keep backups ' +
+    'store and root key are on one file system: a copy of it has both; keep backups ' +
     'of the root key elsewhere';
   return isApart ? [] : [{ subject: 'root key', advice }];
 }

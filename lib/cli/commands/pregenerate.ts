@@ -12,7 +12,7 @@ type Request = Parameters<Service['mintDataKeyPairs']>[0];
 interface Destination {
   /** How many it has from an earlier run. */
   readonly lines: number;
-  /** False where nobody wants more. */
+  /** False if the reader is gone. */
   append(responses: readonly Response[]): Promise<boolean>;
 }
 

@@ -150,11 +150,14 @@ function elementOf(name: ShapeName | undefined): StructureShape | undefined {
 function ofOwn(command: string): readonly OptionHint[] {
   const description = ownCommands.get(command);
   const options = description === undefined ? [] : optionsOfCommand(description);
-  const known: Readonly<Record<string, readonly string[]>> = {
+  const choicesByOption: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
     '--key-pair-spec': Object.keys(dataKeyPairSpecs),
   };
-  return [...options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] })), help];
+  return [
+    ...options.map((row) => ofRow({ ...row, choices: choicesByOption[row.name] ?? [] })),
+    help,
+  ];
 }
 
 function operandsOf(command: string, words: readonly string[]): readonly string[] {

@@ -26,8 +26,8 @@ export async function askForArguments(
   terminal: Terminal,
 ): Promise<string[]> {
   const words = argv.filter((word) => word !== '--cli-auto-prompt');
-  const given = words[findCommand(words, passedWords)];
-  if (given !== undefined && Object.hasOwn(commandDescriptions, given)) return words;
+  const command = words[findCommand(words, passedWords)];
+  if (command !== undefined && Object.hasOwn(commandDescriptions, command)) return words;
   const questions = new Questions(words, terminal);
   const name = await questions.askOperation();
   await questions.askOptions(name);
@@ -89,16 +89,16 @@ class Questions {
       this.#words.push(name);
       return;
     }
-    const known = values.filter((value) => !value.endsWith('/'));
+    const choices = values.filter((value) => !value.endsWith('/'));
     if (isList === true) {
-      this.#words.push(name, ...(await this.#askList(option, known, isRequired)));
+      this.#words.push(name, ...(await this.#askList(option, choices, isRequired)));
       return;
     }
     const value =
-      known.length > 0
+      choices.length > 0
         ? await this.#choose(
             name,
-            known.map((value) => ({ value })),
+            choices.map((value) => ({ value })),
           )
         : await this.#ask(option, isRequired);
     // In one word, for a value that begins with a dash would be an option by itself.
@@ -107,11 +107,11 @@ class Questions {
 
   async #askList(
     option: OptionHint,
-    known: readonly string[],
+    choices: readonly string[],
     isRequired: boolean,
   ): Promise<readonly string[]> {
-    if (known.length === 0) return splitWords(await this.#ask(option, isRequired));
-    return checkbox({ message: option.name, choices: known, required: isRequired }, this.#terminal);
+    if (choices.length === 0) return splitWords(await this.#ask(option, isRequired));
+    return checkbox({ message: option.name, choices, required: isRequired }, this.#terminal);
   }
 
   #ask({ name, explanation }: OptionHint, isRequired: boolean): Promise<string> {

@@ -13,7 +13,7 @@ export interface Reference {
 
 export type Argument = Value | Reference;
 
-/** `any` is any value, which a reference is none of. */
+/** `any` is any value; a reference is not a value. */
 type Type =
   | 'any'
   | 'array'

@@ -7,7 +7,7 @@ import { GeneralError, SettingsError } from '../errors.ts';
  * Lets `print` write through a pager, and waits until the user has left it. An empty command line
  * means none. The pager is started with the first text: what prints nothing starts nothing.
  *
- * @throws GeneralError for a command line that is none, SettingsError if it cannot be started
+ * @throws GeneralError if the command line cannot be split, SettingsError if it cannot be started
  */
 export async function throughPager(
   commandLine: string,

@@ -63,7 +63,7 @@ export interface Paging {
   readonly validates?: boolean;
 }
 
-/** Reads what was given of the options above. Throws UsageError for a number that is none. */
+/** Reads the paging options. Throws UsageError for a value that is not a number. */
 export function readPaging(
   given: ReadonlyMap<string, GivenValue>,
 ): Omit<Paging, 'paginate' | 'validates'> {

@@ -8,7 +8,7 @@ const numberText = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$/i;
 /**
  * Reads a timestamp as AWS's clients do: a date of a file in YAML, seconds since 1970 as a number or
  * its text, ISO 8601 or RFC 822; without an offset it is in UTC. They send whole seconds and drop the
- * rest. Undefined where it is none of these.
+ * rest. Undefined for any other value.
  */
 export function parseTimestamp(value: Value): Date | undefined {
   const date = parseAny(value);

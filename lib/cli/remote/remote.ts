@@ -51,7 +51,7 @@ export class RemoteService implements Calls {
     return new RemoteService(await import('@aws-sdk/client-kms'), remote, debug);
   }
 
-  /** @throws ServiceFailure where the service refuses; what the AWS CLI says where nobody answers */
+  /** @throws ServiceFailure if the service refuses; the AWS CLI's own errors if no answer comes */
   async call(name: string, request: unknown): Promise<object> {
     try {
       await this.#client.send(this.#command(name, request));

@@ -70,7 +70,7 @@ function readWorkers(text: string): number {
 function readQuotaProfile(text: string | undefined): QuotaProfile | undefined {
   const profile = quotaProfiles.find((name) => name === text);
   if (profile !== undefined || text === undefined) return profile;
-  throw cannotParse('--quota-profile', `'${text}' is none of ${quotaProfiles.join(', ')}`);
+  throw cannotParse('--quota-profile', `'${text}' is not one of ${quotaProfiles.join(', ')}`);
 }
 
 function readMetrics(given: Given): Settings['metrics'] {
@@ -93,7 +93,7 @@ function readLimit(name: keyof Limits, option: string, given: Given): Partial<Li
 function readLogLevel(text: string): LogLevel {
   const level = logLevels.find((name) => name === text);
   if (level !== undefined) return level;
-  throw cannotParse('--log-level', `'${text}' is none of ${logLevels.join(', ')}`);
+  throw cannotParse('--log-level', `'${text}' is not one of ${logLevels.join(', ')}`);
 }
 
 function tlsReader(cert: string | undefined, key: string | undefined) {
