@@ -27,8 +27,6 @@ const open: Context['open'] = async (options) => {
 const { env } = process;
 const exitCode = await main(process.argv.slice(2), { stdout, stderr, env, open });
 const failure = await stdout.flush();
-if (failure !== undefined) {
-  stderr.write(`pairmint: cannot write the output: ${failure.message}\n`);
-}
+if (failure !== undefined) stderr.write(`pairmint: cannot write the output: ${failure.message}\n`);
 await stderr.flush();
 process.exit(failure === undefined ? exitCode : exitCodes.general);

@@ -8,8 +8,14 @@ export interface TextSink {
   readonly columns?: number | undefined;
   /** Whether a pager shows it to them. */
   readonly isPager?: boolean;
-  /** Waits until everything is out; false where that failed, or nobody reads any more. */
+  /** Waits until everything is written; false if that failed or the reader is gone. */
   drained?(): Promise<boolean>;
+}
+
+/** Where questions are asked: not on stdout, which may be a pipe. */
+export interface Terminal {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
 /** What the command line needs of class Pairmint. */
@@ -47,6 +53,14 @@ export interface OwnOptions {
   readonly store?: string;
   readonly rootKeyFile?: string;
 }
+
+/** Runs one of our own commands. Returns the exit code. */
+export type RunCommand = (
+  given: ReadonlyMap<string, string>,
+  own: OwnOptions,
+  context: Context,
+  operands: readonly string[],
+) => Promise<number>;
 
 /** Opens the service, lets `use` work with it and closes it, whatever happens. */
 export async function withService<T>(

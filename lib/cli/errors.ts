@@ -43,7 +43,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** What a request to a server needs and nobody said: its region, or who makes it. */
+/** A setting that a request to a server needs is missing: the region or the credentials. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }

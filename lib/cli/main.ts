@@ -1,54 +1,37 @@
 import { packageVersion } from '../core/package-version.ts';
 import type { OperationName } from '../model/shapes.ts';
-import {
-  type OptionSyntax,
-  type ParsedArguments,
-  parseKnown,
-  type Syntax,
-} from './arguments/argument-parser.ts';
+import { type ParsedArguments, parseKnown, takeSubcommand } from './arguments/argument-parser.ts';
 import { complain, exitCodeOf } from './arguments/complaints.ts';
 import { globalOptions } from './arguments/global-options.ts';
+import { findCommand, outerSyntax, ownSyntax, sharedOptions } from './arguments/own-options.ts';
+import { invalidChoice } from './arguments/usage.ts';
 import type { Context, OwnOptions } from './context.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
 import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
-import { invalidChoice } from './help/usage.ts';
-import { type OwnCommand, optionsOf, ownCommands, sharedOptions } from './own-commands.ts';
+import { type OwnCommand, ownCommands } from './own-commands.ts';
 import type { DebugLog } from './remote/debug-log.ts';
 import { promptMode } from './settings/prompt-mode.ts';
 import { Settings } from './settings/settings.ts';
 
-/** What may stand anywhere on a command line. Ours are never abbreviated: AWS's come first there. */
-const ownSyntax: readonly OptionSyntax[] = [
-  ...sharedOptions.map(({ name }) => ({ name, key: name, takes: 'one', exact: true }) as const),
-  { name: '--help', key: '--help', takes: 'nothing', exact: true },
-  { name: '-h', key: '--help', takes: 'nothing', exact: true },
-];
-
-const outerSyntax: Syntax = {
-  options: [...globalOptions, ...ownSyntax],
-  positional: { name: 'command', required: false },
-  abbreviations: true,
-};
-
 /** Runs one command and returns its exit code. Never throws. */
 export async function main(argv: readonly string[], context: Context): Promise<number> {
   try {
-    return await prompted(argv, context);
+    const name = argv[findCommand(argv)];
+    const command = findOwnCommand(name);
+    return name !== undefined && command !== undefined
+      ? await runOwnCommand(name, command, argv, context)
+      : await runPrompted(argv, context);
   } catch (error) {
     return complain(error, context.stderr);
   }
 }
 
-/** Lets the command line be completed on the terminal where that is wished. */
-async function prompted(argv: readonly string[], context: Context): Promise<number> {
-  const mode = namesOwnCommand(argv) ? 'off' : promptMode(argv, context.env);
-  if (mode === 'off') {
-    return run(argv, context);
-  }
+/** Lets the user complete the command line on the terminal, if that is asked for. */
+async function runPrompted(argv: readonly string[], context: Context): Promise<number> {
+  const mode = promptMode(argv, context.env);
+  if (mode === 'off') return run(argv, context);
   const { promptArguments } = await import('./help/auto-prompt.ts');
-  if (mode === 'on') {
-    return run(await promptArguments(argv), context);
-  }
+  if (mode === 'on') return run(await promptArguments(argv), context);
   try {
     return await run(argv, context);
   } catch (error) {
@@ -57,38 +40,17 @@ async function prompted(argv: readonly string[], context: Context): Promise<numb
   }
 }
 
-/** Ours do not ask. A line that cannot be read may be asked about. */
-function namesOwnCommand(argv: readonly string[]): boolean {
-  try {
-    return findOwnCommand(parseExact(argv).positional) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-/** Reads as our own commands have it, for their options may begin as those of AWS do. */
-function parseExact(argv: readonly string[]): ParsedArguments {
-  return parseKnown({ ...outerSyntax, abbreviations: false }, argv);
-}
-
+/**
+ * Runs a command of the AWS CLI. As there, each layer reads its part of the command line once and
+ * leaves the rest to the next: first options that may stand anywhere, then `kms`, then the operation.
+ */
 async function run(argv: readonly string[], context: Context): Promise<number> {
-  const exact = parseExact(argv);
-  const command = findOwnCommand(exact.positional);
-  const line = command === undefined ? parseKnown(outerSyntax, argv) : exact;
-  const { given, positional: word, rest } = line;
-  if (given.has('version') || word === 'version') {
-    context.stdout.write(`pairmint ${packageVersion()}\n`);
-    return exitCodes.success;
-  }
+  const { given, positional: word, rest } = parseKnown(outerSyntax, argv);
+  if (given.has('version') || word === 'version') return showVersion(context);
   if (word === 'help' || given.has('--help')) {
     return showHelp([...(word === 'help' || word === undefined ? [] : [word]), ...rest], context);
   }
-  if (word === undefined) {
-    throw new UsageError('the following arguments are required: command');
-  }
-  if (command !== undefined) {
-    return runOwnCommand(word, command, argv, line, context);
-  }
+  if (word === undefined) throw new UsageError('the following arguments are required: command');
   if (Object.hasOwn(awsCommandDescriptions, word) && rest[0] === 'help') {
     return showHelp([word], context);
   }
@@ -96,56 +58,36 @@ async function run(argv: readonly string[], context: Context): Promise<number> {
     const { runConfigure } = await import('./commands/configure.ts');
     return runConfigure(rest, { given, context });
   }
-  const debug = await openLog(argv, line, context);
+  const debug = given.has('debug') ? await openLog(argv, context) : undefined;
   const settings = await Settings.read(given, context.env);
+  const surroundings = { settings, own: ownOptions(given), debug };
   if (word === 'sts') {
     const { runSts } = await import('./commands/caller-identity.ts');
-    await runSts(rest, { settings, own: ownOptions(given), debug }, context);
+    await runSts(rest, surroundings, context);
     return exitCodes.success;
   }
-  const found = word === 'kms' ? afterKms(rest) : { word, rest, argument: 'command' as const };
-  if (found.word === 'help') {
-    return showHelp(found.rest, context);
-  }
-  const operation = await findOperation(found.word, found.argument);
-  const commands = await import('./commands/operation.ts');
-  const own = ownOptions(given);
-  await commands.runOperation(operation, found.rest, { settings, own, debug }, context);
+  // `pairmint kms <operation>` means `pairmint <operation>`, so that `alias aws=pairmint` works.
+  const { name, rest: words } =
+    word === 'kms' ? takeSubcommand('operation', rest) : { name: word, rest };
+  if (name === 'help') return showHelp(words, context);
+  const operation = await findOperation(name, word === 'kms' ? 'operation' : 'command');
+  const { runOperation } = await import('./commands/operation.ts');
+  await runOperation(operation, words, surroundings, context);
   return exitCodes.success;
 }
 
-async function openLog(
-  argv: readonly string[],
-  { given }: ParsedArguments,
-  { stderr }: Context,
-): Promise<DebugLog | undefined> {
-  if (!given.has('debug')) {
-    return undefined;
-  }
+async function openLog(argv: readonly string[], { stderr }: Context): Promise<DebugLog> {
   const { DebugLog } = await import('./remote/debug-log.ts');
   const log = new DebugLog(stderr);
   log.start(argv);
   return log;
 }
 
-interface OperationWord {
-  readonly word: string;
-  readonly rest: readonly string[];
-  readonly argument: 'command' | 'operation';
-}
-
-/** `pairmint kms <operation>` means `pairmint <operation>`, so that the program can stand for aws. */
-function afterKms(words: readonly string[]): OperationWord {
-  const positional = { name: 'operation', required: true };
-  const inner = parseKnown({ options: [], positional, abbreviations: false }, words);
-  return { word: inner.positional ?? '', rest: inner.rest, argument: 'operation' };
-}
-
 async function findOperation(
   word: string,
-  argument: OperationWord['argument'],
+  argument: 'command' | 'operation',
 ): Promise<OperationName> {
-  const operations = await loadOperations();
+  const { operations } = await import('./arguments/operation-names.ts');
   const operation = operations.get(word);
   if (operation === undefined) {
     const others =
@@ -155,48 +97,47 @@ async function findOperation(
   return operation;
 }
 
+/** Runs a command that the AWS CLI does not have. */
 async function runOwnCommand(
   name: string,
   command: OwnCommand,
   argv: readonly string[],
-  line: ParsedArguments,
   context: Context,
 ): Promise<number> {
-  if (line.rest[0] === 'help') {
-    return showHelp([name], context);
-  }
-  refuseGlobals(name, command, line);
-  const options = command.options.map((option) => {
-    const takes = option.value === undefined ? 'nothing' : 'one';
-    return { name: option.name, key: option.name, takes } as const;
-  });
-  const positional = { name: 'command', required: true };
-  const syntax = { options: [...ownSyntax, ...options], positional, abbreviations: true };
-  const { given, rest } = parseKnown(syntax, argv);
+  const { given, rest } = parseKnown(ownSyntax(command.options), argv);
+  if (given.has('version')) return showVersion(context);
+  if (given.has('--help') || rest[0] === 'help') return showHelp([name], context);
+  refuseForeignOptions(name, command, given);
   const { operands = [] } = command;
   const unknown = rest.filter((word, i) => i >= operands.length || word.startsWith('-'));
-  if (unknown.length > 0) {
-    throw new UnknownOptionsError(unknown);
-  }
+  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
   const { run } = await command.load();
   return run(given as ReadonlyMap<string, string>, ownOptions(given), context, rest);
 }
 
-/** The options of operations, but for those that a command has, too. */
-function refuseGlobals(name: string, command: OwnCommand, { given }: ParsedArguments): void {
-  const all = [...globalOptions, ...sharedOptions.map(({ name }) => ({ name, key: name }))];
-  const own = optionsOf(command).map(({ name }) => name);
-  const foreign = all.filter((option) => {
-    const isGiven = given.has(option.key) && !own.includes(option.name);
-    // Two options may have one key.
-    return isGiven && (!('means' in option) || given.get(option.key) === option.means);
-  });
-  if (foreign.some(({ key }) => key === 'endpointUrl')) {
+/** Refuses the options of operations, and those for a store if the command uses none. */
+function refuseForeignOptions(
+  name: string,
+  { isStoreless }: OwnCommand,
+  given: ParsedArguments['given'],
+): void {
+  if (given.has('endpointUrl')) {
     throw new UsageError(`${name} works on a store, not on a server: leave --endpoint-url away`);
   }
-  if (foreign.length > 0) {
-    throw new UnknownOptionsError(foreign.map((option) => option.name));
-  }
+  const foreign = globalOptions.filter((option) => {
+    // `--cli-auto-prompt` and `--no-cli-auto-prompt` have one key.
+    return (
+      given.has(option.key) && (!('means' in option) || given.get(option.key) === option.means)
+    );
+  });
+  const storeOptions = isStoreless ? sharedOptions.filter(({ name }) => given.has(name)) : [];
+  const names = [...foreign, ...storeOptions].map((option) => option.name);
+  if (names.length > 0) throw new UnknownOptionsError(names);
+}
+
+function showVersion({ stdout }: Context): number {
+  stdout.write(`pairmint ${packageVersion()}\n`);
+  return exitCodes.success;
 }
 
 /** Shows help on the first word that is not an option; on everything if there is none. */
@@ -211,7 +152,7 @@ async function showHelp(words: readonly string[], context: Context): Promise<num
     context.stdout.write(help.commandHelp(topic));
     return exitCodes.success;
   }
-  const operations = await loadOperations();
+  const { operations } = await import('./arguments/operation-names.ts');
   const operation = operations.get(topic);
   if (operation === undefined) {
     const commands = Object.keys(allCommandDescriptions);
@@ -223,13 +164,6 @@ async function showHelp(words: readonly string[], context: Context): Promise<num
 
 function findOwnCommand(name: string | undefined): OwnCommand | undefined {
   return name !== undefined && Object.hasOwn(ownCommands, name) ? ownCommands[name] : undefined;
-}
-
-async function loadOperations(): Promise<ReadonlyMap<string, OperationName>> {
-  const { operationShapes } = await import('../model/shapes.ts');
-  const { kebabCase } = await import('./arguments/operation-options.ts');
-  const names = Object.keys(operationShapes) as OperationName[];
-  return new Map(names.map((name) => [kebabCase(name), name]));
 }
 
 function ownOptions(given: ParsedArguments['given']): OwnOptions {

@@ -1,19 +1,10 @@
-import type { Context, OwnOptions } from './context.ts';
+import type { RunCommand } from './context.ts';
 import { type CommandDescription, commandDescriptions } from './help/command-descriptions.ts';
-
-export { type OwnOption, optionsOf, sharedOptions } from './help/command-descriptions.ts';
 
 /** A command that AWS's CLI does not have. It returns its exit code. */
 export interface OwnCommand extends CommandDescription {
   readonly load: () => Promise<{ run: RunCommand }>;
 }
-
-export type RunCommand = (
-  given: ReadonlyMap<string, string>,
-  own: OwnOptions,
-  context: Context,
-  operands: readonly string[],
-) => Promise<number>;
 
 type CommandName = keyof typeof commandDescriptions;
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { ConfigurationError } from '../core/configuration-error.ts';
-import { type Network, networkOf, type RequestOrigin } from '../service/origins.ts';
+import { type Network, networkOf } from '../core/ip-address.ts';
+import type { RequestOrigin } from '../service/origins.ts';
 import { fieldValue, type HeaderFields } from './message.ts';
 
 /** What is at the other end of a connection. */

@@ -1,5 +1,5 @@
-import { keySpecs } from '../model/key-specs.ts';
 import { keyIdBytes } from '../model/key-id.ts';
+import { keySpecs } from '../model/key-specs.ts';
 import type {
   ExpirationModelType,
   ImportState,

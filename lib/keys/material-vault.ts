@@ -1,6 +1,6 @@
 import { abortable } from '../core/abortable.ts';
-import { materialLength } from '../model/key-specs.ts';
 import { keyIdBytes } from '../model/key-id.ts';
+import { materialLength } from '../model/key-specs.ts';
 import type { AlgorithmSpec, WrappingKeySpec } from '../model/types.ts';
 import {
   isNativeError,

@@ -1,4 +1,4 @@
-import { networkOf } from './ip-address.ts';
+import { networkOf } from '../core/ip-address.ts';
 import { arnPattern, type Lookup, type Matcher, textPattern } from './pattern.ts';
 
 /** Whether a request fulfils one line of a Condition element: an operator, a key, its values. */

@@ -1,5 +1,5 @@
+import { plainAddress } from '../core/ip-address.ts';
 import type { Tag } from '../model/types.ts';
-import { plainAddress } from './ip-address.ts';
 import { type Principal, uniqueId } from './principal.ts';
 import type { Read, RequestFacts, Value } from './request-facts.ts';
 

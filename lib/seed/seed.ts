@@ -1,6 +1,6 @@
-import { materialLength } from '../model/key-specs.ts';
 import type { KeyTag } from '../keys/key-record.ts';
 import { isKeyId, keyIdBytes } from '../model/key-id.ts';
+import { materialLength } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { KeySpec, KeyUsageType, OriginType } from '../model/types.ts';
 import type { Native } from '../native/addon.ts';

@@ -1,3 +1,2 @@
-/** What doors tell of where a request came from, and what they read it with. */
-export { type Network, networkOf, plainAddress } from '../policy/ip-address.ts';
+/** What doors tell of where a request came from. */
 export type { RequestOrigin } from '../policy/request-facts.ts';

@@ -1,5 +1,5 @@
-import type { DrawnOwner } from './drawn-file.ts';
 import type { Change } from './change.ts';
+import type { DrawnOwner } from './drawn-file.ts';
 
 /** Pairs that wait together under one number. */
 export interface StoredLot {

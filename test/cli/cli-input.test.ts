@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mergeInput } from '../../lib/cli/arguments/cli-input.ts';
-import { Dictionary, toRequest, type Value } from '../../lib/cli/arguments/value.ts';
 import { parseYaml } from '../../lib/cli/arguments/yaml-input.ts';
 import { pythonRepr } from '../../lib/cli/python/python-text.ts';
+import { Dictionary, toRequest, type Value } from '../../lib/cli/python/value.ts';
 
 const recordedYaml = JSON.parse(
   readFileSync(new URL('recorded/yaml.json', import.meta.url), 'utf8'),

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { parseKnown } from '../../lib/cli/arguments/argument-parser.ts';
 import { inputOptions, skeletonOption } from '../../lib/cli/arguments/cli-input.ts';
 import { globalOptions } from '../../lib/cli/arguments/global-options.ts';
-import { kebabCase, requestOptions } from '../../lib/cli/arguments/operation-options.ts';
+import { kebabCase } from '../../lib/cli/arguments/operation-names.ts';
+import { requestOptions } from '../../lib/cli/arguments/operation-options.ts';
+import { sharedOptions } from '../../lib/cli/arguments/own-options.ts';
 import {
   allCommandDescriptions,
   type CommandDescription,
   optionsOf,
-  sharedOptions,
 } from '../../lib/cli/help/command-descriptions.ts';
 import { memberDescriptions } from '../../lib/cli/help/member-descriptions.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { usage } from '../../lib/cli/help/usage.ts';
+import { usage } from '../../lib/cli/arguments/usage.ts';
 import { run, runWithout } from './run.ts';
 
 const pairCommand = 'generate-data-key-pair-without-plaintext';

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kebabCase } from '../../lib/cli/arguments/operation-options.ts';
+import { kebabCase } from '../../lib/cli/arguments/operation-names.ts';
 import { type OperationName, operationShapes } from '../../lib/model/shapes.ts';
 import { configurations } from './configurations.ts';
 import { AwsCli, type CommandLine, findAwsCli, giveModel, type Printed } from './oracle.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Dictionary } from '../../lib/cli/arguments/value.ts';
 import type { TextSink } from '../../lib/cli/context.ts';
 import { GeneralError } from '../../lib/cli/errors.ts';
 import { printPages } from '../../lib/cli/output/output.ts';
 import { parseQuery } from '../../lib/cli/output/query.ts';
+import { Dictionary } from '../../lib/cli/python/value.ts';
 import { recordedOutputs, responses, runOn } from './recorded-outputs.ts';
 
 const ofSinglePages = recordedOutputs.filter(({ args }) => args[0] !== 'list-keys');

@@ -5,8 +5,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseShorthand } from '../../lib/cli/arguments/shorthand.ts';
-import { toRequest } from '../../lib/cli/arguments/value.ts';
 import { parseJson } from '../../lib/cli/python/json.ts';
+import { toRequest } from '../../lib/cli/python/value.ts';
 import { type Outcome, run } from './run.ts';
 
 const pair = ['--key-id', 'k', '--key-pair-spec', 'SM2'] as const;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { kebabCase } from '../../lib/cli/arguments/operation-options.ts';
+import { kebabCase } from '../../lib/cli/arguments/operation-names.ts';
 import { operationNames } from '../../lib/cli/help/operation-descriptions.ts';
 import { operationShapes } from '../../lib/model/shapes.ts';
 import { fromJson } from '../../lib/model/wire.ts';

@@ -1,5 +1,5 @@
+import { usage } from '../../lib/cli/arguments/usage.ts';
 import type { Context, Service } from '../../lib/cli/context.ts';
-import { usage } from '../../lib/cli/help/usage.ts';
 import { main } from '../../lib/cli/main.ts';
 
 export interface Outcome {

@@ -231,11 +231,11 @@ describe('pairmint serve', () => {
     [['--max-connections', '0'], 252, "'0' is not a number from 1"],
     [['--max-body-bytes', 'x'], 252, "'x' is not a number from 1"],
     [['--metrics-port', '0', '--metrics-host', '192.0.2.1'], 253, 'for metrics: '],
-    [['--log-level', 'loud'], 252, "'--log-level': 'loud' is none of trace, debug, info, warn"],
+    [['--log-level', 'loud'], 252, "'--log-level': 'loud' is not one of trace, debug, info, warn"],
     [
       ['--quota-profile', 'x'],
       252,
-      "Error parsing parameter '--quota-profile': 'x' is none of aws",
+      "Error parsing parameter '--quota-profile': 'x' is not one of aws",
     ],
     [['--quota-profile', 'aws', '--workers', '2'], 252, '--quota-profile counts in one process'],
     [['x'], 252, 'Unknown options: x'],

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { sampleResponse, skeleton } from '../../lib/cli/arguments/skeleton.ts';
 import { memberDescriptions } from '../../lib/cli/help/member-descriptions.ts';
 import { operationNames } from '../../lib/cli/help/operation-descriptions.ts';
+import { sampleResponse, skeleton } from '../../lib/cli/help/skeleton.ts';
 import { findComplaints } from '../../lib/model/constraints.ts';
 import { operationShapes } from '../../lib/model/shapes.ts';
 

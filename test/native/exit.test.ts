@@ -41,10 +41,8 @@ async function leave(task: string, spec: string) {
 }
 
 describe('a process that leaves in the middle of minting', () => {
-  it.each(dataKeyPairSpecs())(
-    'ends without a signal: %s',
-    { timeout: 120_000 },
-    (spec) => leave('exitInMidMint', spec),
+  it.each(dataKeyPairSpecs())('ends without a signal: %s', { timeout: 120_000 }, (spec) =>
+    leave('exitInMidMint', spec),
   );
 
   it.skipIf(!loadNative().capabilities().mlDsa).each(['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87'])(

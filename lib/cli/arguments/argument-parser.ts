@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { invalidChoice } from './usage.ts';
 
 /** An option. Several may share a `key`: `--dry-run` and `--no-dry-run` do. */
 export interface OptionSyntax {
@@ -57,6 +57,23 @@ export function parseKnown(syntax: Syntax, argv: readonly string[]): ParsedArgum
   return new ArgumentReader(syntax, classify(syntax, argv)).read();
 }
 
+/**
+ * Takes the name of a subcommand off the words, and leaves options to the subcommand.
+ *
+ * @throws UsageError, which calls it `argument`, if there is none
+ */
+export function takeSubcommand(
+  argument: string,
+  words: readonly string[],
+): { readonly name: string; readonly rest: readonly string[] } {
+  const positional = { name: argument, required: true };
+  const { positional: name = '', rest } = parseKnown(
+    { options: [], positional, abbreviations: false },
+    words,
+  );
+  return { name, rest };
+}
+
 class ArgumentReader {
   readonly #syntax: Syntax;
   readonly #words: readonly Word[];
@@ -100,9 +117,7 @@ class ArgumentReader {
   /** The positional takes one value and the `--` on either side of it. Returns where it stopped. */
   #takePositional(from: number): number {
     const { positional } = this.#syntax;
-    if (positional === undefined || this.#seen.has(positional.name)) {
-      return from;
-    }
+    if (positional === undefined || this.#seen.has(positional.name)) return from;
     let index = this.#skipDashes(from);
     const word = this.#words[index];
     if (word?.kind === 'value') {
@@ -146,18 +161,14 @@ class ArgumentReader {
       return firstValue + Math.max(values.length, 0);
     }
     const [value] = values;
-    if (value === undefined) {
-      return this.#takeOmitted(option, firstValue);
-    }
+    if (value === undefined) return this.#takeOmitted(option, firstValue);
     checkChoice(option, value);
     this.#given.set(option.key, value);
     return firstValue + 1;
   }
 
   #takeOmitted(option: OptionSyntax, next: number): number {
-    if (option.otherwise === undefined) {
-      throw complaint(option, 'expected one argument');
-    }
+    if (option.otherwise === undefined) throw complaint(option, 'expected one argument');
     this.#given.set(option.key, option.otherwise);
     return next;
   }
@@ -170,9 +181,7 @@ class ArgumentReader {
   #requireAll(): void {
     const { options, positional } = this.#syntax;
     const required = options.filter((option) => option.required).map((option) => option.name);
-    if (positional?.required === true) {
-      required.push(positional.name);
-    }
+    if (positional?.required === true) required.push(positional.name);
     const missing = required.filter((name) => !this.#seen.has(name));
     if (missing.length > 0) {
       throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
@@ -201,13 +210,9 @@ function classify(syntax: Syntax, argv: readonly string[]): readonly Word[] {
 }
 
 function classifyWord(syntax: Syntax, text: string): Word {
-  if (!text.startsWith('-') || text === '-') {
-    return { kind: 'value', text };
-  }
+  if (!text.startsWith('-') || text === '-') return { kind: 'value', text };
   const match = findOption(syntax, text);
-  if (match !== undefined) {
-    return { kind: 'option', text, match };
-  }
+  if (match !== undefined) return { kind: 'option', text, match };
   // A negative number and a text with spaces are values although they begin with a dash.
   const isValue = /^-\d+$|^-\d*\.\d+$/.test(text) || text.includes(' ');
   return { kind: isValue ? 'value' : 'unknown', text };
@@ -218,12 +223,8 @@ function findOption(syntax: Syntax, text: string): OptionMatch | undefined {
   const name = equals === -1 ? text : text.slice(0, equals);
   const attached = equals === -1 ? undefined : text.slice(equals + 1);
   const option = syntax.options.find((candidate) => candidate.name === name);
-  if (option !== undefined) {
-    return { option, attached };
-  }
-  if (!syntax.abbreviations || !text.startsWith('--')) {
-    return undefined;
-  }
+  if (option !== undefined) return { option, attached };
+  if (!syntax.abbreviations || !text.startsWith('--')) return undefined;
   const candidates = syntax.options.filter(
     (candidate) => candidate.exact !== true && candidate.name.startsWith(name),
   );

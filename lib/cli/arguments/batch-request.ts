@@ -2,10 +2,10 @@ import { parseRequest } from '../../model/request.ts';
 import type { OperationName } from '../../model/shapes.ts';
 import { operationShapes } from '../../model/shapes.ts';
 import { cannotParse, isServiceFailure, ServiceError, UsageError } from '../errors.ts';
+import { Dictionary, toRequest } from '../python/value.ts';
 import { requestOptions } from './operation-options.ts';
 import { readParameter } from './parameter-values.ts';
 import { checkRequest, decodeBlobs } from './request-checks.ts';
-import { Dictionary, toRequest } from './value.ts';
 
 type Given = ReadonlyMap<string, string>;
 

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { cannotParse, ParameterError } from '../errors.ts';
-import type { OwnOption } from '../help/command-descriptions.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { pythonType } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { GivenValue, OptionSyntax } from './argument-parser.ts';
+import type { OwnOption } from './own-options.ts';
 import { loadParameterFile, ParameterFileError } from './parameter-file.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /** The options that take a whole request. Written in full, either makes all others optional. */
 export const inputOptions = [
@@ -56,9 +56,7 @@ export async function mergeInput(
 ): Promise<Dictionary> {
   const options = inputOptions.filter(({ key }) => given.has(key));
   const [option] = options;
-  if (option === undefined) {
-    return request;
-  }
+  if (option === undefined) return request;
   if (options.length > 1) {
     throw new ParameterError('Only one --cli-input- parameter may be specified.');
   }
@@ -75,9 +73,7 @@ function load({ name }: InputOption, text: string): string {
     const loaded = loadParameterFile(text) ?? text;
     return typeof loaded === 'string' ? loaded : decode(loaded);
   } catch (error) {
-    if (error instanceof ParameterFileError) {
-      throw cannotParse(name, error.message);
-    }
+    if (error instanceof ParameterFileError) throw cannotParse(name, error.message);
     throw error;
   }
 }
@@ -111,9 +107,7 @@ async function readYaml(text: string): Promise<Value> {
 
 /** Complaints call these dictionaries by their plain name, unlike those that an option was given. */
 function withoutOrigin(value: Value): Value {
-  if (Array.isArray(value)) {
-    return value.map(withoutOrigin);
-  }
+  if (Array.isArray(value)) return value.map(withoutOrigin);
   return value instanceof Dictionary
     ? new Dictionary([...value].map(([key, member]) => [key, withoutOrigin(member)]))
     : value;

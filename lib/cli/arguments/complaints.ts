@@ -10,7 +10,7 @@ import {
   UnknownOptionsError,
   UsageError,
 } from '../errors.ts';
-import { usage } from '../help/usage.ts';
+import { usage } from './usage.ts';
 
 interface Complaint {
   readonly exitCode: number;
@@ -49,9 +49,7 @@ function describe(error: unknown): Complaint {
   if (error instanceof GeneralError) {
     return { exitCode: exitCodes.general, text: `\n${error.message}\n` };
   }
-  if (error instanceof InterruptedError) {
-    return { exitCode: exitCodes.interrupted, text: '\n' };
-  }
+  if (error instanceof InterruptedError) return { exitCode: exitCodes.interrupted, text: '\n' };
   return isConfigurationFailure(error)
     ? configurationComplaint(error)
     : { exitCode: exitCodes.general, text: `${internalFailure(error)}\n` };

@@ -1,6 +1,7 @@
 import type { MapShape, StructureShape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
 import type { OptionSyntax } from './argument-parser.ts';
+import { kebabCase } from './operation-names.ts';
 
 /** A member of a request and the option that sets it. */
 export interface RequestOption {
@@ -39,25 +40,12 @@ export function optionSyntax(options: readonly RequestOption[]): readonly Option
 
 export function structure(name: ShapeName): StructureShape {
   const shape = shapes[name];
-  if (shape.type !== 'structure') {
-    throw new TypeError(`${name} is not a structure`);
-  }
+  if (shape.type !== 'structure') throw new TypeError(`${name} is not a structure`);
   return shape;
 }
 
 /** The shape of a member or entry. A key that the model does not know has none. */
 export function memberShape(shape: StructureShape | MapShape, key: string): ShapeName | undefined {
-  if (shape.type === 'map') {
-    return shape.value;
-  }
+  if (shape.type === 'map') return shape.value;
   return Object.hasOwn(shape.members, key) ? shape.members[key] : undefined;
-}
-
-/** A name as the AWS CLI spells it: GenerateDataKeyPair is generate-data-key-pair. */
-export function kebabCase(name: string): string {
-  return name
-    .replace(/[A-Z]{2,}s$/, (acronyms) => `-${acronyms.toLowerCase()}`)
-    .replace(/(.)([A-Z][a-z]+)/g, '$1-$2')
-    .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
-    .toLowerCase();
 }

@@ -9,11 +9,11 @@ export class ParameterFileError extends Error {
 }
 
 // What a server takes in a request, see lib/http/body.ts. Endless files are refused here.
-const MAX_BYTES = 1_048_576;
+const maxBytes = 1_048_576;
 
-// Long enough for a program whose output is the file; nobody wants to wait longer in a script.
-const PATIENCE_MS = 10_000;
-const PAUSE_MS = 5;
+// Long enough for a program whose output is the file; a script should not hang for longer.
+const patience = 10_000;
+const pauseBetweenReads = 5;
 
 // Python quotes strerror(3); Node's own messages differ in letter case.
 const systemMessages: Readonly<Record<string, string>> = {
@@ -46,7 +46,7 @@ function read(reference: string, path: string): Buffer {
   }
 }
 
-/** Opened without waiting, for nobody may ever write to a named pipe. */
+/** Opened without waiting: a named pipe may never get a writer. */
 function readBounded(path: string): Buffer {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -57,18 +57,16 @@ function readBounded(path: string): Buffer {
 }
 
 function readToEnd(file: number, path: string): Buffer {
-  const buffer = Buffer.alloc(MAX_BYTES + 1);
+  const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
   for (;;) {
     const isAwaited = length === 0 && lstatSync(path).isFIFO();
     const count = readMore(file, buffer.subarray(length), { path, isAwaited });
     length += count;
-    if (length > MAX_BYTES) {
-      throw new ParameterFileError(`'${path}' has more than the ${MAX_BYTES} bytes of a request`);
+    if (length > maxBytes) {
+      throw new ParameterFileError(`'${path}' has more than the ${maxBytes} bytes of a request`);
     }
-    if (count === 0) {
-      return buffer.subarray(0, length);
-    }
+    if (count === 0) return buffer.subarray(0, length);
   }
 }
 
@@ -81,7 +79,7 @@ function readMore(
   space: Buffer,
   { path, isAwaited }: { readonly path: string; readonly isAwaited: boolean },
 ): number {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + patience;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
@@ -91,9 +89,9 @@ function readMore(
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
     if (performance.now() > deadline) {
-      throw new ParameterFileError(`nothing came from '${path}' for ${PATIENCE_MS / 1000} seconds`);
+      throw new ParameterFileError(`nothing came from '${path}' for ${patience / 1000} seconds`);
     }
-    Atomics.wait(pause, 0, 0, PAUSE_MS);
+    Atomics.wait(pause, 0, 0, pauseBetweenReads);
   }
 }
 

@@ -3,11 +3,11 @@ import { shapes } from '../../model/shapes.ts';
 import { cannotParse, GeneralError } from '../errors.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { GivenValue } from './argument-parser.ts';
 import { memberShape, type RequestOption } from './operation-options.ts';
 import { loadParameterFile, ParameterFileError } from './parameter-file.ts';
 import { parseShorthand, ShorthandError } from './shorthand.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /**
  * Turns what was written after an option into the value of its member: shorthand, JSON, a number, a
@@ -16,14 +16,10 @@ import { Dictionary, type Value } from './value.ts';
  * Throws ParameterError or GeneralError, as the AWS CLI divides them.
  */
 export function readParameter(option: RequestOption, given: GivenValue): Value {
-  if (typeof given === 'boolean') {
-    return given;
-  }
+  if (typeof given === 'boolean') return given;
   const shape = shapes[option.shape];
   const source = loadSource(option.option, given);
-  if (source instanceof Uint8Array) {
-    return readBytes(shape, option.option, source);
-  }
+  if (source instanceof Uint8Array) return readBytes(shape, option.option, source);
   if (takesShorthand(shape) && !looksLikeJson(source)) {
     return readShorthand(shape, option.option, source);
   }
@@ -35,16 +31,12 @@ type Source = string | readonly string[];
 /** A reference to a file counts only where it is the whole value. */
 function loadSource(option: string, given: Source): Source | Uint8Array {
   const [only, ...others] = typeof given === 'string' ? [given] : given;
-  if (only === undefined || others.length > 0) {
-    return given;
-  }
+  if (only === undefined || others.length > 0) return given;
   return explained(option, () => loadParameterFile(only)) ?? given;
 }
 
 function readBytes(shape: Shape, option: string, bytes: Uint8Array): Value {
-  if (shape.type === 'integer') {
-    throw notAnInteger(bytes);
-  }
+  if (shape.type === 'integer') throw notAnInteger(bytes);
   if (shape.type === 'structure' || shape.type === 'map' || shape.type === 'list') {
     throw new GeneralError(
       `Error parsing parameter '${option}': fileb:// gives bytes; use file:// for text`,
@@ -91,44 +83,30 @@ function coerce(shape: Shape, value: Value): Value {
 }
 
 function coerceText(shape: Shape, text: string): Value {
-  if (shape.type === 'integer') {
-    return readInteger(text);
-  }
+  if (shape.type === 'integer') return readInteger(text);
   const lower = text.toLowerCase();
   const isTruth = shape.type === 'boolean' && (lower === 'true' || lower === 'false');
   return isTruth ? lower === 'true' : text;
 }
 
 function readPlain(shape: Shape, option: string, source: Source): Value {
-  if (shape.type === 'list') {
-    return readList(shape, option, source);
-  }
+  if (shape.type === 'list') return readList(shape, option, source);
   const text = typeof source === 'string' ? source : source.join(' ');
-  if (shape.type === 'structure' || shape.type === 'map') {
-    return readObject(option, text);
-  }
+  if (shape.type === 'structure' || shape.type === 'map') return readObject(option, text);
   return shape.type === 'integer' ? readInteger(text) : text;
 }
 
 /** One word beginning with `[` is a JSON list. The text of a file is otherwise taken by character. */
 function readList(shape: ListShape, option: string, source: Source): Value {
   const only = typeof source === 'string' || source.length !== 1 ? source : source[0];
-  if (typeof only === 'string' && only.trimStart().startsWith('[')) {
-    return readJson(option, only);
-  }
-  if (source === '') {
-    throw new GeneralError('string index out of range');
-  }
+  if (typeof only === 'string' && only.trimStart().startsWith('[')) return readJson(option, only);
+  if (source === '') throw new GeneralError('string index out of range');
   return Array.from(source, (word) => readPlain(shapes[shape.member], option, word));
 }
 
 function readObject(option: string, text: string): Value {
-  if (text.trim() === '') {
-    throw new GeneralError('string index out of range');
-  }
-  if (!text.trimStart().startsWith('{')) {
-    throw cannotParse(option, `Invalid JSON:\n${text}`);
-  }
+  if (text.trim() === '') throw new GeneralError('string index out of range');
+  if (!text.trimStart().startsWith('{')) throw cannotParse(option, `Invalid JSON:\n${text}`);
   return readJson(option, text);
 }
 
@@ -145,9 +123,7 @@ function readJson(option: string, text: string): Value {
 
 /** As Python's int(): spaces around it and single underscores between its digits are allowed. */
 function readInteger(text: string): bigint {
-  if (!/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(text)) {
-    throw notAnInteger(text);
-  }
+  if (!/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(text)) throw notAnInteger(text);
   const digits = text.trim().replaceAll('_', '');
   return digits.startsWith('-') ? -BigInt(digits.slice(1)) : BigInt(digits.replace('+', ''));
 }

@@ -4,8 +4,8 @@ import { GeneralError, ParameterError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { pythonText, pythonType } from '../python/python-text.ts';
 import { parseTimestamp } from '../python/timestamp.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { memberShape } from './operation-options.ts';
-import { Dictionary, type Value } from './value.ts';
 
 export type BinaryFormat = 'base64' | 'raw-in-base64-out';
 
@@ -32,7 +32,7 @@ export function decodeBlobs(
   });
 }
 
-/** Turns timestamps into dates. Throws GeneralError where `checkRequest` was left out and one is none. */
+/** Turns timestamps into dates. Throws GeneralError for a bad one that `checkRequest` did not check. */
 export function readTimestamps(name: ShapeName, request: Dictionary): void {
   replaceAll('timestamp', name, request, (value) => {
     const date = parseTimestamp(value);
@@ -51,16 +51,17 @@ function replaceAll(
   read: (value: Value, shape: Shape) => Value,
 ): Value {
   const shape = shapes[name];
-  if (shape.type === type) {
-    return read(value, shape);
-  }
+  if (shape.type === type) return read(value, shape);
   if (shape.type === 'list' && Array.isArray(value)) {
     return value.map((item) => replaceAll(type, shape.member, item, read));
   }
   if (value instanceof Dictionary && (shape.type === 'structure' || shape.type === 'map')) {
     for (const [key, member] of value) {
-      const known = memberShape(shape, key);
-      value.set(key, known === undefined ? member : replaceAll(type, known, member, read));
+      const memberName = memberShape(shape, key);
+      value.set(
+        key,
+        memberName === undefined ? member : replaceAll(type, memberName, member, read),
+      );
     }
   }
   return value;
@@ -129,9 +130,7 @@ function wrongType(shape: Shape, value: Value, path: string): string {
 
 function* belowMinimum(shape: Shape, value: Value, path: string): Generator<string> {
   const minimum = 'min' in shape ? shape.min : undefined;
-  if (minimum === undefined || shape.type === 'blob') {
-    return;
-  }
+  if (minimum === undefined || shape.type === 'blob') return;
   if (shape.type === 'integer') {
     if (Number(value) < minimum) {
       yield `Invalid value for parameter ${shown(path)}, value: ${pythonText(value)}, ` +
@@ -160,9 +159,7 @@ function* memberProblems(
   path: string,
 ): Generator<string> {
   for (const required of shape.required ?? []) {
-    if (!value.has(required)) {
-      yield `Missing required parameter in ${shown(path)}: "${required}"`;
-    }
+    if (!value.has(required)) yield `Missing required parameter in ${shown(path)}: "${required}"`;
   }
   const known = new Map(Object.entries(shape.members));
   for (const key of value.keys()) {
@@ -173,9 +170,7 @@ function* memberProblems(
   }
   for (const [key, member] of value) {
     const name = known.get(key);
-    if (name !== undefined) {
-      yield* findProblems(name, member, `${path}.${key}`);
-    }
+    if (name !== undefined) yield* findProblems(name, member, `${path}.${key}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { GeneralError } from '../errors.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { loadParameterFile } from './parameter-file.ts';
-import { Dictionary, type Value } from './value.ts';
 
 /** Its message shows the input with a caret under the place where reading stopped. */
 export class ShorthandError extends Error {
@@ -14,7 +14,7 @@ class UnexpectedInput extends ShorthandError {
 }
 
 // Python's limit on recursion is about here; no request nests like this.
-const MAX_DEPTH = 300;
+const maxDepth = 300;
 
 const keyText = /[A-Za-z0-9\-_.#/:]*/y;
 const asciiWhitespace = /[ \t\n\r\v\f]*/y;
@@ -82,9 +82,7 @@ class ShorthandReader {
     const key = this.#match(keyText) ?? '';
     this.#match(asciiWhitespace);
     this.#loadsFiles = this.#current() === '@';
-    if (this.#loadsFiles) {
-      this.#expect('@');
-    }
+    if (this.#loadsFiles) this.#expect('@');
     this.#expect('=');
     return key;
   }
@@ -106,9 +104,7 @@ class ShorthandReader {
   #readCommaSeparated(): Value {
     const first = this.#readFirstValue();
     this.#match(asciiWhitespace);
-    if (this.#current() !== ',') {
-      return first;
-    }
+    if (this.#current() !== ',') return first;
     this.#expect(',');
     const values = [first, ...this.#readLaterValues()];
     return values.length === 1 ? first : values;
@@ -120,16 +116,12 @@ class ShorthandReader {
       for (;;) {
         const value = this.#readLaterValue();
         this.#match(asciiWhitespace);
-        if (this.#atEnd()) {
-          return [...values, value];
-        }
+        if (this.#atEnd()) return [...values, value];
         this.#expect(',');
         values.push(value);
       }
     } catch (error) {
-      if (!(error instanceof UnexpectedInput) || this.#atEnd()) {
-        throw error;
-      }
+      if (!(error instanceof UnexpectedInput) || this.#atEnd()) throw error;
       this.#index = this.#input.lastIndexOf(',', this.#index);
       return values;
     }
@@ -164,9 +156,7 @@ class ShorthandReader {
   }
 
   #nested(read: () => Value): Value {
-    if (++this.#depth > MAX_DEPTH) {
-      throw new GeneralError('maximum recursion depth exceeded');
-    }
+    if (++this.#depth > maxDepth) throw new GeneralError('maximum recursion depth exceeded');
     const value = read();
     this.#depth--;
     return value;
@@ -174,44 +164,32 @@ class ShorthandReader {
 
   #readSeparator(closing: string): void {
     this.#match(asciiWhitespace);
-    if (this.#current() !== closing) {
-      this.#expect(',');
-    }
+    if (this.#current() !== closing) this.#expect(',');
   }
 
   #readItem(): Value {
-    if (this.#current() === '[') {
-      return this.#readList();
-    }
+    if (this.#current() === '[') return this.#readList();
     return this.#current() === '{' ? this.#readGroup() : this.#readFirstValue();
   }
 
   #readFirstValue(): Value {
     const quoted = this.#readQuoted();
-    if (quoted !== undefined) {
-      return this.#resolve(quoted);
-    }
+    if (quoted !== undefined) return this.#resolve(quoted);
     const word = this.#match(firstValue);
     return word === undefined ? '' : this.#resolve(unescapeWord(word));
   }
 
   #readLaterValue(): Value {
     const quoted = this.#readQuoted();
-    if (quoted !== undefined) {
-      return this.#resolve(quoted);
-    }
+    if (quoted !== undefined) return this.#resolve(quoted);
     const word = this.#match(laterValue);
-    if (word === undefined) {
-      throw this.#unexpected('<second>', '<none>');
-    }
+    if (word === undefined) throw this.#unexpected('<second>', '<none>');
     return this.#resolve(unescapeWord(word));
   }
 
   #readQuoted(): string | undefined {
     const quote = this.#current();
-    if (quote !== "'" && quote !== '"') {
-      return undefined;
-    }
+    if (quote !== "'" && quote !== '"') return undefined;
     const end = this.#findClosing(quote);
     if (end === undefined) {
       throw this.#unexpected(quote === "'" ? '<singled quoted>' : '<double quoted>', '<none>');
@@ -225,9 +203,7 @@ class ShorthandReader {
   #findClosing(quote: string): number | undefined {
     for (let index = this.#index + 1; index < this.#input.length; index++) {
       const character = this.#input[index];
-      if (character === quote) {
-        return index;
-      }
+      if (character === quote) return index;
       const escapes = character === '\\' && ['\\', quote].includes(this.#input[index + 1] ?? '');
       index += escapes ? 1 : 0;
     }
@@ -240,16 +216,12 @@ class ShorthandReader {
   }
 
   #expect(character: string, { skipsWhitespace = true } = {}): void {
-    if (skipsWhitespace) {
-      this.#match(asciiWhitespace);
-    }
+    if (skipsWhitespace) this.#match(asciiWhitespace);
     if (this.#current() !== character) {
       throw this.#unexpected(character, this.#atEnd() ? 'EOF' : this.#current());
     }
     this.#index += character.length;
-    if (skipsWhitespace) {
-      this.#match(asciiWhitespace);
-    }
+    if (skipsWhitespace) this.#match(asciiWhitespace);
   }
 
   #match(pattern: RegExp): string | undefined {

@@ -3,7 +3,7 @@ import { GeneralError, ParameterError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { pythonText, pythonType } from '../python/python-text.ts';
 import { parseIso8601 } from '../python/timestamp.ts';
-import { CalendarDate, Dictionary, type Value } from './value.ts';
+import { CalendarDate, Dictionary, type Value } from '../python/value.ts';
 
 /** Tells that a text is not YAML. The AWS CLI does not tell its users why. */
 export class YamlError extends Error {
@@ -52,13 +52,11 @@ const binary: ScalarTag = {
 const printable = /^[\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u;
 
 // As deep as JSON may be, see json.ts.
-const MAX_DEPTH = 900;
+const maxDepth = 900;
 
 /** Reads YAML as the AWS CLI does, whose version is 1.2: `yes` and `on` are texts. Throws YamlError. */
 export function parseYaml(text: string): Value {
-  if (!printable.test(text)) {
-    throw new YamlError('a character is not printable');
-  }
+  if (!printable.test(text)) throw new YamlError('a character is not printable');
   return toValue(parse(text), '', 0);
 }
 
@@ -66,9 +64,7 @@ function parse(text: string): unknown {
   try {
     const document = parseDocument(text, { customTags: withOurs, intAsBigInt: true, merge: true });
     const [problem] = [...document.errors, ...document.warnings];
-    if (problem === undefined) {
-      return document.toJS({ mapAsMap: true });
-    }
+    if (problem === undefined) return document.toJS({ mapAsMap: true });
     throw problem;
   } catch (error) {
     throw new YamlError((error as Error).message);
@@ -85,14 +81,12 @@ function withOurs(tags: Tags): Tags {
 
 function readDate(text: string): Date {
   const date = parseIso8601(text);
-  if (date === undefined) {
-    throw new RangeError(`there is no ${text}`);
-  }
+  if (date === undefined) throw new RangeError(`there is no ${text}`);
   return date;
 }
 
 function toValue(value: unknown, path: string, depth: number): Value {
-  if (depth > MAX_DEPTH) {
+  if (depth > maxDepth) {
     throw new GeneralError('maximum recursion depth exceeded while reading YAML');
   }
   if (Array.isArray(value)) {
@@ -104,9 +98,7 @@ function toValue(value: unknown, path: string, depth: number): Value {
 function toDictionary(map: Map<unknown, unknown>, path: string, depth: number): Dictionary {
   const dictionary = new Dictionary();
   for (const [key, member] of map) {
-    if (typeof key !== 'string') {
-      throw wrongKey(key as Value, path);
-    }
+    if (typeof key !== 'string') throw wrongKey(key as Value, path);
     dictionary.set(key, toValue(member, path === '' ? key : `${path}.${key}`, depth + 1));
   }
   return dictionary;

@@ -1,11 +1,11 @@
 import type { OperationName } from '../../model/shapes.ts';
-import { parsePrincipal, uniqueId } from '../../policy/principal.ts';
-import { parseKnown } from '../arguments/argument-parser.ts';
-import { Dictionary } from '../arguments/value.ts';
+import { callerIdentity } from '../../service/caller-identity.ts';
+import { takeSubcommand } from '../arguments/argument-parser.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
 import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { printPages } from '../output/output.ts';
+import { Dictionary } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -21,9 +21,7 @@ export async function runSts(
   surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
-  const positional = { name: 'operation', required: true };
-  const line = parseKnown({ options: [], positional, abbreviations: false }, words);
-  const { positional: name = '', rest } = line;
+  const { name, rest } = takeSubcommand('operation', words);
   if (name !== 'get-caller-identity') throw invalidChoice('operation', name, [operation]);
   if (rest.length > 0) throw new UnknownOptionsError(rest);
   const { settings } = surroundings;
@@ -53,7 +51,7 @@ async function callerArn({ settings, own, debug }: Surroundings, context: Contex
   return askKms(service, remote.region).finally(() => service.close());
 }
 
-// Nobody's key. Of two accounts one is not the caller's.
+// A key that does not exist, in two accounts: at least one of them is not the caller's.
 const strangers = ['111111111111', '222222222222'];
 const strangersKey = '00000000-0000-4000-8000-000000000000';
 
@@ -76,12 +74,11 @@ async function askKms(service: Calls, region: string): Promise<string> {
   throw isServiceFailure(failure) ? new ServiceError('GetCallerIdentity', failure) : failure;
 }
 
-/** The id is what policies compare with `aws:userid`. */
 function identityOf(arn: string): Dictionary {
-  const principal = parsePrincipal(arn);
+  const { userId, accountId } = callerIdentity(arn);
   return new Dictionary([
-    ['UserId', principal === undefined ? '' : uniqueId(principal)],
-    ['Account', principal?.accountId ?? ''],
+    ['UserId', userId],
+    ['Account', accountId],
     ['Arn', arn],
   ]);
 }

@@ -1,7 +1,7 @@
+import { invalidChoice } from '../arguments/usage.ts';
+import type { RunCommand } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { complete } from '../help/completion.ts';
-import { invalidChoice } from '../help/usage.ts';
-import type { RunCommand } from '../own-commands.ts';
 
 const bash = `_pairmint() {
   local IFS=$'\\n'

@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ParsedArguments, parseKnown } from '../arguments/argument-parser.ts';
+import { type ParsedArguments, takeSubcommand } from '../arguments/argument-parser.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import type { Context } from '../context.ts';
 import { GeneralError, ParameterError, UnknownOptionsError, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { configFiles, nameOf, readProfile, setting } from '../settings/aws-config.ts';
 import { unknownProfile } from '../settings/setting-checks.ts';
 
@@ -18,12 +18,10 @@ const actions: Readonly<Record<string, Action>> = { list, get, set };
 
 /** `configure list`, `get` and `set` of the AWS CLI, on the files that it reads, too. */
 export function runConfigure(words: readonly string[], call: Call): number {
-  const positional = { name: 'subcommand', required: true };
-  const parsed = parseKnown({ options: [], positional, abbreviations: false }, words);
-  const name = parsed.positional ?? '';
+  const { name, rest } = takeSubcommand('subcommand', words);
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (action === undefined) throw invalidChoice('subcommand', name, Object.keys(actions));
-  return action(parsed.rest, call);
+  return action(rest, call);
 }
 
 /** @throws UsageError where words are missing; UnknownOptionsError where there are more */

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
-import type { CredentialRecord } from '../../keys/credential-directory.ts';
+import { invalidChoice } from '../arguments/usage.ts';
 import {
   type Context,
   type OwnOptions,
   openOptions,
+  type RunCommand,
   type Service,
   withService,
 } from '../context.ts';
 import { cannotParse, GeneralError, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { formatJson } from '../output/output.ts';
-import type { RunCommand } from '../own-commands.ts';
 
+type Credential = Awaited<ReturnType<Service['credentials']['list']>>[number];
 type Given = ReadonlyMap<string, string>;
 /** Does its part on the service and returns what is to be printed. */
 type Action = (given: Given, id: string | undefined) => Work | Promise<Work>;
@@ -29,23 +29,23 @@ const actions: Readonly<Record<string, Action>> = {
       identityPolicy: readPolicy(given.get('--identity-policy')),
       durationSeconds: readDuration(given.get('--duration-seconds')),
     };
-    // Before there is a store: what nobody can act as makes none.
+    // Checked before a store is opened: a bad principal must not make one.
     (await import('../../service/pairmint.ts')).checkCaller(credential);
     return async ({ credentials }) => {
-      const made = await credentials.create(credential);
+      const created = await credentials.create(credential);
       return formatJson({
-        AccessKeyId: made.accessKeyId,
-        SecretAccessKey: made.secretAccessKey,
-        ...(made.sessionToken && { SessionToken: made.sessionToken }),
-        ...(made.expirationDate && { Expiration: timeText(made.expirationDate) }),
+        AccessKeyId: created.accessKeyId,
+        SecretAccessKey: created.secretAccessKey,
+        ...(created.sessionToken && { SessionToken: created.sessionToken }),
+        ...(created.expirationDate && { Expiration: timeText(created.expirationDate) }),
       });
     };
   },
 
   list() {
     return async ({ credentials }) => {
-      const all: CredentialRecord[] = [];
-      let found: CredentialRecord[];
+      const all: Credential[] = [];
+      let found: Credential[];
       do {
         found = await credentials.list({ after: all.at(-1)?.accessKeyId, limit: page });
         all.push(...found);
@@ -75,13 +75,7 @@ function perform(work: Work, own: OwnOptions, context: Context): Promise<string>
   return withService(context, openOptions(own), work);
 }
 
-function describe({
-  accessKeyId,
-  principal,
-  identityPolicy,
-  creationDate,
-  session,
-}: CredentialRecord) {
+function describe({ accessKeyId, principal, identityPolicy, creationDate, session }: Credential) {
   return {
     AccessKeyId: accessKeyId,
     Principal: principal,

@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
-import { type Places, placesOf } from '../../store/places.ts';
+import { type Places, placesOf } from '../../service/places.ts';
 import { internalFailure } from '../arguments/complaints.ts';
 import {
   type Context,
   type OwnOptions,
   openOptions,
+  type RunCommand,
   type Service,
   withService,
 } from '../context.ts';
 import { isConfigurationFailure } from '../errors.ts';
 import { definition, wrap } from '../output/text-layout.ts';
-import type { RunCommand } from '../own-commands.ts';
 import {
   checkFence,
   checkNode,
@@ -21,7 +21,7 @@ import {
   type Finding,
 } from './findings.ts';
 
-const COLUMN = 18;
+const subjectColumn = 18;
 
 /** Exit code 1 tells scripts that something is broken; advice alone is no failure. */
 export const run: RunCommand = async (_given, own, context) => {
@@ -49,7 +49,7 @@ function describeCapabilities(service: Service): Finding[] {
   ];
 }
 
-/** Opening would make a store where there is none, so one that is absent is not opened. */
+/** Does not open an absent store: opening would make it. */
 async function inspectStore(context: Context, own: OwnOptions, places: Places): Promise<Finding[]> {
   const { store, file, rootKeyFile } = places;
   if (file !== undefined && !existsSync(file)) {
@@ -89,7 +89,9 @@ async function reporting(subject: string, find: () => Promise<Finding[]>): Promi
 
 function report(findings: readonly Finding[]): string {
   const facts = findings.flatMap(({ subject, text, isBroken }) =>
-    text === undefined ? [] : [definition(subject, isBroken ? `BROKEN: ${text}` : text, COLUMN)],
+    text === undefined
+      ? []
+      : [definition(subject, isBroken ? `BROKEN: ${text}` : text, subjectColumn)],
   );
   const advice = findings.flatMap((finding) => finding.advice ?? []);
   const lines = advice.map((sentence) => `  - ${wrap(sentence, 4).trimStart()}`);

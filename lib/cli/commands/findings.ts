@@ -9,7 +9,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-const OLDEST_NODE = 20;
+const oldestNode = 20;
 const dayInMilliseconds = 86_400_000;
 
 export function checkNode(version: string): Finding {
@@ -17,7 +17,7 @@ export function checkNode(version: string): Finding {
   return {
     subject: 'Node.js',
     text: version,
-    ...(major < OLDEST_NODE && { isBroken: true, advice: `use Node.js ${OLDEST_NODE} or later` }),
+    ...(major < oldestNode && { isBroken: true, advice: `use Node.js ${oldestNode} or later` }),
   };
 }
 
@@ -44,9 +44,7 @@ export function checkRootKeyFile(file: string, storeFile: string): Finding[] {
 
 export function checkStoreFile(file: string): Finding[] {
   const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) {
-    return [];
-  }
+  if (stat === undefined) return [];
   const isPrivate = (stat.mode & 0o077) === 0;
   const advice = `others can look into the store: chmod 600 ${file}`;
   return [
@@ -116,7 +114,7 @@ function describeKernel({
 function separationAdvice(file: string, storeFile: string): Finding[] {
   const isApart = statSync(file).dev !== statSync(storeFile).dev;
   const advice =
-    'store and root key are on one file system: whoever copies it whole has both; keep backups ' +
+    'store and root key are on one file system: a copy of it has both; keep backups ' +
     'of the root key elsewhere';
   return isApart ? [] : [{ subject: 'root key', advice }];
 }

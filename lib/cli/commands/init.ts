@@ -1,6 +1,5 @@
-import { openOptions, type Service, withService } from '../context.ts';
+import { openOptions, type RunCommand, type Service, withService } from '../context.ts';
 import { formatJson } from '../output/output.ts';
-import type { RunCommand } from '../own-commands.ts';
 
 export const run: RunCommand = async (given, own, context) => {
   const region = given.get('--region');

@@ -4,7 +4,6 @@ import { inputOptions, mergeInput, skeletonOption } from '../arguments/cli-input
 import { optionSyntax, requestOptions } from '../arguments/operation-options.ts';
 import { readParameter } from '../arguments/parameter-values.ts';
 import { checkRequest, decodeBlobs, readTimestamps } from '../arguments/request-checks.ts';
-import { Dictionary, toRequest } from '../arguments/value.ts';
 import {
   type Calls,
   type Context,
@@ -21,6 +20,7 @@ import {
   readPaging,
   responsePages,
 } from '../output/paginated-call.ts';
+import { Dictionary, toRequest } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -49,7 +49,7 @@ export async function runOperation(
   const request = await mergeInput(parsed.given, readParameters(operation, parsed));
   const kind = parsed.given.get(skeletonOption.key);
   if (kind === 'input' || kind === 'yaml-input') {
-    const { skeleton } = await import('../arguments/skeleton.ts');
+    const { skeleton } = await import('../help/skeleton.ts');
     context.stdout.write(await skeleton(operation, kind));
     return;
   }
@@ -84,18 +84,14 @@ function makesAllOptional(argv: readonly string[]): boolean {
 /** argparse gives the first loose word to `help`; it is listed last when it is another word. */
 function refuseLooseWords({ positional, rest }: ParsedArguments): void {
   const unknown = positional === undefined ? rest : [...rest, positional];
-  if (unknown.length > 0) {
-    throw new UnknownOptionsError(unknown);
-  }
+  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
 }
 
 function readParameters(operation: OperationName, { given }: ParsedArguments): Dictionary {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
     const value = given.get(option.member);
-    if (value !== undefined) {
-      request.set(option.member, readParameter(option, value));
-    }
+    if (value !== undefined) request.set(option.member, readParameter(option, value));
   }
   return request;
 }
@@ -118,7 +114,7 @@ function checked({ operation, request, settings }: Call): object {
 async function printSample(call: Call, context: Context): Promise<void> {
   call.settings.checkProfile();
   checked(call);
-  const { sampleResponse } = await import('../arguments/skeleton.ts');
+  const { sampleResponse } = await import('../help/skeleton.ts');
   const sample = sampleResponse(call.operation);
   async function* pages() {
     yield sample;
@@ -149,9 +145,7 @@ const storeOptions = { store: '--store', rootKeyFile: '--root-key-file' } as con
 /** A store on the command line is the one that is meant, whatever the environment says. */
 function chooseServer({ settings, own }: Call): string | undefined {
   const [name] = (['store', 'rootKeyFile'] as const).filter((key) => own[key] !== undefined);
-  if (name === undefined) {
-    return settings.endpointUrl;
-  }
+  if (name === undefined) return settings.endpointUrl;
   if (settings.isEndpointGiven) {
     throw new UsageError(
       `argument ${storeOptions[name]}: not allowed with argument --endpoint-url`,
@@ -192,9 +186,7 @@ async function print(
   const { output: format, query, color, pager, timestampFormat: timestamps } = settings;
   const options = { format, query, color, timestamps };
   const write = (sink: TextSink) => printPages(operation, pages, options, sink);
-  if (stdout.isTerminal !== true || pager === '') {
-    return write(stdout);
-  }
+  if (stdout.isTerminal !== true || pager === '') return write(stdout);
   const { throughPager } = await import('../output/pager.ts');
   await throughPager(pager, { env, terminal: stdout }, write);
 }

@@ -4,12 +4,18 @@ import type {
   FillProgress as PoolProgress,
 } from '../../service/pool-api.ts';
 import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
-import { type Context, oneShot, type Service, type TextSink, withService } from '../context.ts';
+import { invalidChoice } from '../arguments/usage.ts';
+import {
+  type Context,
+  oneShot,
+  type RunCommand,
+  type Service,
+  type TextSink,
+  withService,
+} from '../context.ts';
 import { GeneralError, isServiceFailure, ServiceError, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { formatJson } from '../output/output.ts';
 import { Progress } from '../output/progress.ts';
-import type { RunCommand } from '../own-commands.ts';
 
 type Given = ReadonlyMap<string, string>;
 /** Reads what it is given, then does its part and returns what is to be printed. */

@@ -1,9 +1,8 @@
 import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
-import { type Context, oneShot, type Service, withService } from '../context.ts';
+import { type Context, oneShot, type RunCommand, type Service, withService } from '../context.ts';
 import { exitCodes, GeneralError, isServiceFailure, ServiceError } from '../errors.ts';
 import { BatchFile, lineOf, type Response } from '../files/batch-file.ts';
 import { Progress } from '../output/progress.ts';
-import type { RunCommand } from '../own-commands.ts';
 import { stopAt } from './stop-signals.ts';
 
 const operation = 'GenerateDataKeyPairWithoutPlaintext';
@@ -13,7 +12,7 @@ type Request = Parameters<Service['mintDataKeyPairs']>[0];
 interface Destination {
   /** How many it has from an earlier run. */
   readonly lines: number;
-  /** False where nobody wants more. */
+  /** False if the reader is gone. */
   append(responses: readonly Response[]): Promise<boolean>;
 }
 

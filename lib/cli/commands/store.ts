@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs';
-import { placesOf } from '../../store/places.ts';
-import { type Context, type OwnOptions, oneShot, withService } from '../context.ts';
+import { placesOf } from '../../service/places.ts';
+import { invalidChoice } from '../arguments/usage.ts';
+import {
+  type Context,
+  type OwnOptions,
+  oneShot,
+  type RunCommand,
+  withService,
+} from '../context.ts';
 import { isConfigurationFailure, UsageError } from '../errors.ts';
-import { invalidChoice } from '../help/usage.ts';
 import { formatJson } from '../output/output.ts';
-import type { RunCommand } from '../own-commands.ts';
 
 /** Does its part and returns the exit code. */
 type Action = (context: Context, own: OwnOptions, file: string) => Promise<number>;

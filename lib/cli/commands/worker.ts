@@ -1,7 +1,6 @@
 import type { PoolDescription } from '../../service/pool-api.ts';
 import { PoolWorker } from '../../service/pool-worker.ts';
-import { oneShot, type TextSink, withService } from '../context.ts';
-import type { RunCommand } from '../own-commands.ts';
+import { oneShot, type RunCommand, type TextSink, withService } from '../context.ts';
 import { stopAt } from './stop-signals.ts';
 
 const lineEvery = 10_000;

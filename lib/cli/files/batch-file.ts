@@ -52,7 +52,7 @@ export class BatchFile {
   }
 
   /**
-   * Opens the file of a request, and makes it where there is none. What a kill left of a line is cut
+   * Opens the file of a request, and makes it if there is none. What a kill left of a line is cut
    * off.
    *
    * @throws GeneralError where it holds anything else, or another process writes to it

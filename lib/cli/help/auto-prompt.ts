@@ -1,10 +1,5 @@
+import type { Terminal } from '../context.ts';
 import { GeneralError, InterruptedError } from '../errors.ts';
-
-/** Where questions are asked. Not on stdout, which a pipe may be waiting at. */
-export interface Terminal {
-  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
-}
 
 /**
  * Completes a command line by asking on the terminal: for the operation, for what it requires, then

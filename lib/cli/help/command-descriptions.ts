@@ -1,3 +1,5 @@
+import { type OwnOption, sharedOptions } from '../arguments/own-options.ts';
+
 export interface CommandDescription {
   readonly summary: string;
   readonly description: string;
@@ -9,26 +11,6 @@ export interface CommandDescription {
   /** What to write after the command's name. */
   readonly examples: readonly string[];
 }
-
-export interface OwnOption {
-  readonly name: string;
-  /** Absent where the option takes none. */
-  readonly value?: string;
-  readonly explanation: string;
-}
-
-export const sharedOptions = [
-  {
-    name: '--store',
-    value: 'URL',
-    explanation: 'the store: sqlite:FILE, or memory: for one that lasts as long as the command',
-  },
-  {
-    name: '--root-key-file',
-    value: 'FILE',
-    explanation: "the file with the store's root key, readable by its owner only",
-  },
-] as const satisfies readonly OwnOption[];
 
 const poolOptions = [
   { name: '--key-id', value: 'ID', explanation: 'the KMS key: its id, ARN, alias or alias ARN' },

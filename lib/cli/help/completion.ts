@@ -3,16 +3,16 @@ import type { StringShape, StructureShape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
 import { inputOptions, skeletonOption } from '../arguments/cli-input.ts';
 import { globalOptions } from '../arguments/global-options.ts';
-import { kebabCase, optionSyntax, requestOptions } from '../arguments/operation-options.ts';
+import { operations } from '../arguments/operation-names.ts';
+import { optionSyntax, requestOptions } from '../arguments/operation-options.ts';
+import { findCommand, type OwnOption, sharedOptions } from '../arguments/own-options.ts';
 import { pagingOptions } from '../output/paginated-call.ts';
 import { profileNames } from '../settings/aws-config.ts';
 import {
   allCommandDescriptions,
   awsCommandDescriptions,
   type CommandDescription,
-  type OwnOption,
   optionsOf as optionsOfCommand,
-  sharedOptions,
 } from './command-descriptions.ts';
 import { memberDescriptions } from './member-descriptions.ts';
 
@@ -25,10 +25,6 @@ export interface OptionHint {
   /** Whether any number of values follows. */
   readonly isList?: boolean;
 }
-
-export const operations: ReadonlyMap<string, OperationName> = new Map(
-  (Object.keys(operationShapes) as OperationName[]).map((name) => [kebabCase(name), name]),
-);
 
 const otherCommands: ReadonlyMap<string, CommandDescription> = new Map(
   Object.entries(allCommandDescriptions),
@@ -60,7 +56,7 @@ export function complete(line: string, point: number): string[] {
 }
 
 function candidatesAfter(words: readonly string[], current: string): readonly string[] {
-  const commandAt = findCommand(words);
+  const commandAt = findCommand(words, ['kms', 'help']);
   const command = words[commandAt] ?? '';
   const operation = operations.get(command);
   const options = operation !== undefined ? optionsOf(operation) : optionsOfOther(command);
@@ -69,9 +65,7 @@ function candidatesAfter(words: readonly string[], current: string): readonly st
     return valuesAt(open, operation, current);
   }
   const left = options.map(({ name }) => name).filter((name) => !words.includes(name));
-  if (current.startsWith('-')) {
-    return left;
-  }
+  if (current.startsWith('-')) return left;
   if (operation !== undefined) {
     return [...(words.length === commandAt + 1 ? ['help'] : []), ...(current === '' ? left : [])];
   }
@@ -93,17 +87,6 @@ function valuesAt(
   // The first key of the shorthand: shells divide words at the sign behind it.
   const shape = requestOptions(operation).find(({ option }) => option === name)?.shape;
   return Object.keys(elementOf(shape)?.members ?? {}).map((key) => `${key}=`);
-}
-
-/** Where the first word is that is neither an option, nor its value, nor `kms`; -1 where it is still to come. */
-export function findCommand(words: readonly string[]): number {
-  return words.findIndex(
-    (word, index) =>
-      !word.startsWith('-') &&
-      word !== 'kms' &&
-      word !== 'help' &&
-      openOption(words.slice(0, index), globals) === undefined,
-  );
 }
 
 /** The option that the next word is a value of. */
@@ -138,12 +121,8 @@ export function optionsOf(operation: OperationName): readonly OptionHint[] {
 
 function valuesOf(member: string, name: keyof typeof shapes): readonly string[] {
   const shape = shapes[name];
-  if (shape.type === 'list') {
-    return valuesOf('', shape.member);
-  }
-  if (/^(?:Target|Source|Destination)?KeyId$|^AliasName$/.test(member)) {
-    return ['alias/'];
-  }
+  if (shape.type === 'list') return valuesOf('', shape.member);
+  if (/^(?:Target|Source|Destination)?KeyId$|^AliasName$/.test(member)) return ['alias/'];
   return (shape as StringShape).enum ?? [];
 }
 
@@ -170,17 +149,20 @@ function elementOf(name: ShapeName | undefined): StructureShape | undefined {
   return shape.type === 'structure' ? shape : undefined;
 }
 
-/** The options of a command that is no operation, or of none. */
+/** The options of a command that is not an operation; none if there is no such command. */
 function optionsOfOther(command: string): readonly OptionHint[] {
   const description = otherCommands.get(command);
   // Those of AWS's CLI take the options that an operation takes.
   if (description === undefined || Object.hasOwn(awsCommandDescriptions, command)) return globals;
   const options = optionsOfCommand(description);
-  const known: Readonly<Record<string, readonly string[]>> = {
+  const choicesByOption: Readonly<Record<string, readonly string[]>> = {
     '--key-id': ['alias/'],
     '--key-pair-spec': dataKeyPairSpecs(),
   };
-  return [...options.map((row) => ofRow({ ...row, choices: known[row.name] ?? [] })), help];
+  return [
+    ...options.map((row) => ofRow({ ...row, choices: choicesByOption[row.name] ?? [] })),
+    help,
+  ];
 }
 
 function operandsOf(command: string, words: readonly string[]): readonly string[] {

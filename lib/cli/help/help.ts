@@ -3,26 +3,21 @@ import type { Shape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
 import { inputOptions, skeletonOption } from '../arguments/cli-input.ts';
 import { globalOptions } from '../arguments/global-options.ts';
-import {
-  kebabCase,
-  type RequestOption,
-  requestOptions,
-  structure,
-} from '../arguments/operation-options.ts';
+import { kebabCase } from '../arguments/operation-names.ts';
+import { type RequestOption, requestOptions, structure } from '../arguments/operation-options.ts';
+import { type OwnOption, sharedOptions } from '../arguments/own-options.ts';
 import { pagingOptions } from '../output/paginated-call.ts';
 import { definition, wrap } from '../output/text-layout.ts';
 import {
   allCommandDescriptions,
   type CommandDescription,
-  type OwnOption,
   optionsOf,
-  sharedOptions,
 } from './command-descriptions.ts';
 import { memberDescriptions } from './member-descriptions.ts';
 import { operationDescriptions, operationNames } from './operation-descriptions.ts';
 
-const COLUMN = 26;
-const NO_BREAK = '\u00a0';
+const termColumn = 26;
+const noBreakSpace = '\u00a0';
 
 const environment = {
   PAIRMINT_STORE: 'the store, where --store is not given',
@@ -126,7 +121,7 @@ function formatExample(name: string, example: string): string {
 }
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
-  const lines = rows.map(([term, explanation]) => definition(term, explanation, COLUMN));
+  const lines = rows.map(([term, explanation]) => definition(term, explanation, termColumn));
   return [title, ...lines].join('\n');
 }
 
@@ -134,8 +129,8 @@ function section(title: string, rows: readonly (readonly [string, string])[]): s
 function commonOptions(): string {
   const forms = [...globalOptions, ...sharedOptions].map((row) => optionRow(row)[0]);
   // What belongs together stays in one line.
-  return wrap(forms.map((form) => form.replaceAll(' ', NO_BREAK)).join(' '), 2).replaceAll(
-    NO_BREAK,
+  return wrap(forms.map((form) => form.replaceAll(' ', noBreakSpace)).join(' '), 2).replaceAll(
+    noBreakSpace,
     ' ',
   );
 }
@@ -213,9 +208,7 @@ function shorthandForm(members: Readonly<Record<string, ShapeName>>): string {
 
 function describeOutput(operation: OperationName): string {
   const { output } = operationShapes[operation];
-  if (output === undefined) {
-    return '  None.';
-  }
+  if (output === undefined) return '  None.';
   const members = Object.entries(structure(output).members);
   const names = members.map(([name, shape]) => `${name} (${shapes[shape].type})`);
   return wrap(`${names.join(', ')}.`, 2);

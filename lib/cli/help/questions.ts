@@ -1,8 +1,10 @@
 import { checkbox, input, search } from '@inquirer/prompts';
+import { operations } from '../arguments/operation-names.ts';
 import { requestOptions } from '../arguments/operation-options.ts';
-import type { Terminal } from './auto-prompt.ts';
+import { findCommand } from '../arguments/own-options.ts';
+import type { Terminal } from '../context.ts';
 import { allCommandDescriptions } from './command-descriptions.ts';
-import { findCommand, type OptionHint, operations, optionsOf, splitWords } from './completion.ts';
+import { type OptionHint, optionsOf, splitWords } from './completion.ts';
 import { operationDescriptions } from './operation-descriptions.ts';
 
 interface Choice {
@@ -16,16 +18,16 @@ const enough: Choice = { value: '', name: 'run the command', description: 'No mo
 // Either brings or asks for a whole request, and nothing is required beside it.
 const wholeRequest = ['--cli-input-json', '--cli-input-yaml', '--generate-cli-skeleton'];
 
+const passedWords = ['kms', 'help'];
+
 /** Asks for all that a command line may have and this one has not, and shows what will be run. */
 export async function askForArguments(
   argv: readonly string[],
   terminal: Terminal,
 ): Promise<string[]> {
   const words = argv.filter((word) => word !== '--cli-auto-prompt');
-  const given = words[findCommand(words)];
-  if (given !== undefined && Object.hasOwn(allCommandDescriptions, given)) {
-    return words;
-  }
+  const command = words[findCommand(words, passedWords)];
+  if (command !== undefined && Object.hasOwn(allCommandDescriptions, command)) return words;
   const questions = new Questions(words, terminal);
   const name = await questions.askOperation();
   await questions.askOptions(name);
@@ -45,11 +47,9 @@ class Questions {
 
   /** A word that is no operation's name is where the search for one begins. */
   async askOperation(): Promise<string> {
-    const at = findCommand(this.#words);
+    const at = findCommand(this.#words, passedWords);
     const given = this.#words[at];
-    if (given !== undefined && operations.has(given)) {
-      return given;
-    }
+    if (given !== undefined && operations.has(given)) return given;
     const choices = [...operations].map(([value, operation]) => ({
       value,
       description: operationDescriptions[operation]?.summary ?? '',
@@ -62,9 +62,7 @@ class Questions {
 
   async askOptions(name: string): Promise<void> {
     const operation = operations.get(name);
-    if (operation === undefined) {
-      return;
-    }
+    if (operation === undefined) return;
     const all = optionsOf(operation);
     const required = requestOptions(operation).filter(({ isRequired }) => isRequired);
     for (const option of all) {
@@ -80,9 +78,7 @@ class Questions {
       }));
       const chosen = await this.#choose('Option', [enough, ...choices]);
       const option = others.find(({ name }) => name === chosen);
-      if (option === undefined) {
-        return;
-      }
+      if (option === undefined) return;
       await this.#askValue(option, { isRequired: false });
     }
   }
@@ -93,16 +89,16 @@ class Questions {
       this.#words.push(name);
       return;
     }
-    const known = values.filter((value) => !value.endsWith('/'));
+    const choices = values.filter((value) => !value.endsWith('/'));
     if (isList === true) {
-      this.#words.push(name, ...(await this.#askList(option, known, isRequired)));
+      this.#words.push(name, ...(await this.#askList(option, choices, isRequired)));
       return;
     }
     const value =
-      known.length > 0
+      choices.length > 0
         ? await this.#choose(
             name,
-            known.map((value) => ({ value })),
+            choices.map((value) => ({ value })),
           )
         : await this.#ask(option, isRequired);
     // In one word, for a value that begins with a dash would be an option by itself.
@@ -111,13 +107,11 @@ class Questions {
 
   async #askList(
     option: OptionHint,
-    known: readonly string[],
+    choices: readonly string[],
     isRequired: boolean,
   ): Promise<readonly string[]> {
-    if (known.length === 0) {
-      return splitWords(await this.#ask(option, isRequired));
-    }
-    return checkbox({ message: option.name, choices: known, required: isRequired }, this.#terminal);
+    if (choices.length === 0) return splitWords(await this.#ask(option, isRequired));
+    return checkbox({ message: option.name, choices, required: isRequired }, this.#terminal);
   }
 
   #ask({ name, explanation }: OptionHint, isRequired: boolean): Promise<string> {

@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { pythonTypeName } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 export type Comparator = 'eq' | 'ne' | keyof typeof orderings;
 
@@ -18,29 +18,21 @@ export function compare(comparator: Comparator, left: Value, right: Value): bool
     return isSame(left, right) === (comparator === 'eq');
   }
   const { sign, holds } = orderings[comparator];
-  if (!isComparable(left) || !isComparable(right)) {
-    return null;
-  }
+  if (!isComparable(left) || !isComparable(right)) return null;
   // NaN has no order: it is neither below, nor above, nor equal.
   return !Number.isNaN(left) && !Number.isNaN(right) && holds(order(left, right, sign));
 }
 
 /** Zero is true. */
 export function isFalse(value: Value): boolean {
-  if (Array.isArray(value)) {
-    return value.length === 0;
-  }
-  if (value instanceof Dictionary) {
-    return value.size === 0;
-  }
+  if (Array.isArray(value)) return value.length === 0;
+  if (value instanceof Dictionary) return value.size === 0;
   return value === '' || value === null || value === false;
 }
 
 /** Compares two numbers or two texts, texts by their characters. `sign` is for the complaint. */
 export function order(left: Comparable, right: Comparable, sign = '<'): number {
-  if (typeof left === 'string' && typeof right === 'string') {
-    return compareText(left, right);
-  }
+  if (typeof left === 'string' && typeof right === 'string') return compareText(left, right);
   if (typeof left === 'string' || typeof right === 'string') {
     const types = `'${pythonTypeName(left)}' and '${pythonTypeName(right)}'`;
     throw new GeneralError(`'${sign}' not supported between instances of ${types}`);

@@ -1,6 +1,6 @@
-import type { Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { pythonRepr, pythonText } from '../python/python-text.ts';
+import type { Value } from '../python/value.ts';
 
 /** An expression that cannot be read. Its message is the one that the AWS CLI shows. */
 export class ExpressionError extends Error {

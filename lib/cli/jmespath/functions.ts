@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { asciiJson } from '../python/json-text.ts';
 import { pythonTypeName } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type Comparable, isComparable, isEqual, isNumber, order } from './comparisons.ts';
 import { wrongType } from './errors.ts';
 
@@ -13,7 +13,7 @@ export interface Reference {
 
 export type Argument = Value | Reference;
 
-/** `any` is any value, which a reference is none of. */
+/** `any` is any value; a reference is not a value. */
 type Type =
   | 'any'
   | 'array'
@@ -106,9 +106,7 @@ const functions: Readonly<Record<string, FunctionOfJmespath>> = {
 
 /** Throws GeneralError, with the AWS CLI's text, for what the function does not take. */
 export function callFunction(name: string, args: readonly Argument[]): Value {
-  if (!Object.hasOwn(functions, name)) {
-    throw new GeneralError(`Unknown function: ${name}()`);
-  }
+  if (!Object.hasOwn(functions, name)) throw new GeneralError(`Unknown function: ${name}()`);
   const { takes, isVariadic, run } = functions[name] as FunctionOfJmespath;
   if (isVariadic ? args.length < takes.length : args.length !== takes.length) {
     const least = isVariadic ? 'at least ' : '';
@@ -124,18 +122,14 @@ export function callFunction(name: string, args: readonly Argument[]): Value {
 }
 
 function checkType(name: string, given: Argument, types: readonly Type[]): void {
-  if (types[0] === 'any' && !isReference(given)) {
-    return;
-  }
+  if (types[0] === 'any' && !isReference(given)) return;
   const type = isReference(given) ? 'expref' : typeOf(given);
   const [matching] = types.filter((allowed) => allowed.split('-')[0] === type);
   if (matching === undefined) {
     throw wrongType(name, isReference(given) ? '<expression>' : given, type, types);
   }
   const itemTypes = types.flatMap((allowed) => allowed.split('-')[1] ?? []);
-  if (Array.isArray(given) && itemTypes.length > 0) {
-    checkItems(name, given, types, itemTypes);
-  }
+  if (Array.isArray(given) && itemTypes.length > 0) checkItems(name, given, types, itemTypes);
 }
 
 /** The first item decides on the type of all. */
@@ -159,12 +153,8 @@ function isReference(value: Argument): value is Reference {
 }
 
 function typeOf(value: Value): string {
-  if (value === null) {
-    return 'null';
-  }
-  if (Array.isArray(value)) {
-    return 'array';
-  }
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
   return isNumber(value) ? 'number' : typeof value;
 }
 
@@ -176,9 +166,7 @@ function sum(of: readonly Number[]): Number {
 }
 
 function whole(of: Number, round: (of: number) => number): bigint {
-  if (typeof of === 'bigint') {
-    return of;
-  }
+  if (typeof of === 'bigint') return of;
   if (!Number.isFinite(of)) {
     const what = Number.isNaN(of) ? 'NaN' : 'infinity';
     throw new GeneralError(`cannot convert float ${what} to integer`);
@@ -187,16 +175,12 @@ function whole(of: Number, round: (of: number) => number): bigint {
 }
 
 function length(of: string | Value[] | Dictionary): number {
-  if (of instanceof Dictionary) {
-    return of.size;
-  }
+  if (of instanceof Dictionary) return of.size;
   return typeof of === 'string' ? Array.from(of).length : of.length;
 }
 
 function contains(subject: string | Value[], search: Value): boolean {
-  if (typeof subject !== 'string') {
-    return subject.some((item) => isEqual(item, search));
-  }
+  if (typeof subject !== 'string') return subject.some((item) => isEqual(item, search));
   if (typeof search !== 'string') {
     const type = pythonTypeName(search);
     throw new GeneralError(`'in <string>' requires string as left operand, not ${type}`);
@@ -209,16 +193,10 @@ const floatText =
   /^\s*[-+]?((\d+(_\d+)*)?\.?(\d+(_\d+)*)?(e[-+]?\d+(_\d+)*)?|inf(inity)?|nan)\s*$/i;
 
 function toNumber(of: Value): Value {
-  if (typeof of !== 'string') {
-    return isNumber(of) ? of : null;
-  }
+  if (typeof of !== 'string') return isNumber(of) ? of : null;
   const digits = of.replaceAll('_', '').trim().toLowerCase();
-  if (integerText.test(of)) {
-    return BigInt(digits.replace('+', ''));
-  }
-  if (!floatText.test(of) || !/\d|inf|nan/.test(digits)) {
-    return null;
-  }
+  if (integerText.test(of)) return BigInt(digits.replace('+', ''));
+  if (!floatText.test(of) || !/\d|inf|nan/.test(digits)) return null;
   return Number(digits.replace(/inf(inity)?/, 'Infinity').replace(/[-+]?nan/, 'NaN'));
 }
 
@@ -240,9 +218,7 @@ function sorted(items: readonly Value[], by: readonly Comparable[]): Value[] {
 
 function sortBy(items: Value[], by: Reference): Value {
   const [first] = items;
-  if (first === undefined) {
-    return items;
-  }
+  if (first === undefined) return items;
   const type = typeOf(by.target(first));
   if (type !== 'number' && type !== 'string') {
     throw wrongType('sort_by', first, type, ['string', 'number']);

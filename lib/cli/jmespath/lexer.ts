@@ -1,5 +1,5 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { JsonError, parseJson } from '../python/json.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { badCharacters, ExpressionError } from './errors.ts';
 
 export type TokenType =
@@ -55,9 +55,7 @@ const number = /^-?[0-9]+/;
 
 /** Throws ExpressionError where the text is no token of JMESPath. */
 export function tokenize(expression: string): readonly Token[] {
-  if (expression === '') {
-    throw new ExpressionError('Invalid JMESPath expression: cannot be empty.');
-  }
+  if (expression === '') throw new ExpressionError('Invalid JMESPath expression: cannot be empty.');
   return new Lexer(expression).read();
 }
 
@@ -134,9 +132,7 @@ class Lexer {
         text += character;
         character = this.#characters[++this.#position];
       }
-      if (character === undefined) {
-        throw this.#error(`Unclosed ${delimiter} delimiter`, start);
-      }
+      if (character === undefined) throw this.#error(`Unclosed ${delimiter} delimiter`, start);
       text += character;
     }
   }
@@ -146,9 +142,7 @@ class Lexer {
     const start = this.#position;
     const text = this.#readQuoted().replaceAll('\\`', '`');
     const value = readJson(text) ?? readJson(`"${text.trimStart()}"`);
-    if (value === undefined) {
-      throw this.#error(`Bad token ${text}`, start);
-    }
+    if (value === undefined) throw this.#error(`Bad token ${text}`, start);
     return value.json;
   }
 
@@ -173,18 +167,14 @@ function readJson(text: string): { readonly json: Value } | undefined {
   try {
     return { json: withPlainDictionaries(parseJson(text)) };
   } catch (error) {
-    if (error instanceof JsonError) {
-      return undefined;
-    }
+    if (error instanceof JsonError) return undefined;
     throw error;
   }
 }
 
 /** Complaints tell a dictionary that came as JSON from others. A literal's is like any other. */
 function withPlainDictionaries(value: Value): Value {
-  if (Array.isArray(value)) {
-    return value.map(withPlainDictionaries);
-  }
+  if (Array.isArray(value)) return value.map(withPlainDictionaries);
   return value instanceof Dictionary
     ? new Dictionary([...value].map(([key, member]) => [key, withPlainDictionaries(member)]))
     : value;

@@ -1,5 +1,5 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type Comparator, compare, isFalse } from './comparisons.ts';
 import { type Argument, callFunction } from './functions.ts';
 
@@ -42,12 +42,8 @@ export function index(position: bigint): Node {
 
 export function slice([start, end, step = 1n]: readonly (bigint | undefined)[]): Node {
   return other((value) => {
-    if (!Array.isArray(value)) {
-      return null;
-    }
-    if (step === 0n) {
-      throw new GeneralError('slice step cannot be zero');
-    }
+    if (!Array.isArray(value)) return null;
+    if (step === 0n) throw new GeneralError('slice step cannot be zero');
     return sliceOf(value, start, end, Number(step));
   });
 }
@@ -61,9 +57,7 @@ function sliceOf(
 ): Value[] {
   const [lowest, highest] = step > 0 ? [0, list.length] : [-1, list.length - 1];
   const within = (given: bigint | undefined, otherwise: number) => {
-    if (given === undefined) {
-      return otherwise;
-    }
+    if (given === undefined) return otherwise;
     const position = Number(given) + (given < 0n ? list.length : 0);
     return Math.min(Math.max(position, lowest), highest);
   };

@@ -29,7 +29,7 @@ const bindingPowers: Readonly<Partial<Record<TokenType, number>>> = {
 };
 
 /** What binds less does not belong to a projection on its left, but to its result. */
-const PROJECTION_STOP = 10;
+const projectionStop = 10;
 
 const memberTokens = ['quoted_identifier', 'unquoted_identifier', 'lbracket', 'lbrace'] as const;
 const keyTokens = ['quoted_identifier', 'unquoted_identifier'] as const;
@@ -196,9 +196,7 @@ class Parser {
   }
 
   #parseBracketStart(): Node {
-    if (this.#type === 'number' || this.#type === 'colon') {
-      return this.#parseIndex(nodes.current);
-    }
+    if (this.#type === 'number' || this.#type === 'colon') return this.#parseIndex(nodes.current);
     if (this.#type === 'star' && this.#tokens[this.#index + 1]?.type === 'rbracket') {
       return this.#parseBracket(nodes.current);
     }
@@ -206,9 +204,7 @@ class Parser {
   }
 
   #parseBracket(left: Node): Node {
-    if (this.#type === 'number' || this.#type === 'colon') {
-      return this.#parseIndex(left);
-    }
+    if (this.#type === 'number' || this.#type === 'colon') return this.#parseIndex(left);
     this.#expect('star');
     this.#expect('rbracket');
     return nodes.projection(left, this.#parseProjected(bindingPower('star')));
@@ -233,13 +229,9 @@ class Parser {
     let part = 0;
     while (this.#type !== 'rbracket') {
       const isColon = this.#type === 'colon';
-      if (isColon ? ++part === 3 : this.#type !== 'number') {
-        throw this.#unexpected('syntax error');
-      }
+      if (isColon ? ++part === 3 : this.#type !== 'number') throw this.#unexpected('syntax error');
       const { value } = this.#take();
-      if (!isColon) {
-        parts[part] = value as bigint;
-      }
+      if (!isColon) parts[part] = value as bigint;
     }
     this.#take();
     return nodes.slice(parts);
@@ -255,9 +247,7 @@ class Parser {
     const args: Node[] = [];
     while (this.#type !== 'rparen') {
       args.push(this.#parse(0));
-      if (this.#type === 'comma') {
-        this.#take();
-      }
+      if (this.#type === 'comma') this.#take();
     }
     this.#take();
     return nodes.call(left.name, args);
@@ -283,17 +273,13 @@ class Parser {
         this.#take();
         return nodes.multiSelectHash(entries);
       }
-      if (this.#type === 'comma') {
-        this.#take();
-      }
+      if (this.#type === 'comma') this.#take();
     }
   }
 
   /** What is applied to each item of a projection. */
   #parseProjected(power: number): Node {
-    if (bindingPower(this.#type) < PROJECTION_STOP) {
-      return nodes.current;
-    }
+    if (bindingPower(this.#type) < projectionStop) return nodes.current;
     switch (this.#type) {
       case 'lbracket':
       case 'filter':
@@ -321,12 +307,8 @@ class Parser {
   }
 
   #expect(...types: readonly TokenType[]): Token {
-    if (types.includes(this.#type)) {
-      return this.#take();
-    }
-    if (this.#type === 'eof') {
-      throw incomplete(this.#expression);
-    }
+    if (types.includes(this.#type)) return this.#take();
+    if (this.#type === 'eof') throw incomplete(this.#expression);
     throw this.#unexpected(expecting(types, this.#type));
   }
 

@@ -1,7 +1,7 @@
 import type { OperationName } from '../../model/shapes.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
 import type { TextSink } from '../context.ts';
 import { indentedJson } from '../python/json-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import type { ResponsePages } from './paginated-call.ts';
 import type { Query } from './query.ts';
 import { responseValue } from './response-value.ts';
@@ -53,9 +53,7 @@ export function formatJson(value: object): string {
 
 async function printJson(output: Output): Promise<void> {
   const value = await wholeResult(output);
-  if (!isEmpty(value)) {
-    output.sink.write(`${indentedJson(value)}\n`);
-  }
+  if (!isEmpty(value)) output.sink.write(`${indentedJson(value)}\n`);
 }
 
 async function printYaml(output: Output): Promise<void> {
@@ -71,12 +69,8 @@ async function printYamlStream(output: Output): Promise<void> {
   const isList = output.pages.listMember !== undefined;
   for await (const page of output.pages) {
     const value = queried(output, responseValue(output.operation, page, output.timestamps));
-    if (isList || !isEmpty(value)) {
-      output.sink.write(formatYaml([value]));
-    }
-    if (!(await isRead(output.sink))) {
-      return;
-    }
+    if (isList || !isEmpty(value)) output.sink.write(formatYaml([value]));
+    if (!(await isRead(output.sink))) return;
   }
 }
 
@@ -89,14 +83,14 @@ async function printTable(output: Output): Promise<void> {
   if (hasColor && sink.isPager !== true) {
     // Python's colorama, which the AWS CLI colours with, turns colours off behind each piece, and
     // once more where the program ends on a terminal.
-    const atEnd = sink.isTerminal === true ? RESET : '';
-    sink.write(pieces.map((piece) => piece + RESET).join('') + atEnd);
+    const atEnd = sink.isTerminal === true ? resetColor : '';
+    sink.write(pieces.map((piece) => piece + resetColor).join('') + atEnd);
   } else {
     sink.write(pieces.join(''));
   }
 }
 
-const RESET = '\x1b[0m';
+const resetColor = '\x1b[0m';
 
 async function printText(output: Output): Promise<void> {
   const { operation, pages, sink, timestamps } = output;
@@ -106,9 +100,7 @@ async function printText(output: Output): Promise<void> {
   for await (const page of pages) {
     const value = responseValue(operation, page, timestamps);
     print(listMember === undefined ? value : only(listMember, value));
-    if (!(await isRead(sink))) {
-      return;
-    }
+    if (!(await isRead(sink))) return;
   }
   if (pages.nextToken !== undefined) {
     print(new Dictionary([['NextToken', new Dictionary([['NextToken', pages.nextToken]])]]));
@@ -130,9 +122,7 @@ async function wholeResult(output: Output): Promise<Value> {
     const value = responseValue(operation, page, timestamps);
     whole = listMember === undefined ? value : appended(whole, listMember, value);
   }
-  if (pages.nextToken !== undefined) {
-    whole.set('NextToken', pages.nextToken);
-  }
+  if (pages.nextToken !== undefined) whole.set('NextToken', pages.nextToken);
   return queried(output, whole);
 }
 

@@ -7,16 +7,14 @@ import { GeneralError, SettingsError } from '../errors.ts';
  * Lets `print` write through a pager, and waits until the user has left it. An empty command line
  * means none. The pager is started with the first text: what prints nothing starts nothing.
  *
- * @throws GeneralError for a command line that is none, SettingsError if it cannot be started
+ * @throws GeneralError if the command line cannot be split, SettingsError if it cannot be started
  */
 export async function throughPager(
   commandLine: string,
   { env, terminal }: { readonly env: NodeJS.ProcessEnv; readonly terminal: TextSink },
   print: (sink: TextSink) => Promise<void>,
 ): Promise<void> {
-  if (commandLine.trim() === '') {
-    return print(terminal);
-  }
+  if (commandLine.trim() === '') return print(terminal);
   const pager = new Pager(splitWords(commandLine.trim()), env, terminal.columns);
   try {
     await print(pager);
@@ -60,9 +58,7 @@ class Pager implements TextSink {
   async close(): Promise<void> {
     this.#process?.stdin?.end();
     await this.#exited;
-    if (this.#failure !== undefined) {
-      throw cannotStart(this.#words[0] ?? '', this.#failure);
-    }
+    if (this.#failure !== undefined) throw cannotStart(this.#words[0] ?? '', this.#failure);
   }
 
   #start(): ChildProcess {

@@ -1,10 +1,10 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
 import type { GivenValue, OptionSyntax } from '../arguments/argument-parser.ts';
 import { checkRequest } from '../arguments/request-checks.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
 import type { Service } from '../context.ts';
 import { GeneralError, ParameterError, UsageError } from '../errors.ts';
 import { pythonRepr } from '../python/python-text.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /** The list that a paginated operation returns piece by piece. */
 const listMembers: Readonly<Partial<Record<OperationName, string>>> = {
@@ -63,7 +63,7 @@ export interface Paging {
   readonly validates?: boolean;
 }
 
-/** Reads what was given of the options above. Throws UsageError for a number that is none. */
+/** Reads the paging options. Throws UsageError for a value that is not a number. */
 export function readPaging(
   given: ReadonlyMap<string, GivenValue>,
 ): Omit<Paging, 'paginate' | 'validates'> {
@@ -86,9 +86,7 @@ function readCount(
   key: string,
 ): number | undefined {
   const text = given.get(key);
-  if (typeof text !== 'string') {
-    return undefined;
-  }
+  if (typeof text !== 'string') return undefined;
   if (!wholeNumber.test(text)) {
     throw new UsageError(`argument ${name}: invalid int value: ${pythonRepr(text)}`);
   }
@@ -118,9 +116,7 @@ export function responsePages(
   paging: Paging,
 ): ResponsePages {
   const listMember = listMembers[operation];
-  if (listMember === undefined) {
-    return singleResponse(service, operation, request);
-  }
+  if (listMember === undefined) return singleResponse(service, operation, request);
   if (!paging.paginate || 'Limit' in request || 'Marker' in request) {
     refusePaging(paging);
     return singleResponse(service, operation, request);
@@ -192,9 +188,7 @@ class ListPages implements ResponsePages {
       const items = all?.slice(skipped) ?? [];
       const shown = items.length > left ? items.slice(0, left) : items;
       yield all === undefined ? page : { ...page, [this.listMember]: shown };
-      if (items.length > left) {
-        return this.#stop(request.Marker, skipped + left);
-      }
+      if (items.length > left) return this.#stop(request.Marker, skipped + left);
       position = await this.#nextPosition(position, page, items.length);
     }
   }
@@ -216,9 +210,7 @@ class ListPages implements ResponsePages {
     { Truncated, NextMarker }: Page,
     count: number,
   ): Promise<Position | undefined> {
-    if (Truncated !== true || !NextMarker) {
-      return undefined;
-    }
+    if (Truncated !== true || !NextMarker) return undefined;
     if (count === left) {
       await this.#stop(NextMarker);
       return undefined;

@@ -1,8 +1,8 @@
-import { Dictionary, toRequest } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { decodeBase64 } from '../python/base64.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { asciiJson } from '../python/json-text.ts';
+import { Dictionary, toRequest } from '../python/value.ts';
 
 /** Where --starting-token begins: with which members in the request, behind which item. */
 export interface Start {
@@ -10,11 +10,11 @@ export interface Start {
   readonly skipped: number;
 }
 
-const SKIPPED = 'boto_truncate_amount';
+const skippedKey = 'boto_truncate_amount';
 
 /** A token as botocore makes it, so that the AWS CLI goes on with ours and we go on with its. */
 export function formatToken(marker: string | undefined, skipped?: number): string {
-  const rest = skipped === undefined ? '' : `, "${SKIPPED}": ${skipped}`;
+  const rest = skipped === undefined ? '' : `, "${skippedKey}": ${skipped}`;
   const json = `{"Marker": ${asciiJson(marker ?? null)}${rest}}`;
   return Buffer.from(json).toString('base64');
 }
@@ -22,14 +22,10 @@ export function formatToken(marker: string | undefined, skipped?: number): strin
 /** What is no such token is a marker of the service's. */
 export function parseToken(token: string): Start {
   const decoded = decodeToken(token);
-  if (decoded === undefined) {
-    return parseOldToken(token);
-  }
-  const skipped = decoded.get(SKIPPED) ?? 0n;
-  decoded.delete(SKIPPED);
-  if (typeof skipped !== 'bigint') {
-    throw new GeneralError(`Bad starting token: ${token}`);
-  }
+  if (decoded === undefined) return parseOldToken(token);
+  const skipped = decoded.get(skippedKey) ?? 0n;
+  decoded.delete(skippedKey);
+  if (typeof skipped !== 'bigint') throw new GeneralError(`Bad starting token: ${token}`);
   const members = new Dictionary([...decoded].filter(([, value]) => value !== null));
   return { members: toRequest(members) as object, skipped: Number(skipped) };
 }
@@ -42,9 +38,7 @@ function decodeToken(token: string): Dictionary | undefined {
   } catch (error) {
     const isOther =
       error instanceof GeneralError || error instanceof JsonError || error instanceof TypeError;
-    if (isOther) {
-      return undefined;
-    }
+    if (isOther) return undefined;
     throw error;
   }
 }
@@ -52,9 +46,7 @@ function decodeToken(token: string): Dictionary | undefined {
 /** The AWS CLI's form before 2016: a marker, and behind three underscores how many to skip. */
 function parseOldToken(token: string): Start {
   const parts = token.split('___');
-  if (parts.length > 2) {
-    throw new GeneralError(`Bad starting token: ${token}`);
-  }
+  if (parts.length > 2) throw new GeneralError(`Bad starting token: ${token}`);
   const [marker = '', skipped] = parts;
   if (skipped !== undefined && !/^\s*[-+]?\d+\s*$/.test(skipped)) {
     return { members: { Marker: token }, skipped: 0 };

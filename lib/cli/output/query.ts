@@ -1,7 +1,7 @@
-import type { Value } from '../arguments/value.ts';
 import { ParameterError } from '../errors.ts';
 import { ExpressionError } from '../jmespath/errors.ts';
 import { parseExpression } from '../jmespath/parser.ts';
+import type { Value } from '../python/value.ts';
 
 /** What of a response is to be printed. */
 export interface Query {

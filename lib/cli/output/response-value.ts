@@ -1,6 +1,6 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
 import { toJson } from '../../model/wire.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { type TimestampFormat, timestampValue } from './timestamps.ts';
 
 /** A response as it is printed and queried: bytes as base64, times as `timestamps` says. One that
@@ -12,9 +12,7 @@ export function responseValue(
 ): Dictionary {
   if (response instanceof Dictionary) return response;
   const { output } = operationShapes[operation];
-  if (output === undefined || response === undefined) {
-    return new Dictionary();
-  }
+  if (output === undefined || response === undefined) return new Dictionary();
   return toValue(
     toJson(output, response, {
       timestamps: (date) => timestampValue(date, timestamps),
@@ -23,9 +21,7 @@ export function responseValue(
 }
 
 function toValue(json: unknown): Value {
-  if (Array.isArray(json)) {
-    return json.map(toValue);
-  }
+  if (Array.isArray(json)) return json.map(toValue);
   if (typeof json === 'object' && json !== null) {
     return new Dictionary(Object.entries(json).map(([key, member]) => [key, toValue(member)]));
   }

@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { pythonText, pythonTypeName } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /** A part of a table under a title of its own. */
 export interface Section {
@@ -26,12 +26,8 @@ class SectionBuilder {
   readonly sections: Section[] = [];
 
   add(title: string | null, value: Value, indent: number): void {
-    if (isNothing(value)) {
-      return;
-    }
-    if (title !== null) {
-      this.#open(title, indent);
-    }
+    if (isNothing(value)) return;
+    if (title !== null) this.#open(title, indent);
     if (Array.isArray(value)) {
       this.#addList(title, value, indent);
     } else if (value instanceof Dictionary) {
@@ -118,9 +114,7 @@ class SectionBuilder {
 }
 
 function isNothing(value: Value): boolean {
-  if (Array.isArray(value)) {
-    return value.length === 0;
-  }
+  if (Array.isArray(value)) return value.length === 0;
   return value instanceof Dictionary ? value.size === 0 : !value;
 }
 
@@ -130,9 +124,7 @@ function isScalar(value: Value): boolean {
 
 /** A structure among lists counts as the list of its names. */
 function cellsOf(item: Value): readonly Value[] {
-  if (item instanceof Dictionary) {
-    return [...item.keys()];
-  }
+  if (item instanceof Dictionary) return [...item.keys()];
   return Array.isArray(item) ? item : [item];
 }
 
@@ -149,12 +141,8 @@ function namesIn(list: readonly Dictionary[]): { scalars: string[]; others: stri
 
 /** The AWS CLI cannot print what is no structure in a list of some. Its words are Python's. */
 function asStructure(item: Value): Dictionary {
-  if (item instanceof Dictionary) {
-    return item;
-  }
-  if (item === '' || (Array.isArray(item) && item.length === 0)) {
-    return new Dictionary();
-  }
+  if (item instanceof Dictionary) return item;
+  if (item === '' || (Array.isArray(item) && item.length === 0)) return new Dictionary();
   if (typeof item === 'string') {
     throw new GeneralError("string indices must be integers, not 'str'");
   }

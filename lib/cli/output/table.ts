@@ -1,4 +1,4 @@
-import type { Value } from '../arguments/value.ts';
+import type { Value } from '../python/value.ts';
 import { columnsOf } from './character-width.ts';
 import { type Section, tableSections } from './table-sections.ts';
 
@@ -14,7 +14,7 @@ interface Style {
   readonly edge: string;
 }
 
-const CELL_PADDING = 4;
+const cellPadding = 4;
 
 const styles = {
   plain: { value: (text: string) => text, edge: '|' },
@@ -27,9 +27,7 @@ const styles = {
 /** The pieces of a table, in the order and division in which the AWS CLI writes them. */
 export function tablePieces(value: Value, options: TableOptions): readonly string[] {
   const sections = fitting(tableSections(options.title, value), options.width);
-  if (sections.length === 0) {
-    return [];
-  }
+  if (sections.length === 0) return [];
   const width = tableWidth(sections);
   const style = options.hasColor ? styles.colored : styles.plain;
   const pieces = [`${'-'.repeat(width)}\n`];
@@ -48,9 +46,7 @@ function fitting(sections: readonly Section[], width: number): readonly Section[
 
 function upright(section: Section): Section {
   const [row, ...more] = section.rows;
-  if (row === undefined || more.length > 0 || section.headers.length === 0) {
-    return section;
-  }
+  if (row === undefined || more.length > 0 || section.headers.length === 0) return section;
   const rows = section.headers.map((header, i) => [header, row[i] as string]);
   return { ...section, headers: [], formerHeaders: [], rows };
 }
@@ -63,7 +59,7 @@ function sectionWidth(section: Section): number {
   const border = 2 + 2 * section.indent;
   // Python measures a title that is None by the word.
   const title = columnsOf(section.title ?? 'None');
-  const cells = columnWidths(section).reduce((total, width) => total + width + CELL_PADDING, 0);
+  const cells = columnWidths(section).reduce((total, width) => total + width + cellPadding, 0);
   return border + Math.max(title, cells);
 }
 
@@ -81,9 +77,7 @@ function* sectionLines(section: Section, width: number, style: Style): Generator
   const { title, headers, rows } = section;
   if (title !== null && title !== '') {
     yield centered(title, width, '|');
-    if (headers.length === 0 && rows.length === 0) {
-      yield `+${'-'.repeat(width - 2)}+`;
-    }
+    if (headers.length === 0 && rows.length === 0) yield `+${'-'.repeat(width - 2)}+`;
   }
   const widths = stretched(columnWidths(section), width);
   const rule = widths.map((column, i) => '-'.repeat(Math.max(0, column - (i === 0 ? 2 : 1))));
@@ -110,10 +104,8 @@ function leftEdge(column: number): string {
 
 /** Divides the width among the columns in proportion to what they need. */
 function stretched(needed: readonly number[], width: number): number[] {
-  if (needed.length === 0) {
-    return [];
-  }
-  const padded = needed.map((column) => column + CELL_PADDING);
+  if (needed.length === 0) return [];
+  const padded = needed.map((column) => column + cellPadding);
   const factor = width / padded.reduce((total, column) => total + column, 0);
   const widths = padded.map((column) => roundHalfToEven(factor * column));
   let excess = widths.reduce((total, column) => total + column, 0) - width;

@@ -1,11 +1,11 @@
-const WIDTH = 80;
+const lineWidth = 80;
 
 /** Breaks text into lines of at most 80 columns, each indented. Longer words stay whole. */
 export function wrap(text: string, indent: number): string {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > WIDTH) {
+    if (line !== '' && indent + line.length + 1 + word.length > lineWidth) {
       lines.push(line);
       line = word;
     } else {

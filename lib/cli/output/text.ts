@@ -1,7 +1,7 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { pythonText, pythonTypeName } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /**
  * Lines of words with tabs between them: the scalars of a structure in the order of their names,
@@ -13,9 +13,7 @@ export function formatText(value: Value): string {
 
 /** `columns` are the scalars that some structure in the same list has. */
 function lines(value: Value, name?: string, columns?: readonly string[]): string[] {
-  if (value instanceof Dictionary) {
-    return structureLines(value, name, columns);
-  }
+  if (value instanceof Dictionary) return structureLines(value, name, columns);
   return Array.isArray(value) ? listLines(value, name) : [`${pythonText(value)}\n`];
 }
 
@@ -30,9 +28,7 @@ function listLines(list: readonly Value[], name: string | undefined): string[] {
 }
 
 function scalarLines(scalars: readonly Value[], name: string | undefined): string[] {
-  if (scalars.length === 0) {
-    return [];
-  }
+  if (scalars.length === 0) return [];
   const words = scalars.map(pythonText);
   return name === undefined ? [line(words)] : words.map((word) => line([name.toUpperCase(), word]));
 }
@@ -63,9 +59,7 @@ function scalarNames(list: readonly Value[]): string[] {
       throw new GeneralError(`'${pythonTypeName(item)}' object has no attribute 'items'`);
     }
     for (const [key, member] of item) {
-      if (isScalar(member)) {
-        names.add(key);
-      }
+      if (isScalar(member)) names.add(key);
     }
   }
   return [...names].sort(compareText);

@@ -1,4 +1,4 @@
-import type { Value } from '../arguments/value.ts';
+import type { Value } from '../python/value.ts';
 
 /** What cli_timestamp_format may be. */
 export type TimestampFormat = 'iso8601' | 'wire';

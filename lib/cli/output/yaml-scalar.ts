@@ -28,9 +28,7 @@ const indicatorInside = /:(?: |$)| #/;
 
 /** The simplest style for a text. */
 export function scalarStyle(text: string): ScalarStyle {
-  if (breakNextToSpace.test(text) || notPrintable.test(text)) {
-    return 'double';
-  }
+  if (breakNextToSpace.test(text) || notPrintable.test(text)) return 'double';
   const needsQuotes =
     lineBreak.test(text) ||
     text.startsWith(' ') ||
@@ -61,15 +59,9 @@ const namedEscapes: Readonly<Record<string, string>> = {
 /** A character as double quotes hold it. */
 export function escaped(character: string): string {
   const name = namedEscapes[character];
-  if (name !== undefined) {
-    return `\\${name}`;
-  }
-  if (!notPrintable.test(character)) {
-    return character;
-  }
+  if (name !== undefined) return `\\${name}`;
+  if (!notPrintable.test(character)) return character;
   const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase();
-  if (code.length <= 2) {
-    return `\\x${code.padStart(2, '0')}`;
-  }
+  if (code.length <= 2) return `\\x${code.padStart(2, '0')}`;
   return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
 }

@@ -1,14 +1,14 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { indentedJson } from '../python/json-text.ts';
 import { pythonText } from '../python/python-text.ts';
 import { compareText } from '../python/text-order.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 import { escaped, lineBreak, type ScalarStyle, scalarStyle } from './yaml-scalar.ts';
 
 /** Text is folded at the first space behind this column. */
-const WIDTH = 80;
-const INDENT = 2;
+const foldColumn = 80;
+const indentStep = 2;
 /** In bytes. A longer key is announced by a question mark. */
-const LONGEST_SIMPLE_KEY = 128;
+const longestSimpleKey = 128;
 
 type Collection = Value[] | Dictionary;
 
@@ -45,7 +45,7 @@ class YamlWriter {
 
   #node(value: Value, isMember: boolean): void {
     if (!isCollection(value)) {
-      this.#indented(INDENT, () => this.#scalar(value, true));
+      this.#indented(indentStep, () => this.#scalar(value, true));
       return;
     }
     const anchor = this.#anchors.get(value);
@@ -54,9 +54,7 @@ class YamlWriter {
       return;
     }
     this.#written.add(value);
-    if (anchor !== undefined) {
-      this.#indicator(`&${anchor}`);
-    }
+    if (anchor !== undefined) this.#indicator(`&${anchor}`);
     if (Array.isArray(value)) {
       this.#sequence(value, isMember);
     } else {
@@ -70,7 +68,7 @@ class YamlWriter {
       return;
     }
     // A list stands right below the name of its member, not further in.
-    const step = isMember && !this.#isAtStart ? 0 : INDENT;
+    const step = isMember && !this.#isAtStart ? 0 : indentStep;
     this.#indented(step, () => {
       for (const item of items) {
         this.#startLine();
@@ -85,7 +83,7 @@ class YamlWriter {
       this.#indicator('{}');
       return;
     }
-    this.#indented(INDENT, () => {
+    this.#indented(indentStep, () => {
       for (const key of [...mapping.keys()].sort(compareText)) {
         this.#startLine();
         this.#key(key);
@@ -95,7 +93,7 @@ class YamlWriter {
   }
 
   #key(key: string): void {
-    if (!lineBreak.test(key) && Buffer.byteLength(key) <= LONGEST_SIMPLE_KEY) {
+    if (!lineBreak.test(key) && Buffer.byteLength(key) <= longestSimpleKey) {
       this.#scalar(key, false);
       this.#put(':');
       this.#isSpaced = false;
@@ -110,9 +108,7 @@ class YamlWriter {
   #scalar(value: Value, canFold: boolean): void {
     const text = typeof value === 'string' ? value : scalarText(value);
     const style: ScalarStyle = typeof value === 'string' ? scalarStyle(text) : 'plain';
-    if (!this.#isSpaced) {
-      this.#put(' ');
-    }
+    if (!this.#isSpaced) this.#put(' ');
     if (style === 'plain') {
       this.#plain(text, canFold);
     } else if (style === 'single') {
@@ -146,9 +142,7 @@ class YamlWriter {
         isAfterBreak = true;
         continue;
       }
-      if (isAfterBreak) {
-        this.#startLine();
-      }
+      if (isAfterBreak) this.#startLine();
       isAfterBreak = false;
       const isInside = i > 0 && i < characters.length - 1;
       if (canFold && isInside && this.#isFold(characters, i) && characters[i + 1] !== ' ') {
@@ -157,9 +151,7 @@ class YamlWriter {
         this.#putText(character === "'" ? "''" : character);
       }
     }
-    if (isAfterBreak) {
-      this.#startLine();
-    }
+    if (isAfterBreak) this.#startLine();
     this.#putText("'");
   }
 
@@ -170,9 +162,7 @@ class YamlWriter {
       const isInside = i > 0 && i < characters.length - 1;
       if (canFold && isInside && this.#isFold(characters, i)) {
         this.#startLine();
-        if (characters[i + 1] === ' ') {
-          this.#putText('\\');
-        }
+        if (characters[i + 1] === ' ') this.#putText('\\');
       } else {
         this.#putText(escaped(character));
       }
@@ -182,7 +172,7 @@ class YamlWriter {
 
   /** Whether a line may end here: at the first of some spaces, behind the width. */
   #isFold(characters: readonly string[], i: number): boolean {
-    return characters[i] === ' ' && characters[i - 1] !== ' ' && this.#column > WIDTH;
+    return characters[i] === ' ' && characters[i - 1] !== ' ' && this.#column > foldColumn;
   }
 
   #indented(step: number, write: () => void): void {
@@ -196,9 +186,7 @@ class YamlWriter {
   #startLine(): void {
     const indent = Math.max(this.#indent, 0);
     const isThere = this.#column < indent || (this.#column === indent && this.#isSpaced);
-    if (!this.#isAtStart || !isThere) {
-      this.#breakLine('\n');
-    }
+    if (!this.#isAtStart || !isThere) this.#breakLine('\n');
     this.#put(' '.repeat(indent - this.#column));
     this.#isSpaced = true;
     this.#isAtStart = true;
@@ -249,9 +237,7 @@ function nameRepeated(root: Collection): ReadonlyMap<Collection, string> {
   const seen = new Set<Collection>();
   const names = new Map<Collection, string>();
   const visit = (value: Value) => {
-    if (!isCollection(value)) {
-      return;
-    }
+    if (!isCollection(value)) return;
     if (!seen.has(value)) {
       seen.add(value);
       children(value).forEach(visit);

@@ -26,9 +26,7 @@ function significantDigits(text: string): { digits: string; isComplete: boolean 
     const inGroup = digits.length % 4;
     if (character === '=') {
       padding += inGroup >= 2 ? 1 : 0;
-      if (inGroup >= 2 && inGroup + padding >= 4) {
-        return { digits, isComplete: true };
-      }
+      if (inGroup >= 2 && inGroup + padding >= 4) return { digits, isComplete: true };
     } else if (alphabet.includes(character)) {
       digits += character;
       padding = 0;

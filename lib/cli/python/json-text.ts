@@ -1,11 +1,11 @@
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { pythonText } from './python-text.ts';
+import { Dictionary, type Value } from './value.ts';
 
-const INDENT = '    ';
+const indentation = '    ';
 
 /** JSON as the AWS CLI prints it: four spaces a level, characters beyond ASCII as they are. */
 export function indentedJson(value: Value, indent = ''): string {
-  const inner = `${indent}${INDENT}`;
+  const inner = `${indent}${indentation}`;
   if (Array.isArray(value)) {
     return block(
       '[',
@@ -25,9 +25,7 @@ export function indentedJson(value: Value, indent = ''): string {
 
 /** JSON without spaces, in ASCII: what JMESPath's to_string makes. */
 export function asciiJson(value: Value): string {
-  if (Array.isArray(value)) {
-    return `[${value.map(asciiJson).join(',')}]`;
-  }
+  if (Array.isArray(value)) return `[${value.map(asciiJson).join(',')}]`;
   if (value instanceof Dictionary) {
     const members = [...value].map(([key, member]) => `${asciiJson(key)}:${asciiJson(member)}`);
     return `{${members.join(',')}}`;
@@ -39,17 +37,13 @@ export function asciiJson(value: Value): string {
 }
 
 function block(open: string, items: readonly string[], close: string, indent: string): string {
-  if (items.length === 0) {
-    return open + close;
-  }
-  const lines = items.map((item) => `\n${indent}${INDENT}${item}`);
+  if (items.length === 0) return open + close;
+  const lines = items.map((item) => `\n${indent}${indentation}${item}`);
   return `${open}${lines.join(',')}\n${indent}${close}`;
 }
 
 /** Numbers as Python writes them: a float keeps its point, and what is no number is named. */
 function scalarJson(value: Value): string {
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? pythonText(value) : String(value);
-  }
+  if (typeof value === 'number') return Number.isFinite(value) ? pythonText(value) : String(value);
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }

@@ -1,5 +1,5 @@
-import { JsonDictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
+import { JsonDictionary, type Value } from './value.ts';
 
 /** Its message is Python's, which the AWS CLI repeats to its users. */
 export class JsonError extends Error {
@@ -7,7 +7,7 @@ export class JsonError extends Error {
 }
 
 // Python gives up near its recursion limit, about here. Deeper than any request by far.
-const MAX_DEPTH = 900;
+const maxDepth = 900;
 
 const whitespace = /[ \t\n\r]*/y;
 const number = /(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?/y;
@@ -54,9 +54,7 @@ class JsonReader {
     this.#skipWhitespace();
     const value = this.#readValue();
     this.#skipWhitespace();
-    if (this.#index < this.#text.length) {
-      throw this.#error('Extra data', this.#index);
-    }
+    if (this.#index < this.#text.length) throw this.#error('Extra data', this.#index);
     return value;
   }
 
@@ -74,7 +72,7 @@ class JsonReader {
   }
 
   #nested(read: () => Value): Value {
-    if (++this.#depth > MAX_DEPTH) {
+    if (++this.#depth > maxDepth) {
       throw new GeneralError('maximum recursion depth exceeded while decoding JSON');
     }
     this.#index++;
@@ -101,9 +99,7 @@ class JsonReader {
 
   #readArray(): Value {
     const items: Value[] = [];
-    if (this.#skip(']')) {
-      return items;
-    }
+    if (this.#skip(']')) return items;
     do {
       this.#skipWhitespace();
       items.push(this.#readValue());
@@ -114,9 +110,7 @@ class JsonReader {
 
   #readObject(): Value {
     const object = new JsonDictionary();
-    if (this.#skip('}')) {
-      return object;
-    }
+    if (this.#skip('}')) return object;
     do {
       this.#skipWhitespace();
       const key = this.#readKey();
@@ -132,21 +126,15 @@ class JsonReader {
     }
     const key = this.#readString();
     this.#skipWhitespace();
-    if (!this.#skip(':')) {
-      throw this.#error("Expecting ':' delimiter", this.#index);
-    }
+    if (!this.#skip(':')) throw this.#error("Expecting ':' delimiter", this.#index);
     this.#skipWhitespace();
     return key;
   }
 
   /** Whether the closing bracket follows; if not, a comma must. */
   #endsAt(bracket: string): boolean {
-    if (this.#skip(bracket)) {
-      return true;
-    }
-    if (!this.#skip(',')) {
-      throw this.#error("Expecting ',' delimiter", this.#index);
-    }
+    if (this.#skip(bracket)) return true;
+    if (!this.#skip(',')) throw this.#error("Expecting ',' delimiter", this.#index);
     return false;
   }
 
@@ -156,32 +144,22 @@ class JsonReader {
     for (;;) {
       text += this.#match(plainText)?.[0] ?? '';
       const character = this.#text[this.#index];
-      if (character === undefined) {
-        throw this.#error('Unterminated string starting at', start);
-      }
+      if (character === undefined) throw this.#error('Unterminated string starting at', start);
       if (character !== '"' && character !== '\\') {
         throw this.#error('Invalid control character at', this.#index);
       }
       this.#index++;
-      if (character === '"') {
-        return text;
-      }
+      if (character === '"') return text;
       text += this.#readEscape(start);
     }
   }
 
   #readEscape(start: number): string {
     const character = this.#text[this.#index++];
-    if (character === undefined) {
-      throw this.#error('Unterminated string starting at', start);
-    }
-    if (character === 'u') {
-      return this.#readCodeUnit();
-    }
+    if (character === undefined) throw this.#error('Unterminated string starting at', start);
+    if (character === 'u') return this.#readCodeUnit();
     const plain = escapes[character];
-    if (plain === undefined) {
-      throw this.#error('Invalid \\escape', this.#index - 2);
-    }
+    if (plain === undefined) throw this.#error('Invalid \\escape', this.#index - 2);
     return plain;
   }
 

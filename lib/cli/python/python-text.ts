@@ -1,4 +1,4 @@
-import { CalendarDate, Dictionary, JsonDictionary, type Value } from '../arguments/value.ts';
+import { CalendarDate, Dictionary, JsonDictionary, type Value } from './value.ts';
 
 // The AWS CLI is a Python program and its complaints quote values and types in Python's spelling.
 // Scripts match on those texts, so they are kept.
@@ -12,19 +12,13 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 
 /** A value as `str()` shows it: text bare, anything else as `repr()`. */
 export function pythonText(value: Value): string {
-  if (value instanceof Date) {
-    return dateText(value);
-  }
+  if (value instanceof Date) return dateText(value);
   return typeof value === 'string' ? value : pythonRepr(value);
 }
 
 export function pythonRepr(value: Value): string {
-  if (typeof value === 'string') {
-    return quoted(value, escapeCharacter);
-  }
-  if (typeof value === 'number') {
-    return floatText(value);
-  }
+  if (typeof value === 'string') return quoted(value, escapeCharacter);
+  if (typeof value === 'number') return floatText(value);
   if (value === null || typeof value === 'boolean') {
     return value === null ? 'None' : value ? 'True' : 'False';
   }
@@ -36,15 +30,9 @@ export function pythonType(value: Value): string {
 }
 
 export function pythonTypeName(value: Value): string {
-  if (value === null) {
-    return 'NoneType';
-  }
-  if (Array.isArray(value)) {
-    return 'list';
-  }
-  if (value instanceof Uint8Array) {
-    return 'bytes';
-  }
+  if (value === null) return 'NoneType';
+  if (Array.isArray(value)) return 'list';
+  if (value instanceof Uint8Array) return 'bytes';
   if (value instanceof Date) {
     return value instanceof CalendarDate ? 'datetime.date' : 'datetime.datetime';
   }
@@ -56,15 +44,11 @@ export function pythonTypeName(value: Value): string {
 }
 
 function compositeRepr(value: Date | Uint8Array | Value[] | Dictionary): string {
-  if (value instanceof Date) {
-    return dateRepr(value);
-  }
+  if (value instanceof Date) return dateRepr(value);
   if (value instanceof Uint8Array) {
     return `b${quoted(Buffer.from(value).toString('latin1'), escapeByte)}`;
   }
-  if (Array.isArray(value)) {
-    return `[${value.map(pythonRepr).join(', ')}]`;
-  }
+  if (Array.isArray(value)) return `[${value.map(pythonRepr).join(', ')}]`;
   if (value instanceof JsonDictionary) {
     const pairs = [...value].map(([key, member]) => `(${pythonRepr(key)}, ${pythonRepr(member)})`);
     return pairs.length === 0 ? 'OrderedDict()' : `OrderedDict([${pairs.join(', ')}])`;
@@ -87,9 +71,7 @@ function escapeCharacter(character: string): string {
     return simple ?? character;
   }
   const code = (character.codePointAt(0) ?? 0).toString(16);
-  if (code.length <= 2) {
-    return `\\x${code.padStart(2, '0')}`;
-  }
+  if (code.length <= 2) return `\\x${code.padStart(2, '0')}`;
   return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\U${code.padStart(8, '0')}`;
 }
 
@@ -100,9 +82,7 @@ function escapeByte(character: string): string {
 
 /** Python writes exponents from 1e16 on and below 1e-4, with two digits at least. */
 function floatText(value: number): string {
-  if (!Number.isFinite(value)) {
-    return String(value).toLowerCase().replace('infinity', 'inf');
-  }
+  if (!Number.isFinite(value)) return String(value).toLowerCase().replace('infinity', 'inf');
   const size = Math.abs(value);
   const hasExponent = size >= 1e16 || (size > 0 && size < 1e-4);
   const text = hasExponent ? value.toExponential() : String(value);

@@ -1,4 +1,4 @@
-import { CalendarDate, type Value } from '../arguments/value.ts';
+import { CalendarDate, type Value } from './value.ts';
 
 const isoText =
   /^(\d{4})[-/](\d\d?)[-/](\d\d?)(?:(?:T|[ \t]+)(\d\d?)(?::(\d\d)(?::(\d\d)(?:[.,](\d*))?)?)?(?:[ \t]*(?:Z|UTC|GMT|([-+])(\d\d?):?(\d\d)?))?)?$/i;
@@ -8,13 +8,11 @@ const numberText = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$/i;
 /**
  * Reads a timestamp as AWS's clients do: a date of a file in YAML, seconds since 1970 as a number or
  * its text, ISO 8601 or RFC 822; without an offset it is in UTC. They send whole seconds and drop the
- * rest. Undefined where it is none of these.
+ * rest. Undefined for any other value.
  */
 export function parseTimestamp(value: Value): Date | undefined {
   const date = parseAny(value);
-  if (date === undefined || Number.isNaN(date.getTime())) {
-    return undefined;
-  }
+  if (date === undefined || Number.isNaN(date.getTime())) return undefined;
   const year = date.getUTCFullYear();
   // Python has no others.
   const exists = year >= 1 && year <= 9999;
@@ -22,9 +20,7 @@ export function parseTimestamp(value: Value): Date | undefined {
 }
 
 function parseAny(value: Value): Date | undefined {
-  if (value instanceof Date) {
-    return value instanceof CalendarDate ? undefined : value;
-  }
+  if (value instanceof Date) return value instanceof CalendarDate ? undefined : value;
   if (typeof value === 'string') {
     // Eight digits are seconds, not a day.
     return numberText.test(value) ? fromSeconds(Number(value)) : parseText(value);
@@ -45,17 +41,13 @@ function parseText(text: string): Date | undefined {
 /** Reads ISO 8601, its fields of one digit and its offset of hours as in YAML included. */
 export function parseIso8601(text: string): Date | undefined {
   const found = isoText.exec(text);
-  if (found === null) {
-    return undefined;
-  }
+  if (found === null) return undefined;
   const [fraction = '', sign, hours, minutes] = found.slice(7);
   const [year = 0, month = 0, ...others] = found.slice(1, 7).map((field) => Number(field ?? 0));
   const local = new Date(Date.UTC(year, month - 1, ...others, Number(`0.${fraction}`) * 1000));
   // Where a field is too large, the next one counts it.
   const read = local.toISOString().slice(0, 19).split(/\D/).map(Number);
-  if (read.join() !== [year, month, ...others].join()) {
-    return undefined;
-  }
+  if (read.join() !== [year, month, ...others].join()) return undefined;
   const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * (sign === '-' ? -1 : 1);
   return new Date(local.getTime() - offset * 60_000);
 }

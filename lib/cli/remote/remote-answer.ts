@@ -1,10 +1,10 @@
 import type { Shape, StructureShape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
-import { Dictionary, type Value } from '../arguments/value.ts';
 import { GeneralError } from '../errors.ts';
 import { WireTime } from '../output/timestamps.ts';
 import { JsonError, parseJson } from '../python/json.ts';
 import { parseIso8601 } from '../python/timestamp.ts';
+import { Dictionary, type Value } from '../python/value.ts';
 
 /**
  * Reads the answer of a request that succeeded, in the types of the API; times are `WireTime`.

@@ -27,13 +27,9 @@ export function serviceFailure(
 /** What is no refusal in the protocol's form is named by its status; a proxy's page stays unshown. */
 function readRefusal({ status, reason, text }: Answer): { name: string; message: string } {
   const isPage = text.trim() === '' || text.trimStart().startsWith('<html>');
-  if (status >= 500 && isPage) {
-    return { name: String(status), message: reason };
-  }
+  if (status >= 500 && isPage) return { name: String(status), message: reason };
   const body = parseObject(text);
-  if (body === undefined) {
-    return { name: String(status), message: text };
-  }
+  if (body === undefined) return { name: String(status), message: text };
   const { __type: type = String(status), message = body.Message ?? '' } = body;
   return { name: String(type).replace(/^.*#/, ''), message: String(message) };
 }
@@ -56,9 +52,7 @@ export function clientFailure(error: unknown, endpointUrl: string): unknown {
   if (!(error instanceof Error)) return error;
   const url = new URL(endpointUrl).href;
   const { code = '' } = error as NodeJS.ErrnoException;
-  if (error.name === 'CredentialsProviderError') {
-    return credentialsFailure(error);
-  }
+  if (error.name === 'CredentialsProviderError') return credentialsFailure(error);
   if (untrusted.test(code)) {
     return new GeneralError(`SSL validation failed for ${url} ${tlsReason(code, error.message)}`);
   }
@@ -88,9 +82,7 @@ function credentialsFailure(error: Error): Error {
 /** As Python's ssl shows OpenSSL's reasons. */
 function tlsReason(code: string, message: string): string {
   const [, reason] = /SSL routines:[^:]*:([^:]+):/.exec(message) ?? [];
-  if (reason !== undefined) {
-    return `[SSL: ${reason.toUpperCase().replaceAll(' ', '_')}] ${reason}`;
-  }
+  if (reason !== undefined) return `[SSL: ${reason.toUpperCase().replaceAll(' ', '_')}] ${reason}`;
   return code === 'EPROTO'
     ? message.trim()
     : `[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: ${message}`;

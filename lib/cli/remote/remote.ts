@@ -8,7 +8,7 @@ import { type Answer, clientFailure, serviceFailure } from './remote-failures.ts
 import { tlsOptions } from './tls-options.ts';
 
 // Node's timers take 32 bits and fire at once beyond; the SDK may add some seconds.
-const MAX_CONNECT_MS = 2 ** 31 - 1 - 10_000;
+const maxConnectMilliseconds = 2 ** 31 - 1 - 10_000;
 
 /** As far as the SDK's middleware shows them. */
 interface SentRequest {
@@ -51,7 +51,7 @@ export class RemoteService implements Calls {
     return new RemoteService(await import('@aws-sdk/client-kms'), remote, debug);
   }
 
-  /** @throws ServiceFailure where the service refuses; what the AWS CLI says where nobody answers */
+  /** @throws ServiceFailure if the service refuses; the AWS CLI's own errors if no answer comes */
   async call(name: string, request: unknown): Promise<object> {
     try {
       await this.#client.send(this.#command(name, request));
@@ -78,9 +78,7 @@ export class RemoteService implements Calls {
   /** Throws unless the request succeeded and the SDK alone did not understand the answer. */
   #refuse(error: unknown): void {
     const answer = this.#answer;
-    if (answer === undefined) {
-      throw clientFailure(error, this.#remote.endpointUrl);
-    }
+    if (answer === undefined) throw clientFailure(error, this.#remote.endpointUrl);
     if (answer.status >= 300) throw serviceFailure(error, answer, this.#remote);
   }
 
@@ -132,7 +130,7 @@ function makeClient(sdk: typeof import('@aws-sdk/client-kms'), remote: Remote): 
     // It warns of credentials that it does not use.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
     requestHandler: {
-      connectionTimeout: Math.min(remote.connectTimeout * 1000, MAX_CONNECT_MS),
+      connectionTimeout: Math.min(remote.connectTimeout * 1000, maxConnectMilliseconds),
       socketTimeout: remote.readTimeout * 1000,
       httpsAgent: tlsOptions(remote),
     },

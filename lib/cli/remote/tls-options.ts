@@ -7,16 +7,14 @@ export function tlsOptions({ endpointUrl, verifySsl, caBundle }: Remote): {
   readonly rejectUnauthorized?: false;
   readonly ca?: Buffer;
 } {
-  if (!verifySsl) {
-    return { rejectUnauthorized: false };
-  }
+  if (!verifySsl) return { rejectUnauthorized: false };
   const isUsed = caBundle !== undefined && new URL(endpointUrl).protocol === 'https:';
   return isUsed ? { ca: readBundle(caBundle, endpointUrl) } : {};
 }
 
 function readBundle(file: string, endpointUrl: string): Buffer {
   const bytes = readBytes(file, endpointUrl);
-  // Node.js would trust nobody and blame the server.
+  // Node.js would refuse every server and blame the server's certificate.
   if (!bytes.includes('-----BEGIN CERTIFICATE-----')) {
     throw invalid(endpointUrl, '[X509: NO_CERTIFICATE_OR_CRL_FOUND] no certificate or crl found');
   }

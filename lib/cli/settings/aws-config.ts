@@ -30,9 +30,7 @@ export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | und
   const config = named(readSections(files.config));
   const own = config.get(`profile ${name}`);
   const credentials = readSections(files.credentials).get(name);
-  if (own === undefined && credentials === undefined) {
-    return undefined;
-  }
+  if (own === undefined && credentials === undefined) return undefined;
   return {
     name,
     config: own ?? nothing,

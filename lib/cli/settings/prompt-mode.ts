@@ -22,6 +22,6 @@ function configured(env: NodeJS.ProcessEnv): PromptMode {
   const name = env.AWS_PROFILE || env.AWS_DEFAULT_PROFILE || 'default';
   const mode =
     env.AWS_CLI_AUTO_PROMPT || setting(readProfile(name, env), 'cli_auto_prompt') || 'off';
-  const known = (['on', 'on-partial'] as const).find((one) => one === mode.toLowerCase());
-  return known ?? 'off';
+  const promptedMode = (['on', 'on-partial'] as const).find((one) => one === mode.toLowerCase());
+  return promptedMode ?? 'off';
 }

@@ -1,30 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { cpuShare } from '../../core/cpu-share.ts';
-import { type LogLevel, logLevels } from '../../http/log.ts';
-import type { MetricsAddress } from '../../http/metrics-listener.ts';
-import type { Limits, ListenOptions, TlsFiles } from '../../http/server.ts';
-import { networkOf } from '../../policy/ip-address.ts';
+import { networkOf } from '../../core/ip-address.ts';
+import {
+  type Limits,
+  type LogLevel,
+  logLevels,
+  type ServingSettings,
+  type TlsFiles,
+} from '../../http/serving.ts';
 import { type QuotaProfile, quotaProfiles } from '../../service/request-quotas.ts';
 import { cannotParse, UsageError } from '../errors.ts';
 
 type Given = ReadonlyMap<string, string>;
 
 /** What `pairmint serve` was asked for. */
-export interface Settings extends ListenOptions {
-  readonly auth: boolean;
-  /** The one that is served; every one if undefined. */
-  readonly region: string | undefined;
+export interface Settings extends ServingSettings {
   readonly quotaProfile: QuotaProfile | undefined;
-  /** Addresses and networks of proxies that are believed. */
-  readonly trustedProxies: readonly string[];
-  /** How many processes serve. */
-  readonly workers: number;
-  /** Where metrics are served, if they are. */
-  readonly metrics: MetricsAddress | undefined;
-  readonly limits: Partial<Limits>;
   readonly logLevel: LogLevel;
-  /** Reads the files anew each time it is called. */
-  readonly readTls: (() => TlsFiles) | undefined;
 }
 
 const mostWorkers = 256;
@@ -78,7 +70,7 @@ function readWorkers(text: string): number {
 function readQuotaProfile(text: string | undefined): QuotaProfile | undefined {
   const profile = quotaProfiles.find((name) => name === text);
   if (profile !== undefined || text === undefined) return profile;
-  throw cannotParse('--quota-profile', `'${text}' is none of ${quotaProfiles.join(', ')}`);
+  throw cannotParse('--quota-profile', `'${text}' is not one of ${quotaProfiles.join(', ')}`);
 }
 
 function readMetrics(given: Given): Settings['metrics'] {
@@ -101,7 +93,7 @@ function readLimit(name: keyof Limits, option: string, given: Given): Partial<Li
 function readLogLevel(text: string): LogLevel {
   const level = logLevels.find((name) => name === text);
   if (level !== undefined) return level;
-  throw cannotParse('--log-level', `'${text}' is none of ${logLevels.join(', ')}`);
+  throw cannotParse('--log-level', `'${text}' is not one of ${logLevels.join(', ')}`);
 }
 
 function tlsReader(cert: string | undefined, key: string | undefined) {

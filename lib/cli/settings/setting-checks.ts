@@ -31,7 +31,7 @@ export function checkEndpoint(url: string | undefined): void {
 }
 
 export function checkServer(url: string): string {
-  // A URL of Node.js takes the path for the host where there is none.
+  // A URL of Node.js takes the path for the host if there is no host.
   if (!/^[^:]+:\/\/[^/?#]/.test(url) || !URL.canParse(url)) {
     throw new GeneralError(`Invalid endpoint: ${url}`);
   }

@@ -96,7 +96,7 @@ export class Settings {
 
   get binaryFormat(): BinaryFormat {
     const name = this.#text('binaryFormat') ?? this.#setting('cli_binary_format') ?? 'base64';
-    // An empty one is none that there is, as for the AWS CLI.
+    // The empty name is an unknown format, as for the AWS CLI.
     return checkChoice('binaryFormat', name, { isEmptyKnown: false }) as BinaryFormat;
   }
 

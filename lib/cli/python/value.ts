@@ -23,12 +23,8 @@ export class CalendarDate extends Date {}
 
 /** Turns a value into what the API takes. Own properties only, so no key can reach a prototype. */
 export function toRequest(value: Value): unknown {
-  if (typeof value === 'bigint') {
-    return Number(value);
-  }
-  if (Array.isArray(value)) {
-    return value.map(toRequest);
-  }
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(toRequest);
   if (value instanceof Dictionary) {
     return Object.fromEntries([...value].map(([key, member]) => [key, toRequest(member)]));
   }

@@ -1,6 +1,6 @@
 import type { ListShape, MapShape, Shape, StringShape, StructureShape } from '../../model/shape.ts';
 import { type OperationName, operationShapes, type ShapeName, shapes } from '../../model/shapes.ts';
-import { memberDescriptions } from '../help/member-descriptions.ts';
+import { memberDescriptions } from './member-descriptions.ts';
 
 type Json = string | number | boolean | null | Json[] | { readonly [name: string]: Json };
 
@@ -65,9 +65,7 @@ function sampleRequest(name: ShapeName): Json {
 }
 
 function sampleScalar(name: ShapeName, shape: Shape): string | number | boolean {
-  if (shape.type === 'string') {
-    return publishedValues(name)[0] ?? '';
-  }
+  if (shape.type === 'string') return publishedValues(name)[0] ?? '';
   return shape.type === 'integer' ? 0 : true;
 }
 
@@ -112,12 +110,8 @@ function yamlItem({ member }: ListShape, indent: string): string {
 }
 
 function yamlScalar(name: ShapeName, shape: Shape): string {
-  if (shape.type === 'blob') {
-    return "!!binary ''";
-  }
-  if (shape.type === 'timestamp') {
-    return '1970-01-01 00:00:00';
-  }
+  if (shape.type === 'blob') return "!!binary ''";
+  if (shape.type === 'timestamp') return '1970-01-01 00:00:00';
   return String(sampleScalar(name, shape)) || "''";
 }
 

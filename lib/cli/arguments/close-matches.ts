@@ -1,9 +1,7 @@
-/** The most likely intended words, best first; at most three, none that is far off. */
+/** The most likely intended words, best first; at most three, and only close ones. */
 export function closeMatches(word: string, possible: readonly string[]): string[] {
-  // The measure takes cubic time, and nobody mistypes a name at this length.
-  if (word.length > 100) {
-    return [];
-  }
+  // The measure takes cubic time, and no name is this long.
+  if (word.length > 100) return [];
   return possible
     .map((candidate) => ({ candidate, similarity: similarity(candidate, word) }))
     .filter((match) => match.similarity >= 0.8)
@@ -20,9 +18,7 @@ function similarity(a: string, b: string): number {
 
 function countMatching(a: string, b: string): number {
   const block = longestCommonBlock(a, b);
-  if (block.length === 0) {
-    return 0;
-  }
+  if (block.length === 0) return 0;
   const before = countMatching(a.slice(0, block.inA), b.slice(0, block.inB));
   const after = countMatching(a.slice(block.inA + block.length), b.slice(block.inB + block.length));
   return before + block.length + after;
@@ -33,9 +29,7 @@ function longestCommonBlock(a: string, b: string): { inA: number; inB: number; l
   for (let inA = 0; inA < a.length; inA++) {
     for (let inB = 0; inB < b.length; inB++) {
       const length = commonPrefixLength(a.slice(inA), b.slice(inB));
-      if (length > best.length) {
-        best = { inA, inB, length };
-      }
+      if (length > best.length) best = { inA, inB, length };
     }
   }
   return best;

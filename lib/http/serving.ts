@@ -1,0 +1,144 @@
+import { cpuShare } from '../core/cpu-share.ts';
+import { removeExpiredSessions } from './expired-sessions.ts';
+import { freePort } from './free-port.ts';
+import { type Log, requestLogger } from './log.ts';
+import type { MetricsAddress } from './metrics-listener.ts';
+import {
+  createMetrics,
+  createServer,
+  type Limits,
+  type ListenOptions,
+  type PairmintServer,
+  type TlsFiles,
+} from './server.ts';
+import type { Service } from './service.ts';
+import { obey } from './worker.ts';
+import { Workers } from './workers.ts';
+
+export { createLog, type LogLevel, logLevels, logWarnings } from './log.ts';
+export { isWorker, runWorker } from './worker.ts';
+export type { Limits, ListenOptions, Log, MetricsAddress, TlsFiles };
+
+const drainLimit = 30_000;
+// What draining takes besides the wait for requests.
+const endLimit = drainLimit + 5000;
+
+export interface ServingSettings extends ListenOptions {
+  readonly auth: boolean;
+  /** The only region that is served; all of them if undefined. */
+  readonly region: string | undefined;
+  /** Addresses and networks of proxies that are believed. */
+  readonly trustedProxies: readonly string[];
+  /** How many processes serve. */
+  readonly workers: number;
+  /** Where metrics are served, if they are. */
+  readonly metrics: MetricsAddress | undefined;
+  readonly limits: Partial<Limits>;
+  /** Reads the files anew each time it is called. */
+  readonly readTls: (() => TlsFiles) | undefined;
+}
+
+/** Requests served on one port, by this process or by processes that it has started. */
+export interface Serving {
+  /** Resolves to the URL once all processes listen. */
+  start(): Promise<string>;
+  reload(): void;
+  /** In Prometheus's text format. */
+  metrics(): Promise<string>;
+  drain(): Promise<void>;
+}
+
+type MeasuredService = Service & Parameters<typeof createMetrics>[0];
+
+/** Serves in this process. */
+export async function serveAlone(
+  service: MeasuredService,
+  settings: ServingSettings,
+  log: Log,
+): Promise<Serving> {
+  const { server, metrics, reload } = await makeServer(service, settings, log);
+  return {
+    start: () => server.listen(settings),
+    reload,
+    metrics: async () => metrics?.text() ?? '',
+    drain: () => server.drain(drainLimit),
+  };
+}
+
+/** Serves in `settings.workers` processes, which run this process's own command line. */
+export async function serveWithWorkers(settings: ServingSettings, log: Log): Promise<Serving> {
+  const count = settings.workers;
+  // Otherwise the workers together would mint on each core as often as there are workers.
+  const threads = Math.max(1, Math.floor(cpuShare() / count));
+  // Port 0 is settled here: workers that all restart must come back to the port they had.
+  const port = settings.port === 0 ? await freePort(settings.host) : settings.port;
+  const workers = new Workers({ count, port, log, env: { PAIRMINT_THREADS: `${threads}` } });
+  const metrics = settings.metrics && (await import('./workers-metrics.ts')).metricsOf(workers);
+  return {
+    start: () => workers.start(),
+    reload: () => workers.reload(),
+    metrics: async () => metrics?.() ?? '',
+    drain: () => workers.drain(endLimit),
+  };
+}
+
+/** Serves as one of the workers, until it is told to drain and has drained. */
+export async function serveAsWorker(
+  service: MeasuredService,
+  settings: ServingSettings,
+  log: Log,
+): Promise<void> {
+  const { server, metrics, reload } = await makeServer(service, settings, log);
+  await obey({
+    listen: (port) => server.listen({ ...settings, port }),
+    reload,
+    measure: async () => metrics?.snapshot() ?? [],
+    drain: () => server.drain(drainLimit),
+  });
+}
+
+/** What runs beside serving: the metrics' own listener and the removal of expired sessions. */
+export async function serveBeside(
+  serving: Serving,
+  { credentials }: Pick<Service, 'credentials'>,
+  settings: ServingSettings,
+  log: Log,
+): Promise<{ readonly metricsUrl: string | undefined; stop(): Promise<void> }> {
+  const listener = settings.metrics && (await listenForMetrics(serving, settings.metrics));
+  const stopRemoving = removeExpiredSessions(credentials, log);
+  return {
+    metricsUrl: listener?.url,
+    async stop() {
+      stopRemoving();
+      await listener?.close();
+    },
+  };
+}
+
+async function listenForMetrics(serving: Serving, address: MetricsAddress) {
+  const { MetricsListener } = await import('./metrics-listener.ts');
+  const listener = new MetricsListener(() => serving.metrics());
+  return { url: await listener.listen(address), close: () => listener.close() };
+}
+
+/** Makes the server of this process, and what observes it. */
+async function makeServer(service: MeasuredService, settings: ServingSettings, log: Log) {
+  const { auth, region, trustedProxies, limits, readTls } = settings;
+  const metrics = settings.metrics && (await createMetrics(service));
+  const onRequest = requestLogger(log);
+  const tls = readTls?.();
+  const options = { auth, region, tls, trustedProxies, limits, metrics, onRequest };
+  const server = createServer(service, options);
+  return { server, metrics, reload: () => reloadTls(server, settings, log) };
+}
+
+/** Keeps the certificate in use if the new one cannot be used. */
+function reloadTls(server: PairmintServer, { readTls }: ServingSettings, log: Log): void {
+  if (readTls === undefined) return;
+  try {
+    server.setTls(readTls());
+    log.info('the certificate was read again');
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, 'the certificate is not changed');
+  }
+}
