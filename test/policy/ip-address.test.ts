@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { networkOf, plainAddress } from '../../lib/policy/ip-address.ts';
+import { networkOf, plainAddress } from '../../lib/core/ip-address.ts';
 
 const mapped = [
   '::ffff:10.1.2.3',
