@@ -50,6 +50,16 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
+// A step that fails on good input only when something below it does, as OpenSSL
+// when memory is short.
+inline Status Failed(const std::string &what) {
+  return Status(StatusCode::kInternal, what + " failed");
+}
+
+inline Status OutOfMemory(const std::string &during) {
+  return Status(StatusCode::kInternal, "out of memory in " + during);
+}
+
 }  // namespace pairmint::core
 
 // Leaves the enclosing function with the Status of `expr` unless it is ok.

@@ -1,9 +1,9 @@
 #include "rsa/candidates.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/random.h"
+#include "core/words.h"
 
 namespace pairmint::rsa {
 namespace {
@@ -41,7 +41,7 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
   } else {
     portable_divisors_ = &PortableDivisors::For(bits, rule);
     words_ = core::SecretBytes(kDrawLen * portable_divisors_->num_words() *
-                               sizeof(uint64_t));
+                               core::kWordLen);
   }
   survivors_.reserve(kDrawLen);
 }
@@ -77,11 +77,7 @@ Status Candidates::Draw() {
 
 void Candidates::Load(size_t index, uint64_t *words) const {
   const size_t len = ByteLen(bits_);
-  const uint8_t *last = drawn_.data() + (index + 1) * len - 1;
-  memset(words, 0, sizeof(uint64_t) * mont::kWords);
-  for (size_t i = 0; i < len; i++) {
-    words[i / 8] |= uint64_t{*(last - i)} << (i % 8 * 8);
-  }
+  core::ToWords(drawn_.span().subspan(index * len, len), {words, mont::kWords});
 }
 
 // Which candidates are composite is no secret: they are thrown away, and they

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "core/words.h"
 #include "mont/dispatch.h"
 #include "rsa/assemble.h"
 #include "rsa/primality.h"
@@ -13,6 +14,7 @@ namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
+using core::OutOfMemory;
 using core::Status;
 using core::StatusCode;
 using mont::Kernel;
@@ -20,10 +22,6 @@ using mont::Verdicts;
 
 constexpr int kMinModulusBits = 2048;
 constexpr int kMaxModulusBits = 2 * mont::kMaxBits;
-
-Status OutOfMemory() {
-  return Status(StatusCode::kInternal, "out of memory in RSA key generation");
-}
 
 // Rejections of all searches in this process, for the audit.
 std::atomic<uint64_t> num_rejections{0};
@@ -88,7 +86,7 @@ class Search::Worker {
         candidates_->Next(kernel.batch_len, search_.abort_, batch_.get()));
     if (!kernel.fermat_base2(search_.prime_bits_, batch_->len, batch_->numbers,
                              workspace_.data(), &verdicts)) {
-      return OutOfMemory();
+      return OutOfMemory(kKeyGeneration);
     }
     return Audit(kernel, search_.prime_bits_, search_.options_.audit_period,
                  *batch_, verdicts);
@@ -246,8 +244,8 @@ Status Search::Build(std::optional<Key> *out) {
     }
     building_ = Building::kUnderWay;
     finding = finding_;
-    p = ToBignum(found_->words[0]);
-    q = ToBignum(found_->words[1]);
+    p = core::ToBignum(found_->words[0]);
+    q = core::ToBignum(found_->words[1]);
   }
   Draft draft;
   draft.status = Assemble(p.get(), q.get(), &draft.verdict, &draft.key);
@@ -322,11 +320,11 @@ Status Search::VerifyInOpenSsl(const Kernel &kernel, int rounds,
 // The filter let a number pass that Miller–Rabin refused. A base-2 pseudoprime
 // is possible, but nobody has ever drawn one: OpenSSL tells who was wrong.
 Status Search::SettleDispute(const Kernel &kernel, int which) {
-  const BignumPtr number = ToBignum(found_->words[which]);
+  const BignumPtr number = core::ToBignum(found_->words[which]);
   bool passes_filter = false;
   bool maybe_prime = false;
   if (number == nullptr) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   PAIRMINT_RETURN_IF_ERROR(
       FermatBase2(prime_bits_, found_->words[which], &passes_filter));
@@ -348,7 +346,7 @@ Status Search::Assemble(const BIGNUM *p, const BIGNUM *q, PairVerdict *verdict,
   const BignumPtr e(BN_new());
   if (p == nullptr || q == nullptr || e == nullptr ||
       BN_set_word(e.get(), kPublicExponent) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   if (options_.det_keygen_rules &&
       (!CoprimeToExponent(p, e.get()) || !CoprimeToExponent(q, e.get()) ||

@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "core/secret_box.h"
+#include "core/words.h"
 #include "internals_util.h"
 #include "mont/dispatch.h"
 #include "rsa/assemble.h"
@@ -196,7 +197,7 @@ Napi::Value Survives(const Napi::CallbackInfo &info) {
   auto n = std::make_unique<mont::Numbers>();
   for (uint32_t i = 0; i < numbers.Length(); i++) {
     const int lane = static_cast<int>(i % mont::kLanes);
-    rsa::ToWords(ToBignum(numbers[i]).get(), n->words[lane]);
+    core::ToWords(ToBignum(numbers[i]).get(), n->words[lane]);
     bool survives;
     if (lanes) {
       const mont::Kernel &kernel = *mont::Avx512IfmaKernel();
@@ -251,7 +252,7 @@ Napi::Value MillerRabinInLanes(const Napi::CallbackInfo &info) {
   const auto numbers = info[1].As<Napi::Array>();
   core::SecretBox<mont::Numbers> w;
   for (uint32_t i = 0; i < numbers.Length(); i++) {
-    rsa::ToWords(ToBignum(numbers[i]).get(), w->words[i]);
+    core::ToWords(ToBignum(numbers[i]).get(), w->words[i]);
   }
   bool verdicts[2] = {};
   const Status status = rsa::MillerRabinInLanes(
