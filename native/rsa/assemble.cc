@@ -202,9 +202,9 @@ bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits) {
 }
 
 Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
-                   PairVerdict *verdict, Key *out) {
+                   Verdict *verdict, Key *out) {
   if (!FarApart(p, q, modulus_bits)) {
-    *verdict = PairVerdict::kRefusedQ;
+    *verdict = Verdict::kRefusedQ;
     return Status::Ok();
   }
   // OpenSSL's order, which the CRT values below depend on: p > q.
@@ -239,7 +239,7 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   PAIRMINT_RETURN_IF_ERROR(ExponentInverse(lambda.get(), &key.d));
   // A.1.1, criterion 3: 2^(nlen/2) < d. Never seen: probability 2^-(nlen/2).
   if (BN_num_bits(key.d.get()) <= modulus_bits / 2) {
-    *verdict = PairVerdict::kRefusedBoth;
+    *verdict = Verdict::kRefusedBoth;
     return Status::Ok();
   }
   // d mod (p - 1) is the inverse of e there, too.
@@ -247,7 +247,7 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   PAIRMINT_RETURN_IF_ERROR(ExponentInverse(q_minus_1.get(), &key.dq));
   PAIRMINT_RETURN_IF_ERROR(
       InverseModPrime(key.q.get(), key.p.get(), ctx.get(), key.qinv.get()));
-  *verdict = PairVerdict::kAccepted;
+  *verdict = Verdict::kAccepted;
   *out = std::move(key);
   return Status::Ok();
 }

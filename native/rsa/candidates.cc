@@ -29,7 +29,7 @@ void Shape(uint8_t *candidate, size_t len) {
 
 }  // namespace
 
-Candidates::Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
+Candidates::Candidates(int bits, const mont::Kernel &kernel,
                        CandidateSource *source)
     : bits_(bits),
       kernel_(kernel),
@@ -37,9 +37,9 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
       drawn_(kDrawLen * ByteLen(bits)),
       workspace_(kernel.workspace_len) {
   if (kernel.divide != nullptr) {
-    lane_divisors_ = &LaneDivisors::For(bits, rule);
+    lane_divisors_ = &LaneDivisors::For(bits);
   } else {
-    portable_divisors_ = &PortableDivisors::For(bits, rule);
+    portable_divisors_ = &PortableDivisors::For(bits);
     words_ = core::SecretBytes(kDrawLen * portable_divisors_->num_words() *
                                core::kWordLen);
   }

@@ -75,24 +75,23 @@ size_t NumFitting(const std::vector<uint32_t> &primes, size_t at,
   return count;
 }
 
-// Finds what was made for `bits` and `rule`, or makes it. Sizes that are not
+// Finds what was made for `bits`, or makes it. Sizes that are not
 // minted (the C2SP vectors have some) get tables of their own, too.
 template <typename T, typename Make>
-const T &Cached(int bits, ExponentRule rule, Make make) {
+const T &Cached(int bits, Make make) {
   struct Entry {
     int bits;
-    ExponentRule rule;
     std::unique_ptr<T> table;
   };
   static std::mutex *const kMutex = new std::mutex;
   static std::vector<Entry> *entries = new std::vector<Entry>;
   const std::lock_guard<std::mutex> lock(*kMutex);
   for (const Entry &entry : *entries) {
-    if (entry.bits == bits && entry.rule == rule) {
+    if (entry.bits == bits) {
       return *entry.table;
     }
   }
-  entries->push_back({bits, rule, make()});
+  entries->push_back({bits, make()});
   return *entries->back().table;
   // Kept for ever, as a thread may still search while the process exits.
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks)
@@ -109,13 +108,12 @@ class LaneBuilder {
       : num_limbs_((static_cast<size_t>(bits) + kLimbBits - 1) / kLimbBits),
         primes_(OddPrimesBelow(bound)) {}
 
-  std::unique_ptr<LaneDivisors> Build(ExponentRule rule) {
+  std::unique_ptr<LaneDivisors> Build() {
     // A first group of single primes, because that of e has an offset of its
     // own: p mod 65537 != 1 is what A.1.3 wants, and (p + 65536) mod 65537 != 0
     // says the same. The trial division proper follows.
-    const uint64_t minus_one =
-        rule == ExponentRule::kRefuseCandidate ? kPublicExponent - 1 : 0;
-    AddGroup({{{kPublicExponent}, {3}, {5}, {7}}}, {minus_one, 0, 0, 0});
+    AddGroup({{{kPublicExponent}, {3}, {5}, {7}}},
+             {kPublicExponent - 1, 0, 0, 0});
     size_t at = 3;
     size_t first_group = 0;
     for (const uint32_t end : kStageEnds) {
@@ -237,19 +235,18 @@ constexpr int kWordBits = 64;
 
 }  // namespace
 
-const LaneDivisors &LaneDivisors::For(int bits, ExponentRule rule) {
-  return Cached<LaneDivisors>(bits, rule, [&] {
-    return LaneBuilder(bits, LaneBound(bits)).Build(rule);
+const LaneDivisors &LaneDivisors::For(int bits) {
+  return Cached<LaneDivisors>(
+      bits, [&] { return LaneBuilder(bits, LaneBound(bits)).Build(); });
+}
+
+const PortableDivisors &PortableDivisors::For(int bits) {
+  return Cached<PortableDivisors>(bits, [&] {
+    return std::make_unique<PortableDivisors>(bits, PortableBound(bits));
   });
 }
 
-const PortableDivisors &PortableDivisors::For(int bits, ExponentRule rule) {
-  return Cached<PortableDivisors>(bits, rule, [&] {
-    return std::make_unique<PortableDivisors>(bits, PortableBound(bits), rule);
-  });
-}
-
-PortableDivisors::PortableDivisors(int bits, uint32_t bound, ExponentRule rule)
+PortableDivisors::PortableDivisors(int bits, uint32_t bound)
     : num_words_((static_cast<size_t>(bits) + 2 * kWordBits - 1) /
                  (2 * kWordBits) * 2) {
   const std::vector<uint32_t> primes = OddPrimesBelow(bound);
@@ -263,7 +260,7 @@ PortableDivisors::PortableDivisors(int bits, uint32_t bound, ExponentRule rule)
     }
     AddRow(product, 0, count);
     at += count;
-    if (rows_.size() == 1 && rule == ExponentRule::kRefuseCandidate) {
+    if (rows_.size() == 1) {
       // As in LaneBuilder::Build.
       primes_.push_back(
           {InverseMod2To64(kPublicExponent), ~uint64_t{0} / kPublicExponent});
