@@ -76,6 +76,8 @@ export interface NativeError extends Error {
 
 export type NativeErrorCode =
   | 'INVALID_ARGUMENT'
+  /** A TypeError: something else than the handle that is needed. */
+  | 'INVALID_HANDLE'
   | 'INVALID_CIPHERTEXT'
   | 'INVALID_RECORD'
   | 'INVALID_TOKEN'
@@ -133,13 +135,14 @@ interface DataKey {
 }
 
 /**
- * The addon's functions, nearly as native/addon/exports.cc lists them. Minting and the use of private
+ * The addon's functions, nearly as the rows at the end of native/addon/*_functions.cc list them. Minting and the use of private
  * keys run on threads of their own, where RSA has some of them and all else the others. What gives no promise takes microseconds, less than handing it to
  * a thread and back, and runs at once. So do data keys, pairs out of lots and lone pairs of brief
  * specs, but together: those that were asked for in one turn of the event loop at its end, as half of
  * such a short time goes by until its code is in the processor's caches. `context` is always a
  * canonically encoded encryption context.
- * A function that is given another kind of key than it needs fails with INVALID_ARGUMENT.
+ * A function that is given another handle than it needs fails with INVALID_HANDLE, and with
+ * INVALID_ARGUMENT if the handle is that of another kind of key.
  */
 export interface Native {
   capabilities(): NativeCapabilities;

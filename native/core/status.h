@@ -9,6 +9,8 @@ namespace pairmint::core {
 enum class StatusCode {
   kOk,
   kInvalidArgument,
+  // JavaScript passed something else than the handle that is needed.
+  kInvalidHandle,
   // Every way a ciphertext can be wrong. Carries no detail on purpose: the
   // difference between two refusals is what a forger looks for.
   kInvalidCiphertext,

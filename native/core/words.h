@@ -37,22 +37,27 @@ inline void StoreBigEndian(uint64_t number, MutableByteSpan out) {
 }
 
 // The same for any length. Words that no byte reaches become zero, and bytes
-// for which there is no word are left out.
+// for which there is no word are left out. Whole words come first: compilers
+// make one instruction of a length that is a constant.
 inline void ToWords(ByteSpan bytes, MutableWords out) {
-  for (uint64_t &word : out) {
-    const size_t len = std::min(kWordLen, bytes.size());
-    word = LoadBigEndian(bytes.last(len));
-    bytes = bytes.first(bytes.size() - len);
+  while (bytes.size() >= kWordLen && !out.empty()) {
+    out.front() = LoadBigEndian(bytes.last(kWordLen));
+    bytes = bytes.first(bytes.size() - kWordLen);
+    out = out.subspan(1);
+  }
+  if (!out.empty()) {
+    out.front() = LoadBigEndian(bytes);
+    std::fill(out.begin() + 1, out.end(), uint64_t{0});
   }
 }
 
 inline void ToBytes(Words words, MutableByteSpan out) {
-  for (const uint64_t word : words) {
-    const size_t len = std::min(kWordLen, out.size());
-    StoreBigEndian(word, out.last(len));
-    out = out.first(out.size() - len);
+  while (out.size() >= kWordLen && !words.empty()) {
+    StoreBigEndian(words.front(), out.last(kWordLen));
+    out = out.first(out.size() - kWordLen);
+    words = words.subspan(1);
   }
-  std::fill(out.begin(), out.end(), uint8_t{0});
+  StoreBigEndian(words.empty() ? 0 : words.front(), out);
 }
 
 // The same for OpenSSL's numbers. A new one is marked as secret
