@@ -121,6 +121,8 @@ Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
       curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
   SecretBytes c(curve.field_len);
   // n is at least 2^(N-1), so each draw passes with probability 1/2 or more.
+  // The orders of our curves are so close to 2^N that fewer than one draw in
+  // 2^31 is refused.
   do {
     PAIRMINT_RETURN_IF_ERROR(core::FillRandom(c.mutable_span()));
     c.data()[0] &= static_cast<uint8_t>(0xff >> excess_bits);

@@ -76,8 +76,8 @@ bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
 
 enum class Verdict { kUnknown, kGood, kSlow, kWrong, kNone };
 
-// kUnknown where OpenSSL failed, of which want of memory is one reason: it is
-// compared again the next time.
+// kUnknown if OpenSSL failed, for which a lack of memory is one reason: the
+// comparison is repeated the next time.
 Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
   std::array<BignumPtr, 4> keys;
   const size_t point_len = PointLen(curve);

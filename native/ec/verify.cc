@@ -23,7 +23,8 @@ using core::StatusCode;
 
 constexpr const char *kCheck = "the check of EC keys";
 
-// A wrong point passes by chance once in 2^128 batches, whatever is wrong.
+// A batch with a wrong point passes with probability 2^-128, however the point
+// is wrong: at most one of the 2^128 factors of that point fits.
 constexpr size_t kFactorLen = 16;
 
 // The point of the encoding; none where OpenSSL refuses it: it is not on the
@@ -79,8 +80,9 @@ BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
                                                                 : nullptr;
 }
 
-// sum(factors[i] * points[i]). Time depends on the factors, which say nothing
-// of a key: what they combine the keys to is not known to anybody.
+// sum(factors[i] * points[i]). Time depends on the factors alone. They are
+// fresh random numbers, independent of the keys, and the combined key stays
+// secret.
 PointPtr CombinedPointVarTime(const EC_GROUP *group,
                               const std::vector<PointPtr> &points,
                               const std::vector<BignumPtr> &factors,

@@ -121,7 +121,7 @@ Status Decrypt(const OpenedKey &key, const Algorithm &algorithm,
   return Status::Ok();
 }
 
-// All ones where a is b, otherwise zero; both below 2^31.
+// All ones if a is b, otherwise zero; both below 2^31.
 uint32_t MaskIfEqual(uint32_t a, uint32_t b) {
   const uint32_t difference = a ^ b;
   return (difference | (0U - difference)) >> 31 == 0 ? ~0U : 0U;

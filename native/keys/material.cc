@@ -1,5 +1,5 @@
 // RSA_* is deprecated in favour of EVP, but part of OpenSSL 3.x everywhere; EVP
-// checks a key without asking in between whether anybody still waits.
+// checks a key without looking at the abort flag in between.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "keys/material.h"
 

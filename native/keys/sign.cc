@@ -41,7 +41,7 @@ constexpr Ways kHashing = {Way::kHashed, Way::kDigest, Way::kRefused};
 struct Algorithm {
   std::string_view name;
   Family family;
-  // nullptr where the type of key has only one.
+  // nullptr if the type of key has only one.
   const char *digest;
   // Of a digest, or of ML-DSA's message representative mu.
   size_t digest_len;

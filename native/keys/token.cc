@@ -17,7 +17,7 @@ using envelope::SecretKind;
 // The length of the header stands in front of it.
 constexpr size_t kLengthLen = 4;
 
-// Cuts a token into its record; false where it is too short to be one.
+// Cuts a token into its record; false if it is too short to be one.
 bool Cut(ByteSpan token, ByteSpan *header, ByteSpan *wrapped) {
   if (token.size() < kLengthLen) {
     return false;

@@ -42,7 +42,8 @@ BignumPtr NewSecret() {
 }
 
 // x mod 65537 from 16-bit digits: 2^16 is -1, so they add up with alternating
-// signs.
+// signs. Each sum is below 2^17 a word, and kE * 2 a word, which is 0 mod e and
+// above 2^17, keeps the difference positive.
 uint64_t ModE(std::span<const uint64_t> words) {
   uint64_t even = 0;
   uint64_t odd = 0;
@@ -64,8 +65,9 @@ uint64_t InverseModE(uint64_t x) {
 }
 
 // Makes m, which 65537 does not divide, e^-1 mod m: (1 + m * k) / e with
-// k = -m^-1 mod e, so that one word's inverse is all it takes and nothing
-// depends on m.
+// k = -m^-1 mod e, so that one word's inverse is all it takes and no branch
+// depends on m. e divides 1 + m * k by the choice of k, and as k < e the result
+// is below m.
 void InvertExponent(std::span<uint64_t> m) {
   const uint64_t k = InverseModE(kE - ModE(m));
   // e^-1 mod 2^32: the product with 2^16 + 1 is 2^32 - 1 + 2 = 1.
@@ -203,6 +205,8 @@ bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits) {
 
 Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
                    Verdict *verdict, Key *out) {
+  // For primes of ours, which spread over a quarter of 2^(nlen/2), the
+  // probability is 2^-97.
   if (!FarApart(p, q, modulus_bits)) {
     *verdict = Verdict::kRefusedQ;
     return Status::Ok();
@@ -237,7 +241,9 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   PAIRMINT_RETURN_IF_ERROR(CarmichaelLambda(p_minus_1.get(), q_minus_1.get(),
                                             ctx.get(), lambda.get()));
   PAIRMINT_RETURN_IF_ERROR(ExponentInverse(lambda.get(), &key.d));
-  // A.1.1, criterion 3: 2^(nlen/2) < d. Never seen: probability 2^-(nlen/2).
+  // A.1.1, criterion 3: 2^(nlen/2) < d. As d e = 1 + k lambda with k > 0, d is
+  // above lambda / e, and lambda is (p - 1)(q - 1) / gcd(p - 1, q - 1): that
+  // greatest common divisor would need more than nlen/2 - 20 bits.
   if (BN_num_bits(key.d.get()) <= modulus_bits / 2) {
     *verdict = Verdict::kRefusedBoth;
     return Status::Ok();
@@ -308,9 +314,9 @@ Status PairwiseTest(const Key &key) {
   RSA_set0_key(rsa.get(), take(0), take(1), take(2));
   RSA_set0_factors(rsa.get(), take(3), take(4));
   RSA_set0_crt_params(rsa.get(), take(5), take(6), take(7));
-  // Blinding hides a base that an attacker chose. Ours is random and nobody
-  // sees it; the inverse mod n that blinding needs would cost a fifth of the
-  // test.
+  // Blinding hides a base that an attacker chose. Ours is random and not
+  // seen by others; the inverse mod n that blinding needs would cost a fifth of
+  // the test.
   RSA_set_flags(rsa.get(), RSA_FLAG_NO_BLINDING);
 
   const auto len = static_cast<size_t>(RSA_size(rsa.get()));

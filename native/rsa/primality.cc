@@ -40,7 +40,8 @@ uint64_t Less(const uint64_t *a, const uint64_t *b) {
 }
 
 // FIPS 186-5, B.3.1, steps 4.1 and 4.2: a random b of as many bits as w, drawn
-// again unless 1 < b < w - 1. Only the number of draws can be seen.
+// again unless 1 < b < w - 1. Only the number of draws can be seen. A number
+// whose top two bits are set is drawn again with probability 1/4 at most.
 Status RandomBase(int bits, const uint64_t *w, uint64_t *out) {
   const size_t len = (static_cast<size_t>(bits) + 7) / 8;
   SecretBytes bytes(len);
@@ -56,7 +57,8 @@ Status RandomBase(int bits, const uint64_t *w, uint64_t *out) {
   return Status::Ok();
 }
 
-// Whether z is 1 or w - 1 (B.3.1, step 4.4), for an odd w.
+// Whether z is 1 or w - 1 (B.3.1, step 4.4), for an odd w: w - 1 differs from
+// it in the lowest bit only, so that nothing has to be borrowed.
 bool IsPlusMinusOne(const uint64_t *z, const uint64_t *w) {
   uint64_t from_one = z[0] ^ 1;
   uint64_t from_minus_one = z[0] ^ (w[0] - 1);
@@ -162,7 +164,8 @@ Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
       Half(words, exponent->words[lane]);
       PAIRMINT_RETURN_IF_ERROR(RandomBase(bits, words, base->words[lane]));
     }
-    // Step 4.3; 4.5 has nothing to do.
+    // Step 4.3. Step 4.5 squares z a - 1 times, and a is 1 for numbers that are
+    // 3 mod 4.
     if (!kernel.mod_exp(bits, len, *n, *base, *exponent, bits, workspace.data(),
                         power.get())) {
       return OutOfMemory(kTest);

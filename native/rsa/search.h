@@ -19,9 +19,9 @@ namespace pairmint::rsa {
 struct SearchOptions {
   // Candidates come from here, in this order; only one Run() at a time.
   CandidateSource *source = nullptr;
-  // One rejection in so many is repeated in OpenSSL. Of the rejections, 75 for
-  // a key of 2,048 bits and 135 for one of 4,096, each that is repeated costs
-  // an exponentiation: with 1000, less than one for every seven keys. A kernel
+  // One rejection in so many is repeated in OpenSSL. A key of 2,048 bits takes
+  // 75 rejections and one of 4,096 bits 133, and each that is repeated costs an
+  // exponentiation: with 1000, less than one for every seven keys. A kernel
   // that loses the share f of the primes rejects 2 f / (1 - f) of them for each
   // key, so that it is found out after about 500 (1 - f) / f keys.
   uint64_t audit_period = 1000;
