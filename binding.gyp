@@ -4,7 +4,7 @@
     {
       "target_name": "pairmint",
       "dependencies": ["mont_avx512ifma"],
-      "sources": ["<!@(node native/sources.mjs core functions addon)"]
+      "sources": ["<!@(node native/tools/sources.mjs core functions addon)"]
     }
   ]
 }

@@ -45,7 +45,7 @@
       # otherwise keep an AVX-512 copy of a function that every CPU runs.
       "target_name": "mont_avx512ifma",
       "type": "static_library",
-      "sources": ["<!@(node <(root)/native/sources.mjs avx512ifma)"],
+      "sources": ["<!@(node <(root)/native/tools/sources.mjs avx512ifma)"],
       "conditions": [
         ["target_arch=='x64'", { "cflags_cc": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512ifma"] }]
       ]

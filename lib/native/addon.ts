@@ -77,6 +77,8 @@ export interface NativeError extends Error {
 
 export type NativeErrorCode =
   | 'INVALID_ARGUMENT'
+  /** A TypeError: something else than the handle that is needed. */
+  | 'INVALID_HANDLE'
   | 'INVALID_CIPHERTEXT'
   | 'INVALID_RECORD'
   | 'INVALID_TOKEN'
@@ -134,16 +136,18 @@ interface DataKey {
 }
 
 /**
- * The addon's functions, nearly as native/addon/exports.cc lists them. Minting, imports and the use of
- * private keys run on threads of their own: RSA pairs and keys on some, all else on the others.
+ * The addon's functions, nearly as the rows at the end of native/addon/*_functions.cc list them.
+ * Minting, imports and the use of private keys run on threads of their own: RSA pairs and keys on
+ * some, all else on the others.
  *
  * What gives no promise takes microseconds, less than handing it to a thread and back, and runs at
  * once. Data keys, pairs out of lots and lone pairs of brief specs take as little, but run together:
  * those that were asked for in one turn of the event loop run at its end, because half of such a
  * short time goes by until the code is in the processor's caches.
  *
- * `context` is always a canonically encoded encryption context. A function that is given another kind
- * of key than it needs fails with INVALID_ARGUMENT.
+ * `context` is always a canonically encoded encryption context. A function that is given another
+ * handle than it needs fails with INVALID_HANDLE, and with INVALID_ARGUMENT if the handle is that of
+ * another kind of key.
  */
 export interface Native {
   capabilities(): NativeCapabilities;

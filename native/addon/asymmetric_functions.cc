@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "addon/functions.h"
+#include "addon/exports.h"
 #include "addon/job.h"
 #include "addon/materials.h"
 #include "addon/promised_task.h"
@@ -49,16 +49,13 @@ class SignTask final : public StepTask {
  public:
   SignTask(Napi::Env env, const Napi::Value &args)
       : StepTask(env, args),
-        material_(PrivateKeyMaterial(Member(args, "material"))),
+        material_(PrivateKeyMaterial(Member(args, "material"), refusal())),
         algorithm_(NameOf(Member(args, "algorithm"))),
         message_type_(NameOf(Member(args, "messageType"))),
         message_(CopyOf(Member(args, "message"))) {}
 
  protected:
   Status Step() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return keys::Sign(material_->secret.span(), algorithm_, message_type_,
                       message_, &signature_);
   }
@@ -105,15 +102,11 @@ class VerifyTask final : public StepTask {
 class GenerateMacJob final : public Job {
  public:
   explicit GenerateMacJob(const Napi::Value &args)
-      : material_(
-            MaterialOf(Member(args, "material"), envelope::SecretKind::kBytes)),
+      : material_(SecretMaterial(Member(args, "material"), refusal())),
         algorithm_(NameOf(Member(args, "algorithm"))),
         message_(BytesOf(Member(args, "message"))) {}
 
   Status Run() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return keys::Mac(material_->secret.span(), algorithm_, message_, &mac_);
   }
 
@@ -129,16 +122,12 @@ class GenerateMacJob final : public Job {
 class VerifyMacJob final : public Job {
  public:
   explicit VerifyMacJob(const Napi::Value &args)
-      : material_(
-            MaterialOf(Member(args, "material"), envelope::SecretKind::kBytes)),
+      : material_(SecretMaterial(Member(args, "material"), refusal())),
         algorithm_(NameOf(Member(args, "algorithm"))),
         message_(BytesOf(Member(args, "message"))),
         mac_(BytesOf(Member(args, "mac"))) {}
 
   Status Run() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return keys::VerifyMac(material_->secret.span(), algorithm_, message_, mac_,
                            &valid_);
   }
@@ -157,14 +146,11 @@ class DeriveSharedSecretTask final : public StepTask {
  public:
   DeriveSharedSecretTask(Napi::Env env, const Napi::Value &args)
       : StepTask(env, args),
-        material_(PrivateKeyMaterial(Member(args, "material"))),
+        material_(PrivateKeyMaterial(Member(args, "material"), refusal())),
         public_key_(CopyOf(Member(args, "publicKey"))) {}
 
  protected:
   Status Step() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return keys::DeriveSharedSecret(material_->secret.span(), public_key_,
                                     &secret_);
   }
@@ -208,15 +194,12 @@ class DecryptWithPrivateKeyTask final : public StepTask {
  public:
   DecryptWithPrivateKeyTask(Napi::Env env, const Napi::Value &args)
       : StepTask(env, args),
-        material_(PrivateKeyMaterial(Member(args, "material"))),
+        material_(PrivateKeyMaterial(Member(args, "material"), refusal())),
         algorithm_(NameOf(Member(args, "algorithm"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))) {}
 
  protected:
   Status Step() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return keys::DecryptWith(material_->secret.span(), algorithm_, ciphertext_,
                              &plaintext_);
   }
@@ -232,21 +215,22 @@ class DecryptWithPrivateKeyTask final : public StepTask {
   SecretBytes plaintext_;
 };
 
-// One side of a re-encryption, symmetric or not.
-class Side {
+bool IsSymmetric(const std::string &algorithm) {
+  return algorithm == "SYMMETRIC_DEFAULT";
+}
+
+// What a re-encryption opens with, symmetric or not.
+class Source {
  public:
-  explicit Side(const Napi::Value &side)
+  Source(const Napi::Value &side, Status *refusal)
       : algorithm_(NameOf(Member(side, "algorithm"))),
-        material_(symmetric() ? SealingMaterial(Member(side, "material"))
-                              : PrivateKeyMaterial(Member(side, "material"))),
-        public_key_(CopyOf(Member(side, "publicKey"))),
+        material_(IsSymmetric(algorithm_)
+                      ? SealingMaterial(Member(side, "material"), refusal)
+                      : PrivateKeyMaterial(Member(side, "material"), refusal)),
         context_(CopyOf(Member(side, "context"))) {}
 
   Status Open(ByteSpan ciphertext, SecretBytes *out, Kind *kind) const {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
-    if (symmetric()) {
+    if (IsSymmetric(algorithm_)) {
       return envelope::Open(*material_, context_, ciphertext, out, kind);
     }
     *kind = Kind::kData;
@@ -254,21 +238,30 @@ class Side {
                              out);
   }
 
+ private:
+  std::string algorithm_;
+  SharedMaterial material_;
+  Bytes context_;
+};
+
+// What it seals with: material, or a public key.
+class Target {
+ public:
+  Target(const Napi::Value &side, Status *refusal)
+      : algorithm_(NameOf(Member(side, "algorithm"))),
+        material_(IsSymmetric(algorithm_)
+                      ? SealingMaterial(Member(side, "material"), refusal)
+                      : nullptr),
+        public_key_(CopyOf(Member(side, "publicKey"))),
+        context_(CopyOf(Member(side, "context"))) {}
+
   Status Seal(Kind kind, ByteSpan plaintext, Bytes *out) const {
-    if (!symmetric()) {
-      return keys::EncryptFor(public_key_, algorithm_, plaintext, out);
-    }
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
-    return envelope::Seal(*material_, kind, context_, plaintext, out);
+    return material_ != nullptr
+               ? envelope::Seal(*material_, kind, context_, plaintext, out)
+               : keys::EncryptFor(public_key_, algorithm_, plaintext, out);
   }
 
  private:
-  [[nodiscard]] bool symmetric() const {
-    return algorithm_ == "SYMMETRIC_DEFAULT";
-  }
-
   std::string algorithm_;
   SharedMaterial material_;
   Bytes public_key_;
@@ -279,44 +272,26 @@ class ReEncryptAcrossTask final : public StepTask {
  public:
   ReEncryptAcrossTask(Napi::Env env, const Napi::Value &args)
       : StepTask(env, args),
-        source_(Member(args, "source")),
+        source_(Member(args, "source"), refusal()),
         ciphertext_(CopyOf(Member(args, "ciphertext"))),
-        destination_(Member(args, "destination")) {}
+        target_(Member(args, "destination"), refusal()) {}
 
  protected:
   Status Step() override {
     SecretBytes plaintext;
     Kind kind{};
     PAIRMINT_RETURN_IF_ERROR(source_.Open(ciphertext_, &plaintext, &kind));
-    return destination_.Seal(kind, plaintext.span(), &out_);
+    return target_.Seal(kind, plaintext.span(), &out_);
   }
 
   Napi::Value Result(Napi::Env env) override { return ToUint8Array(env, out_); }
 
  private:
-  Side source_;
+  Source source_;
   Bytes ciphertext_;
-  Side destination_;
+  Target target_;
   Bytes out_;
 };
-
-}  // namespace
-
-Napi::Value Sign(const Napi::CallbackInfo &info) {
-  return ByCrew<SignTask>(info);
-}
-
-Napi::Value Verify(const Napi::CallbackInfo &info) {
-  return ByCrew<VerifyTask>(info);
-}
-
-Napi::Value GenerateMac(const Napi::CallbackInfo &info) {
-  return Here<GenerateMacJob>(info);
-}
-
-Napi::Value VerifyMac(const Napi::CallbackInfo &info) {
-  return Here<VerifyMacJob>(info);
-}
 
 Napi::Value VerifyRequest(const Napi::CallbackInfo &info) {
   const Latin1 scope_head(info[1]);
@@ -331,20 +306,20 @@ Napi::Value VerifyRequest(const Napi::CallbackInfo &info) {
   return status.ok() ? ToBoolean(info.Env(), valid) : Throw(info.Env(), status);
 }
 
-Napi::Value DeriveSharedSecret(const Napi::CallbackInfo &info) {
-  return ByCrew<DeriveSharedSecretTask>(info);
-}
+constexpr Export kExports[] = {
+    {"sign", ByCrew<SignTask>},
+    {"verify", ByCrew<VerifyTask>},
+    {"generateMac", Here<GenerateMacJob>},
+    {"verifyMac", Here<VerifyMacJob>},
+    {"verifyRequest", VerifyRequest},
+    {"deriveSharedSecret", ByCrew<DeriveSharedSecretTask>},
+    {"encryptWithPublicKey", ByCrew<EncryptWithPublicKeyTask>},
+    {"decryptWithPrivateKey", ByCrew<DecryptWithPrivateKeyTask>},
+    {"reEncryptAcross", ByCrew<ReEncryptAcrossTask>},
+};
 
-Napi::Value EncryptWithPublicKey(const Napi::CallbackInfo &info) {
-  return ByCrew<EncryptWithPublicKeyTask>(info);
-}
+}  // namespace
 
-Napi::Value DecryptWithPrivateKey(const Napi::CallbackInfo &info) {
-  return ByCrew<DecryptWithPrivateKeyTask>(info);
-}
-
-Napi::Value ReEncryptAcross(const Napi::CallbackInfo &info) {
-  return ByCrew<ReEncryptAcrossTask>(info);
-}
+std::span<const Export> AsymmetricFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

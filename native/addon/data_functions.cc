@@ -1,6 +1,6 @@
 // Data keys and the operations on data: each is one job, and several data keys
 // are made in one crossing.
-#include "addon/functions.h"
+#include "addon/exports.h"
 #include "addon/job.h"
 #include "addon/materials.h"
 #include "addon/values.h"
@@ -22,15 +22,12 @@ constexpr size_t kRandomLen = 32 + envelope::kFreshnessLen;
 class GenerateDataKeyJob final : public PartJob {
  public:
   explicit GenerateDataKeyJob(const Napi::Value &args)
-      : material_(SealingMaterial(Member(args, "material"))),
+      : material_(SealingMaterial(Member(args, "material"), refusal())),
         key_(NumberOf(Member(args, "length"))),
         context_(BytesOf(Member(args, "context"))),
         plaintext_(FlagOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return envelope::SealFresh(*material_, Kind::kDataKey, context_, &key_,
                                &ciphertext_);
   }
@@ -64,14 +61,11 @@ class GenerateRandomJob final : public Job {
 class EncryptJob final : public Job {
  public:
   explicit EncryptJob(const Napi::Value &args)
-      : material_(SealingMaterial(Member(args, "material"))),
+      : material_(SealingMaterial(Member(args, "material"), refusal())),
         context_(BytesOf(Member(args, "context"))),
         plaintext_(BytesOf(Member(args, "plaintext"))) {}
 
   Status Run() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return envelope::Seal(*material_, Kind::kData, context_, plaintext_.span(),
                           &ciphertext_);
   }
@@ -90,14 +84,11 @@ class EncryptJob final : public Job {
 class DecryptJob final : public Job {
  public:
   explicit DecryptJob(const Napi::Value &args)
-      : material_(SealingMaterial(Member(args, "material"))),
+      : material_(SealingMaterial(Member(args, "material"), refusal())),
         context_(BytesOf(Member(args, "context"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))) {}
 
   Status Run() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     return envelope::Open(*material_, context_, ciphertext_, &plaintext_,
                           nullptr);
   }
@@ -116,16 +107,13 @@ class DecryptJob final : public Job {
 class ReEncryptJob final : public Job {
  public:
   explicit ReEncryptJob(const Napi::Value &args)
-      : source_(SealingMaterial(Member(args, "source"))),
+      : source_(SealingMaterial(Member(args, "source"), refusal())),
         source_context_(BytesOf(Member(args, "sourceContext"))),
         ciphertext_(CopyOf(Member(args, "ciphertext"))),
-        destination_(SealingMaterial(Member(args, "destination"))),
+        destination_(SealingMaterial(Member(args, "destination"), refusal())),
         destination_context_(BytesOf(Member(args, "destinationContext"))) {}
 
   Status Run() override {
-    if (source_ == nullptr || destination_ == nullptr) {
-      return NotUnderstood();
-    }
     SecretBytes plaintext;
     Kind kind{};
     PAIRMINT_RETURN_IF_ERROR(envelope::Open(*source_, source_context_,
@@ -145,8 +133,6 @@ class ReEncryptJob final : public Job {
   Bytes out_;
 };
 
-}  // namespace
-
 Napi::Value GenerateDataKeys(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[0]);
   const core::DrawAhead ahead(args.size() * kRandomLen);
@@ -158,16 +144,14 @@ Napi::Value GenerateRandom(const Napi::CallbackInfo &info) {
   return RunHere(info.Env(), job);
 }
 
-Napi::Value Encrypt(const Napi::CallbackInfo &info) {
-  return Here<EncryptJob>(info);
-}
+constexpr Export kExports[] = {
+    {"generateDataKeys", GenerateDataKeys}, {"generateRandom", GenerateRandom},
+    {"encrypt", Here<EncryptJob>},          {"decrypt", Here<DecryptJob>},
+    {"reEncrypt", Here<ReEncryptJob>},
+};
 
-Napi::Value Decrypt(const Napi::CallbackInfo &info) {
-  return Here<DecryptJob>(info);
-}
+}  // namespace
 
-Napi::Value ReEncrypt(const Napi::CallbackInfo &info) {
-  return Here<ReEncryptJob>(info);
-}
+std::span<const Export> DataFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

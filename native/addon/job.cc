@@ -17,6 +17,8 @@ const char *CodeName(StatusCode code) {
       return "OK";
     case StatusCode::kInvalidArgument:
       return "INVALID_ARGUMENT";
+    case StatusCode::kInvalidHandle:
+      return "INVALID_HANDLE";
     case StatusCode::kInvalidCiphertext:
       return "INVALID_CIPHERTEXT";
     case StatusCode::kInvalidRecord:
@@ -54,11 +56,14 @@ Napi::Value ToError(Napi::Env env, const Status &status) {
   napi_value message = nullptr;
   napi_value error = nullptr;
   const char *name = CodeName(status.code());
+  const auto create = status.code() == StatusCode::kInvalidHandle
+                          ? napi_create_type_error
+                          : napi_create_error;
   const char *text = status.message().empty() ? name : status.message().c_str();
   if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &code) != napi_ok ||
       napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) !=
           napi_ok ||
-      napi_create_error(env, code, message, &error) != napi_ok) {
+      create(env, code, message, &error) != napi_ok) {
     return {};
   }
   return {env, error};
@@ -74,7 +79,7 @@ Napi::Value Throw(Napi::Env env, const Status &status) {
 
 Napi::Value RunHere(Napi::Env env, Job &job) {
   const CleanErrorQueue clean;
-  const Status status = job.Run();
+  const Status status = job.arguments().ok() ? job.Run() : job.arguments();
   return status.ok() ? job.Result(env) : Throw(env, status);
 }
 
@@ -87,7 +92,7 @@ Napi::Value RunAllHere(Napi::Env env, std::span<PartJob *const> jobs) {
   parts.reserve(jobs.size() * PartJob::kMaxParts);
   size_t size = jobs.size() * PartJob::kMaxParts * sizeof(uint32_t);
   for (PartJob *job : jobs) {
-    const Status status = job->Run();
+    const Status status = job->arguments().ok() ? job->Run() : job->arguments();
     if (!status.ok()) {
       out.push_back(ToError(env, status));
       lengths.insert(lengths.end(), PartJob::kMaxParts, kFailed);

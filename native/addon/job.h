@@ -13,11 +13,35 @@
 
 namespace pairmint::addon {
 
+inline core::Status NotUnderstood() {
+  return core::Status(core::StatusCode::kInvalidArgument,
+                      "the arguments do not fit");
+}
+
+// Arguments is the base of what reads its arguments in its constructor. What
+// does not fit is refused there: arguments() is not ok, and nothing is run.
+class Arguments {
+ public:
+  [[nodiscard]] const core::Status &arguments() const { return refusal_; }
+
+ protected:
+  core::Status *refusal() { return &refusal_; }
+  // The first refusal counts.
+  void Require(bool fits) {
+    if (!fits && refusal_.ok()) {
+      refusal_ = NotUnderstood();
+    }
+  }
+
+ private:
+  core::Status refusal_;
+};
+
 // Job is the work of one crossing from JavaScript that is done at once, in the
 // calling thread: arguments are read in the constructor. Bytes stay where they
 // are, as JavaScript does not run meanwhile; a caller's that are read twice are
 // copied, as another thread may share them.
-class Job {
+class Job : public Arguments {
  public:
   Job() = default;
   virtual ~Job() = default;
@@ -41,7 +65,7 @@ Napi::Value Here(const Napi::CallbackInfo &info) {
 
 // PartJob is one of several jobs that are done in one crossing. What comes of
 // it is at most kMaxParts byte strings.
-class PartJob {
+class PartJob : public Arguments {
  public:
   static constexpr size_t kMaxParts = 3;
   using Parts = std::array<core::ByteSpan, kMaxParts>;
@@ -66,7 +90,7 @@ constexpr uint32_t kFailed = 0xffffffff;
 Napi::Value RunAllHere(Napi::Env env, std::span<PartJob *const> jobs);
 
 // The same for jobs of type T, one for each of `args`; with an element of
-// `more` each, where there is one.
+// `more` each, if there are any.
 template <typename T, typename... More>
 Napi::Value AllHere(Napi::Env env, const std::vector<Napi::Value> &args,
                     std::vector<More> &...more) {
@@ -86,8 +110,8 @@ Napi::Value ToError(Napi::Env env, const core::Status &status);
 // Throws that error; returns what a function that throws returns.
 Napi::Value Throw(Napi::Env env, const core::Status &status);
 
-// Keeps OpenSSL's error queue of this thread as it was: Node reports whatever
-// it finds there as an error of its own.
+// Keeps OpenSSL's error queue of this thread as it was: Node reports what it
+// finds there as an error of its own.
 class CleanErrorQueue {
  public:
   CleanErrorQueue();

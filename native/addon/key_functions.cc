@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "addon/functions.h"
+#include "addon/exports.h"
 #include "addon/job.h"
 #include "addon/materials.h"
 #include "addon/promised_task.h"
@@ -30,8 +30,8 @@ using envelope::SecretKind;
 // Where new material goes: what the arguments of all these functions begin
 // with.
 struct Destination {
-  explicit Destination(const Napi::Value &args)
-      : root_key(FromHandle<SecretBytes>(Member(args, "rootKey"))),
+  Destination(const Napi::Value &args, Status *refusal)
+      : root_key(RootKeyOf(Member(args, "rootKey"), refusal)),
         key_id(ArrayOf<envelope::kKeyIdLen>(Member(args, "keyId"))),
         attributes(CopyOf(Member(args, "attributes"))) {}
 
@@ -50,8 +50,10 @@ class KeepingTask : public MintingTask {
  public:
   KeepingTask(Napi::Env env, const Napi::Value &args, const char *member)
       : MintingTask(env, args, NameOf(Member(args, member))),
-        destination_(args),
-        minting_(mint::Begin(spec(), abort())) {}
+        destination_(args, refusal()),
+        minting_(mint::Begin(spec(), abort())) {
+    Require(minting_ != nullptr);
+  }
 
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
@@ -64,9 +66,6 @@ class KeepingTask : public MintingTask {
 
  private:
   std::optional<Status> Share() final {
-    if (destination_.root_key == nullptr || minting_ == nullptr) {
-      return NotUnderstood();
-    }
     std::optional<core::KeyPair> pair;
     PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
     if (!pair) {
@@ -123,12 +122,9 @@ class CreateImportTokenTask final : public KeepingTask {
 class OpenImportTokenJob final : public Job {
  public:
   explicit OpenImportTokenJob(const Napi::Value &args)
-      : destination_(args), token_(BytesOf(Member(args, "token"))) {}
+      : destination_(args, refusal()), token_(BytesOf(Member(args, "token"))) {}
 
   Status Run() override {
-    if (destination_.root_key == nullptr) {
-      return NotUnderstood();
-    }
     SecretBytes wrapping_key;
     return keys::OpenToken(destination_.root_key->span(), destination_.key_id,
                            token_, &attributes_, &wrapping_key);
@@ -149,9 +145,11 @@ class ImportTask : public PromisedTask {
  public:
   ImportTask(Napi::Env env, const Napi::Value &args)
       : PromisedTask(env),
-        destination_(args),
+        destination_(args, refusal()),
         spec_(keys::FindSpec(NameOf(Member(args, "spec")))),
-        caller_(TextOf(Member(args, "caller"))) {}
+        caller_(TextOf(Member(args, "caller"))) {
+    Require(spec_ != nullptr);
+  }
 
   [[nodiscard]] std::string_view caller() const final { return caller_; }
   // Proving that an RSA key's factors are prime takes as long as finding some.
@@ -169,9 +167,6 @@ class ImportTask : public PromisedTask {
 
  private:
   std::optional<Status> Share() final {
-    if (destination_.root_key == nullptr || spec_ == nullptr) {
-      return NotUnderstood();
-    }
     SecretBytes given;
     PAIRMINT_RETURN_IF_ERROR(Unwrap(destination_, &given));
     keys::Material material;
@@ -242,26 +237,16 @@ class ImportPlainKeyMaterialTask final : public ImportTask {
   SecretBytes given_;
 };
 
+constexpr Export kExports[] = {
+    {"createPrivateKeyMaterial", ByCrew<CreatePrivateKeyMaterialTask>},
+    {"createImportToken", ByCrew<CreateImportTokenTask>},
+    {"openImportToken", Here<OpenImportTokenJob>},
+    {"importKeyMaterial", ByCrew<ImportKeyMaterialTask>},
+    {"importPlainKeyMaterial", ByCrew<ImportPlainKeyMaterialTask>},
+};
+
 }  // namespace
 
-Napi::Value CreatePrivateKeyMaterial(const Napi::CallbackInfo &info) {
-  return ByCrew<CreatePrivateKeyMaterialTask>(info);
-}
-
-Napi::Value CreateImportToken(const Napi::CallbackInfo &info) {
-  return ByCrew<CreateImportTokenTask>(info);
-}
-
-Napi::Value OpenImportToken(const Napi::CallbackInfo &info) {
-  return Here<OpenImportTokenJob>(info);
-}
-
-Napi::Value ImportKeyMaterial(const Napi::CallbackInfo &info) {
-  return ByCrew<ImportKeyMaterialTask>(info);
-}
-
-Napi::Value ImportPlainKeyMaterial(const Napi::CallbackInfo &info) {
-  return ByCrew<ImportPlainKeyMaterialTask>(info);
-}
+std::span<const Export> KeyFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

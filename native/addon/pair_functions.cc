@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "addon/functions.h"
+#include "addon/exports.h"
 #include "addon/job.h"
 #include "addon/materials.h"
 #include "addon/promised_task.h"
@@ -24,8 +24,9 @@ using core::SecretBytes;
 using core::Status;
 using envelope::Kind;
 
-// In one crossing. Their private keys are in locked memory, of which there is
-// little.
+// In one crossing. More would save little: the crossing is shared by 64 pairs
+// already. And their private keys lie in locked memory, of which some systems
+// grant a process 64 KB: 64 encoded keys of P-521, 241 bytes each, take 15 KB.
 constexpr uint32_t kMaxPairs = 64;
 
 // What a pair on a curve and its sealing draw: of the curves' private keys that
@@ -35,8 +36,8 @@ constexpr size_t kRandomLen = 66 + envelope::kFreshnessLen;
 // What a pair's private key is sealed with, and whether it is given in the
 // clear as well.
 struct Sealing {
-  explicit Sealing(const Napi::Value &args)
-      : material(SealingMaterial(Member(args, "material"))),
+  Sealing(const Napi::Value &args, Status *refusal)
+      : material(SealingMaterial(Member(args, "material"), refusal)),
         context(CopyOf(Member(args, "context"))),
         plaintext(FlagOf(Member(args, "plaintext"))) {}
 
@@ -79,8 +80,10 @@ class GenerateDataKeyPairTask final : public MintingTask {
  public:
   GenerateDataKeyPairTask(Napi::Env env, const Napi::Value &args)
       : MintingTask(env, args, NameOf(Member(args, "spec"))),
-        sealing_(args),
-        minting_(mint::Begin(spec(), abort())) {}
+        sealing_(args, refusal()),
+        minting_(mint::Begin(spec(), abort())) {
+    Require(minting_ != nullptr);
+  }
 
   [[nodiscard]] bool Shareable() const override {
     return minting_ != nullptr && minting_->Shareable();
@@ -88,9 +91,6 @@ class GenerateDataKeyPairTask final : public MintingTask {
 
  protected:
   std::optional<Status> Share() override {
-    if (sealing_.material == nullptr || minting_ == nullptr) {
-      return NotUnderstood();
-    }
     std::optional<core::KeyPair> pair;
     PAIRMINT_RETURN_IF_ERROR(minting_->Work(&pair));
     return pair ? std::optional(Seal(sealing_, std::move(*pair), &sealed_))
@@ -113,14 +113,11 @@ class GenerateDataKeyPairsTask final : public MintingTask {
  public:
   GenerateDataKeyPairsTask(Napi::Env env, const Napi::Value &args)
       : MintingTask(env, args, NameOf(Member(args, "spec"))),
-        sealing_(args),
+        sealing_(args, refusal()),
         pairs_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
 
  protected:
   std::optional<Status> Share() override {
-    if (sealing_.material == nullptr) {
-      return NotUnderstood();
-    }
     const core::DrawAhead ahead(pairs_.size() * kRandomLen);
     std::vector<core::KeyPair> minted(pairs_.size());
     PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
@@ -150,15 +147,12 @@ class MintLotTask final : public MintingTask {
  public:
   MintLotTask(Napi::Env env, const Napi::Value &args)
       : MintingTask(env, args, NameOf(Member(args, "spec"))),
-        material_(SealingMaterial(Member(args, "material"))),
+        material_(SealingMaterial(Member(args, "material"), refusal())),
         context_(CopyOf(Member(args, "context"))),
         count_(std::min(NumberOf(Member(args, "count")), kMaxPairs)) {}
 
  protected:
   std::optional<Status> Share() override {
-    if (material_ == nullptr) {
-      return NotUnderstood();
-    }
     std::vector<core::KeyPair> minted(count_);
     PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
     pool::LotWriter lot;
@@ -184,13 +178,9 @@ class MintLotTask final : public MintingTask {
 class SealPairJob final : public PartJob {
  public:
   SealPairJob(const Napi::Value &args, core::KeyPair *pair)
-      : sealing_(args), pair_(pair) {}
+      : sealing_(args, refusal()), pair_(pair) {}
 
-  Status Run() override {
-    return sealing_.material == nullptr
-               ? NotUnderstood()
-               : Seal(sealing_, std::move(*pair_), &sealed_);
-  }
+  Status Run() override { return Seal(sealing_, std::move(*pair_), &sealed_); }
 
   [[nodiscard]] Parts parts() const override {
     return {sealed_.public_key, sealed_.ciphertext, sealed_.plaintext.span()};
@@ -205,16 +195,13 @@ class SealPairJob final : public PartJob {
 class TakeFromLotJob final : public PartJob {
  public:
   explicit TakeFromLotJob(const Napi::Value &args)
-      : sealing_(args),
-        source_(SealingMaterial(Member(args, "source"))),
+      : sealing_(args, refusal()),
+        source_(SealingMaterial(Member(args, "source"), refusal())),
         source_context_(CopyOf(Member(args, "sourceContext"))),
         lot_(BytesOf(Member(args, "lot"))),
         index_(NumberOf(Member(args, "index"))) {}
 
   Status Run() override {
-    if (source_ == nullptr || sealing_.material == nullptr) {
-      return NotUnderstood();
-    }
     SecretBytes lot;
     core::KeyPair pair;
     PAIRMINT_RETURN_IF_ERROR(
@@ -237,16 +224,6 @@ class TakeFromLotJob final : public PartJob {
   SealedPair sealed_;
 };
 
-}  // namespace
-
-Napi::Value GenerateDataKeyPair(const Napi::CallbackInfo &info) {
-  return ByCrew<GenerateDataKeyPairTask>(info);
-}
-
-Napi::Value GenerateDataKeyPairs(const Napi::CallbackInfo &info) {
-  return ByCrew<GenerateDataKeyPairsTask>(info);
-}
-
 Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[1]);
   const CleanErrorQueue clean;
@@ -260,14 +237,22 @@ Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   return AllHere<SealPairJob>(info.Env(), args, minted);
 }
 
-Napi::Value MintLot(const Napi::CallbackInfo &info) {
-  return ByCrew<MintLotTask>(info);
-}
-
 Napi::Value TakeFromLots(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[0]);
   const core::DrawAhead ahead(args.size() * envelope::kFreshnessLen);
   return AllHere<TakeFromLotJob>(info.Env(), args);
 }
+
+constexpr Export kExports[] = {
+    {"generateDataKeyPair", ByCrew<GenerateDataKeyPairTask>},
+    {"generateDataKeyPairs", ByCrew<GenerateDataKeyPairsTask>},
+    {"generateDataKeyPairsHere", GenerateDataKeyPairsHere},
+    {"mintLot", ByCrew<MintLotTask>},
+    {"takeFromLots", TakeFromLots},
+};
+
+}  // namespace
+
+std::span<const Export> PairFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

@@ -89,8 +89,10 @@ const void *PromisedTask::owner() const { return courier_.get(); }
 
 bool PromisedTask::Work() {
   const CleanErrorQueue clean;
-  std::optional<Status> status =
-      abort_.raised() ? Status(StatusCode::kAborted) : Share();
+  std::optional<Status> status = arguments();
+  if (status->ok()) {
+    status = abort_.raised() ? Status(StatusCode::kAborted) : Share();
+  }
   // A failure shows in every thread that shares the task; one reports it.
   if (!status || completed_.exchange(true)) {
     return false;

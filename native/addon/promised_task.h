@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "addon/job.h"
 #include "core/abort_flag.h"
 #include "core/status.h"
 #include "crew/crew.h"
@@ -21,6 +22,7 @@ class Courier;
 // are read in the constructor and Result is made on the JavaScript thread;
 // Share may be on any thread, and on several where the task is Shareable.
 class PromisedTask : public crew::Task,
+                     public Arguments,
                      public std::enable_shared_from_this<PromisedTask> {
  public:
   explicit PromisedTask(Napi::Env env);
@@ -38,8 +40,8 @@ class PromisedTask : public crew::Task,
   [[nodiscard]] napi_value promise() const { return promise_; }
 
  protected:
-  // Does a share of the work. The status of the whole, where this call
-  // completed it or failed; nothing where it came out empty-handed.
+  // Does a share of the work. The status of the whole task if this call
+  // completed it or failed; nothing if there was no share left.
   virtual std::optional<core::Status> Share() = 0;
   // Called once, after the work ended well.
   virtual Napi::Value Result(Napi::Env env) = 0;
@@ -71,7 +73,7 @@ class MintingTask : public PromisedTask {
   std::string caller_;
 };
 
-// Gives the task to the crew and returns its promise. `on_start`, where it is a
+// Gives the task to the crew and returns its promise. `on_start`, if it is a
 // function, gets a function that aborts the task.
 Napi::Value Start(std::shared_ptr<PromisedTask> task,
                   const Napi::Value &on_start);

@@ -1,6 +1,7 @@
 // What lib/store needs of the root key: it is read, used and wiped here and
 // JavaScript holds a handle.
-#include "addon/functions.h"
+#include "addon/exports.h"
+#include "addon/handles.h"
 #include "addon/job.h"
 #include "addon/materials.h"
 #include "addon/values.h"
@@ -17,10 +18,6 @@ using core::Status;
 using core::StatusCode;
 using envelope::KeyMaterial;
 
-Status NotAHandle() {
-  return Status(StatusCode::kInvalidArgument, "this is no root key");
-}
-
 // Draws a secret of `len` bytes, as some spec has it, and makes its record.
 Status DrawMaterial(const SecretBytes &root_key, const envelope::KeyId &key_id,
                     core::ByteSpan attributes, size_t len,
@@ -34,8 +31,6 @@ Status DrawMaterial(const SecretBytes &root_key, const envelope::KeyId &key_id,
   return envelope::CreateRecord(root_key.span(), envelope::SecretKind::kBytes,
                                 key_id, attributes, secret.span(), out);
 }
-
-}  // namespace
 
 Napi::Value OpenRootKey(const Napi::CallbackInfo &info) {
   const CleanErrorQueue clean;
@@ -75,9 +70,10 @@ Napi::Value CreateRootKey(const Napi::CallbackInfo &info) {
 
 Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
   const CleanErrorQueue clean;
-  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  Status refusal;
+  const auto root_key = RootKeyOf(info[0], &refusal);
   if (root_key == nullptr) {
-    return Throw(info.Env(), NotAHandle());
+    return Throw(info.Env(), refusal);
   }
   envelope::Record record;
   const Status status =
@@ -91,9 +87,10 @@ Napi::Value CreateKeyMaterial(const Napi::CallbackInfo &info) {
 
 Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
   const CleanErrorQueue clean;
-  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  Status refusal;
+  const auto root_key = RootKeyOf(info[0], &refusal);
   if (root_key == nullptr) {
-    return Throw(info.Env(), NotAHandle());
+    return Throw(info.Env(), refusal);
   }
   auto material = std::make_shared<KeyMaterial>();
   const Status status = envelope::OpenRecord(root_key->span(), BytesOf(info[1]),
@@ -109,9 +106,10 @@ Napi::Value OpenKeyMaterial(const Napi::CallbackInfo &info) {
 
 Napi::Value StateMac(const Napi::CallbackInfo &info) {
   const CleanErrorQueue clean;
-  const auto root_key = FromHandle<SecretBytes>(info[0]);
+  Status refusal;
+  const auto root_key = RootKeyOf(info[0], &refusal);
   if (root_key == nullptr) {
-    return Throw(info.Env(), NotAHandle());
+    return Throw(info.Env(), refusal);
   }
   std::array<uint8_t, 32> mac;
   const Status status = envelope::StateMac(
@@ -122,5 +120,17 @@ Napi::Value StateMac(const Napi::CallbackInfo &info) {
   }
   return ToUint8Array(info.Env(), mac);
 }
+
+constexpr Export kExports[] = {
+    {"openRootKey", OpenRootKey},
+    {"createRootKey", CreateRootKey},
+    {"createKeyMaterial", CreateKeyMaterial},
+    {"openKeyMaterial", OpenKeyMaterial},
+    {"stateMac", StateMac},
+};
+
+}  // namespace
+
+std::span<const Export> StoreFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

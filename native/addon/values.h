@@ -6,13 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/bytes.h"
-#include "core/secret_bytes.h"
 
 namespace pairmint::addon {
 
@@ -77,7 +75,7 @@ inline std::string NameOf(const Napi::Value &value) {
   return {text.data(), len};
 }
 
-// A text of any length; empty where there is none.
+// A text of any length; empty if the value is no text.
 inline std::string TextOf(const Napi::Value &value) {
   size_t len = 0;
   if (value.IsEmpty() || napi_get_value_string_utf8(value.Env(), value, nullptr,
@@ -207,27 +205,6 @@ inline Napi::Value ToArray(Napi::Env env,
     }
   }
   return {env, array};
-}
-
-// A handle is a native object that JavaScript can hold and pass back but not
-// look into. It is shared, so that a job may outlive its collection.
-template <typename T>
-Napi::Value ToHandle(Napi::Env env, std::shared_ptr<const T> object) {
-  using Shared = std::shared_ptr<const T>;
-  return Napi::External<Shared>::New(
-      env, new Shared(std::move(object)),
-      [](Napi::Env, Shared *shared) { delete shared; });
-}
-
-// nullptr for what is no handle.
-template <typename T>
-std::shared_ptr<const T> FromHandle(const Napi::Value &value) {
-  void *data = nullptr;
-  if (value.IsEmpty() ||
-      napi_get_value_external(value.Env(), value, &data) != napi_ok) {
-    return nullptr;
-  }
-  return *static_cast<std::shared_ptr<const T> *>(data);
 }
 
 }  // namespace pairmint::addon

@@ -5,7 +5,7 @@
 
 namespace pairmint::core {
 
-// AbortFlag tells a running job that nobody waits for it any more. Long jobs
+// AbortFlag tells a running job that its caller gave up. Long jobs
 // look at it at least every few milliseconds, wipe and return kAborted.
 class AbortFlag {
  public:

@@ -1,11 +1,14 @@
 #include "core/der.h"
 
-#include <cstring>
+#include <algorithm>
+
+#include "core/words.h"
 
 namespace pairmint::core {
 namespace {
 
-constexpr uint8_t kIntegerTag = 0x02;
+// No key has 64 KiB, so that a reader needs no more of a length.
+constexpr size_t kMaxLengthBytes = 2;
 
 }  // namespace
 
@@ -20,8 +23,8 @@ uint8_t *DerWriter::Claim(size_t len) {
 
 void DerWriter::Bytes(ByteSpan bytes) {
   uint8_t *out = Claim(bytes.size());
-  if (out != nullptr && !bytes.empty()) {
-    memcpy(out, bytes.data(), bytes.size());
+  if (out != nullptr) {
+    std::copy(bytes.begin(), bytes.end(), out);
   }
 }
 
@@ -40,10 +43,21 @@ void DerWriter::Header(uint8_t tag, size_t end) {
   Byte(tag);
 }
 
+void DerWriter::BitStringHeader(size_t end) {
+  Byte(0);  // bits of the last byte that are not used
+  Header(der::kBitString, end);
+}
+
+void DerWriter::SmallInteger(uint8_t number) {
+  const size_t end = at_;
+  Byte(number);
+  Header(der::kInteger, end);
+}
+
 void DerWriter::Integer(const BIGNUM *number) {
   // One zero byte in front when the top bit is set, and for the number zero:
   // exactly when the bit length is a multiple of eight.
-  PaddedNumber(kIntegerTag, number,
+  PaddedNumber(der::kInteger, number,
                static_cast<size_t>(BN_num_bits(number)) / 8 + 1);
 }
 
@@ -56,7 +70,7 @@ void DerWriter::Integer(ByteSpan number) {
   if (number.empty() || number.front() >= 0x80) {
     Byte(0);
   }
-  Header(kIntegerTag, end);
+  Header(der::kInteger, end);
 }
 
 void DerWriter::PaddedNumber(uint8_t tag, const BIGNUM *number, size_t len) {
@@ -66,6 +80,64 @@ void DerWriter::PaddedNumber(uint8_t tag, const BIGNUM *number, size_t len) {
     ok_ = false;
   }
   Header(tag, end);
+}
+
+ByteSpan DerReader::Fail() {
+  ok_ = false;
+  rest_ = {};
+  return {};
+}
+
+DerReader::TagLengthValue DerReader::Element(uint8_t tag) {
+  if (!At(tag) || rest_.size() < 2) {
+    return {Fail(), {}};
+  }
+  size_t len = rest_[1];
+  size_t header_len = 2;
+  if (len >= 0x80) {
+    const size_t num_len_bytes = len & 0x7f;
+    header_len += num_len_bytes;
+    if (num_len_bytes == 0 || num_len_bytes > kMaxLengthBytes ||
+        rest_.size() < header_len) {
+      return {Fail(), {}};
+    }
+    len = LoadBigEndian(rest_.subspan(2, num_len_bytes));
+    // DER has one encoding of a length, the shortest.
+    if (len < 0x80 || len >> (8 * (num_len_bytes - 1)) == 0) {
+      return {Fail(), {}};
+    }
+  }
+  if (rest_.size() - header_len < len) {
+    return {Fail(), {}};
+  }
+  const ByteSpan encoded = rest_.first(header_len + len);
+  rest_ = rest_.subspan(encoded.size());
+  return {encoded, encoded.subspan(header_len)};
+}
+
+DerReader DerReader::Inside(uint8_t tag) {
+  DerReader inside(Value(tag));
+  inside.ok_ = ok_;
+  return inside;
+}
+
+ByteSpan DerReader::Natural() {
+  const ByteSpan content = Value(der::kInteger);
+  if (content.empty() || content[0] >= 0x80) {
+    return Fail();
+  }
+  if (content[0] != 0) {
+    return content;
+  }
+  if (content.size() > 1 && content[1] < 0x80) {
+    return Fail();
+  }
+  return content.subspan(1);
+}
+
+ByteSpan DerReader::BitString(uint8_t tag) {
+  const ByteSpan content = Value(tag);
+  return content.empty() || content[0] != 0 ? Fail() : content.subspan(1);
 }
 
 }  // namespace pairmint::core

@@ -41,7 +41,7 @@ class Kept {
  public:
   constexpr Kept() = default;
 
-  // nullptr where it cannot be made.
+  // nullptr if it cannot be made.
   template <typename Make>
   T *Get(Make make, void (*free)(T *object)) {
     T *kept = object_.load(std::memory_order_acquire);

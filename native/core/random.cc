@@ -31,7 +31,7 @@ constexpr bool PlantedFailure() { return false; }
 // A plain pointer: nothing is destroyed when the thread ends.
 thread_local DrawAhead *ahead = nullptr;
 
-Status Failed() {
+Status NoRandomBytes() {
   return Status(StatusCode::kEntropy, "the random number generator failed");
 }
 
@@ -41,7 +41,7 @@ Status Draw(MutableByteSpan out) {
     const size_t len = std::min<size_t>(rest.size(), INT_MAX);
     if (RAND_priv_bytes(rest.data(), static_cast<int>(len)) != 1) {
       OPENSSL_cleanse(out.data(), out.size());
-      return Failed();
+      return NoRandomBytes();
     }
     rest = rest.subspan(len);
   }
@@ -82,7 +82,7 @@ Status DrawAhead::Take(MutableByteSpan out) {
 Status FillRandom(MutableByteSpan out) {
   if (PlantedFailure()) {
     OPENSSL_cleanse(out.data(), out.size());
-    return Failed();
+    return NoRandomBytes();
   }
   return ahead == nullptr ? Draw(out) : ahead->Take(out);
 }

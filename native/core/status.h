@@ -9,6 +9,8 @@ namespace pairmint::core {
 enum class StatusCode {
   kOk,
   kInvalidArgument,
+  // JavaScript passed something else than the handle that is needed.
+  kInvalidHandle,
   // Every way a ciphertext can be wrong. Carries no detail on purpose: the
   // difference between two refusals is what a forger looks for.
   kInvalidCiphertext,
@@ -49,6 +51,16 @@ class [[nodiscard]] Status {
   StatusCode code_ = StatusCode::kOk;
   std::string message_;
 };
+
+// A step that fails on good input only when something below it does, as OpenSSL
+// when memory is short.
+inline Status Failed(const std::string &what) {
+  return Status(StatusCode::kInternal, what + " failed");
+}
+
+inline Status OutOfMemory(const std::string &during) {
+  return Status(StatusCode::kInternal, "out of memory in " + during);
+}
 
 }  // namespace pairmint::core
 

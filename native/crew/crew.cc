@@ -26,7 +26,7 @@ struct Running {
   std::shared_ptr<Task> task;
   int num_threads = 0;
   bool completed = false;
-  // Somebody came out empty-handed: there is nothing left to share.
+  // A thread came out empty-handed: there is nothing left to share.
   bool closed = false;
 };
 
@@ -216,7 +216,7 @@ class Bench {
     for (Running &running : running_) {
       if (running.task->owner() == owner) {
         running.task->Abort();
-        running.completed = true;  // by nobody: it is not delivered
+        running.completed = true;  // aborted: it is not delivered
       }
     }
     while (std::any_of(running_.begin(), running_.end(),

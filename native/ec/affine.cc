@@ -11,13 +11,10 @@ namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
+using core::Failed;
 using core::MutableByteSpan;
 using core::Status;
 using core::StatusCode;
-
-Status Failed() {
-  return Status(StatusCode::kInternal, "EC key generation failed");
-}
 
 // An affine point's coordinates.
 struct Coordinates {
@@ -52,13 +49,13 @@ Status EncodePoints(const Curve &curve, std::span<const PointPtr> points,
       room.z == nullptr ||
       EC_POINTs_make_affine(GroupOf(curve), all.size(), all.data(),
                             ctx.get()) != 1) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   const size_t len = PointLen(curve);
   for (size_t i = 0; i < all.size(); i++) {
     if (!WriteAffine(curve, all[i], ctx.get(), &room,
                      out.subspan(i * len, len))) {
-      return Failed();
+      return Failed(kKeyGeneration);
     }
   }
   return Status::Ok();

@@ -41,7 +41,7 @@ struct Comb {
                    void *workspace, uint64_t *out);
 };
 
-// The comb for such curves; nullptr where there is none, or where this build
+// The comb for such curves; nullptr if there is none, or if this build
 // has none.
 const Comb *FindComb(size_t num_limbs, bool a_is_zero);
 

@@ -12,10 +12,13 @@
 namespace pairmint::ec {
 namespace {
 
+namespace der = core::der;
+
 using core::BignumPtr;
 using core::BnCtxPtr;
 using core::ByteSpan;
 using core::DerWriter;
+using core::Failed;
 using core::KeyPair;
 using core::SecretBytes;
 using core::Status;
@@ -47,50 +50,38 @@ constexpr size_t kMaxFieldLen = 66;
 constexpr size_t kMaxPointLen = 1 + 2 * kMaxFieldLen;
 constexpr size_t kMaxEncodedLen = 256;
 
-constexpr std::array<uint8_t, 3> kVersion0 = {0x02, 0x01, 0x00};
-constexpr std::array<uint8_t, 3> kVersion1 = {0x02, 0x01, 0x01};
-constexpr uint8_t kSequence = 0x30;
-constexpr uint8_t kOctetString = 0x04;
-constexpr uint8_t kBitString = 0x03;
-constexpr uint8_t kContext1 = 0xa1;
-
-Status Failed() {
-  return Status(StatusCode::kInternal, "EC key generation failed");
-}
-
 void WriteAlgorithm(const Curve &curve, DerWriter *der) {
   const size_t end = der->position();
   der->Bytes(curve.oid);
   der->Bytes(kEcPublicKeyOid);
-  der->Header(kSequence, end);
+  der->Header(der::kSequence, end);
 }
 
 void WritePoint(ByteSpan point, DerWriter *der) {
   const size_t end = der->position();
   der->Bytes(point);
-  der->Byte(0);  // unused bits of the BIT STRING
-  der->Header(kBitString, end);
+  der->BitStringHeader(end);
 }
 
 void WritePublic(const Curve &curve, ByteSpan point, DerWriter *der) {
   const size_t end = der->position();
   WritePoint(point, der);
   WriteAlgorithm(curve, der);
-  der->Header(kSequence, end);
+  der->Header(der::kSequence, end);
 }
 
 void WritePrivate(const Curve &curve, const BIGNUM *d, ByteSpan point,
                   DerWriter *der) {
   const size_t end = der->position();
   WritePoint(point, der);
-  der->Header(kContext1, end);
-  der->PaddedNumber(kOctetString, d, curve.field_len);
-  der->Bytes(kVersion1);
-  der->Header(kSequence, end);
-  der->Header(kOctetString, end);
+  der->Header(der::kConstructed1, end);
+  der->PaddedNumber(der::kOctetString, d, curve.field_len);
+  der->SmallInteger(1);
+  der->Header(der::kSequence, end);
+  der->Header(der::kOctetString, end);
   WriteAlgorithm(curve, der);
-  der->Bytes(kVersion0);
-  der->Header(kSequence, end);
+  der->SmallInteger(0);
+  der->Header(der::kSequence, end);
 }
 
 }  // namespace
@@ -118,27 +109,29 @@ Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
   const EC_GROUP *group = GroupOf(curve);
   BignumPtr d(BN_new());
   if (group == nullptr || d == nullptr) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   const BignumPtr limit(BN_dup(EC_GROUP_get0_order(group)));
   if (limit == nullptr ||
       BN_sub_word(limit.get(), 2 + curve.order_margin) != 1) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   BN_set_flags(d.get(), BN_FLG_CONSTTIME);
   const size_t excess_bits =
       curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
   SecretBytes c(curve.field_len);
   // n is at least 2^(N-1), so each draw passes with probability 1/2 or more.
+  // The orders of our curves are so close to 2^N that fewer than one draw in
+  // 2^31 is refused.
   do {
     PAIRMINT_RETURN_IF_ERROR(core::FillRandom(c.mutable_span()));
     c.data()[0] &= static_cast<uint8_t>(0xff >> excess_bits);
     if (BN_bin2bn(c.data(), static_cast<int>(c.size()), d.get()) == nullptr) {
-      return Failed();
+      return Failed(kKeyGeneration);
     }
   } while (BN_cmp(d.get(), limit.get()) > 0);  // leaks only refused candidates
   if (BN_add_word(d.get(), 1) != 1) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   *out = std::move(d);
   return Status::Ok();
@@ -148,12 +141,12 @@ Status Multiple(const Curve &curve, const BIGNUM *d, PointPtr *out) {
   const EC_GROUP *group = GroupOf(curve);
   const BnCtxPtr ctx(BN_CTX_new());
   if (group == nullptr || ctx == nullptr) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   PointPtr point(EC_POINT_new(group));
   if (point == nullptr ||
       EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) != 1) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   *out = std::move(point);
   return Status::Ok();
@@ -166,7 +159,7 @@ Status PublicPoint(const Curve &curve, const BIGNUM *d,
   if (EC_POINT_point2oct(GroupOf(curve), point.get(),
                          POINT_CONVERSION_UNCOMPRESSED, out.data(), out.size(),
                          nullptr) != out.size()) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   return Status::Ok();
 }
@@ -180,7 +173,7 @@ Status EncodeWithPoint(const Curve &curve, const BIGNUM *d, ByteSpan point,
   WritePublic(curve, point, &public_der);
   WritePrivate(curve, d, point, &private_der);
   if (!public_der.ok() || !private_der.ok()) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   const ByteSpan spki = public_der.written();
   out->public_key.assign(spki.begin(), spki.end());

@@ -9,6 +9,9 @@
 
 namespace pairmint::ec {
 
+// What core::Failed says of most failures here.
+constexpr const char *kKeyGeneration = "EC key generation";
+
 using PointPtr = core::OpenSslPtr<EC_POINT, EC_POINT_clear_free>;
 
 // Curve is one row of the table of short Weierstrass curves.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/secret_bytes.h"
+#include "core/words.h"
 #include "ec/cpu_time.h"
 #include "ec/verify.h"
 
@@ -16,43 +17,18 @@ namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
+using core::Failed;
 using core::MutableByteSpan;
 using core::SecretBytes;
 using core::Status;
-using core::StatusCode;
+using core::ToBytes;
+using core::ToWords;
 
-using Words = std::vector<uint64_t>;
+using Room = std::vector<uint64_t>;
 
-Words WordsFor(size_t size) { return Words(size / sizeof(uint64_t)); }
-
-Status Failed() {
-  return Status(StatusCode::kInternal, "EC key generation failed");
-}
+Room RoomFor(size_t size) { return Room(size / core::kWordLen); }
 
 size_t NumLimbs(const Curve &curve) { return (curve.field_len + 7) / 8; }
-
-// The limbs are little-endian whatever the machine is.
-bool ToLimbs(const BIGNUM *number, size_t num_limbs, uint64_t *out) {
-  SecretBytes bytes(8 * num_limbs);
-  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(bytes.size())) <
-      0) {
-    return false;
-  }
-  for (size_t i = 0; i < num_limbs; i++) {
-    out[i] = 0;
-    for (size_t j = 8; j-- > 0;) {
-      out[i] = out[i] << 8 | bytes.data()[8 * i + j];
-    }
-  }
-  return true;
-}
-
-// The coordinate in `len` bytes, big-endian.
-void ToBytes(const uint64_t *limbs, size_t len, uint8_t *out) {
-  for (size_t i = 0; i < len; i++) {
-    out[len - 1 - i] = static_cast<uint8_t>(limbs[i / 8] >> (i % 8 * 8));
-  }
-}
 
 // What OpenSSL knows of a curve. a is not -3 where it is not 0: every curve of
 // ours has one of them, and the comparison would find another.
@@ -70,8 +46,8 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
   }
   const size_t len = NumLimbs(curve);
   *a_is_zero = BN_is_zero(a.get()) == 1;
-  return ToLimbs(p.get(), len, out->p) && ToLimbs(b.get(), len, out->b) &&
-         ToLimbs(x.get(), len, out->x) && ToLimbs(y.get(), len, out->y);
+  return ToWords(p.get(), {out->p, len}) && ToWords(b.get(), {out->b, len}) &&
+         ToWords(x.get(), {out->x, len}) && ToWords(y.get(), {out->y, len});
 }
 
 // The stack below the caller's frame, where the comb's intermediate results
@@ -100,8 +76,8 @@ bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
 
 enum class Verdict { kUnknown, kGood, kSlow, kWrong, kNone };
 
-// kUnknown where OpenSSL failed, of which want of memory is one reason: it is
-// compared again the next time.
+// kUnknown if OpenSSL failed, for which a lack of memory is one reason: the
+// comparison is repeated the next time.
 Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
   std::array<BignumPtr, 4> keys;
   const size_t point_len = PointLen(curve);
@@ -136,7 +112,7 @@ Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
 // A curve's comb, if it has one, its table and what came of its comparison.
 struct Row {
   const Comb *comb = nullptr;
-  Words table;
+  Room table;
   Verdict verdict = Verdict::kUnknown;
 };
 
@@ -197,8 +173,8 @@ class Dispatch {
       row->verdict = Verdict::kNone;
       return false;
     }
-    row->table = WordsFor(row->comb->table_size);
-    Words workspace = WordsFor(row->comb->fill_workspace_size);
+    row->table = RoomFor(row->comb->table_size);
+    Room workspace = RoomFor(row->comb->fill_workspace_size);
     row->comb->fill(description, workspace.data(), row->table.data());
     return true;
   }
@@ -227,24 +203,26 @@ Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
                          std::span<const BignumPtr> keys, MutableByteSpan out) {
   const Comb &comb = *multiplier.comb;
   const size_t len = comb.num_limbs;
-  SecretBytes scalars(keys.size() * len * 8);
+  SecretBytes scalars(keys.size() * len * core::kWordLen);
   auto *limbs = reinterpret_cast<uint64_t *>(scalars.data());
   for (size_t i = 0; i < keys.size(); i++) {
-    if (!ToLimbs(keys[i].get(), len, limbs + i * len)) {
-      return Failed();
+    if (!ToWords(keys[i].get(), {limbs + i * len, len})) {
+      return Failed(kKeyGeneration);
     }
   }
   SecretBytes workspace(keys.size() * comb.workspace_size);
-  Words points(2 * len * keys.size());
+  Room points(2 * len * keys.size());
   comb.multiply(multiplier.table, keys.size(), limbs, workspace.data(),
                 points.data());
   WipeStack();
   for (size_t i = 0; i < keys.size(); i++) {
-    uint8_t *point = out.data() + i * PointLen(curve);
-    const uint64_t *x = points.data() + 2 * len * i;
+    const MutableByteSpan point =
+        out.subspan(i * PointLen(curve), PointLen(curve));
+    const auto x = std::span(points).subspan(2 * len * i, len);
+    const auto y = std::span(points).subspan(2 * len * i + len, len);
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
-    ToBytes(x, curve.field_len, point + 1);
-    ToBytes(x + len, curve.field_len, point + 1 + curve.field_len);
+    ToBytes(x, point.subspan(1, curve.field_len));
+    ToBytes(y, point.last(curve.field_len));
   }
   return Status::Ok();
 }

@@ -32,7 +32,7 @@ core::Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
 
 // Switches every comb off for the process: what one said was wrong.
 void SwitchOff(const Curve &curve, const std::string &reason);
-// Why that happened; empty where it did not.
+// Why that happened; empty if it did not.
 std::string SwitchedOff();
 
 #if defined(PAIRMINT_TESTING)

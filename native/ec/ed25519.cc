@@ -35,7 +35,7 @@ Status EncodeEd25519(core::ByteSpan seed, KeyPair *out) {
       EVP_PKEY_get_raw_public_key(
           pkey.get(), public_key.data() + kPublicPrefix.size(), &len) != 1 ||
       len != kKeyLen) {
-    return Status(StatusCode::kInternal, "Ed25519 key generation failed");
+    return core::Failed("Ed25519 key generation");
   }
   std::copy(kPublicPrefix.begin(), kPublicPrefix.end(), public_key.begin());
   SecretBytes private_key(kPrivatePrefix.size() + kKeyLen);

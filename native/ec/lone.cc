@@ -112,7 +112,7 @@ Status SwitchOffIfWrong(const Curve &curve, const BIGNUM *key, const Mask &mask,
   const BignumPtr r(
       BN_bin2bn(mask.r.data(), static_cast<int>(mask.r.size()), nullptr));
   if (r == nullptr) {
-    return Status(core::StatusCode::kInternal, "EC key generation failed");
+    return core::Failed(kKeyGeneration);
   }
   bool same_point = false;
   bool same_mask = false;

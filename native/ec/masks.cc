@@ -91,7 +91,7 @@ Status MakeMasks(const Curve &curve, const Multiplier &multiplier,
     made[i].point.assign(point, point + static_cast<ptrdiff_t>(len));
     if (BN_bn2binpad(numbers[i].get(), made[i].r.data(),
                      static_cast<int>(made[i].r.size())) < 0) {
-      return Status(StatusCode::kInternal, "EC key generation failed");
+      return core::Failed(kKeyGeneration);
     }
   }
   *out = std::move(made.back());

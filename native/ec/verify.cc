@@ -16,16 +16,16 @@ namespace {
 using core::BignumPtr;
 using core::BnCtxPtr;
 using core::ByteSpan;
+using core::Failed;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
 
-// A wrong point passes by chance once in 2^128 batches, whatever is wrong.
-constexpr size_t kFactorLen = 16;
+constexpr const char *kCheck = "the check of EC keys";
 
-Status Failed() {
-  return Status(StatusCode::kInternal, "the check of EC keys failed");
-}
+// A batch with a wrong point passes with probability 2^-128, however the point
+// is wrong: at most one of the 2^128 factors of that point fits.
+constexpr size_t kFactorLen = 16;
 
 // The point of the encoding; none where OpenSSL refuses it: it is not on the
 // curve, or memory ran out, which OpenSSL does not tell apart.
@@ -33,7 +33,7 @@ Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
               PointPtr *out) {
   PointPtr point(EC_POINT_new(group));
   if (point == nullptr) {
-    return Failed();
+    return Failed(kCheck);
   }
   if (EC_POINT_oct2point(group, point.get(), encoded.data(), encoded.size(),
                          ctx) == 1) {
@@ -49,7 +49,7 @@ Status DrawFactors(size_t count, std::vector<BignumPtr> *out) {
     out->emplace_back(
         BN_bin2bn(bytes.data() + i * kFactorLen, kFactorLen, nullptr));
     if (out->back() == nullptr) {
-      return Failed();
+      return Failed(kCheck);
     }
   }
   return Status::Ok();
@@ -80,8 +80,9 @@ BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
                                                                 : nullptr;
 }
 
-// sum(factors[i] * points[i]). Time depends on the factors, which say nothing
-// of a key: what they combine the keys to is not known to anybody.
+// sum(factors[i] * points[i]). Time depends on the factors alone. They are
+// fresh random numbers, independent of the keys, and the combined key stays
+// secret.
 PointPtr CombinedPointVarTime(const EC_GROUP *group,
                               const std::vector<PointPtr> &points,
                               const std::vector<BignumPtr> &factors,
@@ -104,7 +105,7 @@ Status Compare(const EC_GROUP *group, const EC_POINT *a, const EC_POINT *b,
                BN_CTX *ctx, bool *out) {
   const int difference = EC_POINT_cmp(group, a, b, ctx);
   if (difference < 0) {
-    return Failed();
+    return Failed(kCheck);
   }
   *out = difference == 0;
   return Status::Ok();
@@ -117,7 +118,7 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
   const EC_GROUP *group = GroupOf(curve);
   const BnCtxPtr ctx(BN_CTX_secure_new());
   if (group == nullptr || ctx == nullptr) {
-    return Failed();
+    return Failed(kCheck);
   }
   std::vector<PointPtr> decoded;
   for (size_t i = 0; i < keys.size(); i++) {
@@ -138,7 +139,7 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
   if (key == nullptr || expected == nullptr || sum == nullptr ||
       EC_POINT_mul(group, expected.get(), key.get(), nullptr, nullptr,
                    ctx.get()) != 1) {
-    return Failed();
+    return Failed(kCheck);
   }
   return Compare(group, sum.get(), expected.get(), ctx.get(), out);
 }
@@ -167,7 +168,7 @@ Status VerifyByMask(const Curve &curve, const BIGNUM *key, const Mask &mask,
   const BignumPtr r(
       BN_bin2bn(mask.r.data(), static_cast<int>(mask.r.size()), nullptr));
   if (group == nullptr || ctx == nullptr || r == nullptr) {
-    return Failed();
+    return Failed(kCheck);
   }
   PointPtr R, P;
   PAIRMINT_RETURN_IF_ERROR(Decode(group, mask.point, ctx.get(), &R));
@@ -186,7 +187,7 @@ Status VerifyByMask(const Curve &curve, const BIGNUM *key, const Mask &mask,
       EC_POINT_invert(group, R.get(), ctx.get()) != 1 ||
       EC_POINTs_mul(group, expected.get(), s.get(), 1, points, factors,
                     ctx.get()) != 1) {
-    return Failed();
+    return Failed(kCheck);
   }
   return Compare(group, P.get(), expected.get(), ctx.get(), out);
 }

@@ -24,7 +24,7 @@ core::Status ComparePoint(const Curve &curve, const BIGNUM *key,
                           core::ByteSpan point, bool *same);
 
 // Mask hides one private key from the clock. r is drawn as private keys are, R
-// = r * G has passed VerifyPoints, and nobody uses either again.
+// = r * G has passed VerifyPoints, and neither is used again.
 struct Mask {
   core::SecretBytes r;  // as long as a private key, big-endian
   core::Bytes point;    // R, uncompressed

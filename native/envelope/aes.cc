@@ -10,6 +10,7 @@ namespace {
 using core::ByteSpan;
 using core::CipherCtxPtr;
 using core::CipherPtr;
+using core::Failed;
 using core::MutableByteSpan;
 using core::SecretBytes;
 using core::Status;
@@ -30,8 +31,6 @@ const EVP_CIPHER *Kwp() {
       EVP_CIPHER_free);
 }
 
-Status Failed() { return Status(StatusCode::kInternal, "AES failed"); }
-
 int Length(ByteSpan bytes) { return static_cast<int>(bytes.size()); }
 
 }  // namespace
@@ -41,7 +40,7 @@ Status GcmSeal(ByteSpan key, ByteSpan iv, ByteSpan aad, ByteSpan plaintext,
   const CipherCtxPtr ctx(EVP_CIPHER_CTX_new());
   if (ctx == nullptr || key.size() != kAesKeyLen || iv.size() != kGcmIvLen ||
       out.size() != plaintext.size() + kGcmTagLen) {
-    return Failed();
+    return Failed("AES");
   }
   int len = 0;
   uint8_t *tag = out.data() + plaintext.size();
@@ -54,7 +53,7 @@ Status GcmSeal(ByteSpan key, ByteSpan iv, ByteSpan aad, ByteSpan plaintext,
       EVP_EncryptFinal_ex(ctx.get(), tag, &len) != 1 ||
       EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_GET_TAG, kGcmTagLen, tag) !=
           1) {
-    return Failed();
+    return Failed("AES");
   }
   return Status::Ok();
 }
@@ -63,7 +62,7 @@ Status GcmOpen(ByteSpan key, ByteSpan iv, ByteSpan aad, ByteSpan ciphertext,
                SecretBytes *out) {
   const CipherCtxPtr ctx(EVP_CIPHER_CTX_new());
   if (ctx == nullptr || key.size() != kAesKeyLen || iv.size() != kGcmIvLen) {
-    return Failed();
+    return Failed("AES");
   }
   if (ciphertext.size() < kGcmTagLen) {
     return Status(StatusCode::kInvalidCiphertext);
@@ -80,7 +79,7 @@ Status GcmOpen(ByteSpan key, ByteSpan iv, ByteSpan aad, ByteSpan ciphertext,
           1 ||
       EVP_DecryptUpdate(ctx.get(), plaintext.data(), &len, body.data(),
                         Length(body)) != 1) {
-    return Failed();
+    return Failed("AES");
   }
   // GCM writes nothing in its final step, but the parameter may not be null.
   uint8_t nothing = 0;
@@ -94,7 +93,7 @@ Status GcmOpen(ByteSpan key, ByteSpan iv, ByteSpan aad, ByteSpan ciphertext,
 Status KwpWrap(ByteSpan kek, ByteSpan plaintext, core::Bytes *out) {
   const CipherCtxPtr ctx(EVP_CIPHER_CTX_new());
   if (ctx == nullptr || kek.size() != kAesKeyLen || plaintext.empty()) {
-    return Failed();
+    return Failed("AES");
   }
   EVP_CIPHER_CTX_set_flags(ctx.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
   core::Bytes wrapped((plaintext.size() + 7) / 8 * 8 + 8);
@@ -104,7 +103,7 @@ Status KwpWrap(ByteSpan kek, ByteSpan plaintext, core::Bytes *out) {
       EVP_EncryptUpdate(ctx.get(), wrapped.data(), &len, plaintext.data(),
                         Length(plaintext)) != 1 ||
       static_cast<size_t>(len) != wrapped.size()) {
-    return Failed();
+    return Failed("AES");
   }
   *out = std::move(wrapped);
   return Status::Ok();
@@ -113,7 +112,7 @@ Status KwpWrap(ByteSpan kek, ByteSpan plaintext, core::Bytes *out) {
 Status KwpUnwrap(ByteSpan kek, ByteSpan wrapped, SecretBytes *out) {
   const CipherCtxPtr ctx(EVP_CIPHER_CTX_new());
   if (ctx == nullptr || kek.size() != kAesKeyLen) {
-    return Failed();
+    return Failed("AES");
   }
   if (wrapped.size() < 16 || wrapped.size() % 8 != 0) {
     return Status(StatusCode::kInvalidRecord);
@@ -124,7 +123,7 @@ Status KwpUnwrap(ByteSpan kek, ByteSpan wrapped, SecretBytes *out) {
   int len = 0;
   if (EVP_DecryptInit_ex2(ctx.get(), Kwp(), kek.data(), nullptr, nullptr) !=
       1) {
-    return Failed();
+    return Failed("AES");
   }
   if (EVP_DecryptUpdate(ctx.get(), plaintext.data(), &len, wrapped.data(),
                         Length(wrapped)) != 1 ||

@@ -6,18 +6,18 @@
 #include <array>
 
 #include "core/sha256.h"
+#include "core/words.h"
 
 namespace pairmint::envelope {
 namespace {
 
 using core::ByteSpan;
+using core::Failed;
 using core::HmacKey;
 using core::MutableByteSpan;
 using core::Sha256Digest;
 using core::Status;
 using core::StatusCode;
-
-Status Failed() { return Status(StatusCode::kInternal, "HMAC failed"); }
 
 }  // namespace
 
@@ -25,7 +25,7 @@ Status Hmac(ByteSpan key, std::initializer_list<ByteSpan> parts,
             MutableByteSpan out) {
   Sha256Digest digest;
   if (out.size() != kHmacLen || !HmacKey(key).Compute({}, parts, &digest)) {
-    return Failed();
+    return Failed("HMAC");
   }
   std::copy(digest.begin(), digest.end(), out.begin());
   return Status::Ok();
@@ -39,7 +39,7 @@ Status CounterKdf(ByteSpan key, std::initializer_list<ByteSpan> fixed_data,
   bool good = true;
   uint32_t i = 1;
   for (MutableByteSpan rest = out; good && !rest.empty(); i++) {
-    core::StoreBigEndian32(counter.data(), i);
+    core::StoreBigEndian(i, counter);
     good = hmac_key.Compute(counter, fixed_data, &block);
     const size_t len = std::min(block.size(), rest.size());
     std::copy_n(block.begin(), len, rest.begin());
@@ -48,7 +48,7 @@ Status CounterKdf(ByteSpan key, std::initializer_list<ByteSpan> fixed_data,
   OPENSSL_cleanse(block.data(), block.size());
   if (!good) {
     OPENSSL_cleanse(out.data(), out.size());
-    return Failed();
+    return Failed("HMAC");
   }
   return Status::Ok();
 }
@@ -59,7 +59,7 @@ Status DeriveKey(ByteSpan key, std::string_view label, ByteSpan context,
                              label.size());
   const std::array<uint8_t, 1> separator = {0};
   std::array<uint8_t, 4> bit_len;
-  core::StoreBigEndian32(bit_len.data(), static_cast<uint32_t>(out.size() * 8));
+  core::StoreBigEndian(out.size() * 8, bit_len);
   return CounterKdf(key, {label_bytes, separator, context, bit_len}, out);
 }
 

@@ -63,7 +63,7 @@ bool IsTrusted(const uv_stat_t &info) {
   return info.st_uid == geteuid() || info.st_uid == 0;
 }
 
-// Whoever may rename files in the folder can put another key in the place.
+// A user who may rename files in the folder can replace the key.
 Status CheckFolder(const std::string &path) {
   const File folder(
       ::open(DirectoryOf(path).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
@@ -142,7 +142,7 @@ bool SyncDirectory(const std::string &path) {
   return directory.open() && fsync(directory.descriptor()) == 0;
 }
 
-// A name beside `path` that nobody else uses, whatever process and thread.
+// A name beside `path` that no other process or thread uses.
 Status DraftName(const std::string &path, std::string *out) {
   std::array<uint8_t, 8> random;
   PAIRMINT_RETURN_IF_ERROR(core::FillRandom(random));
@@ -165,7 +165,7 @@ Status WriteKey(const File &file, const std::string &path) {
 }  // namespace
 
 Status ReadRootKey(const std::string &path, SecretBytes *out) {
-  // Not to wait for somebody who writes, should it be a pipe.
+  // O_NONBLOCK: opening a pipe would wait for a writer.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.open()) {
     if (errno == ENOENT) {
@@ -185,7 +185,7 @@ Status ReadRootKey(const std::string &path, SecretBytes *out) {
 }
 
 Status CreateRootKey(const std::string &path, bool *created) {
-  // Written under another name and then linked, which fails where the name is
+  // Written under another name and then linked, which fails if the name is
   // taken: of two processes one makes the key and neither sees half of it.
   std::string draft;
   PAIRMINT_RETURN_IF_ERROR(DraftName(path, &draft));

@@ -8,9 +8,9 @@
 
 namespace pairmint::envelope {
 
-// Reads the 32 raw bytes of a root key file. kRootKeyMissing where there is no
-// such file; kRootKeyRefused, with a message that says what mends it, where
-// others than its owner may read it or its length is not 32.
+// Reads the 32 raw bytes of a root key file. kRootKeyMissing if there is no
+// such file; kRootKeyRefused, with a message that says what mends it, if others
+// than its owner may read it or its length is not 32.
 core::Status ReadRootKey(const std::string &path, core::SecretBytes *out);
 
 // Makes a root key file of mode 0600 with fresh random bytes. The file appears

@@ -12,6 +12,7 @@ namespace {
 using core::BignumPtr;
 using core::BnCtxPtr;
 using core::ByteSpan;
+using core::Failed;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
@@ -24,8 +25,6 @@ Status Refused() {
                 "the public key is no point on the private key's curve");
 }
 
-Status Failed() { return Status(StatusCode::kInternal, "ECDH failed"); }
-
 // x of d * Q. Below EVP, whose ECDH does the same multiplication but not on
 // SM2's curve.
 Status Multiply(const ec::Curve &curve, ByteSpan private_key,
@@ -35,7 +34,7 @@ Status Multiply(const ec::Curve &curve, ByteSpan private_key,
   const BignumPtr d(BN_secure_new());
   const BignumPtr x(BN_secure_new());
   if (group == nullptr || ctx == nullptr || d == nullptr || x == nullptr) {
-    return Failed();
+    return Failed("ECDH");
   }
   const PointPtr theirs(EC_POINT_new(group.get()));
   const PointPtr product(EC_POINT_new(group.get()));
@@ -43,7 +42,7 @@ Status Multiply(const ec::Curve &curve, ByteSpan private_key,
   if (theirs == nullptr || product == nullptr ||
       BN_bin2bn(private_key.data(), static_cast<int>(private_key.size()),
                 d.get()) == nullptr) {
-    return Failed();
+    return Failed("ECDH");
   }
   // Refuses what is not on the curve; the group has prime order, so that
   // everything else but the point at infinity generates it.
@@ -59,7 +58,7 @@ Status Multiply(const ec::Curve &curve, ByteSpan private_key,
                                       nullptr, ctx.get()) != 1 ||
       BN_bn2binpad(x.get(), secret.data(), static_cast<int>(secret.size())) <
           0) {
-    return Failed();
+    return Failed("ECDH");
   }
   *out = std::move(secret);
   return Status::Ok();

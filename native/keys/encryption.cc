@@ -5,17 +5,21 @@
 #include <algorithm>
 #include <array>
 
+#include "core/der.h"
 #include "core/openssl.h"
 #include "envelope/aes.h"
-#include "keys/der_reader.h"
 #include "keys/key_parts.h"
 #include "keys/params.h"
 
 namespace pairmint::keys {
 namespace {
 
+namespace der = core::der;
+
 using core::Bytes;
 using core::ByteSpan;
+using core::DerReader;
+using core::Failed;
 using core::PkeyCtxPtr;
 using core::SecretBytes;
 using core::Status;
@@ -55,8 +59,6 @@ Status NotForThis() {
                 "the key is not for this encryption algorithm");
 }
 
-Status Failed() { return Status(StatusCode::kInternal, "encryption failed"); }
-
 const Algorithm *FindAlgorithm(std::string_view name) {
   for (const Algorithm &algorithm : kAlgorithms) {
     if (algorithm.name == name) {
@@ -86,11 +88,11 @@ bool WellFormed(const Algorithm &algorithm, size_t key_len,
     return ciphertext.size() == key_len;
   }
   DerReader der(ciphertext);
-  DerReader cipher = der.Inside(kSequence);
+  DerReader cipher = der.Inside(der::kSequence);
   cipher.Natural();
   cipher.Natural();
-  cipher.Value(kOctetString);
-  cipher.Value(kOctetString);
+  cipher.Value(der::kOctetString);
+  cipher.Value(der::kOctetString);
   return cipher.done() && der.done();
 }
 
@@ -101,7 +103,7 @@ Status Decrypt(const OpenedKey &key, const Algorithm &algorithm,
   Params params = ParamsOf(algorithm);
   if (ctx == nullptr ||
       EVP_PKEY_decrypt_init_ex(ctx.get(), params.list()) != 1) {
-    return Failed();
+    return Failed("encryption");
   }
   const auto key_len = static_cast<size_t>(EVP_PKEY_get_size(key.pkey.get()));
   if (!WellFormed(algorithm, key_len, ciphertext)) {
@@ -119,7 +121,7 @@ Status Decrypt(const OpenedKey &key, const Algorithm &algorithm,
   return Status::Ok();
 }
 
-// All ones where a is b, otherwise zero; both below 2^31.
+// All ones if a is b, otherwise zero; both below 2^31.
 uint32_t MaskIfEqual(uint32_t a, uint32_t b) {
   const uint32_t difference = a ^ b;
   return (difference | (0U - difference)) >> 31 == 0 ? ~0U : 0U;
@@ -201,7 +203,7 @@ Status EncryptFor(ByteSpan spki, std::string_view algorithm, ByteSpan plaintext,
       EVP_PKEY_encrypt_init_ex(ctx.get(), params.list()) != 1 ||
       EVP_PKEY_encrypt(ctx.get(), nullptr, &len, plaintext.data(),
                        plaintext.size()) != 1) {
-    return Failed();
+    return Failed("encryption");
   }
   Bytes ciphertext(len);
   if (EVP_PKEY_encrypt(ctx.get(), ciphertext.data(), &len, plaintext.data(),

@@ -11,13 +11,13 @@ namespace pairmint::keys {
 
 // Encrypts for a public key (SubjectPublicKeyInfo) by what KMS calls
 // `algorithm`: RSAES_OAEP_SHA_1, RSAES_OAEP_SHA_256 (both hashes of OAEP are
-// that one) or SM2PKE (GB/T 32918.4, as ASN.1). kInvalidArgument where the key
+// that one) or SM2PKE (GB/T 32918.4, as ASN.1). kInvalidArgument if the key
 // is not for it or the plaintext is too long.
 core::Status EncryptFor(core::ByteSpan spki, std::string_view algorithm,
                         core::ByteSpan plaintext, core::Bytes *out);
 
-// Decrypts with a private key (PrivateKeyInfo). Whatever is wrong with the
-// ciphertext gives kInvalidCiphertext and nothing more.
+// Decrypts with a private key (PrivateKeyInfo). A ciphertext that is wrong in
+// any way gives kInvalidCiphertext and nothing more.
 core::Status DecryptWith(core::ByteSpan pkcs8, std::string_view algorithm,
                          core::ByteSpan ciphertext, core::SecretBytes *out);
 

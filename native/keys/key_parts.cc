@@ -1,4 +1,5 @@
 #include "keys/key_parts.h"
+#include "core/der.h"
 
 #include <openssl/core_names.h>
 #include <openssl/objects.h>
@@ -6,14 +7,16 @@
 #include <algorithm>
 
 #include "ec/curve.h"
-#include "keys/der_reader.h"
 #include "keys/newer.h"
 #include "keys/params.h"
 
 namespace pairmint::keys {
 namespace {
 
+namespace der = core::der;
+
 using core::ByteSpan;
+using core::DerReader;
 using core::PkeyCtxPtr;
 using core::PkeyPtr;
 using core::Status;
@@ -76,12 +79,12 @@ const Spec *FindRsaSpec(ByteSpan n) {
 // Reads an AlgorithmIdentifier. RSA's specs, of which `out` is the first, are
 // told apart by the modulus.
 bool ReadAlgorithm(DerReader algorithm, const Spec **out) {
-  const ByteSpan object_identifier = algorithm.Encoded(kObjectIdentifier);
+  const ByteSpan object_identifier = algorithm.Encoded(der::kObjectIdentifier);
   if (Names(object_identifier, NID_rsaEncryption)) {
-    const bool parameters = !algorithm.Value(kNull).empty();
+    const bool parameters = !algorithm.Value(der::kNull).empty();
     *out = parameters ? nullptr : FindSpec("RSA_2048");
   } else if (Names(object_identifier, NID_X9_62_id_ecPublicKey)) {
-    *out = FindCurveSpec(algorithm.Encoded(kObjectIdentifier));
+    *out = FindCurveSpec(algorithm.Encoded(der::kObjectIdentifier));
   } else {
     *out = FindTypeSpec(object_identifier);
   }
@@ -113,16 +116,16 @@ bool ReadEcPrivateKey(DerReader key, KeyParts *out) {
   if (!IsVersion(key.Natural(), 1)) {
     return false;
   }
-  out->secret = key.Value(kOctetString);
-  if (key.At(kConstructed0)) {
-    DerReader parameters = key.Inside(kConstructed0);
-    if (!Equal(parameters.Encoded(kObjectIdentifier), curve.oid) ||
+  out->secret = key.Value(der::kOctetString);
+  if (key.At(der::kConstructed0)) {
+    DerReader parameters = key.Inside(der::kConstructed0);
+    if (!Equal(parameters.Encoded(der::kObjectIdentifier), curve.oid) ||
         !parameters.done()) {
       return false;
     }
   }
-  if (key.At(kConstructed1)) {
-    DerReader point = key.Inside(kConstructed1);
+  if (key.At(der::kConstructed1)) {
+    DerReader point = key.Inside(der::kConstructed1);
     out->public_key = point.BitString();
     if (!point.done()) {
       return false;
@@ -133,19 +136,19 @@ bool ReadEcPrivateKey(DerReader key, KeyParts *out) {
 
 // CurvePrivateKey (RFC 8410).
 bool ReadEd25519PrivateKey(DerReader key, KeyParts *out) {
-  out->secret = key.Value(kOctetString);
+  out->secret = key.Value(der::kOctetString);
   return key.done() && out->secret.size() == kSeedLen;
 }
 
 // ML-DSA-*-PrivateKey (RFC 9881): the seed, the expanded key or both.
 bool ReadMlDsaPrivateKey(DerReader key, KeyParts *out) {
-  const bool both = key.At(kSequence);
-  DerReader choice = both ? key.Inside(kSequence) : key;
-  if (both || choice.At(kContext0)) {
-    out->secret = choice.Value(both ? kOctetString : kContext0);
+  const bool both = key.At(der::kSequence);
+  DerReader choice = both ? key.Inside(der::kSequence) : key;
+  if (both || choice.At(der::kContext0)) {
+    out->secret = choice.Value(both ? der::kOctetString : der::kContext0);
   }
-  if (both || choice.At(kOctetString)) {
-    out->expanded = choice.Value(kOctetString);
+  if (both || choice.At(der::kOctetString)) {
+    out->expanded = choice.Value(der::kOctetString);
   }
   return choice.done() && (!both || key.done()) &&
          (out->secret.empty() || out->secret.size() == kSeedLen);
@@ -154,13 +157,13 @@ bool ReadMlDsaPrivateKey(DerReader key, KeyParts *out) {
 bool ReadByFamily(DerReader key, KeyParts *out) {
   switch (out->spec->family) {
     case Family::kRsa: {
-      DerReader sequence = key.Inside(kSequence);
+      DerReader sequence = key.Inside(der::kSequence);
       return key.done() && IsVersion(sequence.Natural(), 0) &&
              ReadRsaNumbers(sequence, kNumRsaNumbers, out);
     }
     case Family::kEc:
     case Family::kSm2: {
-      const DerReader sequence = key.Inside(kSequence);
+      const DerReader sequence = key.Inside(der::kSequence);
       return key.done() && ReadEcPrivateKey(sequence, out);
     }
     case Family::kEd25519:
@@ -232,19 +235,19 @@ Status Open(const KeyParts &parts, OpenedKey *out) {
 bool ReadPrivateKey(ByteSpan pkcs8, KeyParts *out) {
   KeyParts parts;
   DerReader file(pkcs8);
-  DerReader info = file.Inside(kSequence);
+  DerReader info = file.Inside(der::kSequence);
   const ByteSpan version = info.Natural();
   const bool is_version_2 = IsVersion(version, 1);
   if (!file.done() || (!IsVersion(version, 0) && !is_version_2) ||
-      !ReadAlgorithm(info.Inside(kSequence), &parts.spec)) {
+      !ReadAlgorithm(info.Inside(der::kSequence), &parts.spec)) {
     return false;
   }
-  const DerReader key = info.Inside(kOctetString);
-  if (info.At(kConstructed0)) {
-    info.Value(kConstructed0);  // attributes, of which none concern us
+  const DerReader key = info.Inside(der::kOctetString);
+  if (info.At(der::kConstructed0)) {
+    info.Value(der::kConstructed0);  // attributes, of which none concern us
   }
-  if (is_version_2 && info.At(kContext1)) {
-    parts.attached_public_key = info.BitString(kContext1);
+  if (is_version_2 && info.At(der::kContext1)) {
+    parts.attached_public_key = info.BitString(der::kContext1);
   }
   if (!info.done() || !ReadByFamily(key, &parts)) {
     return false;
@@ -256,8 +259,9 @@ bool ReadPrivateKey(ByteSpan pkcs8, KeyParts *out) {
 bool ReadPublicKey(ByteSpan spki, KeyParts *out) {
   KeyParts parts;
   DerReader file(spki);
-  DerReader info = file.Inside(kSequence);
-  if (!file.done() || !ReadAlgorithm(info.Inside(kSequence), &parts.spec)) {
+  DerReader info = file.Inside(der::kSequence);
+  if (!file.done() ||
+      !ReadAlgorithm(info.Inside(der::kSequence), &parts.spec)) {
     return false;
   }
   const ByteSpan key = info.BitString();
@@ -266,7 +270,7 @@ bool ReadPublicKey(ByteSpan spki, KeyParts *out) {
   }
   if (parts.spec->family == Family::kRsa) {
     DerReader sequence(key);
-    const DerReader numbers = sequence.Inside(kSequence);
+    const DerReader numbers = sequence.Inside(der::kSequence);
     if (!sequence.done() || !ReadRsaNumbers(numbers, kE + 1, &parts)) {
       return false;
     }

@@ -37,7 +37,7 @@ struct KeyParts {
 };
 
 // Reads a PrivateKeyInfo (RFC 5958, version 1 or 2) of one of our specs; false
-// where it is none. What the numbers are is not looked at.
+// if it is not one. The numbers are not checked.
 bool ReadPrivateKey(core::ByteSpan pkcs8, KeyParts *out);
 
 // Reads a SubjectPublicKeyInfo of one of our specs.
@@ -52,8 +52,8 @@ struct OpenedKey {
   core::PkeyPtr pkey;
 };
 
-// Open a key of our own records, or a public key. kInvalidArgument where it is
-// none of ours; kUnsupported where OpenSSL has no keys of this type.
+// Open a key of our own records, or a public key. kInvalidArgument if it is
+// not one of ours; kUnsupported if OpenSSL has no keys of this type.
 core::Status OpenPrivateKey(core::ByteSpan pkcs8, OpenedKey *out);
 core::Status OpenPublicKey(core::ByteSpan spki, OpenedKey *out);
 

@@ -54,7 +54,7 @@ Status Mac(ByteSpan key, std::string_view algorithm, ByteSpan message,
                 key.size(), message.data(), message.size(), mac.data(),
                 mac.size(), &len) == nullptr ||
       len != mac.size()) {
-    return Status(StatusCode::kInternal, "HMAC failed");
+    return core::Failed("HMAC");
   }
   *out = std::move(mac);
   return Status::Ok();

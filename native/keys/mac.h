@@ -9,7 +9,7 @@
 namespace pairmint::keys {
 
 // Computes the HMAC (FIPS 198-1) that KMS calls `algorithm` of `message`.
-// kInvalidArgument where the key is not as long as the algorithm's keys are:
+// kInvalidArgument if the key is not as long as the algorithm's keys are:
 // the hash, for those of HMAC KMS keys.
 core::Status Mac(core::ByteSpan key, std::string_view algorithm,
                  core::ByteSpan message, core::Bytes *out);

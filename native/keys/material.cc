@@ -1,5 +1,5 @@
 // RSA_* is deprecated in favour of EVP, but part of OpenSSL 3.x everywhere; EVP
-// checks a key without asking in between whether anybody still waits.
+// checks a key without looking at the abort flag in between.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "keys/material.h"
 
@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <array>
 
+#include "core/der.h"
 #include "core/key_pair.h"
 #include "core/openssl.h"
 #include "ec/curve.h"
 #include "ec/ed25519.h"
-#include "keys/der_reader.h"
 #include "keys/key_parts.h"
 #include "keys/ml_dsa.h"
 #include "keys/newer.h"
@@ -22,25 +22,27 @@
 namespace pairmint::keys {
 namespace {
 
+namespace der = core::der;
+
 using core::AbortFlag;
 using core::BignumPtr;
 using core::ByteSpan;
+using core::DerReader;
 using core::KeyPair;
+using core::OutOfMemory;
 using core::PkeyCtxPtr;
 using core::PkeyPtr;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
 
+constexpr const char *kImport = "a key's import";
+
 using RsaPtr = core::OpenSslPtr<RSA, RSA_free>;
 using ProgressPtr = core::OpenSslPtr<BN_GENCB, BN_GENCB_free>;
 
 Status Refused(const char *why) {
   return Status(StatusCode::kInvalidKeyMaterial, why);
-}
-
-Status OutOfMemory() {
-  return Status(StatusCode::kInternal, "out of memory in a key's import");
 }
 
 BignumPtr ToSecretNumber(ByteSpan big_endian) {
@@ -67,7 +69,7 @@ Status CheckRelations(const rsa::Key &key, const AbortFlag &abort) {
   for (size_t i = 0; i < numbers.size(); i++) {
     copies[i].reset(BN_dup(numbers[i]->get()));
     if (copies[i] == nullptr || rsa == nullptr || progress == nullptr) {
-      return OutOfMemory();
+      return OutOfMemory(kImport);
     }
   }
   const auto take = [&](RsaNumber i) { return copies[i].release(); };
@@ -110,7 +112,7 @@ Status AcceptRsa(const KeyParts &parts, const AbortFlag &abort, KeyPair *out) {
   for (const BignumPtr *made :
        {&key.n, &key.e, &key.d, &key.p, &key.q, &key.dp, &key.dq, &key.qinv}) {
     if (*made == nullptr) {
-      return OutOfMemory();
+      return OutOfMemory(kImport);
     }
   }
   PAIRMINT_RETURN_IF_ERROR(CheckSizes(key, static_cast<int>(parts.spec->size)));
@@ -153,8 +155,8 @@ bool SamePoint(ByteSpan point, ByteSpan uncompressed) {
 // Whether a public key that came with a private one is the one of `spki`.
 bool SamePublicKey(const Spec &spec, ByteSpan given, ByteSpan spki) {
   DerReader file(spki);
-  DerReader info = file.Inside(kSequence);
-  info.Value(kSequence);
+  DerReader info = file.Inside(der::kSequence);
+  info.Value(der::kSequence);
   const ByteSpan expected = info.BitString();
   if (spec.curve != nullptr) {
     return SamePoint(given, expected);
@@ -167,7 +169,7 @@ Status AcceptOnCurve(const KeyParts &parts, KeyPair *out) {
   const ec::Curve &curve = *ec::FindCurve(parts.spec->curve);
   const BignumPtr d = ToSecretNumber(parts.secret);
   if (d == nullptr) {
-    return OutOfMemory();
+    return OutOfMemory(kImport);
   }
   KeyPair pair;
   KeyParts encoded;

@@ -20,7 +20,7 @@ struct Material {
 // Makes material of bytes that were made elsewhere: a secret of the spec's
 // length, or a PrivateKeyInfo of that very type and size whose numbers agree
 // with each other. It is encoded anew, so that one key is one secret however it
-// came. kInvalidKeyMaterial where it is none; kAborted within a round of
+// came. kInvalidKeyMaterial if it is not one; kAborted within a round of
 // Miller-Rabin.
 core::Status AcceptMaterial(const Spec &spec, core::ByteSpan given,
                             const core::AbortFlag &abort, Material *out);

@@ -6,25 +6,28 @@
 
 #include "core/der.h"
 #include "core/random.h"
-#include "keys/der_reader.h"
 #include "keys/key_parts.h"
 #include "keys/newer.h"
 
 namespace pairmint::keys {
 namespace {
 
+namespace der = core::der;
+
 using core::ByteSpan;
 using core::DerWriter;
+using core::Failed;
 using core::KeyPair;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
 
+constexpr const char *kKeyGeneration = "ML-DSA key generation";
+
 constexpr size_t kSeedLen = 32;
 // A PrivateKeyInfo with a seed has 54 bytes, a public key of ML-DSA-87 2,592.
 constexpr size_t kMaxPrivateLen = 64;
 constexpr size_t kMaxPublicLen = 2650;
-constexpr std::array<uint8_t, 3> kVersion0 = {kInteger, 1, 0};
 
 const Spec *FindType(const char *type) {
   for (const Spec &spec : Specs()) {
@@ -35,33 +38,28 @@ const Spec *FindType(const char *type) {
   return nullptr;
 }
 
-Status Failed() {
-  return Status(StatusCode::kInternal, "ML-DSA key generation failed");
-}
-
 void WriteAlgorithm(const Spec &spec, DerWriter *der) {
   const size_t end = der->position();
   der->Bytes(spec.oid);
-  der->Header(kSequence, end);
+  der->Header(der::kSequence, end);
 }
 
 void WritePublic(const Spec &spec, ByteSpan public_key, DerWriter *der) {
   const size_t end = der->position();
   der->Bytes(public_key);
-  der->Byte(0);  // unused bits of the BIT STRING
-  der->Header(kBitString, end);
+  der->BitStringHeader(end);
   WriteAlgorithm(spec, der);
-  der->Header(kSequence, end);
+  der->Header(der::kSequence, end);
 }
 
 void WritePrivate(const Spec &spec, ByteSpan seed, DerWriter *der) {
   const size_t end = der->position();
   der->Bytes(seed);
-  der->Header(kContext0, end);
-  der->Header(kOctetString, end);
+  der->Header(der::kContext0, end);
+  der->Header(der::kOctetString, end);
   WriteAlgorithm(spec, der);
-  der->Bytes(kVersion0);
-  der->Header(kSequence, end);
+  der->SmallInteger(0);
+  der->Header(der::kSequence, end);
 }
 
 }  // namespace
@@ -80,7 +78,7 @@ Status EncodeMlDsa(const char *type, ByteSpan seed, KeyPair *out) {
   if (pkey == nullptr || EVP_PKEY_get_octet_string_param(
                              pkey.get(), OSSL_PKEY_PARAM_PUB_KEY,
                              public_key.data(), public_key.size(), &len) != 1) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   std::array<uint8_t, kMaxPublicLen> public_buffer;
   SecretBytes private_buffer(kMaxPrivateLen);
@@ -89,7 +87,7 @@ Status EncodeMlDsa(const char *type, ByteSpan seed, KeyPair *out) {
   WritePublic(*parts.spec, ByteSpan(public_key).first(len), &public_der);
   WritePrivate(*parts.spec, seed, &private_der);
   if (!public_der.ok() || !private_der.ok()) {
-    return Failed();
+    return Failed(kKeyGeneration);
   }
   const ByteSpan spki = public_der.written();
   out->public_key.assign(spki.begin(), spki.end());

@@ -16,7 +16,7 @@ class Algorithm {
  public:
   constexpr explicit Algorithm(const char *name) : name_(name) {}
 
-  // nullptr where it is absent.
+  // nullptr if it is absent.
   EVP_SIGNATURE *Find() {
     return absent_.load(std::memory_order_relaxed)
                ? nullptr

@@ -21,7 +21,7 @@ struct Ed25519Ph {
   Init verify_init = nullptr;
 };
 
-// nullptr where there is none.
+// nullptr if this OpenSSL has none.
 const Ed25519Ph *FindEd25519Ph();
 
 }  // namespace pairmint::keys

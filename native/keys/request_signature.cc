@@ -43,7 +43,7 @@ Status VerifyRequest(ByteSpan signing_key, const SignedRequest &request,
       !Sha256({request.canonical_head, ToHex(body)}, &canonical) ||
       !HmacKey(signing_key)
            .Compute(request.scope_head, {ToHex(canonical)}, &expected)) {
-    return Status(StatusCode::kInternal, "HMAC failed");
+    return core::Failed("HMAC");
   }
   const Hex text = ToHex(expected);
   *valid = signature.size() == text.size() &&

@@ -17,6 +17,7 @@ namespace {
 
 using core::Bytes;
 using core::ByteSpan;
+using core::Failed;
 using core::MdCtxPtr;
 using core::PkeyCtxPtr;
 using core::Status;
@@ -40,7 +41,7 @@ constexpr Ways kHashing = {Way::kHashed, Way::kDigest, Way::kRefused};
 struct Algorithm {
   std::string_view name;
   Family family;
-  // nullptr where the type of key has only one.
+  // nullptr if the type of key has only one.
   const char *digest;
   // Of a digest, or of ML-DSA's message representative mu.
   size_t digest_len;
@@ -114,8 +115,6 @@ void Spoil(Bytes * /*signature*/) {}
 Status Refused(std::string why) {
   return Status(StatusCode::kInvalidArgument, std::move(why));
 }
-
-Status Failed() { return Status(StatusCode::kInternal, "signing failed"); }
 
 Way WayOf(const Algorithm &algorithm, std::string_view message_type) {
   if (message_type == kRaw) {
@@ -201,7 +200,7 @@ Status Operation::HashMessage() {
   size_t len = 0;
   if (EVP_Q_digest(nullptr, algorithm_->digest, nullptr, signed_bytes_.data(),
                    signed_bytes_.size(), digest_.data(), &len) != 1) {
-    return Failed();
+    return Failed("signing");
   }
   signed_bytes_ = ByteSpan(digest_).first(len);
   return Status::Ok();
@@ -271,7 +270,7 @@ Status Operation::Sign(Bytes *out) const {
                          signed_bytes_.data(), signed_bytes_.size()) == 1;
   }
   if (!good) {
-    return Failed();
+    return Failed("signing");
   }
   signature.resize(len);
   Spoil(&signature);
@@ -290,7 +289,7 @@ Status Operation::Verify(ByteSpan signature, bool *valid) const {
   if (whole_message_) {
     const MdCtxPtr ctx = BeginOnMessage(/*signing=*/false);
     if (ctx == nullptr) {
-      return Failed();
+      return Failed("signing");
     }
     *valid = EVP_DigestVerify(ctx.get(), signature.data(), signature.size(),
                               signed_bytes_.data(), signed_bytes_.size()) == 1;
@@ -306,7 +305,7 @@ Status Operation::Verify(ByteSpan signature, bool *valid) const {
   }
   const PkeyCtxPtr ctx = BeginOnDigest(/*signing=*/false);
   if (ctx == nullptr) {
-    return Failed();
+    return Failed("signing");
   }
   *valid = EVP_PKEY_verify(ctx.get(), signature.data(), signature.size(),
                            signed_bytes_.data(), signed_bytes_.size()) == 1;

@@ -1,5 +1,6 @@
 #include "keys/token.h"
 
+#include "core/words.h"
 #include "envelope/record.h"
 
 namespace pairmint::keys {
@@ -16,15 +17,12 @@ using envelope::SecretKind;
 // The length of the header stands in front of it.
 constexpr size_t kLengthLen = 4;
 
-// Cuts a token into its record; false where it is too short to be one.
+// Cuts a token into its record; false if it is too short to be one.
 bool Cut(ByteSpan token, ByteSpan *header, ByteSpan *wrapped) {
   if (token.size() < kLengthLen) {
     return false;
   }
-  size_t header_len = 0;
-  for (const uint8_t byte : token.first(kLengthLen)) {
-    header_len = header_len << 8 | byte;
-  }
+  const size_t header_len = core::LoadBigEndian(token.first(kLengthLen));
   const ByteSpan rest = token.subspan(kLengthLen);
   if (header_len < envelope::kRecordPrefixLen || header_len > rest.size()) {
     return false;
@@ -43,8 +41,7 @@ Status CreateToken(ByteSpan root_key, const KeyId &key_id, ByteSpan attributes,
       envelope::CreateRecord(root_key, SecretKind::kWrappingKey, key_id,
                              attributes, wrapping_key, &record));
   Bytes token(kLengthLen);
-  core::StoreBigEndian32(token.data(),
-                         static_cast<uint32_t>(record.header.size()));
+  core::StoreBigEndian(record.header.size(), token);
   token.insert(token.end(), record.header.begin(), record.header.end());
   token.insert(token.end(), record.wrapped.begin(), record.wrapped.end());
   *out = std::move(token);

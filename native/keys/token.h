@@ -18,7 +18,7 @@ core::Status CreateToken(core::ByteSpan root_key, const envelope::KeyId &key_id,
                          core::ByteSpan attributes, core::ByteSpan wrapping_key,
                          core::Bytes *out);
 
-// Opens a token; kInvalidToken where it was not made under this root key for
+// Opens a token; kInvalidToken if it was not made under this root key for
 // this key, or any byte of it is another one.
 core::Status OpenToken(core::ByteSpan root_key, const envelope::KeyId &key_id,
                        core::ByteSpan token, core::Bytes *attributes,

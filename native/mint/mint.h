@@ -28,7 +28,7 @@ class Minting {
 };
 
 // Begins a pair of the spec that KMS calls `spec` (DataKeyPairSpec, or ML_DSA_*
-// of KeySpec); nullptr where there is no such spec. `abort` must outlive the
+// of KeySpec); nullptr if there is no such spec. `abort` must outlive the
 // minting and makes Work return kAborted within 10 ms.
 std::unique_ptr<Minting> Begin(std::string_view spec,
                                const core::AbortFlag &abort);
@@ -38,7 +38,7 @@ std::unique_ptr<Minting> Begin(std::string_view spec,
 bool IsLong(std::string_view spec);
 
 // Mints a pair of the spec for every element of `out`, one after the other or,
-// where that takes less time, together. kInvalidArgument where there is no such
+// where that takes less time, together. kInvalidArgument if there is no such
 // spec.
 core::Status MintSeveral(std::string_view spec, const core::AbortFlag &abort,
                          std::span<core::KeyPair> out);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/words.h"
 #include "envelope/blob.h"
 #include "keys/key_parts.h"
 #include "rsa/assemble.h"
@@ -34,8 +35,8 @@ class Writer {
   explicit Writer(MutableByteSpan out) : out_(out) {}
 
   void Length(size_t len) {
-    Byte(static_cast<uint8_t>(len >> 8));
-    Byte(static_cast<uint8_t>(len));
+    core::StoreBigEndian(len, out_.first(kLengthLen));
+    out_ = out_.subspan(kLengthLen);
   }
   void Byte(uint8_t byte) { Bytes({&byte, 1}); }
   void Bytes(ByteSpan bytes) {
@@ -67,10 +68,7 @@ class Reader {
     rest_ = rest_.subspan(len);
     return bytes;
   }
-  size_t Length() {
-    const ByteSpan bytes = Bytes(kLengthLen);
-    return bytes.empty() ? 0 : size_t{bytes[0]} << 8 | bytes[1];
-  }
+  size_t Length() { return core::LoadBigEndian(Bytes(kLengthLen)); }
   ByteSpan Rest() { return Bytes(rest_.size()); }
   [[nodiscard]] bool done() const { return rest_.empty(); }
 

@@ -30,7 +30,7 @@ class LotWriter {
 };
 
 // Reads the pair number `index` of a lot, with the encodings that it had when
-// it was added. Fails with kInvalidCiphertext where there is none.
+// it was added. Fails with kInvalidCiphertext if there is none.
 core::Status ReadLot(core::ByteSpan lot, size_t index, core::KeyPair *out);
 
 }  // namespace pairmint::pool

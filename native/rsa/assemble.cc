@@ -12,7 +12,8 @@
 
 #include "core/random.h"
 #include "core/secret_box.h"
-#include "rsa/primality.h"
+#include "core/words.h"
+#include "mont/mont.h"
 
 namespace pairmint::rsa {
 namespace {
@@ -21,6 +22,7 @@ using core::BignumPtr;
 using core::BnCtxPtr;
 using core::ByteSpan;
 using core::MutableByteSpan;
+using core::OutOfMemory;
 using core::SecretBox;
 using core::SecretBytes;
 using core::Status;
@@ -31,10 +33,6 @@ using RsaPtr = core::OpenSslPtr<RSA, RSA_free>;
 
 constexpr uint64_t kE = kPublicExponent;
 
-Status OutOfMemory() {
-  return Status(StatusCode::kInternal, "out of memory in RSA key generation");
-}
-
 BignumPtr NewSecret() {
   BignumPtr number(BN_new());
   if (number != nullptr) {
@@ -44,7 +42,8 @@ BignumPtr NewSecret() {
 }
 
 // x mod 65537 from 16-bit digits: 2^16 is -1, so they add up with alternating
-// signs.
+// signs. Each sum is below 2^17 a word, and kE * 2 a word, which is 0 mod e and
+// above 2^17, keeps the difference positive.
 uint64_t ModE(std::span<const uint64_t> words) {
   uint64_t even = 0;
   uint64_t odd = 0;
@@ -66,8 +65,9 @@ uint64_t InverseModE(uint64_t x) {
 }
 
 // Makes m, which 65537 does not divide, e^-1 mod m: (1 + m * k) / e with
-// k = -m^-1 mod e, so that one word's inverse is all it takes and nothing
-// depends on m.
+// k = -m^-1 mod e, so that one word's inverse is all it takes and no branch
+// depends on m. e divides 1 + m * k by the choice of k, and as k < e the result
+// is below m.
 void InvertExponent(std::span<uint64_t> m) {
   const uint64_t k = InverseModE(kE - ModE(m));
   // e^-1 mod 2^32: the product with 2^16 + 1 is 2^32 - 1 + 2 = 1.
@@ -92,12 +92,12 @@ void InvertExponent(std::span<uint64_t> m) {
 
 Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
   SecretBox<std::array<uint64_t, 2 * kWords>> words;
-  if (!ToWords(m, *words)) {
-    return OutOfMemory();
+  if (!core::ToWords(m, *words)) {
+    return OutOfMemory(kKeyGeneration);
   }
   InvertExponent(*words);
-  *out = ToBignum(*words);
-  return *out != nullptr ? Status::Ok() : OutOfMemory();
+  *out = core::ToBignum(*words);
+  return *out != nullptr ? Status::Ok() : OutOfMemory(kKeyGeneration);
 }
 
 // lcm(p - 1, q - 1)
@@ -110,7 +110,7 @@ Status CarmichaelLambda(const BIGNUM *p_minus_1, const BIGNUM *q_minus_1,
       BN_gcd(gcd.get(), p_minus_1, q_minus_1, ctx) != 1 ||
       BN_div(quotient.get(), nullptr, q_minus_1, gcd.get(), ctx) != 1 ||
       BN_mul(out, p_minus_1, quotient.get(), ctx) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   return Status::Ok();
 }
@@ -120,8 +120,9 @@ Status CarmichaelLambda(const BIGNUM *p_minus_1, const BIGNUM *q_minus_1,
 // cost seven times as much.
 Status InverseModPrime(const BIGNUM *q, const BIGNUM *p, BN_CTX *ctx,
                        BIGNUM *out) {
-  return BN_mod_inverse(out, q, p, ctx) != nullptr ? Status::Ok()
-                                                   : OutOfMemory();
+  return BN_mod_inverse(out, q, p, ctx) != nullptr
+             ? Status::Ok()
+             : OutOfMemory(kKeyGeneration);
 }
 
 // d mod (p - 1)
@@ -131,11 +132,11 @@ Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
   BignumPtr rest = NewSecret();
   if (ctx == nullptr || p_minus_1 == nullptr || rest == nullptr ||
       BN_sub_word(p_minus_1.get(), 1) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   BN_set_flags(p_minus_1.get(), BN_FLG_CONSTTIME);
   if (BN_nnmod(rest.get(), d, p_minus_1.get(), ctx.get()) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   *out = std::move(rest);
   return Status::Ok();
@@ -149,27 +150,6 @@ bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
 
 // The primes of the longest modulus that is minted, RSA_4096.
 constexpr size_t kPrimeWords = 32;
-constexpr size_t kWordLen = sizeof(uint64_t);
-
-// Big-endian bytes and words, the lowest first.
-void Load(ByteSpan bytes, std::span<uint64_t> out) {
-  for (uint64_t &word : out) {
-    word = 0;
-    for (const uint8_t byte : bytes.last(kWordLen)) {
-      word = word << 8 | byte;
-    }
-    bytes = bytes.first(bytes.size() - kWordLen);
-  }
-}
-
-void Store(std::span<const uint64_t> words, MutableByteSpan out) {
-  for (uint64_t word : words) {
-    for (size_t i = 0; i < kWordLen; i++, word >>= 8) {
-      out[out.size() - 1 - i] = static_cast<uint8_t>(word);
-    }
-    out = out.first(out.size() - kWordLen);
-  }
-}
 
 // out = a * b; `out` is zeros and as long as both.
 void Multiply(std::span<const uint64_t> a, std::span<const uint64_t> b,
@@ -224,9 +204,11 @@ bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits) {
 }
 
 Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
-                   PairVerdict *verdict, Key *out) {
+                   Verdict *verdict, Key *out) {
+  // For primes of ours, which spread over a quarter of 2^(nlen/2), the
+  // probability is 2^-97.
   if (!FarApart(p, q, modulus_bits)) {
-    *verdict = PairVerdict::kRefusedQ;
+    *verdict = Verdict::kRefusedQ;
     return Status::Ok();
   }
   // OpenSSL's order, which the CRT values below depend on: p > q.
@@ -250,7 +232,7 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
       BN_mul(key.n.get(), p, q, ctx.get()) != 1 ||
       BN_sub_word(p_minus_1.get(), 1) != 1 ||
       BN_sub_word(q_minus_1.get(), 1) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   for (BIGNUM *secret :
        {p_minus_1.get(), q_minus_1.get(), key.p.get(), key.q.get()}) {
@@ -259,9 +241,11 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   PAIRMINT_RETURN_IF_ERROR(CarmichaelLambda(p_minus_1.get(), q_minus_1.get(),
                                             ctx.get(), lambda.get()));
   PAIRMINT_RETURN_IF_ERROR(ExponentInverse(lambda.get(), &key.d));
-  // A.1.1, criterion 3: 2^(nlen/2) < d. Never seen: probability 2^-(nlen/2).
+  // A.1.1, criterion 3: 2^(nlen/2) < d. As d e = 1 + k lambda with k > 0, d is
+  // above lambda / e, and lambda is (p - 1)(q - 1) / gcd(p - 1, q - 1): that
+  // greatest common divisor would need more than nlen/2 - 20 bits.
   if (BN_num_bits(key.d.get()) <= modulus_bits / 2) {
-    *verdict = PairVerdict::kRefusedBoth;
+    *verdict = Verdict::kRefusedBoth;
     return Status::Ok();
   }
   // d mod (p - 1) is the inverse of e there, too.
@@ -269,15 +253,15 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   PAIRMINT_RETURN_IF_ERROR(ExponentInverse(q_minus_1.get(), &key.dq));
   PAIRMINT_RETURN_IF_ERROR(
       InverseModPrime(key.q.get(), key.p.get(), ctx.get(), key.qinv.get()));
-  *verdict = PairVerdict::kAccepted;
+  *verdict = Verdict::kAccepted;
   *out = std::move(key);
   return Status::Ok();
 }
 
 Status CompleteKey(KeyNumbers *key, SecretBytes *room) {
   const size_t len = key->p.size();
-  if (len == 0 || len % kWordLen != 0 || len > kPrimeWords * kWordLen ||
-      key->q.size() != len) {
+  if (len == 0 || len % core::kWordLen != 0 ||
+      len > kPrimeWords * core::kWordLen || key->q.size() != len) {
     return Status(StatusCode::kInvalidArgument, "no primes of ours");
   }
   struct Words {
@@ -285,22 +269,22 @@ Status CompleteKey(KeyNumbers *key, SecretBytes *room) {
     std::array<uint64_t, 2 * kPrimeWords> n;
   };
   SecretBox<Words> words;
-  const auto p = std::span(words->p).first(len / kWordLen);
-  const auto q = std::span(words->q).first(len / kWordLen);
-  const auto n = std::span(words->n).first(2 * len / kWordLen);
-  Load(key->p, p);
-  Load(key->q, q);
+  const auto p = std::span(words->p).first(len / core::kWordLen);
+  const auto q = std::span(words->q).first(len / core::kWordLen);
+  const auto n = std::span(words->n).first(2 * len / core::kWordLen);
+  core::ToWords(key->p, p);
+  core::ToWords(key->q, q);
   Multiply(p, q, n);
   *room = SecretBytes(4 * len);
   const MutableByteSpan out = room->mutable_span();
-  Store(n, out.first(2 * len));
+  core::ToBytes(n, out.first(2 * len));
   // d mod (p - 1) is the inverse of e there, too; p is odd.
   p.front()--;
   q.front()--;
   InvertExponent(p);
   InvertExponent(q);
-  Store(p, out.subspan(2 * len, len));
-  Store(q, out.subspan(3 * len, len));
+  core::ToBytes(p, out.subspan(2 * len, len));
+  core::ToBytes(q, out.subspan(3 * len, len));
   key->n = out.first(2 * len);
   key->dp = out.subspan(2 * len, len);
   key->dq = out.subspan(3 * len, len);
@@ -317,22 +301,22 @@ Status PairwiseTest(const Key &key) {
   for (size_t i = 0; i < numbers.size(); i++) {
     copies[i].reset(BN_dup(numbers[i]->get()));
     if (copies[i] == nullptr || rsa == nullptr) {
-      return OutOfMemory();
+      return OutOfMemory(kKeyGeneration);
     }
   }
   // OpenSSL checks what its CRT path computes, and when that is wrong silently
   // computes it again with d. That would hide what the test is for, so it gets
   // a useless d; that the real one agrees with dP and dQ is seen directly.
   if (BN_set_word(copies[2].get(), 1) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kKeyGeneration);
   }
   const auto take = [&](size_t i) { return copies[i].release(); };
   RSA_set0_key(rsa.get(), take(0), take(1), take(2));
   RSA_set0_factors(rsa.get(), take(3), take(4));
   RSA_set0_crt_params(rsa.get(), take(5), take(6), take(7));
-  // Blinding hides a base that an attacker chose. Ours is random and nobody
-  // sees it; the inverse mod n that blinding needs would cost a fifth of the
-  // test.
+  // Blinding hides a base that an attacker chose. Ours is random and not
+  // seen by others; the inverse mod n that blinding needs would cost a fifth of
+  // the test.
   RSA_set_flags(rsa.get(), RSA_FLAG_NO_BLINDING);
 
   const auto len = static_cast<size_t>(RSA_size(rsa.get()));

@@ -3,6 +3,7 @@
 
 #include "core/status.h"
 #include "rsa/key.h"
+#include "rsa/verdict.h"
 
 namespace pairmint::rsa {
 
@@ -16,20 +17,12 @@ bool CoprimeToExponent(const BIGNUM *p, const BIGNUM *e);
 // abs(p - q) > 2^(nlen/2 - 100); step 5.4.
 bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits);
 
-// What became of two primes.
-enum class PairVerdict {
-  kAccepted,
-  // Too close: take another q.
-  kRefusedQ,
-  // d would be too small: take another p and q.
-  kRefusedBoth,
-};
-
 // Computes the key of two primes, p and q in either order, by SP 800-56B rev 2
 // (rsakpg1-crt): p > q, d = e^-1 mod lcm(p - 1, q - 1), e = 65537. *out is set
-// only when the verdict is kAccepted.
+// only when the verdict is kAccepted. kRefusedQ: they are too close;
+// kRefusedBoth: d would be too small.
 core::Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
-                         PairVerdict *verdict, Key *out);
+                         Verdict *verdict, Key *out);
 
 // Computes the numbers of a key that follow quickly from its primes: n, dp and
 // dq, which lie in `room`. The key was assembled, and tested, before. Fails

@@ -33,8 +33,7 @@ struct Batch {
 class Candidates {
  public:
   // `source` may be nullptr: core::FillRandom.
-  Candidates(int bits, const mont::Kernel &kernel, ExponentRule rule,
-             CandidateSource *source);
+  Candidates(int bits, const mont::Kernel &kernel, CandidateSource *source);
 
   // Gives the next `len` survivors; kEntropy when the generator fails, kAborted
   // soon after `abort` was raised.

@@ -10,18 +10,10 @@
 
 namespace pairmint::rsa {
 
-// What to do about e = 65537 during trial division.
-enum class ExponentRule {
-  // FIPS 186-5 A.1.3, steps 4.5 and 5.6: a candidate with gcd(p - 1, e) > 1 is
-  // refused at once.
-  kRefuseCandidate,
-  // c2sp.org/det-keygen: it is kept, and refused as part of a pair.
-  kLeaveToPair,
-};
-
 // Trial division for kernels that do it eight candidates at a time: the tables
 // of mont::DivisorGroup for every odd prime below a bound, in stages between
-// which the survivors are packed together.
+// which the survivors are packed together. The first group also refuses p with
+// gcd(p - 1, e) > 1 (FIPS 186-5, A.1.3, steps 4.5 and 5.6).
 struct LaneDivisors {
   struct Stage {
     size_t first_group;
@@ -32,18 +24,18 @@ struct LaneDivisors {
   std::vector<uint64_t> storage;  // what the groups point to
 
   // The tables for candidates of `bits` bits: made at the first call, kept.
-  static const LaneDivisors &For(int bits, ExponentRule rule);
+  static const LaneDivisors &For(int bits);
 };
 
-// Trial division on every processor: one product of primes after the other,
+// The same on every processor: one product of primes after the other,
 // each for all candidates that are left, as the tables are larger than the
 // caches.
 class PortableDivisors {
  public:
   // The tables for candidates of `bits` bits: made at the first call, kept.
-  static const PortableDivisors &For(int bits, ExponentRule rule);
+  static const PortableDivisors &For(int bits);
 
-  PortableDivisors(int bits, uint32_t bound, ExponentRule rule);
+  PortableDivisors(int bits, uint32_t bound);
 
   // Words of a number, an even count.
   [[nodiscard]] size_t num_words() const { return num_words_; }

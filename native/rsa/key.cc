@@ -7,6 +7,8 @@
 namespace pairmint::rsa {
 namespace {
 
+namespace der = core::der;
+
 using core::ByteSpan;
 using core::DerWriter;
 using core::Status;
@@ -16,11 +18,6 @@ using core::StatusCode;
 constexpr std::array<uint8_t, 15> kAlgorithm = {0x30, 0x0d, 0x06, 0x09, 0x2a,
                                                 0x86, 0x48, 0x86, 0xf7, 0x0d,
                                                 0x01, 0x01, 0x01, 0x05, 0x00};
-// INTEGER 0: the version of PrivateKeyInfo and of RSAPrivateKey alike.
-constexpr std::array<uint8_t, 3> kVersion0 = {0x02, 0x01, 0x00};
-constexpr uint8_t kSequence = 0x30;
-constexpr uint8_t kOctetString = 0x04;
-constexpr uint8_t kBitString = 0x03;
 
 // An RSA-4096 PrivateKeyInfo has 2,376 bytes at most.
 constexpr size_t kMaxPublicLen = 1024;
@@ -40,11 +37,10 @@ void WritePublic(const Parts<Number> &key, DerWriter *der) {
   const size_t end = der->position();
   der->Integer(key.e);
   der->Integer(key.n);
-  der->Header(kSequence, end);
-  der->Byte(0);  // unused bits of the BIT STRING
-  der->Header(kBitString, end);
+  der->Header(der::kSequence, end);
+  der->BitStringHeader(end);
   der->Bytes(kAlgorithm);
-  der->Header(kSequence, end);
+  der->Header(der::kSequence, end);
 }
 
 template <typename Number>
@@ -54,12 +50,12 @@ void WritePrivate(const Parts<Number> &key, DerWriter *der) {
        {key.qinv, key.dq, key.dp, key.q, key.p, key.d, key.e, key.n}) {
     der->Integer(number);
   }
-  der->Bytes(kVersion0);
-  der->Header(kSequence, end);
-  der->Header(kOctetString, end);
+  der->SmallInteger(0);
+  der->Header(der::kSequence, end);
+  der->Header(der::kOctetString, end);
   der->Bytes(kAlgorithm);
-  der->Bytes(kVersion0);
-  der->Header(kSequence, end);
+  der->SmallInteger(0);
+  der->Header(der::kSequence, end);
 }
 
 template <typename Number>

@@ -9,6 +9,9 @@ namespace pairmint::rsa {
 
 constexpr unsigned kPublicExponent = 65537;
 
+// What core::OutOfMemory says of most failures here.
+constexpr const char *kKeyGeneration = "RSA key generation";
+
 // Key is an RSA key pair in the terms of SP 800-56B rev 2, rsakpg1-crt; p > q.
 struct Key {
   core::BignumPtr n, e, d, p, q, dp, dq, qinv;

@@ -8,23 +8,25 @@
 
 #include "core/random.h"
 #include "core/secret_box.h"
+#include "core/words.h"
 
 namespace pairmint::rsa {
 namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
+using core::OutOfMemory;
 using core::SecretBox;
 using core::SecretBytes;
 using core::Status;
 using core::StatusCode;
+using core::ToBignum;
+using core::ToWords;
 using mont::kLanes;
 using mont::kWords;
 using mont::Numbers;
 
-Status OutOfMemory() {
-  return Status(StatusCode::kInternal, "out of memory in a primality test");
-}
+constexpr const char *kTest = "a primality test";
 
 // 1 if a < b, else 0, in time that depends on neither.
 uint64_t Less(const uint64_t *a, const uint64_t *b) {
@@ -38,7 +40,8 @@ uint64_t Less(const uint64_t *a, const uint64_t *b) {
 }
 
 // FIPS 186-5, B.3.1, steps 4.1 and 4.2: a random b of as many bits as w, drawn
-// again unless 1 < b < w - 1. Only the number of draws can be seen.
+// again unless 1 < b < w - 1. Only the number of draws can be seen. A number
+// whose top two bits are set is drawn again with probability 1/4 at most.
 Status RandomBase(int bits, const uint64_t *w, uint64_t *out) {
   const size_t len = (static_cast<size_t>(bits) + 7) / 8;
   SecretBytes bytes(len);
@@ -48,16 +51,14 @@ Status RandomBase(int bits, const uint64_t *w, uint64_t *out) {
   std::array<uint64_t, kWords> two = {2};
   do {
     PAIRMINT_RETURN_IF_ERROR(core::FillRandom(bytes.mutable_span()));
-    bytes.data()[len - 1] &= static_cast<uint8_t>(0xff >> (len * 8 - bits));
-    std::fill(out, out + kWords, 0);
-    for (size_t i = 0; i < len; i++) {
-      out[i / 8] |= uint64_t{bytes.data()[i]} << (i % 8 * 8);
-    }
+    bytes.data()[0] &= static_cast<uint8_t>(0xff >> (len * 8 - bits));
+    ToWords(bytes.span(), {out, kWords});
   } while ((Less(out, limit->data()) & (1 - Less(out, two.data()))) == 0);
   return Status::Ok();
 }
 
-// Whether z is 1 or w - 1 (B.3.1, step 4.4), for an odd w.
+// Whether z is 1 or w - 1 (B.3.1, step 4.4), for an odd w: w - 1 differs from
+// it in the lowest bit only, so that nothing has to be borrowed.
 bool IsPlusMinusOne(const uint64_t *z, const uint64_t *w) {
   uint64_t from_one = z[0] ^ 1;
   uint64_t from_minus_one = z[0] ^ (w[0] - 1);
@@ -77,32 +78,6 @@ void Half(const uint64_t *w, uint64_t *out) {
 
 }  // namespace
 
-BignumPtr ToBignum(std::span<const uint64_t> words) {
-  SecretBytes bytes(words.size_bytes());
-  for (size_t i = 0; i < bytes.size(); i++) {
-    bytes.data()[i] = static_cast<uint8_t>(words[i / 8] >> (i % 8 * 8));
-  }
-  BignumPtr number(
-      BN_lebin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
-  if (number != nullptr) {
-    BN_set_flags(number.get(), BN_FLG_CONSTTIME);
-  }
-  return number;
-}
-
-bool ToWords(const BIGNUM *number, std::span<uint64_t> out) {
-  SecretBytes bytes(out.size_bytes());
-  if (BN_bn2lebinpad(number, bytes.data(), static_cast<int>(bytes.size())) <
-      0) {
-    return false;
-  }
-  std::fill(out.begin(), out.end(), 0);
-  for (size_t i = 0; i < bytes.size(); i++) {
-    out[i / 8] |= uint64_t{bytes.data()[i]} << (i % 8 * 8);
-  }
-  return true;
-}
-
 Status MillerRabinRound(const BIGNUM *w, const BIGNUM *b, bool *out) {
   const BnCtxPtr ctx(BN_CTX_secure_new());
   const BignumPtr minus_one(BN_dup(w));
@@ -110,7 +85,7 @@ Status MillerRabinRound(const BIGNUM *w, const BIGNUM *b, bool *out) {
   const BignumPtr z(BN_new());
   if (ctx == nullptr || minus_one == nullptr || m == nullptr || z == nullptr ||
       BN_sub_word(minus_one.get(), 1) != 1) {
-    return OutOfMemory();
+    return OutOfMemory(kTest);
   }
   // Steps 1 and 2: w - 1 = 2^a * m with m odd.
   int a = 1;
@@ -122,7 +97,7 @@ Status MillerRabinRound(const BIGNUM *w, const BIGNUM *b, bool *out) {
   if (BN_rshift(m.get(), minus_one.get(), a) != 1 ||
       BN_mod_exp_mont_consttime(z.get(), b, m.get(), w, ctx.get(), nullptr) !=
           1) {
-    return OutOfMemory();
+    return OutOfMemory(kTest);
   }
   // Step 4.4. For the primes that we mint a = 1, and this is all.
   bool maybe_prime =
@@ -130,7 +105,7 @@ Status MillerRabinRound(const BIGNUM *w, const BIGNUM *b, bool *out) {
   // Step 4.5.
   for (int i = 1; i < a && !maybe_prime && !BN_is_one(z.get()); i++) {
     if (BN_mod_sqr(z.get(), z.get(), w, ctx.get()) != 1) {
-      return OutOfMemory();
+      return OutOfMemory(kTest);
     }
     maybe_prime = BN_cmp(z.get(), minus_one.get()) == 0;
   }
@@ -152,7 +127,7 @@ Status MillerRabin(const BIGNUM *w, int rounds, const core::AbortFlag &abort,
   auto &words = numbers->words[0];
   auto &base = numbers->words[1];
   if (!ToWords(w, words)) {
-    return OutOfMemory();
+    return OutOfMemory(kTest);
   }
   bool maybe_prime = true;
   for (int round = 0; round < rounds && maybe_prime; round++) {
@@ -162,7 +137,7 @@ Status MillerRabin(const BIGNUM *w, int rounds, const core::AbortFlag &abort,
     PAIRMINT_RETURN_IF_ERROR(RandomBase(BN_num_bits(w), words, base));
     const BignumPtr b = ToBignum(base);
     if (b == nullptr) {
-      return OutOfMemory();
+      return OutOfMemory(kTest);
     }
     PAIRMINT_RETURN_IF_ERROR(MillerRabinRound(w, b.get(), &maybe_prime));
   }
@@ -189,10 +164,11 @@ Status MillerRabinInLanes(const mont::Kernel &kernel, int bits,
       Half(words, exponent->words[lane]);
       PAIRMINT_RETURN_IF_ERROR(RandomBase(bits, words, base->words[lane]));
     }
-    // Step 4.3; 4.5 has nothing to do.
+    // Step 4.3. Step 4.5 squares z a - 1 times, and a is 1 for numbers that are
+    // 3 mod 4.
     if (!kernel.mod_exp(bits, len, *n, *base, *exponent, bits, workspace.data(),
                         power.get())) {
-      return OutOfMemory();
+      return OutOfMemory(kTest);
     }
     for (int lane = 0; lane < len; lane++) {
       out[(at + lane) % num_numbers] &=
@@ -224,18 +200,18 @@ Status MillerRabinPair(int bits, const Numbers &w, int rounds,
       z[i].reset(BN_new());
       if (n[i] == nullptr || b[i] == nullptr || e[i] == nullptr ||
           z[i] == nullptr) {
-        return OutOfMemory();
+        return OutOfMemory(kTest);
       }
     }
     if (ctx == nullptr ||
         BN_mod_exp_mont_consttime_x2(
             z[0].get(), b[0].get(), e[0].get(), n[0].get(), nullptr, z[1].get(),
             b[1].get(), e[1].get(), n[1].get(), nullptr, ctx.get()) != 1) {
-      return OutOfMemory();
+      return OutOfMemory(kTest);
     }
     for (size_t i = 0; i < 2; i++) {
       if (!ToWords(z[i].get(), power)) {
-        return OutOfMemory();
+        return OutOfMemory(kTest);
       }
       *out &= IsPlusMinusOne(power, w.words[i]);
     }
@@ -248,7 +224,7 @@ Status FermatBase2(int bits, const uint64_t *words, bool *out) {
   mont::Verdicts verdicts;
   std::copy(words, words + kWords, n->words[0]);
   if (!mont::OpenSslKernel()->fermat_base2(bits, 1, *n, nullptr, &verdicts)) {
-    return OutOfMemory();
+    return OutOfMemory(kTest);
   }
   *out = verdicts.lanes[0] != 0;
   return Status::Ok();

@@ -1,8 +1,6 @@
 #ifndef NATIVE_RSA_PRIMALITY_H_
 #define NATIVE_RSA_PRIMALITY_H_
 
-#include <span>
-
 #include "core/abort_flag.h"
 #include "core/openssl.h"
 #include "core/status.h"
@@ -16,11 +14,6 @@ namespace pairmint::rsa {
 constexpr int MillerRabinRounds(int prime_bits) {
   return prime_bits < 1536 ? 5 : 4;
 }
-
-// The number in little-endian words; nullptr when out of memory.
-core::BignumPtr ToBignum(std::span<const uint64_t> words);
-// Its inverse; false when there are too few words, or no memory.
-bool ToWords(const BIGNUM *number, std::span<uint64_t> out);
 
 // One round of FIPS 186-5, B.3.1, steps 4.3 to 4.7, for an odd w > 3 and the
 // base b, by OpenSSL. out = whether w may be prime.

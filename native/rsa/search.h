@@ -2,16 +2,16 @@
 #define NATIVE_RSA_SEARCH_H_
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "core/abort_flag.h"
-#include "core/secret_box.h"
 #include "core/status.h"
 #include "mont/mont.h"
-#include "rsa/assemble.h"
 #include "rsa/candidates.h"
 #include "rsa/key.h"
+#include "rsa/prime_stream.h"
 
 namespace pairmint::rsa {
 
@@ -19,10 +19,11 @@ namespace pairmint::rsa {
 struct SearchOptions {
   // Candidates come from here, in this order; only one Run() at a time.
   CandidateSource *source = nullptr;
-  // The acceptance rules of c2sp.org/det-keygen for e and gcd(p - 1, q - 1)
-  // instead of A.1.3's.
-  bool det_keygen_rules = false;
-  // One rejection in so many is repeated in OpenSSL.
+  // One rejection in so many is repeated in OpenSSL. A key of 2,048 bits takes
+  // 75 rejections and one of 4,096 bits 133, and each that is repeated costs an
+  // exponentiation: with 1000, less than one for every seven keys. A kernel
+  // that loses the share f of the primes rejects 2 f / (1 - f) of them for each
+  // key, so that it is found out after about 500 (1 - f) / f keys.
   uint64_t audit_period = 1000;
 };
 
@@ -66,46 +67,28 @@ class Search {
   core::Status Run(std::optional<Key> *out);
 
  private:
+  // What one thread has for itself.
   class Worker;
-  enum class Phase { kSearching, kFinishing, kDone };
+  // Two numbers that may be p and q, and what threads have made of them.
+  struct Finding;
+  using FindingPtr = std::shared_ptr<Finding>;
 
-  enum class Outcome { kGoOn, kFinish, kRestarted };
+  // Each of these does a part of the work and sets *out where it had the last
+  // part of a key.
+  core::Status TestBatch(Worker *worker, std::optional<Key> *out);
+  core::Status Verify(const mont::Kernel &kernel, const FindingPtr &finding,
+                      std::optional<Key> *out);
+  core::Status Build(const FindingPtr &finding, std::optional<Key> *out);
 
   // Takes in what a worker found out about its candidates, from *lane on, and
-  // moves *lane past what was taken. kFinish: there are two primes, and this
-  // worker has to see to them; kRestarted: a candidate limit was exceeded.
-  Outcome Deposit(const Batch &batch, const mont::Verdicts &verdicts, int *lane,
-                  uint64_t *counted);
-  // What Build made of found_.
-  struct Draft {
-    core::Status status;
-    PairVerdict verdict = PairVerdict::kRefusedBoth;
-    Key key;
-  };
-  enum class Building { kNotBegun, kUnderWay, kEnded };
-
-  // The work on found_, of which one thread verifies the primes, while another
-  // one builds and tests the key, or the same one afterwards. *out stays empty
-  // when the search must go on, and when the other thread has more to do.
-  core::Status Finish(const mont::Kernel &kernel, std::optional<Key> *out);
-  core::Status Build(std::optional<Key> *out);
-  // With the lock: gives the key, if the primes are verified and it is built.
-  core::Status Conclude(std::optional<Key> *out);
-  core::Status Verify(const mont::Kernel &kernel, bool *accepted);
-  core::Status VerifyInLanes(const mont::Kernel &kernel, int rounds,
-                             bool *accepted);
-  core::Status VerifyInOpenSsl(const mont::Kernel &kernel, int rounds,
-                               bool *accepted);
-  core::Status SettleDispute(const mont::Kernel &kernel, int which);
-  core::Status Assemble(const BIGNUM *p, const BIGNUM *q, PairVerdict *verdict,
-                        Key *out) const;
-  // Gives up the prime `which`, or the whole key, and the search goes on.
-  void Drop(int which);
-  void DropLocked(int which);
-  void StartAgain();
-  void StartAgainLocked();
-  core::Status Fail(const core::Status &status);
-  core::Status FailLocked(const core::Status &status);
+  // moves *lane past what was taken. A finding is for the worker to verify.
+  PrimeStream::State Deposit(Worker *worker, int *lane, FindingPtr *out);
+  // With the lock: gives the key of a finding that is verified and built.
+  core::Status HandOver(const FindingPtr &finding, std::optional<Key> *out);
+  // With the lock: the stream goes on without what the verdict refuses.
+  void Refuse(const FindingPtr &finding, Verdict verdict);
+  // The first status is that of all calls.
+  core::Status End(const core::Status &status);
 
   const int modulus_bits_;
   const int prime_bits_;
@@ -113,20 +96,11 @@ class Search {
   const SearchOptions options_;
 
   std::mutex mutex_;  // guards what follows
-  Phase phase_ = Phase::kSearching;
-  core::Status status_;
-  int num_found_ = 0;
-  // Candidates since the key was begun (p) or since p was found (q).
-  uint64_t num_candidates_ = 0;
-  // The first num_found_ lanes: what passed the filter. Who verifies it reads
-  // it without the lock, because nobody writes to it then.
-  core::SecretBox<mont::Numbers> found_;
-  // Counts the times that two primes were found: what is built of primes that
-  // were refused in the meantime is thrown away.
-  uint64_t finding_ = 0;
-  bool verified_ = false;
-  Building building_ = Building::kNotBegun;
-  Draft draft_;
+  PrimeStream stream_;
+  // The one that is worked on; nullptr while the stream is searched.
+  FindingPtr finding_;
+  // Set once there is nothing left to do.
+  std::optional<core::Status> ended_;
 };
 
 }  // namespace pairmint::rsa

@@ -8,7 +8,7 @@
     {
       "target_name": "internals",
       "dependencies": ["mont_avx512ifma"],
-      "sources": ["<!@(node ../../native/sources.mjs core functions internals)"]
+      "sources": ["<!@(node ../../native/tools/sources.mjs core functions internals)"]
     }
   ]
 }

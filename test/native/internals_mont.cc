@@ -5,10 +5,10 @@
 #include <string>
 
 #include "core/secret_bytes.h"
+#include "core/words.h"
 #include "internals_util.h"
 #include "mont/dispatch.h"
 #include "mont/mont.h"
-#include "rsa/primality.h"
 
 namespace pairmint::internals {
 
@@ -41,7 +41,7 @@ BignumPtr ToBignum(const Napi::Value &value) {
   std::array<uint64_t, 2 *mont::kWords> words = {};
   size_t count = words.size();
   value.As<Napi::BigInt>().ToWords(&sign, &count, words.data());
-  return rsa::ToBignum(words);
+  return core::ToBignum(words);
 }
 
 Napi::Value FromBignum(Napi::Env env, const BIGNUM *number) {
@@ -71,7 +71,7 @@ const Kernel *KernelByName(const std::string &name) {
 }
 
 void Load(const Napi::Value &value, int lane, Numbers *out) {
-  rsa::ToWords(ToBignum(value).get(), out->words[lane]);
+  core::ToWords(ToBignum(value).get(), out->words[lane]);
 }
 
 // Calls `work` for the numbers at `at` to `at + len - 1`, a batch at a time.

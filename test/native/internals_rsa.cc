@@ -2,6 +2,7 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <memory>
@@ -10,12 +11,15 @@
 
 #include "core/random.h"
 #include "core/secret_box.h"
+#include "core/words.h"
 #include "internals_util.h"
 #include "mont/dispatch.h"
 #include "rsa/assemble.h"
 #include "rsa/divisors.h"
 #include "rsa/primality.h"
+#include "rsa/prime_stream.h"
 #include "rsa/search.h"
+#include "rsa/verdict.h"
 
 namespace pairmint::internals {
 namespace {
@@ -99,14 +103,13 @@ class JsSource : public rsa::CandidateSource {
   size_t len_;
 };
 
-// searchRsa(bits, next, {detKeygenRules, auditPeriod}) -> key with cpuMs
+// searchRsa(bits, next, {auditPeriod}) -> key with cpuMs
 Napi::Value SearchRsa(const Napi::CallbackInfo &info) {
   const int bits = info[0].As<Napi::Number>();
   const auto js = info[2].As<Napi::Object>();
   JsSource source(info[1].As<Napi::Function>(), static_cast<size_t>(bits) / 16);
   rsa::SearchOptions options;
   options.source = info[1].IsFunction() ? &source : nullptr;
-  options.det_keygen_rules = js.Get("detKeygenRules").ToBoolean();
   if (js.Get("auditPeriod").IsNumber()) {
     options.audit_period = static_cast<uint64_t>(
         js.Get("auditPeriod").As<Napi::Number>().Int64Value());
@@ -124,6 +127,126 @@ Napi::Value SearchRsa(const Napi::CallbackInfo &info) {
   Napi::Object out = KeyObject(info.Env(), *key).As<Napi::Object>();
   out.Set("cpuMs", spent);
   return out;
+}
+
+// det-keygen tests the candidates that the product's trial division would
+// refuse because of e, too: this one is simple and knows nothing of e.
+bool HasSmallFactor(const BIGNUM *number) {
+  for (BN_ULONG divisor = 3; divisor < 2000; divisor += 2) {
+    if (BN_mod_word(number, divisor) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// c2sp.org/det-keygen: e = 65537 and gcd(p - 1, q - 1) are looked at when there
+// is a pair, which is refused unless both p - 1 and q - 1 are coprime to e and
+// have no common factor above 2^32.
+bool AcceptedByDetKeygen(const BIGNUM *p, const BIGNUM *q) {
+  const core::BnCtxPtr ctx(BN_CTX_new());
+  const core::BignumPtr e(BN_new());
+  const core::BignumPtr p_minus_1(BN_dup(p));
+  const core::BignumPtr q_minus_1(BN_dup(q));
+  const core::BignumPtr gcd(BN_new());
+  BN_set_word(e.get(), rsa::kPublicExponent);
+  BN_sub_word(p_minus_1.get(), 1);
+  BN_sub_word(q_minus_1.get(), 1);
+  return BN_gcd(gcd.get(), p_minus_1.get(), q_minus_1.get(), ctx.get()) == 1 &&
+         BN_num_bits(gcd.get()) <= 32 && rsa::CoprimeToExponent(p, e.get()) &&
+         rsa::CoprimeToExponent(q, e.get());
+}
+
+// Draws candidates for det-keygen and gives their results one by one.
+class TestedCandidates {
+ public:
+  TestedCandidates(int bits, JsSource *source)
+      : bits_(bits),
+        kernel_(mont::KernelFor(bits)),
+        source_(source),
+        candidate_(static_cast<size_t>(bits) / 8),
+        workspace_(kernel_.workspace_len) {}
+
+  Status GiveNext(rsa::PrimeStream *stream, rsa::PrimeStream::State *state) {
+    if (lane_ == kernel_.batch_len) {
+      PAIRMINT_RETURN_IF_ERROR(TestBatch());
+    }
+    *state = stream->Take(numbers_->words[lane_], counts_[lane_],
+                          verdicts_.lanes[lane_] != 0);
+    lane_++;
+    return Status::Ok();
+  }
+
+ private:
+  Status TestBatch() {
+    for (lane_ = 0; lane_ < kernel_.batch_len; lane_++) {
+      counts_[lane_] = 0;
+      do {
+        PAIRMINT_RETURN_IF_ERROR(source_->Draw(candidate_.mutable_span()));
+        candidate_.data()[0] |= 0xc0;
+        candidate_.data()[candidate_.size() - 1] |= 0x07;
+        core::ToWords(candidate_.span(), numbers_->words[lane_]);
+        counts_[lane_]++;
+      } while (HasSmallFactor(core::ToBignum(numbers_->words[lane_]).get()));
+    }
+    lane_ = 0;
+    return kernel_.fermat_base2(bits_, kernel_.batch_len, *numbers_,
+                                workspace_.data(), &verdicts_)
+               ? Status::Ok()
+               : Status(StatusCode::kInternal);
+  }
+
+  const int bits_;
+  const mont::Kernel &kernel_;
+  JsSource *const source_;
+  core::SecretBytes candidate_;
+  core::SecretBytes workspace_;
+  core::SecretBox<mont::Numbers> numbers_;
+  std::array<uint64_t, mont::kLanes> counts_ = {};
+  mont::Verdicts verdicts_ = {};
+  int lane_ = kernel_.batch_len;
+};
+
+Status DetKeygenKey(int bits, JsSource *source, Key *out) {
+  using State = rsa::PrimeStream::State;
+  const AbortFlag abort;
+  const mont::Kernel &kernel = mont::KernelFor(bits / 2);
+  TestedCandidates candidates(bits / 2, source);
+  rsa::PrimeStream stream(bits / 2);
+  rsa::Verdict verdict;
+  do {
+    for (State state = State::kSearching; state != State::kComplete;) {
+      PAIRMINT_RETURN_IF_ERROR(candidates.GiveNext(&stream, &state));
+    }
+    PAIRMINT_RETURN_IF_ERROR(
+        rsa::VerifyPrimes(kernel, bits / 2, stream.pair(), abort, &verdict));
+    const auto p = core::ToBignum(stream.pair().words[0]);
+    const auto q = core::ToBignum(stream.pair().words[1]);
+    if (verdict == rsa::Verdict::kAccepted &&
+        !AcceptedByDetKeygen(p.get(), q.get())) {
+      verdict = rsa::Verdict::kRefusedBoth;
+    }
+    if (verdict == rsa::Verdict::kAccepted) {
+      PAIRMINT_RETURN_IF_ERROR(
+          rsa::AssembleKey(p.get(), q.get(), bits, &verdict, out));
+    }
+    stream.Refuse(verdict);
+  } while (verdict != rsa::Verdict::kAccepted);
+  return rsa::PairwiseTest(*out);
+}
+
+// detKeygen(bits, next) -> key by the rules of c2sp.org/det-keygen, with the
+// product's kernel of the moment, stream, tests and assembly
+Napi::Value DetKeygen(const Napi::CallbackInfo &info) {
+  const int bits = info[0].As<Napi::Number>();
+  JsSource source(info[1].As<Napi::Function>(), static_cast<size_t>(bits) / 16);
+  Key key;
+  const Status status = DetKeygenKey(bits, &source, &key);
+  if (!status.ok()) {
+    ThrowStatus(info.Env(), status);
+    return info.Env().Undefined();
+  }
+  return KeyObject(info.Env(), key);
 }
 
 struct Thread {
@@ -183,24 +306,21 @@ Napi::Value SearchRsaInThreads(const Napi::CallbackInfo &info) {
   return out;
 }
 
-// survives(bits, numbers, {lanes, refuse}) -> booleans
+// survives(bits, numbers, {lanes}) -> booleans
 Napi::Value Survives(const Napi::CallbackInfo &info) {
   const int bits = info[0].As<Napi::Number>();
   const auto numbers = info[1].As<Napi::Array>();
   const auto js = info[2].As<Napi::Object>();
-  const auto rule = js.Get("refuse").ToBoolean()
-                        ? rsa::ExponentRule::kRefuseCandidate
-                        : rsa::ExponentRule::kLeaveToPair;
   const bool lanes = js.Get("lanes").ToBoolean();
   Napi::Array out = Napi::Array::New(info.Env(), numbers.Length());
   auto n = std::make_unique<mont::Numbers>();
   for (uint32_t i = 0; i < numbers.Length(); i++) {
     const int lane = static_cast<int>(i % mont::kLanes);
-    rsa::ToWords(ToBignum(numbers[i]).get(), n->words[lane]);
+    core::ToWords(ToBignum(numbers[i]).get(), n->words[lane]);
     bool survives;
     if (lanes) {
       const mont::Kernel &kernel = *mont::Avx512IfmaKernel();
-      const auto &divisors = rsa::LaneDivisors::For(bits, rule);
+      const auto &divisors = rsa::LaneDivisors::For(bits);
       core::SecretBytes workspace(kernel.workspace_len);
       mont::Verdicts verdicts = {};
       verdicts.lanes[lane] = 1;
@@ -211,8 +331,8 @@ Napi::Value Survives(const Napi::CallbackInfo &info) {
       survives = verdicts.lanes[lane] != 0;
     } else {
       std::vector<size_t> alive = {0};
-      survives = rsa::PortableDivisors::For(bits, rule)
-                     .Keep(n->words[lane], AbortFlag(), &alive) &&
+      survives = rsa::PortableDivisors::For(bits).Keep(n->words[lane],
+                                                       AbortFlag(), &alive) &&
                  !alive.empty();
     }
     out[i] = Napi::Boolean::New(info.Env(), survives);
@@ -251,7 +371,7 @@ Napi::Value MillerRabinInLanes(const Napi::CallbackInfo &info) {
   const auto numbers = info[1].As<Napi::Array>();
   core::SecretBox<mont::Numbers> w;
   for (uint32_t i = 0; i < numbers.Length(); i++) {
-    rsa::ToWords(ToBignum(numbers[i]).get(), w->words[i]);
+    core::ToWords(ToBignum(numbers[i]).get(), w->words[i]);
   }
   bool verdicts[2] = {};
   const Status status = rsa::MillerRabinInLanes(
@@ -285,14 +405,14 @@ Napi::Value Acceptable(const Napi::CallbackInfo &info) {
 // assembleRsa(bits, p, q) -> key or the refusal's name
 Napi::Value AssembleRsa(const Napi::CallbackInfo &info) {
   Key key;
-  rsa::PairVerdict verdict;
+  rsa::Verdict verdict;
   Status status =
       rsa::AssembleKey(ToBignum(info[1]).get(), ToBignum(info[2]).get(),
                        info[0].As<Napi::Number>(), &verdict, &key);
-  if (status.ok() && verdict == rsa::PairVerdict::kRefusedQ) {
+  if (status.ok() && verdict == rsa::Verdict::kRefusedQ) {
     return Napi::String::New(info.Env(), "refused q");
   }
-  if (status.ok() && verdict == rsa::PairVerdict::kRefusedBoth) {
+  if (status.ok() && verdict == rsa::Verdict::kRefusedBoth) {
     return Napi::String::New(info.Env(), "refused both");
   }
   return KeyObject(info.Env(), key);
@@ -325,6 +445,7 @@ void FailRandomAfter(const Napi::CallbackInfo &info) {
 Napi::Object ExportRsa(Napi::Env env, Napi::Object exports) {
   exports.Set("generateRsa", Napi::Function::New(env, GenerateRsa));
   exports.Set("searchRsa", Napi::Function::New(env, SearchRsa));
+  exports.Set("detKeygen", Napi::Function::New(env, DetKeygen));
   exports.Set("searchRsaInThreads",
               Napi::Function::New(env, SearchRsaInThreads));
   exports.Set("survives", Napi::Function::New(env, Survives));

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { hardeningFaults } from '../../native/inspect.mjs';
+import { hardeningFaults } from '../../native/tools/inspect.mjs';
 import { curves } from '../support/curves.ts';
 import { internals, internalsFile } from '../support/internals.ts';
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { checkPrimeSync, createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Fault, internals, kernels } from '../support/internals.ts';
@@ -62,7 +62,7 @@ describe('the prime search', () => {
     internals.chooseKernel(kernel);
     for (const { bits, seed, private_key_pkcs8 } of detKeygen) {
       const next = detKeygenStream(Buffer.from(seed, 'base64'), bits);
-      const key = internals.searchRsa(bits, next, { detKeygenRules: true });
+      const key = internals.detKeygen(bits, next);
       const expected = Buffer.from(private_key_pkcs8, 'base64');
       const jwk = createPrivateKey({ key: expected, format: 'der', type: 'pkcs8' }).export({
         format: 'jwk',
@@ -93,6 +93,20 @@ describe('the prime search', () => {
     }
   });
 
+  it.each(kernels)('takes p and q as A.1.3 reads, with kernel %s', (kernel) => {
+    internals.chooseKernel(kernel);
+    for (const seed of ['four', 'five']) {
+      const numbers = numbersFrom(seed, 1024);
+      const primes: bigint[] = [];
+      while (primes.length < 2) {
+        const candidate = (numbers.next().value as bigint) | (3n << 1022n) | 7n;
+        if (candidate % 65537n !== 1n && checkPrimeSync(candidate)) primes.push(candidate);
+      }
+      const { p, q } = keyOf(seed, 2048);
+      expect([p, q]).toEqual(primes.sort((a, b) => (a > b ? -1 : 1)));
+    }
+  });
+
   it.each([2048, 3072, 4096])('finds the two primes of the C2SP list for %i bits', (bits) => {
     const lines = read(`c2sp/rsa.bench.${bits}.txt`).trim().split('\n');
     // What is drawn ahead comes from the beginning again, where there is no prime.
@@ -115,22 +129,17 @@ describe('the prime search', () => {
       const multiple = ((1n << 1023n) / prime + 1n) * prime;
       candidates.push(multiple, multiple + 1n, multiple + prime, multiple - 1n);
     }
-    const kept = (refuse: boolean) =>
-      candidates.map(
-        (candidate) =>
-          primes.every((prime) => candidate % prime) && (!refuse || candidate % 65537n !== 1n),
-      );
-    for (const refuse of [true, false]) {
-      const expected = kept(refuse);
-      if (kernels.includes('avx512ifma')) {
-        expect(internals.survives(1024, candidates, { lanes: true, refuse })).toEqual(expected);
-      }
-      // The portable bound is 2^16: it may divide out more, and nothing else.
-      internals.survives(1024, candidates, { lanes: false, refuse }).forEach((survives, i) => {
-        if (survives) expect(expected[i]).toBe(true);
-        else if (expected[i]) expect(smallestFactor(candidates[i] as bigint)).toBeLessThan(65536n);
-      });
+    const expected = candidates.map(
+      (candidate) => primes.every((prime) => candidate % prime) && candidate % 65537n !== 1n,
+    );
+    if (kernels.includes('avx512ifma')) {
+      expect(internals.survives(1024, candidates, { lanes: true })).toEqual(expected);
     }
+    // The portable bound is 2^16: it may divide out more, and nothing else.
+    internals.survives(1024, candidates, { lanes: false }).forEach((survives, i) => {
+      if (survives) expect(expected[i]).toBe(true);
+      else if (expected[i]) expect(smallestFactor(candidates[i] as bigint)).toBeLessThan(65536n);
+    });
   });
 
   it('gives one key to one of any number of threads', () => {

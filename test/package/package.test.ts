@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { addonFaults, floorFaults } from '../../native/inspect.mjs';
+import { addonFaults, floorFaults } from '../../native/tools/inspect.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -45,10 +45,10 @@ describe('the packed package', () => {
         'NOTICE',
         'README.md',
         'binding.gyp',
-        'native/install.mjs',
+        'native/tools/install.mjs',
         'native/settings.gypi',
         'native/sources.json',
-        'native/sources.mjs',
+        'native/tools/sources.mjs',
         'package.json',
       ]),
     );

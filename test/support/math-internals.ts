@@ -29,7 +29,6 @@ export interface RsaKey {
 }
 
 export interface SearchOptions {
-  detKeygenRules?: boolean;
   auditPeriod?: number;
 }
 
@@ -106,16 +105,14 @@ export interface MathInternals {
     next: (() => Buffer | undefined) | undefined,
     options: SearchOptions,
   ): RsaKey;
+  /** The key of a candidate stream by the rules of c2sp.org/det-keygen. */
+  detKeygen(bits: number, next: () => Buffer): Omit<RsaKey, 'cpuMs'>;
   searchRsaInThreads(
     bits: number,
     threads: number,
     abortAfterMs?: number,
   ): { keys: RsaKey[]; statuses: number[]; cpuMs: number; wallMs: number; stoppedMs: number };
-  survives(
-    bits: number,
-    numbers: bigint[],
-    options: { lanes: boolean; refuse: boolean },
-  ): boolean[];
+  survives(bits: number, numbers: bigint[], options: { lanes: boolean }): boolean[];
   millerRabin(w: bigint, rounds: number): boolean;
   millerRabinRound(w: bigint, b: bigint): boolean;
   millerRabinInLanes(bits: number, numbers: bigint[], rounds: number): boolean[];

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const groups = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
 for (const group of process.argv.slice(2)) {
   for (const file of groups[group]) {

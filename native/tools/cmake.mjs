@@ -1,5 +1,5 @@
-// Runs cmake-js on native/CMakeLists.txt with the headers of the Node that runs this, so that it
-// downloads nothing:  node native/cmake.mjs configure|build [cmake-js options]
+// Runs cmake-js on the CMakeLists.txt beside it with the headers of the Node that runs this, so that
+// it downloads nothing:  node native/tools/cmake.mjs configure|build [cmake-js options]
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -18,7 +18,7 @@ export function cmake(command, { out = path.join(root, 'build/cmake'), options =
     [
       createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js'),
       command,
-      ...['--directory', path.join(root, 'native'), '--out', out, '--log-level', 'warn'],
+      ...['--directory', path.join(root, 'native/tools'), '--out', out, '--log-level', 'warn'],
       ...['--parallel', String(availableParallelism()), ...options],
     ],
     {

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "addon/functions.h"
+#include "addon/exports.h"
 #include "addon/values.h"
 
 #if !defined(_WIN32)
@@ -21,7 +21,7 @@ void Unmap(napi_env /*env*/, void * /*start*/, void * /*len*/) {}
 
 #else
 
-// nullptr where it cannot be mapped.
+// nullptr if it cannot be mapped.
 void *Map(const std::string &path, size_t len) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) {
@@ -37,8 +37,6 @@ void Unmap(napi_env /*env*/, void *start, void *len) {
 }
 
 #endif
-
-}  // namespace
 
 Napi::Value ViewFile(const Napi::CallbackInfo &info) {
   const std::string path = info[0].As<Napi::String>();
@@ -59,5 +57,13 @@ Napi::Value ViewFile(const Napi::CallbackInfo &info) {
   }
   return {info.Env(), view};
 }
+
+constexpr Export kExports[] = {
+    {"viewFile", ViewFile},
+};
+
+}  // namespace
+
+std::span<const Export> FileFunctions() { return kExports; }
 
 }  // namespace pairmint::addon

@@ -1,0 +1,49 @@
+// What concerns the process as a whole.
+#include <openssl/crypto.h>
+
+#include "addon/exports.h"
+#include "core/secret_bytes.h"
+#include "crew/crew.h"
+#include "ec/dispatch.h"
+#include "keys/newer.h"
+#include "mont/dispatch.h"
+
+namespace pairmint::addon {
+namespace {
+
+Napi::Value Capabilities(const Napi::CallbackInfo &info) {
+  const mont::Report report = mont::GetReport();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("kernel", report.chosen);
+  out.Set("kernelRefused", report.request_refused ? report.requested : "");
+  out.Set("kernelSwitchedOff", report.switched_off);
+  Napi::Array kernels = Napi::Array::New(info.Env());
+  for (const mont::Report::Row &row : report.kernels) {
+    if (row.capable) {
+      kernels.Set(kernels.Length(), row.name);
+    }
+  }
+  out.Set("kernels", kernels);
+  out.Set("curvesSwitchedOff", ec::SwitchedOff());
+  out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
+  out.Set("lockedMemory", core::LockedMemory());
+  out.Set("mlDsa", keys::HasMlDsa());
+  out.Set("ed25519ph", keys::FindEd25519Ph() != nullptr);
+  return out;
+}
+
+Napi::Value SetNumThreads(const Napi::CallbackInfo &info) {
+  crew::SetNumThreads(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+constexpr Export kExports[] = {
+    {"capabilities", Capabilities},
+    {"setNumThreads", SetNumThreads},
+};
+
+}  // namespace
+
+std::span<const Export> ProcessFunctions() { return kExports; }
+
+}  // namespace pairmint::addon

@@ -1,0 +1,101 @@
+#include "rsa/verdict.h"
+
+#include <algorithm>
+
+#include "core/words.h"
+#include "mont/dispatch.h"
+#include "rsa/key.h"
+#include "rsa/primality.h"
+
+namespace pairmint::rsa {
+namespace {
+
+using core::AbortFlag;
+using core::BignumPtr;
+using core::OutOfMemory;
+using core::Status;
+using core::StatusCode;
+using mont::Kernel;
+using mont::Numbers;
+
+// The filter passed number `which` and Miller-Rabin in lanes refused it. Either
+// the kernel is broken, or the number is a pseudoprime to base 2. Pomerance
+// ("On the distribution of pseudoprimes", 1981) bounds these, for large x, by
+// x / sqrt(L(x)) up to x with L(x) = exp(ln x * lnlnln x / lnln x), which for
+// 1,024 bits would be a share of 2^-146. OpenSSL repeats both tests and tells
+// which of them was wrong.
+Status SettleDispute(const Kernel &kernel, int bits, const Numbers &pair,
+                     int which, const AbortFlag &abort, Verdict *out) {
+  const BignumPtr number = core::ToBignum(pair.words[which]);
+  bool passes_filter = false;
+  bool maybe_prime = false;
+  if (number == nullptr) {
+    return OutOfMemory(kKeyGeneration);
+  }
+  PAIRMINT_RETURN_IF_ERROR(
+      FermatBase2(bits, pair.words[which], &passes_filter));
+  PAIRMINT_RETURN_IF_ERROR(
+      MillerRabin(number.get(), MillerRabinRounds(bits), abort, &maybe_prime));
+  if (passes_filter && !maybe_prime) {
+    *out = which == 0 ? Verdict::kRefusedP : Verdict::kRefusedQ;
+    return Status::Ok();
+  }
+  mont::SwitchOff(kernel, maybe_prime
+                              ? "it refused a number that is prime in OpenSSL"
+                              : "it let a number pass that fails in OpenSSL");
+  *out = Verdict::kRefusedBoth;
+  return Status::Ok();
+}
+
+// Both primes share one call: for one of them half of the lanes would be empty.
+Status VerifyInLanes(const Kernel &kernel, int bits, const Numbers &pair,
+                     int rounds, const AbortFlag &abort, Verdict *out) {
+  bool maybe_prime[2];
+  PAIRMINT_RETURN_IF_ERROR(
+      MillerRabinInLanes(kernel, bits, pair, 2, rounds, abort, maybe_prime));
+  if (maybe_prime[0] && maybe_prime[1]) {
+    *out = Verdict::kAccepted;
+    return Status::Ok();
+  }
+  return SettleDispute(kernel, bits, pair, maybe_prime[0] ? 1 : 0, abort, out);
+}
+
+Status VerifyInOpenSsl(const Kernel &kernel, int bits, const Numbers &pair,
+                       int rounds, const AbortFlag &abort, Verdict *out) {
+  bool accepted = false;
+  PAIRMINT_RETURN_IF_ERROR(
+      MillerRabinPair(bits, pair, rounds, abort, &accepted));
+  if (!accepted) {
+    mont::SwitchOff(kernel, "it accepted a number that fails in OpenSSL");
+  }
+  *out = accepted ? Verdict::kAccepted : Verdict::kRefusedBoth;
+  return abort.raised() ? Status(StatusCode::kAborted) : Status::Ok();
+}
+
+}  // namespace
+
+// B.3.1 with the rounds of Table B.1. A call of a kernel of ours takes as long
+// with one lane as with all, so it does as many rounds as its lanes hold: four
+// for each number with eight lanes, which is all of them from 1,536 bits on.
+// OpenSSL does the rest and one more, so that no key rests on our arithmetic
+// alone. One round of OpenSSL's is passed by a given composite number with
+// probability 1/4 at most (Rabin 1980), but a random number of 1,024 bits that
+// passed it is composite with probability 2^-40 at most (Damgaard, Landrock and
+// Pomerance 1993, theorem 2: k^2 * 4^(2 - sqrt(k)) for k bits).
+Status VerifyPrimes(const Kernel &kernel, int prime_bits, const Numbers &pair,
+                    const AbortFlag &abort, Verdict *out) {
+  const int rounds = MillerRabinRounds(prime_bits);
+  if (&kernel == mont::OpenSslKernel()) {
+    return VerifyInOpenSsl(kernel, prime_bits, pair, rounds, abort, out);
+  }
+  const int rounds_in_lanes = std::min(rounds, kernel.batch_len / 2);
+  PAIRMINT_RETURN_IF_ERROR(
+      VerifyInLanes(kernel, prime_bits, pair, rounds_in_lanes, abort, out));
+  if (*out != Verdict::kAccepted) {
+    return Status::Ok();
+  }
+  return VerifyInOpenSsl(kernel, prime_bits, pair, rounds - rounds_in_lanes + 1,
+                         abort, out);
+}
+
+}  // namespace pairmint::rsa
