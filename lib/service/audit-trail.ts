@@ -39,17 +39,17 @@ export class AuditTrail {
     run: (beforeChange: BeforeChange) => Promise<T>,
     { count = 1 }: { count?: number } = {},
   ): Promise<T> {
-    const readOnly = await isReadOnly(call.operation);
-    const recorder = this.#recorder(call, readOnly);
+    const recorder = this.#recorder(call);
     try {
       const answer = await run(() => recorder.beforeCommit());
-      await recorder.succeeded({ mayFail: readOnly });
+      const mayFail = isReadOnly(call.operation);
+      await recorder.succeeded({ mayFail });
       for (let i = 1; i < count; i++) {
-        const other = this.#recorder({ ...call, requestId: randomUUID() }, readOnly);
-        await other.succeeded({ mayFail: readOnly });
+        await this.#recorder({ ...call, requestId: randomUUID() }).succeeded({ mayFail });
       }
       return answer;
     } catch (error) {
+      await load(call.operation);
       await recorder.failed(error);
       throw error;
     }
@@ -57,20 +57,21 @@ export class AuditTrail {
 
   /** Records a request that was refused before it was run. */
   async refused(call: RecordedCall, error: unknown): Promise<void> {
-    await this.#recorder(call, await isReadOnly(call.operation)).failed(error);
+    await load(call.operation);
+    await this.#recorder(call).failed(error);
   }
 
   /** What is to be called before changes of a call that is recorded only if it makes some. */
   onlyChanges(call: RecordedCall): BeforeChange {
     let recorder: AuditRecorder | undefined;
     return async () => {
-      const readOnly = await isReadOnly(call.operation);
-      recorder ??= this.#recorder(call, readOnly);
+      await load(call.operation);
+      recorder ??= this.#recorder(call);
       await recorder.beforeCommit();
     };
   }
 
-  #recorder(call: RecordedCall, readOnly: boolean): AuditRecorder {
+  #recorder(call: RecordedCall): AuditRecorder {
     return new AuditRecorder(this.#sink, (error) =>
       auditEvent({
         operation: call.operation,
@@ -80,7 +81,7 @@ export class AuditTrail {
         region: this.#region,
         accountId: this.#caller.accountId,
         caller: this.#caller,
-        readOnly,
+        readOnly: isReadOnly(call.operation),
         now: this.#now(),
         error,
       }),
@@ -88,10 +89,15 @@ export class AuditTrail {
   }
 }
 
-/** Whether an operation changes nothing; an unknown one might. */
-async function isReadOnly(name: string): Promise<boolean> {
-  if (!isOffered(name)) return false;
+/** Whether an operation, which was loaded to be run, changes nothing; an unknown one might. */
+function isReadOnly(name: string): boolean {
+  return loadedOperation(name)?.readOnly ?? false;
+}
+
+/** For a request that may have failed before its operation was loaded. */
+async function load(name: string): Promise<void> {
   // One that cannot be loaded fails in its own words when it is run.
-  const operation = loadedOperation(name) ?? (await loadOperation(name).catch(() => undefined));
-  return operation?.readOnly ?? false;
+  if (isOffered(name) && loadedOperation(name) === undefined) {
+    await loadOperation(name).catch(() => undefined);
+  }
 }
