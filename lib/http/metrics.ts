@@ -112,14 +112,14 @@ function metersIn(registry: Registry) {
     }),
     poolTargets: new Gauge({
       name: 'pairmint_pool_target_pairs',
-      help: 'Pairs that shall wait in a pool.',
+      help: 'How many pairs a pool is filled up to.',
       labelNames: pool,
       aggregator: 'max',
       registers,
     }),
     poolRequests: new Counter({
       name: 'pairmint_pool_requests_total',
-      help: 'Requests that a pool could serve: hit where it did, miss where it was dry.',
+      help: 'Requests for which there is a pool: hit if it served them, miss if it was empty.',
       labelNames: [...pool, 'result'] as const,
       registers,
     }),
