@@ -58,7 +58,7 @@ export async function serveAlone(
 ): Promise<Serving> {
   const { server, metrics, reload } = await makeServer(service, settings, log);
   return {
-    start: () => server.listen(settings),
+    start: () => server.listen({ host: settings.host, port: settings.port }),
     reload,
     metrics: async () => metrics?.text() ?? '',
     drain: () => server.drain(drainLimit),
@@ -90,7 +90,7 @@ export async function serveAsWorker(
 ): Promise<void> {
   const { server, metrics, reload } = await makeServer(service, settings, log);
   await obey({
-    listen: (port) => server.listen({ ...settings, port }),
+    listen: (port) => server.listen({ host: settings.host, port }),
     reload,
     measure: async () => metrics?.snapshot() ?? [],
     drain: () => server.drain(drainLimit),
