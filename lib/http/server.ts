@@ -85,8 +85,6 @@ const properties = {
   maxHeadersCount: 0,
   // For connections on which nothing moves. A pair may be minted for that long, behind many others.
   timeout: 300_000,
-  // A client that has nothing more to send may wait for its answers.
-  httpAllowHalfOpen: true,
 };
 const handshakeTimeout = 10_000;
 // Each one that is asked for is looked for among all of them.
@@ -162,14 +160,13 @@ export class PairmintServer {
     this.#server =
       tls === undefined
         ? http.createServer(settings)
-        : https.createServer({
-            ...settings,
-            ...secureContext(tls),
-            handshakeTimeout,
-            // As of HTTP servers.
-            allowHalfOpen: true,
-          });
-    Object.assign(this.#server, properties, { maxConnections: settings.connections });
+        : https.createServer({ ...settings, ...secureContext(tls), handshakeTimeout });
+    Object.assign(this.#server, properties, {
+      maxConnections: settings.connections,
+      // A client that has nothing more to send may wait for its answers. In TLS, the end of one side
+      // is the end of both.
+      httpAllowHalfOpen: tls === undefined,
+    });
     this.#room = new BodyRoom(settings.bodyBytes);
     this.#server.on('request', (request, response) => this.#serve(request, response));
     // Not to those whose bodies are not read.
