@@ -58,7 +58,9 @@ export interface NativeCapabilities {
   readonly kernelRefused: string;
   /** Why a kernel was switched off, where one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
-  /** Why batches on curves are left to OpenSSL, where our arithmetic was caught; otherwise empty. */
+  /**
+   * Why batches on curves are left to OpenSSL, where our arithmetic was caught; otherwise empty.
+   */
   readonly curvesSwitchedOff: string;
   /** The OpenSSL inside Node.js. */
   readonly openssl: string;
@@ -141,13 +143,13 @@ interface DataKey {
  * some, all else on the others.
  *
  * What gives no promise takes microseconds, less than handing it to a thread and back, and runs at
- * once. Data keys, pairs out of lots and lone pairs of brief specs take as little, but run together:
- * those that were asked for in one turn of the event loop run at its end, because half of such a
- * short time goes by until the code is in the processor's caches.
+ * once. Data keys, pairs out of lots and lone pairs of brief specs take as little, but run
+ * together: those that were asked for in one turn of the event loop run at its end, because half of
+ * such a short time goes by until the code is in the processor's caches.
  *
  * `context` is always a canonically encoded encryption context. A function that is given another
- * handle than it needs fails with INVALID_HANDLE, and with INVALID_ARGUMENT if the handle is that of
- * another kind of key.
+ * handle than it needs fails with INVALID_HANDLE, and with INVALID_ARGUMENT if the handle is that
+ * of another kind of key.
  */
 export interface Native {
   capabilities(): NativeCapabilities;
@@ -156,7 +158,7 @@ export interface Native {
 
   /** Opens a root key: a file's path, 32 bytes (copied), or undefined for a fresh random one. */
   openRootKey(source: string | Uint8Array | undefined): RootKey;
-  /** Makes a root key file of mode 0600; false where there is one already. */
+  /** Makes a root key file of mode 0600; false if there is one already. */
   createRootKey(path: string): boolean;
   /** A fresh random secret of `length` bytes: 32 of a symmetric key, 28, 32, 48 or 64 of HMAC. */
   createKeyMaterial(
@@ -170,8 +172,8 @@ export interface Native {
   /** The 32-byte MAC of state that belongs to the key or store of the 16-byte `id`. */
   stateMac(rootKey: RootKey, id: Uint8Array, state: Uint8Array): Uint8Array;
   /**
-   * The first bytes of a file, as they are at any moment: what other processes write there shows. For
-   * reading alone. Undefined where the system has no such views.
+   * The first bytes of a file, as they are at any moment: what other processes write there shows.
+   * For reading alone. Undefined if the system has no such views.
    */
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
@@ -182,14 +184,16 @@ export interface Native {
     signal?: AbortSignal,
   ): Promise<MintedPair>;
   /**
-   * Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing, or less than
-   * a pair alone.
+   * Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing, or less
+   * than a pair alone.
    */
   generateDataKeyPairs(
     args: SealingRequest & Called & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
-  /** Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread. */
+  /**
+   * Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread.
+   */
   mintLot(
     args: { material: KeyMaterial; spec: DataKeyPairSpec; context: Uint8Array; count: number },
     onStart?: OnStart,
@@ -244,9 +248,9 @@ export interface Native {
     mac: Uint8Array;
   }): boolean;
   /**
-   * Tells whether a signature of AWS Signature Version 4 is that of a request under a signing key of
-   * 32 bytes. The heads are the string to sign and the canonical request, each up to the hash that
-   * ends it; their characters are bytes.
+   * Tells whether a signature of AWS Signature Version 4 is that of a request under a signing key
+   * of 32 bytes. The heads are the string to sign and the canonical request, each up to the hash
+   * that ends it; their characters are bytes.
    */
   verifyRequest(
     signingKey: Uint8Array,
@@ -289,10 +293,10 @@ export interface Native {
     args: MaterialDestination & Called & { wrappingKeySpec: WrappingKeySpec },
     onStart?: OnStart,
   ): Promise<{ readonly publicKey: Uint8Array; readonly token: Uint8Array }>;
-  /** The attributes of a token; INVALID_TOKEN where it is none of ours for this key. */
+  /** The attributes of a token; INVALID_TOKEN if it is none of ours for this key. */
   openImportToken(args: { rootKey: RootKey; keyId: Uint8Array; token: Uint8Array }): Uint8Array;
   /**
-   * Fails with INVALID_CIPHERTEXT where the token's private key does not unwrap it, and with
+   * Fails with INVALID_CIPHERTEXT if the token's private key does not unwrap it, and with
    * INVALID_KEY_MATERIAL where what comes out is no key of `spec`; for RSAES_PKCS1_V1_5 both are
    * INVALID_CIPHERTEXT.
    */

@@ -8,7 +8,7 @@ export interface AccessRequest {
   /** A key's or an alias's ARN, or `*`. */
   readonly resource: string;
   readonly caller: Principal;
-  /** Values of a condition key, by its lower-case name; undefined where the request has none. */
+  /** Values of a condition key, by its lower-case name; undefined if the request has none. */
   readonly condition: Lookup;
 }
 

@@ -1,7 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import { anyCharacter, anything, compileGlob, type GlobToken } from './glob.ts';
 
-/** Values of a condition key, by its lower-case name; undefined where the request has none. */
+/** Values of a condition key, by its lower-case name; undefined if the request has none. */
 export type Lookup = (key: string) => readonly string[] | undefined;
 
 /** Tells whether a text fits; the lookup resolves policy variables. */
@@ -154,9 +154,9 @@ function lengthOf(tokens: readonly GlobToken[]): number {
 }
 
 /**
- * Puts the values of variables in their places, where a wildcard is an ordinary character. A variable
- * without exactly one value matches nothing, nor does what is longer than the text that is compared:
- * however often a pattern names a long value, no longer text is ever put together.
+ * Puts the values of variables in their places, where a wildcard is an ordinary character. A
+ * variable without exactly one value matches nothing, nor does what is longer than the text that is
+ * compared: however often a pattern names a long value, no longer text is ever put together.
  */
 function resolve(
   tokens: readonly Token[],

@@ -48,7 +48,7 @@ export class Filler {
    * abort is kept.
    *
    * @returns how many pairs were added
-   * @throws what `material` throws; KmsError where the store fails; the signal's reason
+   * @throws what `material` throws; KmsError if the store fails; the signal's reason
    */
   async fill(pool: PoolRecord, request: FillRequest): Promise<number> {
     // Of its own for each filling: several of one process share a pool as those of several do.

@@ -61,8 +61,8 @@ const fast = 2000;
 const restAfterFailure = 1000;
 
 /**
- * Serves requests from pools. A process claims pairs from the store, many at a time, before it hands
- * any of them out: a crash may lose a claimed pair, and none is ever handed out twice.
+ * Serves requests from pools. A process claims pairs from the store, many at a time, before it
+ * hands any of them out: a crash may lose a claimed pair, and none is ever handed out twice.
  */
 export class Pools {
   readonly #directory: PoolDirectory;
@@ -88,9 +88,9 @@ export class Pools {
   }
 
   /**
-   * Takes a pair and seals it for the request; undefined where there is no pool, or none waits.
+   * Takes a pair and seals it for the request; undefined if there is no pool, or none waits.
    *
-   * @throws KmsError LimitExceededException where none waits and no pair may be minted instead
+   * @throws KmsError LimitExceededException if none waits and no pair may be minted instead
    */
   async take(demand: Demand): Promise<MintedPair | undefined> {
     const { key, spec } = demand;
@@ -162,7 +162,7 @@ export class Pools {
     }
   }
 
-  /** A pool as it is now; undefined where there is none and none was known. */
+  /** A pool as it is now; undefined if there is none and none was known. */
   #knownAs(pool: PoolRecord | undefined, keyArn: string, spec: DataKeyPairSpec): Known | undefined {
     const name = nameOf(keyArn, spec);
     const known = this.#known.get(name);
@@ -222,16 +222,18 @@ export class Pools {
     }
   }
 
-  /** What a waiting pair was sealed under; undefined where the key has no such material. */
+  /** What a waiting pair was sealed under; undefined if the key has no such material. */
   async #sourceOf({ sealed }: WaitingPair, { key, material }: Demand) {
     const id = materialIdOfBlob(sealed);
-    // Nearly always what the request has just read from the store; reading it again takes as long as
-    // opening the pair.
+    // Nearly always what the request has just read from the store; reading it again takes as long
+    // as opening the pair.
     if (id === key.record.currentMaterialId) return material;
     return this.#keys.material(key.record, id);
   }
 
-  /** In one crossing, so that no JavaScript sees the private key of a request that asks for none. */
+  /**
+   * In one crossing, so that no JavaScript sees the private key of a request that asks for none.
+   */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
     const { material, context, plaintext, spec } = demand;
     const source = await this.#sourceOf(waiting, demand);

@@ -34,14 +34,14 @@ export interface SeedServices extends Pick<Services, 'grants' | 'region' | 'acco
   ): Promise<void>;
 }
 
-/** How much a seed made; all zero where everything was there. */
+/** How much a seed made; all zero if everything was there. */
 export interface SeedSummary {
   readonly keys: number;
   readonly aliases: number;
   readonly grants: number;
 }
 
-/** What a seed made, in a sentence for people; undefined where it made nothing. */
+/** What a seed made, in a sentence for people; undefined if it made nothing. */
 export function describeSummary(summary: SeedSummary): string | undefined {
   const made = Object.entries(summary)
     .filter(([, number]) => number > 0)
@@ -60,8 +60,8 @@ const pageOfGrants = 100;
 
 /**
  * Makes what a seed describes and is not there yet: the keys in one commit, with their material and
- * aliases, then what goes with keys. Whoever is interrupted in between goes on where it stopped when
- * the seed is applied again.
+ * aliases, then what goes with keys. Whoever is interrupted in between goes on where it stopped
+ * when the seed is applied again.
  *
  * @throws ConfigurationError where something is there and is not as the seed has it; then nothing
  *   was changed
@@ -345,7 +345,7 @@ function termsOf(grant: NewGrant) {
   };
 }
 
-/** False where the store was changed meanwhile. */
+/** False if the store was changed meanwhile. */
 async function makeKeys({ keys }: Work, services: SeedServices): Promise<boolean> {
   if (keys.length === 0) return true;
   const changes: Change[] = [];

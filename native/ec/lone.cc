@@ -92,7 +92,7 @@ Trials &TheTrials() {
   return *trials;
 }
 
-// Gives a mask; none where OpenSSL refuses those that were made.
+// Gives a mask; none if OpenSSL refuses those that were made.
 Status MaskFor(const Curve &curve, const Multiplier &multiplier,
                const AbortFlag &abort, std::optional<Mask> *out) {
   *out = TakeMask(curve);

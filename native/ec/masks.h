@@ -21,7 +21,7 @@ namespace pairmint::ec {
 std::optional<Mask> TakeMask(const Curve &curve);
 
 // Makes a lot of masks as lots of keys are made (lot.h), gives one in `out` and
-// puts the others into the stock. `out` stays empty where OpenSSL refuses the
+// puts the others into the stock. `out` stays empty if OpenSSL refuses the
 // lot; then, and after a failure, nothing is put there.
 core::Status MakeMasks(const Curve &curve, const Multiplier &multiplier,
                        const core::AbortFlag &abort, std::optional<Mask> *out);

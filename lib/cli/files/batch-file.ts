@@ -55,7 +55,7 @@ export class BatchFile {
    * Opens the file of a request, and makes it if there is none. What a kill left of a line is cut
    * off.
    *
-   * @throws GeneralError where it holds anything else, or another process writes to it
+   * @throws GeneralError if it holds anything else, or another process writes to it
    */
   static async open(file: string, request: object): Promise<BatchFile> {
     const release = claim(file);
@@ -80,7 +80,7 @@ export class BatchFile {
     return this.#lines;
   }
 
-  /** Appends responses: on disk on return. @throws GeneralError where they do not belong there */
+  /** Appends responses: on disk on return. @throws GeneralError if they do not belong there */
   async append(responses: readonly Response[]): Promise<void> {
     for (const { KeyId } of responses) {
       this.#keyId ??= KeyId as string;

@@ -12,7 +12,7 @@ const orderings = {
   gte: { sign: '>=', holds: (order: number) => order >= 0 },
 } as const;
 
-/** Null where the two have no order. */
+/** Null if the two have no order. */
 export function compare(comparator: Comparator, left: Value, right: Value): boolean | null {
   if (comparator === 'eq' || comparator === 'ne') {
     return isSame(left, right) === (comparator === 'eq');

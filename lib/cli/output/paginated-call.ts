@@ -95,7 +95,7 @@ function readCount(
 
 /** The answers to a request. They are asked for one after the other, as they are read. */
 export interface ResponsePages extends AsyncIterable<object | undefined> {
-  /** The member whose items the pages share out. Absent where there is one response only. */
+  /** The member whose items the pages share out. Absent if there is one response only. */
   readonly listMember?: string;
   /** What --starting-token takes to go on. Known after the last page. */
   readonly nextToken?: string | undefined;

@@ -17,13 +17,13 @@ export interface Profile {
 const nothing: Section = new Map();
 
 /**
- * Reads the profile `name` from the files that the AWS CLI reads. Undefined where there is none of
+ * Reads the profile `name` from the files that the AWS CLI reads. Undefined if there is none of
  * that name.
  *
- * Not with the SDK's own loader, which takes half as long to load as Node.js to start and leaves out
- * what is set to nothing, as in `cli_pager=`. Credentials are the SDK's matter.
+ * Not with the SDK's own loader, which takes half as long to load as Node.js to start and leaves
+ * out what is set to nothing, as in `cli_pager=`. Credentials are the SDK's matter.
  *
- * @throws GeneralError where a file is not of its form
+ * @throws GeneralError if a file is not of its form
  */
 export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | undefined {
   const files = configFiles(env);
@@ -93,8 +93,9 @@ export function nameOf(title: string): string {
 }
 
 /**
- * Reads the form of Python's configparser. Comments have lines of their own. A line that is indented
- * deeper than the setting above it belongs to that one, as a setting of its own where that is empty.
+ * Reads the form of Python's configparser. Comments have lines of their own. A line that is
+ * indented deeper than the setting above it belongs to that one, as a setting of its own where that
+ * is empty.
  */
 function parseSections(text: string, file: string): ReadonlyMap<string, Section> {
   const sections = new Map<string, Map<string, string>>();

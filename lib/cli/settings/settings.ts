@@ -109,7 +109,7 @@ export class Settings {
     return (this.#setting('cli_timestamp_format') ?? 'iso8601') as TimestampFormat;
   }
 
-  /** @throws SettingsError, before anything else is looked at, where the configuration names another */
+  /** @throws SettingsError, before anything else is read, if the configuration names another */
   checkTimestampFormat(): void {
     const name: string = this.timestampFormat;
     if (name === 'wire' || name === 'iso8601') return;
@@ -137,7 +137,7 @@ export class Settings {
     return this.#given.has('endpointUrl');
   }
 
-  /** The server that requests go to; undefined where they stay here. */
+  /** The server that requests go to; undefined if they stay here. */
   get endpointUrl(): string | undefined {
     const given = this.#text('endpointUrl');
     if (given !== undefined) return given;
@@ -200,7 +200,7 @@ export class Settings {
     };
   }
 
-  /** @throws GeneralError where the command line names a profile that is not there */
+  /** @throws GeneralError if the command line names a profile that is not there */
   checkProfile(): void {
     const name = this.#text('profile');
     if (name !== undefined && this.#readProfile() === undefined) throw unknownProfile(name);
