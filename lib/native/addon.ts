@@ -59,9 +59,8 @@ export interface NativeCapabilities {
   /** Why a kernel was switched off, if one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
   /**
-   /**
-    * Why curves are left to OpenSSL, if our arithmetic was caught miscalculating; otherwise empty.
-    */
+   * Why curves are left to OpenSSL, if our arithmetic was caught miscalculating; otherwise empty.
+   */
   readonly curvesSwitchedOff: string;
   /** The OpenSSL inside Node.js. */
   readonly openssl: string;
@@ -196,8 +195,7 @@ export interface Native {
     args: SealingRequest & Called & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
-  /**
-   /** Mints pairs for a pool, sealed together, as many as fit into 6,144 bytes; on one thread. */
+  /** Mints pairs for a pool, sealed together, as many as fit into 6,144 bytes; on one thread. */
   mintLot(
     args: { material: KeyMaterial; spec: DataKeyPairSpec; context: Uint8Array; count: number },
     onStart?: OnStart,

@@ -231,8 +231,7 @@ export class Pools {
     return this.#keys.material(key.record, id);
   }
 
-  /**
-   /** In one crossing, so that the private key never reaches JavaScript unless it was asked for. */
+  /** In one crossing, so that the private key never reaches JavaScript unless it was asked for. */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
     const { material, context, plaintext, spec } = demand;
     const source = await this.#sourceOf(waiting, demand);
