@@ -15,9 +15,9 @@
 
 namespace pairmint::ec {
 
-// Takes a mask of the curve out of the stock, for the caller alone; nothing
-// where the stock is empty. It is the process's, outlives environments and may
-// be used from any thread.
+// Takes a mask of the curve out of the stock, for the caller alone; nothing if
+// the stock is empty. The stock belongs to the process, outlives environments
+// and may be used from any thread.
 std::optional<Mask> TakeMask(const Curve &curve);
 
 // Makes a lot of masks as lots of keys are made (lot.h), gives one in `out` and

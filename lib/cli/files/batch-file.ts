@@ -52,10 +52,9 @@ export class BatchFile {
   }
 
   /**
-   * Opens the file of a request, and makes it if there is none. What a kill left of a line is cut
-   * off.
+   * Opens the file of a request, or makes it. An incomplete last line, left by a kill, is cut off.
    *
-   * @throws GeneralError if it holds anything else, or another process writes to it
+   * @throws GeneralError if the file holds anything else, or another process writes to it
    */
   static async open(file: string, request: object): Promise<BatchFile> {
     const release = claim(file);
