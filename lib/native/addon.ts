@@ -344,7 +344,7 @@ export function loadNative(): Native {
   return loaded;
 }
 
-/** @throws ConfigurationError where PAIRMINT_KERNEL names a kernel that cannot run here */
+/** @throws ConfigurationError if PAIRMINT_KERNEL names a kernel that cannot run here */
 export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): void {
   if (kernelRefused === '') return;
   throw new ConfigurationError(

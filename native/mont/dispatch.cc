@@ -45,8 +45,8 @@ CpuidLeaf Cpuid(uint32_t leaf) {
 
 // What the environment variable leaves of leaf 1, ecx, and leaf 7, ebx, as
 // OPENSSL_ia32cap(3) has it: a mask ("~0x...") or a value for the first vector,
-// and behind a colon one for the second, which is none if there is no colon.
-// Whoever switches instructions off there does so for all arithmetic.
+// and, behind a colon, one for the second. Without a colon nothing is left of
+// the second. Instructions that are off there are off for all arithmetic.
 struct Features {
   uint32_t leaf1_ecx, leaf7_ebx;
 };

@@ -9,7 +9,7 @@ import { checkRequest, decodeBlobs } from './request-checks.ts';
 
 type Given = ReadonlyMap<string, string>;
 
-/** @throws UsageError where one of these options is missing */
+/** @throws UsageError if one of these options is missing */
 export function requireOptions(given: Given, names: readonly string[]): void {
   const missing = names.filter((name) => !given.has(name));
   if (missing.length > 0) {

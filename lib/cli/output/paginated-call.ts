@@ -44,7 +44,7 @@ const pagingRows: readonly PagingOption[] = [
     key: 'maxItems',
     takes: 'one',
     value: 'COUNT',
-    explanation: 'how many items to print; a NextToken is printed where there are more',
+    explanation: 'how many items to print; a NextToken is printed if there are more',
   },
 ];
 
