@@ -67,7 +67,7 @@ export interface ServiceFailure {
   readonly name: string;
   readonly message: string;
   readonly $fault: string;
-  /** How often the request was made again, where it was given up in the end. */
+  /** How often the request was retried before it was given up. */
   readonly retries?: number;
 }
 

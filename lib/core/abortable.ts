@@ -1,9 +1,9 @@
 /**
- * Starts work that can be abandoned and ties it to a signal. `start` passes on a function that
- * abandons the work, which then rejects; without a signal there is nothing to pass on to, and work
- * that looks at the signal by itself passes on nothing.
+ * Starts work and abandons it if the signal is aborted. `start` gets a callback that takes the
+ * function which abandons the work; the work then rejects. Without a signal there is no callback,
+ * and work that checks the signal itself need not call it.
  *
- * Rejects with the signal's reason where it was aborted before the start.
+ * Rejects with the signal's reason if the signal was aborted before the start.
  */
 export function abortable<T>(
   signal: AbortSignal | undefined,

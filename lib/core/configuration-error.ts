@@ -1,6 +1,6 @@
 /**
- * What `Pairmint.open` rejects with when the store, its root key, a seed or the native addon cannot
- * be used. `message` says what is wrong, `hint` what mends it, where we can tell.
+ * The error of `Pairmint.open` if the store, its root key, a seed or the native addon cannot be
+ * used. `message` says what is wrong; `hint` says what mends it, if that is known.
  */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';

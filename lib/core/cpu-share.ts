@@ -5,9 +5,8 @@ import path from 'node:path';
 type ReadText = (file: string) => string | undefined;
 
 /**
- * How many threads mint at once: as many as PAIRMINT_THREADS says, or as many as the system can run
- * and the container's or service's quota of CPU time allows, which Node.js 20 does not take into
- * account.
+ * How many threads mint at once: PAIRMINT_THREADS if it is set, otherwise as many as the system can
+ * run and the container's or service's quota of CPU time allows. Node.js 20 ignores that quota.
  */
 export function cpuShare(readText: ReadText = readSystemFile): number {
   const wanted = Number(process.env.PAIRMINT_THREADS);
@@ -17,16 +16,18 @@ export function cpuShare(readText: ReadText = readSystemFile): number {
   return quota === undefined ? available : Math.max(1, Math.min(available, Math.ceil(quota)));
 }
 
-/** A hierarchy of control groups: where it is mounted, and what a group's quota is read from. */
+/**
+ * A hierarchy of control groups: its mount point, and the files that a group's quota is read from.
+ */
 interface Hierarchy {
   readonly mount: string;
-  /** The lines of /proc/self/cgroup that are of it. */
+  /** Matches the hierarchy's lines in /proc/self/cgroup. */
   readonly line: RegExp;
   readonly quota: (readText: ReadText, folder: string) => readonly (string | undefined)[];
 }
 
-// Linux kernel documentation, cgroup-v2.rst and scheduler/sched-bwc.rst: microseconds of CPU time in
-// each period.
+// Linux kernel documentation, cgroup-v2.rst and scheduler/sched-bwc.rst: microseconds of CPU time
+// in each period.
 const hierarchies: readonly Hierarchy[] = [
   {
     mount: '/sys/fs/cgroup',
@@ -41,7 +42,7 @@ const hierarchies: readonly Hierarchy[] = [
   },
 ];
 
-/** The smallest quota of this process's own group and of those above it: each of them holds. */
+/** The smallest quota of this process's group and the groups above it: all of them apply. */
 function quotaOf(readText: ReadText): number | undefined {
   const own = readText('/proc/self/cgroup') ?? '';
   const shares = hierarchies.flatMap(({ mount, line, quota }) =>
@@ -55,9 +56,9 @@ function quotaOf(readText: ReadText): number | undefined {
 }
 
 /**
- * The folder of a group and those above it, up to where the hierarchy is mounted. A container may be
- * told the path of its group on the host, whose folders it does not see but the last: then the mount
- * itself is its group.
+ * The folders of a group and the groups above it, up to the mount point. A container may be told
+ * its group's path on the host but see only the last folder: then the mount point itself is its
+ * group.
  */
 function foldersOf(mount: string, group = '/'): string[] {
   const folders: string[] = [];

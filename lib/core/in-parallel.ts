@@ -9,18 +9,18 @@ export interface InParallelOptions {
 }
 
 /**
- * Makes results several at a time and yields them as they come. Whoever takes them slowly slows the
- * making down. When it ends early, by a failure, the signal or the consumer's leave, what is under
- * way is abandoned and waited for.
+ * Makes several results at a time and yields them as they come. A slow consumer slows the work
+ * down. If the generator ends early, because of a failure, the signal or the consumer, it abandons
+ * the work under way and waits for it.
  *
- * @throws what `make` failed with, or the signal's reason
+ * @throws the failure of `make`, or the signal's reason
  */
 export async function* inParallel<T extends {}>(
   make: (signal: AbortSignal) => Promise<T>,
   { count, concurrency, signal }: InParallelOptions,
 ): AsyncGenerator<T, void, undefined> {
   const stop = new AbortController();
-  // What is made at the same time listens at the same time.
+  // Each piece of work under way adds a listener.
   setMaxListeners(0, stop.signal);
   const underWay = new Set<Promise<void>>();
   const made: T[] = [];

@@ -1,9 +1,10 @@
 import { ConfigurationError } from './configuration-error.ts';
 
 /**
- * Refuses options that nothing would read: a misspelt one would quietly have its default.
+ * Refuses unknown options: otherwise a misspelt option would silently keep its default.
  *
- * @throws ConfigurationError that names them and those that there are, or says what came instead
+ * @throws ConfigurationError that names the unknown and the known options, or says what came
+ *   instead
  */
 export function requireKnown(taker: string, options: object, known: Readonly<object>): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -12,7 +13,7 @@ export function requireKnown(taker: string, options: object, known: Readonly<obj
       hint: `it has ${Object.keys(known).join(', ')}`,
     });
   }
-  // Every request comes through here: nothing is made unless something is wrong.
+  // Every request comes through here: allocate nothing unless something is wrong.
   for (const name in options) {
     if (!Object.hasOwn(known, name) && Object.hasOwn(options, name)) {
       throw unknownOptions(taker, options, known);

@@ -1,11 +1,12 @@
-// Enough for the keys that one process uses all the time; an entry takes about a kilobyte.
+// Enough for the keys that a process uses all the time, at about a kilobyte per entry.
 const usually = 4096;
 
 /** Remembers the values that were set last. */
 export class RecentlyUsed<T> {
   readonly #values = new Map<string, T>();
   readonly #most: number;
-  // Comparing a long text takes less time than hashing it, and many ask for the same one again.
+  // The same name is often asked for twice in a row, and comparing a long text is faster than
+  // hashing it.
   #last: { readonly name: string; readonly value: T } | undefined;
 
   constructor(most = usually) {

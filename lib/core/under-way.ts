@@ -1,4 +1,4 @@
-/** Counts work that is under way, for whoever has to wait for it. */
+/** Counts work under way, so that its end can be waited for. */
 export class UnderWay {
   #count = 0;
   #onIdle: (() => void) | undefined;
@@ -7,15 +7,15 @@ export class UnderWay {
     if (this.#count === 0) this.#onIdle?.();
   };
 
-  /** Returns what is to be called when the work has ended. */
+  /** Counts one piece of work until the returned function is called. */
   begin(): () => void {
-    // What comes while somebody waits is refused, and not waited for: it may never stop coming.
+    // Work that begins during a wait is not waited for: new work might never stop coming.
     if (this.#onIdle !== undefined) return () => {};
     this.#count++;
     return this.#end;
   }
 
-  /** Resolves when what is under way now has ended. */
+  /** Resolves when all work that is under way now has ended. */
   async settled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;

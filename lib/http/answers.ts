@@ -22,12 +22,12 @@ export function failure(
   return { ...answer, headers: { ...answer.headers, 'Retry-After': `${retryAfter}` } };
 }
 
-/** AWS's front end refuses with this what it does not read to the end. */
+/** AWS's answer to a body that is too large to be read. */
 export function bodyTooLarge(requestId: string): HttpAnswer {
   return jsonFailure(413, 'RequestEntityTooLargeException', '', requestId);
 }
 
-/** What AWS answers to more than it serves at a time; its clients try again. */
+/** AWS's answer to requests above its capacity; its clients try again. */
 export function throttled(requestId: string): HttpAnswer {
   const message =
     'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.';
@@ -35,18 +35,18 @@ export function throttled(requestId: string): HttpAnswer {
   return { ...answer, headers: { ...answer.headers, 'Retry-After': '1' } };
 }
 
-/** What HTTP itself has a status for, to a request that names nothing yet. */
+/** A bare HTTP status, for a request that names no operation yet. */
 export function plain(status: number, requestId: string): HttpAnswer {
   return answer(status, 'text/plain', requestId, `${STATUS_CODES[status]}\n`);
 }
 
-/** What AWS answers to requests that name no service: XML, whatever was sent. */
+/** AWS's answer to requests that name no service: always XML. */
 export function unroutable(refusal: keyof typeof refusals, requestId: string): HttpAnswer {
   const body = `<${refusal}><Message>${refusals[refusal]}</Message></${refusal}>`;
   return answer(403, 'application/xml', requestId, body);
 }
 
-/** What a probe of health or readiness gets. */
+/** The answer to a health or readiness probe. */
 export function probe(status: 200 | 503, requestId: string): HttpAnswer {
   return answer(status, 'text/plain', requestId, status === 200 ? 'ok\n' : 'unavailable\n');
 }
@@ -56,7 +56,7 @@ const refusals = {
   MissingAuthenticationTokenException: 'Missing Authentication Token',
 } as const;
 
-// AWS leaves out a message that is empty.
+// AWS leaves out an empty message.
 function jsonFailure(status: number, __type: string, message: string, requestId: string) {
   const body = JSON.stringify(message === '' ? { __type } : { __type, message });
   return answer(status, jsonType, requestId, body);

@@ -16,9 +16,9 @@ import {
 export type CallerOf = (request: HttpRequest) => Actor | Promise<Actor>;
 
 /**
- * Looks at a request before its body is read, and at once if nothing has to be read from the store.
+ * Checks a request before its body is read; synchronously if nothing has to be read from the store.
  *
- * @throws KmsError if the head alone is reason to refuse it
+ * @throws KmsError if the head alone is reason to refuse the request
  */
 export type Gate = (head: RequestHead) => CallerOf | Promise<CallerOf>;
 
@@ -29,22 +29,22 @@ interface GateOptions {
   readonly now: () => number;
 }
 
-/** What is kept of a credential for as long as the store's record stays the same. */
+/** What is cached for a credential until its record in the store changes. */
 interface Account {
   readonly caller: Service;
-  /** By date; two of them around midnight. */
+  /** By date; two dates around midnight. */
   readonly dateKeys: Map<string, Uint8Array>;
-  /** By scope. Only of scopes that the secret has signed for: strangers cannot add to them. */
+  /** By scope. Only scopes with a valid signature are added: strangers cannot add any. */
   readonly scopes: RecentlyUsed<Scope>;
 }
 
-/** What requests of one day and region are checked with, and the service acting there. */
+/** The key that checks requests of one day and region, and the service acting there. */
 interface Scope {
   readonly key: Uint8Array;
   readonly caller: Actor;
 }
 
-/** Lets everyone make requests as the service's own caller, in the region that they sign for. */
+/** Lets all clients make requests as the service's own caller, in the region that they sign for. */
 export function openGate(kms: Service, { region: served }: GateOptions): Gate {
   const actors = new RecentlyUsed<Actor>();
   return (head) => {
@@ -60,11 +60,11 @@ export function openGate(kms: Service, { region: served }: GateOptions): Gate {
 }
 
 /**
- * Checks signatures against the credentials of the service's store, in AWS's order: all that a head
- * says of the caller before the body, whose hash the signature is made of.
+ * Checks signatures against the credentials of the service's store, in AWS's order: first all that
+ * the head says of the caller, then the signature, which needs the body's hash.
  *
- * @throws KmsError by the gate: what `readSignature` throws, UnrecognizedClientException,
- *   ExpiredTokenException; by the function it returns: the last two, InvalidSignatureException
+ * @throws KmsError The gate: as `readSignature`, and UnrecognizedClientException or
+ *   ExpiredTokenException. The function it returns: these two, or InvalidSignatureException
  */
 export function signatureGate(kms: Service, { region: served, now }: GateOptions): Gate {
   const accounts = new WeakMap<Credential, Account>();
@@ -87,7 +87,7 @@ export function signatureGate(kms: Service, { region: served, now }: GateOptions
       checkCredential(credential, token, now());
       return (request) =>
         found(kms, accessKeyId, (still) => {
-          // While the body came, it may have been deleted, or its session may have ended.
+          // While the body came, the credential may have been deleted or its session have ended.
           checkCredential(still, token, now());
           return verify(request, signature, still);
         });
@@ -96,7 +96,7 @@ export function signatureGate(kms: Service, { region: served, now }: GateOptions
   };
 }
 
-/** Looks an access key up, and goes on at once if nothing has to be read. */
+/** Looks an access key up, and goes on synchronously if nothing has to be read from the store. */
 function found<T>(
   { credentials }: Service,
   accessKeyId: string,
@@ -127,7 +127,7 @@ function checkCredential(
   }
 }
 
-/** A session's requests carry its token, all others none. */
+/** Whether the token is the session's; requests outside a session must have no token. */
 function isTokenOf({ record: { session } }: Credential, token: string | undefined): boolean {
   if (session === undefined || token === undefined) return session === token;
   const digest = createHash('sha256').update(token, 'latin1').digest();
@@ -142,7 +142,8 @@ function accountOf(
   let account = accounts.get(credential);
   if (account === undefined) {
     const { principal, identityPolicy, session, creationDate } = credential.record;
-    // Of a role's session, too, whose access key has no end: what was issued before a date stays so.
+    // A role's session has an issue date even if its access key never expires: policies may refuse
+    // credentials issued before a date.
     const isSession = session !== undefined || principal.startsWith('arn:aws:sts:');
     const tokenIssueTime = isSession ? creationDate : undefined;
     const caller = kms.as(principal, { identityPolicy, tokenIssueTime });

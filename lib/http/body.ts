@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { fieldValue, type HeaderFields } from './message.ts';
 
-// KMS's largest request has a key policy or an import's key material, of some 32 KiB both.
+// KMS's largest requests carry a key policy or imported key material, some 32 KiB each.
 const largestBody = 131_072;
 const smallestBuffer = 4096;
 
-/** How many bytes the bodies that are being read may take together. */
+/** Limits the memory of all bodies that are being read. */
 export class BodyRoom {
   readonly #bytes: number;
   #taken = 0;
@@ -29,18 +29,18 @@ export class BodyRoom {
   }
 }
 
-/** Why a body is not read to its end. */
+/** Why a body was refused. */
 export type BodyRefusal = 'too-large' | 'no-room';
 
-/** What a head says of its body's length; undefined if it comes in chunks, or there is none. */
+/** The length of the body by its head; undefined if the body comes in chunks or is absent. */
 export function declaredLength(headers: HeaderFields): number | undefined {
   const length = fieldValue(headers, 'content-length');
   return length === undefined ? undefined : Number(length);
 }
 
 /**
- * Reads a request's body and hands it over, or why it cannot be had; never if the client goes away.
- * A promise would take longer than most bodies do.
+ * Reads a request's body and calls back with it, or with the reason why it was refused; never if
+ * the client goes away. A callback, because a promise would take longer than most bodies do.
  */
 export function readBody(
   request: IncomingMessage,
@@ -53,7 +53,7 @@ export function readBody(
     take('too-large');
     return;
   }
-  // Most bodies come whole: what waits for no more bytes needs no room.
+  // Most bodies come in one piece, which needs no room: it does not wait for more bytes.
   let whole: Buffer | undefined;
   let gathered: Gathered | undefined;
   const onData = (chunk: Buffer) => {
@@ -83,8 +83,8 @@ function gatherFor(request: IncomingMessage, room: BodyRoom): Gathered {
 }
 
 /**
- * The beginning of a body whose rest has not come. In one buffer: a list of chunks of a byte each
- * would take a hundred times as much as they hold.
+ * The beginning of a body whose rest has not come. One buffer, because a list of one-byte chunks
+ * would take a hundred times the memory of their bytes.
  */
 class Gathered {
   readonly #room: BodyRoom;
@@ -108,7 +108,7 @@ class Gathered {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Gives the room back; what was handed over is on its way. */
+  /** Gives the room back; a body that was handed over no longer counts. */
   release(): void {
     this.#room.giveBack(this.#buffer.length);
     this.#buffer = Buffer.alloc(0);

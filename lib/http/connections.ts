@@ -7,19 +7,19 @@ import type { Peer } from './origin.ts';
 
 /** What the server knows of a connection. */
 export interface Connection {
-  /** Aborted when it is closed. */
+  /** Aborted when the connection is closed. */
   readonly signal: AbortSignal;
-  /** The responses that are under way on it, in the order of their requests. */
-  // No set: one that grows and shrinks leaves a chain of tables behind, each of which keeps the next
-  // one, and what was in it, from being collected while it is young. That took a third of the time of
-  // a request.
+  /** The responses under way on the connection, in the order of their requests. */
+  // An array: a Set that grows and shrinks leaves a chain of hash tables behind, each of which
+  // keeps the next and its contents from being collected while young. That took a third of a
+  // request's time.
   readonly answering: ServerResponse[];
   readonly peer: Peer;
-  /** Whether an answer says that it is closed. */
+  /** Whether an answer has announced that the connection is closed. */
   closes: boolean;
 }
 
-// How often a client that has ended its side is asked whether it is still there, in milliseconds.
+// Milliseconds between two checks whether a client that has ended its side is still there.
 const askAfter = 300;
 
 /** The connections of a server, and the requests under way on them. */
@@ -42,12 +42,12 @@ export class Connections {
       const answering: ServerResponse[] = [];
       socket.once('close', () => {
         controller.abort();
-        // Responses behind the one that has the connection are told nothing.
+        // Node.js tells only the first response that the connection is gone.
         this.#ended(answering.splice(0));
       });
       socket.once('end', () => askForClient(socket, answering));
       if (socket.destroyed) controller.abort();
-      // Every pair that is minted for it listens.
+      // Every pair minted for the connection adds a listener.
       setMaxListeners(0, controller.signal);
       const peer = { address: socket.remoteAddress, secure: socket instanceof TLSSocket };
       connection = { signal: controller.signal, answering, peer, closes: false };
@@ -56,7 +56,7 @@ export class Connections {
     return connection;
   }
 
-  /** The response that has the socket now; undefined if none does. */
+  /** The response that owns the socket now, if any. */
   answeringNow(socket: Duplex): ServerResponse | undefined {
     const { answering = [] } = this.#connections.get(socket) ?? {};
     return answering.find((response) => response.socket === socket);
@@ -74,13 +74,15 @@ export class Connections {
     return true;
   }
 
-  /** Has the answer say that the connection is closed. */
+  /** Makes the answer announce that the connection is closed. */
   announceClosing(response: ServerResponse): void {
     response.setHeader('Connection', 'close');
     this.of(response.req.socket).closes = true;
   }
 
-  /** Whether an answer closes its connection: while draining, that to the last request does. */
+  /**
+   * Whether an answer closes its connection: while draining, the answer to the last request does.
+   */
   isLast(response: ServerResponse): boolean {
     return this.#isDraining && this.of(response.req.socket).answering.at(-1) === response;
   }
@@ -110,8 +112,9 @@ export class Connections {
 }
 
 /**
- * Finds out whether a client that has ended its side waits for its answers or is gone: only its system
- * knows, and tells when something is sent. Clients of HTTP/1.0 know no interim answers.
+ * Finds out whether a client that has ended its side waits for its answers or is gone. Only the
+ * client's system knows, and it says so when something is sent: an interim answer, which HTTP/1.0
+ * does not have.
  */
 function askForClient(socket: Socket, answering: readonly ServerResponse[]): void {
   const timer = setInterval(() => {

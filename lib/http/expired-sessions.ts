@@ -2,10 +2,10 @@ import type { CredentialDirectory } from '../service/credentials.ts';
 import type { Log } from './log.ts';
 
 const hour = 3_600_000;
-// Until then, a client that still uses one learns that it has expired.
+// Until then, a client that still uses an expired session is told that it has expired.
 const keptFor = 24 * hour;
 
-/** Removes sessions that have ended, now and every hour, until the returned function is called. */
+/** Removes expired sessions, now and every hour, until the returned function is called. */
 export function removeExpiredSessions(
   credentials: Pick<CredentialDirectory, 'removeExpired'>,
   log: Log,

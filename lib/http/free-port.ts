@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
 
-/** A port that is not listened on; 0 if the address has none for us. */
+/** A port that is free to listen on; 0 if the address has none for us. */
 export function freePort(host = '127.0.0.1'): Promise<number> {
   const server = createServer();
   return new Promise((resolve) => {

@@ -11,16 +11,16 @@ import { isCall, operationOf, parseBody } from './routing.ts';
 import type { Service } from './service.ts';
 import { isSigned } from './signature.ts';
 
-/** What an observer learns of a request. */
+/** What an observer is told of a request. */
 export interface RequestEvent {
   readonly requestId: string;
-  /** What it asked for; undefined if that is not offered. */
+  /** Undefined if the request named no operation or probe that is offered. */
   readonly operation: OfferedOperation | keyof typeof probes | undefined;
-  /** The ARN of the principal that made it; undefined if that was not found out. */
+  /** The ARN of the caller; undefined if the request was refused before the caller was known. */
   readonly principal?: string | undefined;
   /** Undefined if the client went away before it was answered. */
   readonly status: number | undefined;
-  /** What it failed with. The cause that it may have is for logs alone. */
+  /** The error of a failed request. Its cause, if any, is for logs alone. */
   readonly error?: Pick<Error, 'name' | 'cause'> | undefined;
   readonly milliseconds: number;
 }
@@ -28,9 +28,9 @@ export interface RequestEvent {
 export interface HandlerOptions {
   /** Whether requests must be signed; otherwise they are made as the service's own caller. */
   readonly auth?: boolean | undefined;
-  /** The one region that is served; by default every one, as the request's signature says. */
+  /** The only region that is served; by default every region, as requests are signed for it. */
   readonly region?: string | undefined;
-  /** Told of every request when it is answered. Must not throw. */
+  /** Called for every request when it is answered. Must not throw. */
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
@@ -43,15 +43,16 @@ export const handlerOptions: Readonly<Record<keyof HandlerOptions, true>> = {
   now: true,
 };
 
-/** Rejects with the signal's reason if that abandons the request, and with nothing else. */
+/** Rejects only if the signal abandons the request, with the signal's reason. */
 export type Handler = (request: HttpRequest, abortSignal?: AbortSignal) => Promise<HttpAnswer>;
 
-/** Answers a request whose head was let in, once its body is there; rejects as a handler does. */
+/** Answers a request whose head was accepted, once its body is there; rejects as a handler does. */
 export type TakeBody = (body: Uint8Array) => Promise<HttpAnswer>;
 
 /**
- * Looks at a request's head: the answer, if the head is reason enough for one, or what to do with
- * the body. At once if nothing has to be read from the store; never rejects.
+ * Checks a request's head. Returns the answer if the head alone is reason to refuse the request,
+ * otherwise the function that takes the body. Synchronous if nothing has to be read from the store;
+ * never rejects.
  */
 export type Reception = (
   head: RequestHead,
@@ -61,8 +62,8 @@ export type Reception = (
 type Received = HttpAnswer | TakeBody;
 
 /**
- * Makes the function that answers AWS's JSON protocol for a service, and probes. It knows of no
- * socket, so that any listener can be in front of it, or none.
+ * Makes the function that answers probes and AWS's JSON protocol for a service. It uses no socket,
+ * so that any listener, or none, can be in front of it.
  *
  * @throws ConfigurationError if there is no such option
  */
@@ -94,7 +95,7 @@ export function createReception(kms: Service, options: HandlerOptions = {}): Rec
   return (head, abortSignal) => receive(head, courseOf(abortSignal));
 }
 
-/** What is known of a request while it is answered. */
+/** The facts gathered about a request while it is answered. */
 interface Course {
   readonly requestId: string;
   readonly abortSignal: AbortSignal | undefined;
@@ -125,7 +126,7 @@ function observed(
         return received;
       }
       return (body) => {
-        // The time that the client took for the body is not ours.
+        // Start again: the time that the client took to send the body is not the server's.
         started = performance.now();
         const answer = received(body);
         answer.then(
@@ -156,7 +157,7 @@ function probeOf({ method, path }: RequestHead): keyof typeof probes | undefined
     : undefined;
 }
 
-/** The operation first, as on AWS, then the caller; the body is read for those alone who may call. */
+/** Checks the operation first, as AWS does, then the caller. Only a known caller's body is read. */
 function receiveCall(gate: Gate, head: RequestHead, course: Course): Received | Promise<Received> {
   const operation = operationOf(head.headers);
   const admit =

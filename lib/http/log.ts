@@ -10,7 +10,7 @@ export type LogLevel = (typeof logLevels)[number];
 const stderr = 2;
 
 /**
- * Lines of JSON, on stderr or to another file descriptor. They are written some at a time: at most a
+ * Lines of JSON, on stderr or another file descriptor. They are written in batches: at most a
  * quarter of a second late, and lost if the process is killed.
  */
 export function createLog(level: LogLevel, fd: number = stderr): Log {
@@ -22,10 +22,10 @@ export function createLog(level: LogLevel, fd: number = stderr): Log {
     // than PIPE_BUF (pipe(7)).
     maxWrite: 4096,
     periodicFlush: 250,
-    // While the reader is stuck, lines are dropped rather than kept until memory is full.
+    // While the reader is stuck, lines are dropped: keeping them would fill the memory.
     maxLength: 16 * 1024 * 1024,
   });
-  // A full disk, or a reader that went away, is no reason to stop serving.
+  // Keep serving even if the disk is full or the reader went away.
   destination.on('error', () => {});
   return pino(
     {
@@ -39,8 +39,8 @@ export function createLog(level: LogLevel, fd: number = stderr): Log {
 }
 
 /**
- * Logs requests, one line each. Nothing that a client has written gets there: no header, body,
- * encryption context or error message, for messages quote what they refuse.
+ * Logs requests, one line each. The log never has anything that a client wrote: no header, body,
+ * encryption context or error message, because messages quote what they refuse.
  */
 export function requestLogger(log: Log): (event: RequestEvent) => void {
   return ({ requestId, operation, principal, status, error, milliseconds }) => {
@@ -60,7 +60,7 @@ export function requestLogger(log: Log): (event: RequestEvent) => void {
   };
 }
 
-/** What went wrong inside, as far as errors say it of themselves: whatever else they hold stays out. */
+/** The name, message, code and stack of an error and its causes; other members are left out. */
 function causeOf(cause: unknown): object | undefined {
   if (!(cause instanceof Error)) return undefined;
   const { name, message, stack, cause: deeper } = cause;
@@ -74,7 +74,7 @@ function causeOf(cause: unknown): object | undefined {
   };
 }
 
-/** Has the process's warnings logged instead of printed. */
+/** Logs the process's warnings instead of printing them. */
 export function logWarnings(log: Log): void {
   process.removeAllListeners('warning').on('warning', ({ name, message, ...warning }) => {
     const { code } = warning as { code?: string };

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 
-/** Tells whether a host's name or address is this machine's own, which other machines cannot reach. */
+/** Whether a host's name or address is a loopback one, which other machines cannot reach. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

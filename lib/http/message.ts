@@ -9,7 +9,7 @@ export interface RequestHead {
   /** Path and query as they came, encoded. */
   readonly path: string;
   readonly headers: HeaderFields;
-  /** Undefined if it came through no socket. */
+  /** Undefined if the request came through no socket. */
   readonly origin?: RequestOrigin | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface HttpAnswer {
 export interface Target {
   /** Path and query. */
   readonly path: string;
-  /** The host, and maybe port, of a target in absolute form: counts instead of the Host field. */
+  /** The host and optional port of a target in absolute form; it overrides the Host field. */
   readonly authority: string | undefined;
 }
 
@@ -41,7 +41,7 @@ export function readTarget(target: string): Target {
 
 /** Reads names and values in turn, as `IncomingMessage.rawHeaders` has them. */
 export function headerFields(raw: readonly string[]): HeaderFields {
-  // Of so few, looking through the names takes less time than making a map of them.
+  // There are few names: searching a list takes less time than making a map.
   const names: string[] = [];
   const values: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -60,8 +60,8 @@ export function headerFields(raw: readonly string[]): HeaderFields {
 }
 
 /**
- * The value of a field that may be sent once. One that was sent twice comes out as a list, which is
- * never a valid value: nothing here may see another one than a proxy in front of us does.
+ * The value of a field that may be sent once. If it was sent twice, the values come out as a list,
+ * which is never valid: a proxy in front of us might read the other one.
  */
 export function fieldValue(headers: HeaderFields, name: string): string | undefined {
   const values = headers.get(name);

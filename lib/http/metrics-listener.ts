@@ -5,26 +5,27 @@ import { hostName, isLoopback } from './loopback.ts';
 import { fieldValue, headerFields, readTarget } from './message.ts';
 import { metricsType } from './metrics.ts';
 
-// A scraper takes milliseconds; no other client has business here.
+// Short: a scraper takes milliseconds, and no other client should come here.
 const limits = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 75_000 };
 
 export interface MetricsAddress {
   readonly host: string;
   readonly port: number;
-  /** Further names that it may be asked for by. */
+  /** Further host names that requests may use. */
   readonly names?: readonly string[] | undefined;
 }
 
 /**
- * Serves `GET /metrics` to every client that reaches the address: figures, and no secret. A page in
- * a browser reaches it under a name of its own that leads there, so only known names are answered.
+ * Serves `GET /metrics` to every client that reaches the address: figures, and no secret. Only
+ * known host names are answered: a page in a browser could reach the address under a name of its
+ * own.
  */
 export class MetricsListener {
   readonly #read: () => Promise<string>;
   readonly #server: http.Server;
   #isOwn: (host: string) => boolean = isLoopback;
 
-  /** @param read gives everything in Prometheus's text format */
+  /** @param read returns all metrics in Prometheus's text format */
   constructor(read: () => Promise<string>) {
     this.#read = read;
     this.#server = http.createServer(limits, (request, response) => {

@@ -16,13 +16,13 @@ import { Counts, Durations } from './tallies.ts';
 /** What metrics need of class Pairmint. */
 export type Measured = Pick<Pairmint, 'capabilities' | 'load' | 'pools'>;
 
-/** A server, as far as it is measured. */
+/** The figures of a server that metrics report. */
 export interface MeasuredServer {
   readonly requestsUnderWay: number;
   connections(): Promise<number>;
 }
 
-/** The metrics of one process, as they are sent to the one that adds them up. */
+/** The metrics of one process, in the form that workers send to the process that adds them up. */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -32,10 +32,10 @@ const requestBuckets = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 const mintingBuckets = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-// Levels are counted, which holds up a store of many pairs: at most a twentieth of the time.
+// Counting the levels of large pools keeps the store busy: at most a twentieth of its time.
 const lookShare = 20;
 
-/** The names of errors that say that a request is not who it says it is. */
+/** The names of errors for requests whose signature, access key or session token is wrong. */
 const signatureErrors: ReadonlySet<string> = new Set([
   'ExpiredTokenException',
   'IncompleteSignatureException',
@@ -44,7 +44,7 @@ const signatureErrors: ReadonlySet<string> = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** What there is to measure in a process that serves: names, labels and what they mean. */
+/** The metrics of a process that serves, with their names, labels and help texts. */
 function metersIn(registry: Registry) {
   const registers = [registry];
   const pool = ['key_id', 'spec'] as const;
@@ -106,20 +106,20 @@ function metersIn(registry: Registry) {
       name: 'pairmint_pool_pairs',
       help: 'Pairs that wait in a pool.',
       labelNames: pool,
-      // All processes see the same store; each adds the few that it has claimed.
+      // Adding up would count the store's pairs once per process: all of them see the same store.
       aggregator: 'max',
       registers,
     }),
     poolTargets: new Gauge({
       name: 'pairmint_pool_target_pairs',
-      help: 'How many pairs a pool is filled up to.',
+      help: "The pool's target: pairs it holds when it is full.",
       labelNames: pool,
       aggregator: 'max',
       registers,
     }),
     poolRequests: new Counter({
       name: 'pairmint_pool_requests_total',
-      help: 'Requests for which there is a pool: hit if it served them, miss if it was empty.',
+      help: 'Requests for pairs of a pool: hit if a waiting pair answered, miss if the pool was dry.',
       labelNames: [...pool, 'result'] as const,
       registers,
     }),
@@ -139,7 +139,7 @@ function metersIn(registry: Registry) {
   };
 }
 
-/** Counts what happens in a process, for Prometheus. `close` it when its service is closed. */
+/** Measures a process, for Prometheus. `close` it when its service is closed. */
 export class Metrics {
   readonly #kms: Measured;
   readonly #registry = new Registry();
@@ -161,7 +161,7 @@ export class Metrics {
     });
   }
 
-  /** Counts a request. Operations that are not offered count as one. */
+  /** Counts a request. All unsupported operations count under one name. */
   count({ operation: asked, status, error, milliseconds }: RequestEvent): void {
     const operation = asked ?? 'unknown';
     const name = status === undefined ? 'ClientGone' : error?.name;
@@ -169,7 +169,7 @@ export class Metrics {
     if (status !== undefined) this.#meters.durations.observe(operation, milliseconds / 1000);
   }
 
-  /** Measures a server, too. */
+  /** Adds a server to what is measured. */
   watch(server: MeasuredServer): void {
     this.#servers.push(server);
   }
@@ -220,7 +220,7 @@ export class Metrics {
     const began = performance.now();
     if (began < this.#lookAgainAt) return;
     this.#lookAgainAt = Number.POSITIVE_INFINITY;
-    // A store that is out of reach has no levels; all else is to be seen then above all.
+    // If the store is out of reach, the other metrics matter most: leave out the levels alone.
     const pools = await this.#kms.pools.list().catch(() => []);
     const now = performance.now();
     this.#lookAgainAt = now + lookShare * (now - began);
@@ -247,12 +247,12 @@ export function textOfAll(snapshots: readonly Snapshot[]): Promise<string> {
   return added(snapshots).metrics();
 }
 
-/** What of a process's metrics stays true when it has ended. */
+/** The metrics of a process that stay true after it has ended: its counts. */
 export function countsOf(snapshot: Snapshot): Snapshot {
   return snapshot.filter(({ type }) => countingTypes.has(`${type}`));
 }
 
-// As snapshots name them, whatever the types of prom-client say.
+// Snapshots have these names, although prom-client's types say otherwise.
 const countingTypes: ReadonlySet<string> = new Set(['counter', 'histogram']);
 
 function added(snapshots: readonly Snapshot[]) {

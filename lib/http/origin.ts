@@ -4,7 +4,7 @@ import { type Network, networkOf } from '../core/ip-address.ts';
 import type { RequestOrigin } from '../service/origins.ts';
 import { fieldValue, type HeaderFields } from './message.ts';
 
-/** What is at the other end of a connection. */
+/** The other end of a connection. */
 export interface Peer {
   /** Undefined if the connection was closed before it was read. */
   readonly address: string | undefined;
@@ -15,8 +15,8 @@ export interface Peer {
 export type OriginOf = (peer: Peer, headers: HeaderFields) => RequestOrigin;
 
 /**
- * Makes the function that says where requests come from: from the peer or, if the peer is a trusted
- * proxy, from the client that the proxy names in X-Forwarded-For, which each proxy adds to, and
+ * Makes the function that says where requests come from. That is the peer or, if the peer is a
+ * trusted proxy, the client that the proxy names in X-Forwarded-For, which each proxy adds to, and
  * X-Forwarded-Proto. Other peers could write anything there.
  *
  * @param trustedProxies addresses, or networks as CIDR writes them
@@ -42,7 +42,7 @@ export function originReader(trustedProxies: readonly string[] = []): OriginOf {
   };
 }
 
-/** The last address that a proxy added which is not a trusted proxy's own. */
+/** The last address in the chain that is not a trusted proxy's. */
 function clientOf(
   peer: string | undefined,
   forwarded: readonly string[],

@@ -9,19 +9,19 @@ const targets: ReadonlyMap<string | undefined, OfferedOperation> = new Map(
   operationNames.map((name) => [`TrentService.${name}`, name]),
 );
 
-/** Tells whether a request is one to the service at all, by method and content type. */
+/** Tells by method and content type whether a request is meant for the service. */
 export function isCall({ method, headers }: RequestHead): boolean {
   const type = fieldValue(headers, 'content-type') ?? '';
   return method === 'POST' && (jsonTypes.includes(type) || jsonTypes.includes(mediaType(type)));
 }
 
-/** The operation that a request names; undefined if it names none that is offered. */
+/** The operation that a request names; undefined if it names no supported operation. */
 export function operationOf(headers: HeaderFields): OfferedOperation | undefined {
   return targets.get(fieldValue(headers, 'x-amz-target'));
 }
 
 /**
- * Reads the members that a body has, as JSON has them. The error has no message on AWS either.
+ * Reads the members of a JSON body. The error has no message, as on AWS.
  *
  * @throws KmsError SerializationException
  */

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Connections } from './connections.ts';
 import type { HttpAnswer } from './message.ts';
 
-// How much of a body that is not read is taken, and for how long, so that its sender gets to the
-// answer: closing a connection with bytes on their way takes the answer back.
+// How much of a refused body is read and dropped, and for how long. Closing the connection while
+// bytes are on their way would destroy the answer before the client has read it.
 const thrownAway = { bytes: 1_048_576, milliseconds: 1000 };
 
 /** Sends answers on the connections of a server. */
@@ -19,14 +19,14 @@ export class Sender {
     response.writeHead(answer.status, answer.headers).end(answer.body, encodingOf(answer));
   }
 
-  /** Sends an answer to a request whose body is not read: it is thrown away as it comes. */
+  /** Sends an answer to a request whose body is refused, and drops the body as it comes. */
   sendUnread(answer: HttpAnswer, request: IncomingMessage, response: ServerResponse): void {
     let left = thrownAway.bytes;
     request.on('data', ({ length }: Buffer) => {
       left -= length;
       if (left < 0) request.socket.destroy();
     });
-    // Whatever came with the head is read until then.
+    // By then, the bytes that came together with the head have been read.
     setImmediate(() => {
       if (request.complete) this.send(answer, response);
       else this.#sendAndClose(answer, request, response);
@@ -44,7 +44,7 @@ export class Sender {
   }
 }
 
-/** If every character is one byte, these are the bytes of UTF-8, in less time. */
+/** Latin-1 if every character is ASCII: the bytes are those of UTF-8, written in less time. */
 function encodingOf({ headers, body }: HttpAnswer): 'latin1' | 'utf8' {
   return Number(headers['Content-Length']) === body.length ? 'latin1' : 'utf8';
 }

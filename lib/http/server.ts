@@ -30,30 +30,31 @@ export interface TlsFiles {
 }
 
 export interface ServerOptions extends HandlerOptions {
-  /** Makes it an HTTPS server: TLS 1.2 and 1.3. */
+  /** Makes the server an HTTPS server: TLS 1.2 and 1.3. */
   readonly tls?: TlsFiles | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /**
-   * Proxies, by address or network (CIDR), whose X-Forwarded-For and X-Forwarded-Proto are believed:
-   * `aws:SourceIp` and `aws:SecureTransport` of policies are the client's then. None by default.
+   * Proxies, by address or network (CIDR), whose X-Forwarded-For and X-Forwarded-Proto are
+   * believed: policies then see the client's `aws:SourceIp` and `aws:SecureTransport`. None by
+   * default.
    */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Counts requests and connections, of several servers if they share it. */
+  /** Counts requests and connections; several servers may share it. */
   readonly metrics?: Metrics | undefined;
 }
 
-/** How long clients may take, in milliseconds, and how much room they have together. */
+/** How long clients may take, in milliseconds, and how much memory they may use together. */
 export interface Limits {
   readonly headersTimeout: number;
   /** For a whole request. */
   readonly requestTimeout: number;
-  /** How often the two are looked after. */
+  /** How often the two timeouts above are checked. */
   readonly connectionsCheckingInterval: number;
   /** For the next request on a connection. */
   readonly keepAliveTimeout: number;
-  /** How many may be open at a time. */
+  /** How many connections may be open at a time. */
   readonly connections: number;
-  /** How many bytes of bodies may wait for the rest of theirs. */
+  /** How many bytes of unfinished bodies may be held. */
   readonly bodyBytes: number;
 }
 
@@ -68,9 +69,9 @@ const defaultLimits: Limits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  // Longer than load balancers keep an idle connection, or they would use one that just closed.
+  // Longer than load balancers keep an idle connection; otherwise they might use a closed one.
   keepAliveTimeout: 75_000,
-  // With the longest head each, and a TLS session, some 300 MiB.
+  // Some 300 MiB, if each has a TLS session and the longest head.
   connections: 4096,
   bodyBytes: 67_108_864,
 };
@@ -81,19 +82,19 @@ const fixedLimits = {
   keepAlive: true,
 };
 const properties = {
-  // Otherwise Node.js leaves out those beyond a number, unsaid; `refusalOf` counts them.
+  // Unlimited: Node.js would silently drop fields above the limit. `refusalOf` counts them.
   maxHeadersCount: 0,
-  // For connections on which nothing moves. A pair may be minted for that long, behind many others.
+  // For idle sockets. A request may wait that long for its pair, behind many others.
   timeout: 300_000,
 };
 const handshakeTimeout = 10_000;
-// Each one that is asked for is looked for among all of them.
+// Looking up one field searches them all.
 const mostFields = 100;
-// How many connections wait to be accepted at most, unless the system allows fewer.
+// The most connections that may wait to be accepted, unless the system allows fewer.
 const backlog = 511;
-// What a drain waits for requests that were sent before clients could know of it.
+// How long a drain waits for requests that were sent before clients could know of it.
 const grace = 2000;
-// What Node.js answers to a request that it cannot read; everything else is a 400.
+// The statuses that Node.js answers to a request that it cannot read; all others are 400.
 const unreadable: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -123,7 +124,7 @@ export function createServer(kms: Service, options: ServerOptions = {}): Pairmin
   return new PairmintServer(kms, options);
 }
 
-/** Makes what measures servers, for their options; with prom-client, which is loaded for it. */
+/** Makes the `metrics` option of servers. Loads prom-client, which nothing else needs. */
 export async function createMetrics(kms: Measured): Promise<Metrics> {
   const metrics = await import('./metrics.ts');
   return new metrics.Metrics(kms);
@@ -169,11 +170,11 @@ export class PairmintServer {
     });
     this.#room = new BodyRoom(settings.bodyBytes);
     this.#server.on('request', (request, response) => this.#serve(request, response));
-    // Not to those whose bodies are not read.
+    // A client whose request is refused is not asked to send its body.
     this.#server.on('checkContinue', (request, response) => {
       this.#serve(request, response, () => response.writeContinue());
     });
-    // There will be room for the next one.
+    // At the limit of connections: closing idle ones makes room for the next client.
     this.#server.on('drop', () => this.#server.closeIdleConnections());
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
     metrics?.watch(this);
@@ -208,22 +209,23 @@ export class PairmintServer {
       });
       this.#server.listen({ host, port, backlog }, resolve);
     });
-    // Such as a connection that could not be accepted for want of file descriptors: one is lost.
+    // Such as when a connection cannot be accepted for want of file descriptors: only that one is
+    // lost.
     this.#server.removeAllListeners('error').on('error', () => {});
     const scheme = this.#server instanceof https.Server ? 'https' : 'http';
     const address = this.#server.address() as AddressInfo;
     return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
   }
 
-  /** Takes another certificate for the connections to come. @throws Error if it is not valid */
+  /** Sets the certificate for new connections. @throws Error if it is not valid */
   setTls(tls: TlsFiles): void {
     if (this.#server instanceof https.Server) this.#server.setSecureContext(secureContext(tls));
   }
 
   /**
-   * Takes no more connections, answers what was sent before clients could know of it, lets the
-   * requests under way finish and closes all connections; those that take longer than
-   * `milliseconds`, too.
+   * Takes no more connections, answers requests that were sent before clients could know of it,
+   * lets the requests under way finish and closes all connections. After `milliseconds`, it closes
+   * them even if requests are under way.
    */
   drain(milliseconds = 30_000): Promise<void> {
     this.#drained ??= this.#drain(milliseconds);
@@ -235,12 +237,12 @@ export class PairmintServer {
     this.#connections.startDraining();
     await this.#acceptWaiting();
     const closed = new Promise<void>((resolve) => {
-      // Not the HTTP server's own, which closes connections while they send the end of an answer, and
-      // looks after slow clients no more.
+      // Not the HTTP server's own `close`: it closes connections that are still sending an answer,
+      // and stops checking the timeouts of slow clients.
       net.Server.prototype.close.call(this.#server, () => resolve());
     });
     await settled(closed, Math.min(grace, milliseconds));
-    // What came while the process was busy is read before the time is up.
+    // Requests that came while the process was busy must be read before the time is up.
     await nextTurn();
     this.#connections.takeNoMore();
     // closeAllConnections misses sockets that are still in the TLS handshake.
@@ -251,14 +253,14 @@ export class PairmintServer {
     await closed;
   }
 
-  /** Accepts the connections that wait for it, which would be reset. */
+  /** Accepts the connections that wait for it; closing the listener would reset them. */
   async #acceptWaiting(): Promise<void> {
     let accepted = 0;
     const count = () => {
       accepted++;
     };
     this.#server.on('connection', count);
-    // The event loop accepts one in a turn.
+    // The event loop accepts one connection per turn.
     for (let before = -1; before !== accepted && accepted < backlog; ) {
       before = accepted;
       await nextTurn();
@@ -272,11 +274,11 @@ export class PairmintServer {
     askForBody?: () => void,
   ): void {
     const connection = this.#connections.of(request.socket);
-    // The answer to come closes the connection: another one would not be sent.
+    // An earlier answer closes the connection: an answer to this request could not be sent.
     if (!this.#connections.begin(connection, response)) return;
     const { signal, peer } = connection;
     const { method = '', url = '', rawHeaders } = request;
-    // Not `request.headers`, which tells of one of two fields of a name.
+    // Not `request.headers`, which drops the second of two fields of one name.
     const headers = headerFields(rawHeaders);
     const { path, authority } = readTarget(url);
     const refusal = this.#refusalOf(request, authority ?? fieldValue(headers, 'host') ?? '');
@@ -295,7 +297,7 @@ export class PairmintServer {
           this.#sender.sendUnread(this.#turnAwayBody(body), request, response);
           return;
         }
-        // It rejects if the client is gone and the request was abandoned with it.
+        // Rejects only if the client is gone and its request was abandoned.
         received(body).then(
           (answer) => this.#sender.send(answer, response),
           () => response.destroy(),
@@ -308,18 +310,18 @@ export class PairmintServer {
     else goOn(received);
   }
 
-  /** The answer to what the handler is not asked. */
+  /** The refusal of a request that the handler must not see. */
   #refusalOf(
     { httpVersionMajor, rawHeaders }: http.IncomingMessage,
     host: string,
   ): HttpAnswer | undefined {
     if (httpVersionMajor !== 1) return this.#turnAway((id) => plain(505, id), statusName(505));
-    // Names and values in turn.
+    // `rawHeaders` has names and values in turn.
     if (rawHeaders.length > 2 * mostFields) {
       return this.#turnAway((id) => plain(431, id), statusName(431));
     }
-    // A page in a browser reaches a loopback address under a name of its own that leads there, but
-    // then it names itself here.
+    // A page in a browser can reach a loopback address under a host name of its own, but the Host
+    // field then has that name.
     if (!this.#auth && !isLoopback(hostName(host))) {
       const refusal = 'AccessDeniedException';
       return this.#turnAway((id) => unroutable(refusal, id), refusal);
@@ -333,7 +335,7 @@ export class PairmintServer {
       : this.#turnAway(throttled, 'ThrottlingException');
   }
 
-  /** Answers what the handler is not asked. */
+  /** Refuses a request that the handler must not see. */
   #turnAway(answerWith: (requestId: string) => HttpAnswer, name: string): HttpAnswer {
     const requestId = randomUUID();
     const answer = answerWith(requestId);
@@ -341,7 +343,7 @@ export class PairmintServer {
     return answer;
   }
 
-  /** Answers what cannot be read, as Node.js would, but not unseen. */
+  /** Answers a request that cannot be read as Node.js would, but tells the observer. */
   #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
     if (socket.writable && !this.#connections.answeringNow(socket)?.headersSent) {
       const status = unreadable[code] ?? 400;
@@ -356,18 +358,18 @@ export class PairmintServer {
   }
 }
 
-/** What errors of HTTP itself are called, as exceptions of AWS's are by their names. */
+/** The error name for a bare HTTP status, where AWS's exceptions have their own names. */
 function statusName(status: number): string {
   return (STATUS_CODES[status] as string).replaceAll(' ', '');
 }
 
-/** Resolves when all that has arrived until now was read. */
+/** Resolves when all data that has arrived by now was read. */
 function nextTurn(): Promise<void> {
-  // The second one comes behind a look at all sockets.
+  // Between the two, the event loop polls all sockets.
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
-/** Resolves when `promise` does, or the time is up. */
+/** Resolves when `promise` does, or when the time is up. */
 async function settled(promise: Promise<void>, milliseconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<void>((resolve) => {

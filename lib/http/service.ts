@@ -1,6 +1,6 @@
 import type { Pairmint } from '../service/pairmint.ts';
 
-/** What the HTTP door needs of class Pairmint. */
+/** What the HTTP server needs of class Pairmint. */
 export type Service = Actor & Pick<Pairmint, 'as' | 'checkStore' | 'credentials' | 'inRegion'>;
 
 /** The service acting for someone. */

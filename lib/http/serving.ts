@@ -20,14 +20,14 @@ export { isWorker, runWorker } from './worker.ts';
 export type { Limits, ListenOptions, Log, MetricsAddress, TlsFiles };
 
 const drainLimit = 30_000;
-// What draining takes besides the wait for requests.
+// Besides the wait for requests, ending takes some time of its own.
 const endLimit = drainLimit + 5000;
 
 export interface ServingSettings extends ListenOptions {
   readonly auth: boolean;
-  /** The only region that is served; all of them if undefined. */
+  /** The only region that is served; every region if undefined. */
   readonly region: string | undefined;
-  /** Addresses and networks of proxies that are believed. */
+  /** Addresses and networks of trusted proxies. */
   readonly trustedProxies: readonly string[];
   /** How many processes serve. */
   readonly workers: number;
@@ -68,9 +68,9 @@ export async function serveAlone(
 /** Serves in `settings.workers` processes, which run this process's own command line. */
 export async function serveWithWorkers(settings: ServingSettings, log: Log): Promise<Serving> {
   const count = settings.workers;
-  // Otherwise the workers together would mint on each core as often as there are workers.
+  // The workers share the cores; otherwise each of them would mint on all.
   const threads = Math.max(1, Math.floor(cpuShare() / count));
-  // Port 0 is settled here: workers that all restart must come back to the port they had.
+  // Port 0 is resolved here: if all workers restart, they must come back to the same port.
   const port = settings.port === 0 ? await freePort(settings.host) : settings.port;
   const workers = new Workers({ count, port, log, env: { PAIRMINT_THREADS: `${threads}` } });
   const metrics = settings.metrics && (await import('./workers-metrics.ts')).metricsOf(workers);
@@ -97,7 +97,7 @@ export async function serveAsWorker(
   });
 }
 
-/** What runs beside serving: the metrics' own listener and the removal of expired sessions. */
+/** Starts what runs beside serving: the metrics listener and the removal of expired sessions. */
 export async function serveBeside(
   serving: Serving,
   { credentials }: Pick<Service, 'credentials'>,
@@ -121,7 +121,7 @@ async function listenForMetrics(serving: Serving, address: MetricsAddress) {
   return { url: await listener.listen(address), close: () => listener.close() };
 }
 
-/** Makes the server of this process, and what observes it. */
+/** Makes the server of this process, with its log and metrics. */
 async function makeServer(service: MeasuredService, settings: ServingSettings, log: Log) {
   const { auth, region, trustedProxies, limits, readTls } = settings;
   const metrics = settings.metrics && (await createMetrics(service));
@@ -132,7 +132,7 @@ async function makeServer(service: MeasuredService, settings: ServingSettings, l
   return { server, metrics, reload: () => reloadTls(server, settings, log) };
 }
 
-/** Keeps the certificate in use if the new one cannot be used. */
+/** Reads the certificate again; keeps the old one if the new one cannot be used. */
 function reloadTls(server: PairmintServer, { readTls }: ServingSettings, log: Log): void {
   if (readTls === undefined) return;
   try {

@@ -8,11 +8,11 @@ import { fieldValue, type HeaderFields, type HttpRequest, type RequestHead } fro
 /** A signature of AWS's Signature Version 4, as an Authorization field has it. */
 export interface Signature {
   readonly accessKeyId: string;
-  /** Of the scope that the signing key is for: `YYYYMMDD`. */
+  /** The date of the scope: `YYYYMMDD`. */
   readonly date: string;
   /** The region of the scope: where the request is served. */
   readonly region: string;
-  /** What was signed with it: date, region, service and terminator. */
+  /** The whole scope: date, region, service and terminator. */
   readonly scope: string;
   readonly timestamp: string;
   readonly signedHeaders: SignedHeaders;
@@ -22,12 +22,12 @@ export interface Signature {
 /** Which header fields were signed. */
 export interface SignedHeaders {
   readonly names: readonly string[];
-  /** As they are signed, too: joined by semicolons. */
+  /** Joined by semicolons, as they are signed. */
   readonly text: string;
 }
 
 interface Expected {
-  /** The region that is served; every one if undefined. */
+  /** The only region that is served; every region if undefined. */
   readonly region: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -39,9 +39,9 @@ const terminator = 'aws4_request';
 const parameters = ['Credential', 'Signature', 'SignedHeaders'] as const;
 type Parameter = (typeof parameters)[number];
 
-// As AWS allows for wrong clocks.
+// AWS's tolerance for wrong clocks.
 const skewInMinutes = 5;
-// What decides over a request beside its body.
+// Besides the body, these fields decide what a request does.
 const alwaysSigned = ['Host', 'X-Amz-Target'];
 
 /** Tells whether a request carries a signature of any kind. */
@@ -50,9 +50,9 @@ export function isSigned({ headers, path }: RequestHead): boolean {
 }
 
 /**
- * Reads a request's signature and makes sure that it is one for this service, now. In AWS's order
- * and AWS's words, but for a signature in the query string, which no client sends to KMS: a request
- * that anyone may repeat for days is refused.
+ * Reads a request's signature and makes sure that it is for this service and current, in AWS's
+ * order and words. One exception: a signature in the query string is refused, because anyone could
+ * repeat such a request for days; no client sends one to KMS.
  *
  * @throws KmsError MissingAuthenticationTokenException, IncompleteSignatureException,
  *   InvalidSignatureException
@@ -85,9 +85,10 @@ export function readSignature({ headers, path }: RequestHead, expected: Expected
 }
 
 /**
- * The region that a request was signed for, by any signer; undefined if none can be read.
+ * The region that a request was signed for, whether the signature is valid or not; undefined if it
+ * cannot be read.
  *
- * @throws KmsError InvalidSignatureException if `served` is given and it is another
+ * @throws KmsError InvalidSignatureException if `served` is given and is another region
  */
 export function regionSignedFor(
   { headers }: RequestHead,
@@ -102,7 +103,7 @@ export function regionSignedFor(
   return region;
 }
 
-/** The key that signs for a day, from what AWS calls kDate. */
+/** The signing key of a day and region, derived from AWS's kDate. */
 export function signingKey(dateKey: Uint8Array, region: string): Uint8Array {
   return [region, service, terminator].reduce(
     (key, part) => createHmac('sha256', key).update(part).digest(),
@@ -120,7 +121,7 @@ export function isSignatureOf(
   const head = canonicalHead(request, signedHeaders);
   if (head === undefined) return false;
   const scopeHead = `${algorithm}\n${timestamp}\n${scope}\n`;
-  // The body itself, whatever X-Amz-Content-Sha256 says of it.
+  // The hash of the body itself: X-Amz-Content-Sha256 is not trusted.
   return credential.verifyRequest(key, scopeHead, head, request.body, value);
 }
 
@@ -140,10 +141,10 @@ export function canonicalHead(
   return `${head}\n${text}\n`;
 }
 
-// White space of ASCII alone: the last byte of an `à` in UTF-8 is a space of Unicode's.
+// ASCII white space only: the last byte of an `à` in UTF-8 is a Unicode space.
 const untidy = /[\t-\r]| {2}|^ | $/;
 
-/** Without white space around it, and with a single space for what there is inside. */
+/** Trims white space and replaces each run of it inside by a single space. */
 function canonicalValue(value: string): string {
   if (!untidy.test(value)) return value;
   return value.replace(/[\t-\r ]+/g, ' ').replace(/^ | $/g, '');
@@ -160,7 +161,7 @@ function canonicalTarget(path: string): string {
   return `${canonicalPath(pathname)}\n${canonicalQuery(query)}`;
 }
 
-/** Without dot segments and empty ones, and with what is encoded encoded once more. */
+/** Removes empty and dot segments, and encodes the path a second time. */
 function canonicalPath(path: string): string {
   if (path === '/') return path;
   const kept: string[] = [];
@@ -215,23 +216,22 @@ function refusePresigned(authorization: string | undefined): never {
   );
 }
 
-/** What an Authorization field says beside the signature: the same for all that a client sends in a
- * day. */
+/** An Authorization field without its signature: the same in all requests of a client in a day. */
 interface Declared {
   readonly algorithm: string;
   readonly parameters: Readonly<Partial<Record<Parameter, string>>>;
   readonly signedHeaders: SignedHeaders;
-  /** Of `alwaysSigned`, those that were not. */
+  /** The fields of `alwaysSigned` that were not signed. */
   readonly unsigned: readonly string[];
   /** The parts of the credential: an access key's id, and the scope. */
   readonly credential: readonly string[];
   readonly scope: string;
 }
 
-// Clients send nothing longer, and a few thousand of such would take much memory.
+// Clients send nothing longer; a few thousand longer texts would take much memory.
 const longestRemembered = 512;
 const remembered = new RecentlyUsed<Declared>();
-// Two fields say nothing: a proxy in front might read the other one.
+// If there are two fields, neither counts: a proxy in front might read the other one.
 const undecided = { declared: readDeclared(''), value: undefined };
 
 function declaredBy(headers: HeaderFields, authorization: string) {
@@ -324,7 +324,7 @@ function checkTime(timestamp: string, now: number): void {
   }
 }
 
-// Many requests are of the same second.
+// Many requests come in the same second.
 let lastTime = { timestamp: '', time: undefined as number | undefined };
 
 function timeOf(timestamp: string): number | undefined {

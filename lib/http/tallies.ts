@@ -1,9 +1,9 @@
 import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
 
-// What counts every request is not prom-client's: its counters and histograms make a text of all
-// labels for each count, which costs several microseconds.
+// Counters of our own for every request: prom-client's build a text of all labels for each count,
+// which costs several microseconds.
 
-/** Counts by two labels, in the order of their first. */
+/** Counts by two labels, grouped by the first. */
 export class Counts {
   readonly #counts = new Map<string, Map<string, number>>();
 
@@ -33,12 +33,12 @@ interface Options<L extends string> {
 }
 
 interface Series {
-  /** How many were in each bucket, and not in a smaller one; the last have no bound. */
+  /** How many values fell into each bucket, not cumulated; the last bucket has no bound. */
   readonly counts: number[];
   sum: number;
 }
 
-/** A histogram by one label, which a registry of prom-client takes for one of its own. */
+/** A histogram by one label, in a form that prom-client's registry accepts as its own. */
 export class Durations<L extends string> {
   readonly name: string;
   readonly help: string;
@@ -69,7 +69,7 @@ export class Durations<L extends string> {
     series.sum += seconds;
   }
 
-  /** As prom-client's histograms give theirs. */
+  /** The values, as prom-client's histograms return them. */
   async get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
     const { name, help, type, aggregator } = this;
     const values = [...this.#series].flatMap(([label, series]) => this.#valuesOf(label, series));

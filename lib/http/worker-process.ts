@@ -2,13 +2,13 @@ import cluster, { type Worker } from 'node:cluster';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import type { Snapshot } from './metrics.ts';
 
-/** What a worker is told by the process that started it. */
+/** A message to a worker from the process that started it. */
 export type Order =
   | { readonly order: 'listen'; readonly port: number | undefined }
   | { readonly order: 'reload' | 'drain' }
   | { readonly order: 'measure'; readonly id: number };
 
-/** What it tells. */
+/** A message from a worker. */
 export type Report =
   | { readonly report: 'opened' }
   | { readonly report: 'listening'; readonly url: string }
@@ -24,7 +24,7 @@ export interface End {
 
 /** A promise that waits for a report. */
 interface Wait {
-  /** Whether it waited for this one. */
+  /** Returns whether this was the report that was waited for. */
   take(report: Report): boolean;
   fail(error: Error): void;
 }
@@ -41,7 +41,7 @@ export class WorkerProcess {
   #measurements = 0;
   #lastSnapshot: Snapshot | undefined;
 
-  /** @param env what its environment has besides that of this process */
+  /** @param env variables to add to this process's environment */
   constructor(env: NodeJS.ProcessEnv) {
     const started = performance.now();
     this.#worker = cluster.fork(env);
@@ -53,7 +53,7 @@ export class WorkerProcess {
         resolve({ code, signal, livedMilliseconds: performance.now() - started });
       };
       this.#worker.once('exit', end);
-      // Also a message that did not reach it; but one without a pid was never there.
+      // The event also comes if a message was lost; without a pid the worker never started.
       this.#worker.on('error', () => this.pid === undefined && end(null, null));
     });
   }
@@ -66,12 +66,12 @@ export class WorkerProcess {
     return this.#isListening && !this.#hasEnded;
   }
 
-  /** What it measured when it was asked last. */
+  /** The worker's metrics as of the last `measure` that it answered. */
   get lastSnapshot(): Snapshot | undefined {
     return this.#lastSnapshot;
   }
 
-  /** Resolves when it could listen. @throws ConfigurationError; Error if it ended */
+  /** Resolves when the worker is ready to listen. @throws ConfigurationError; Error if it ended */
   async opened(): Promise<void> {
     await this.#report('opened');
   }
@@ -84,7 +84,7 @@ export class WorkerProcess {
     return url;
   }
 
-  /** What it has counted; if it does not answer, what it had when it was asked last. */
+  /** The worker's metrics; if it does not answer, those of the last time. */
   async measure(): Promise<Snapshot | undefined> {
     const id = ++this.#measurements;
     this.tell({ order: 'measure', id });
@@ -95,7 +95,7 @@ export class WorkerProcess {
       });
       this.#lastSnapshot = answer.snapshot;
     } catch {
-      // It has ended, or is too busy.
+      // The worker has ended, or is too busy.
     }
     return this.#lastSnapshot;
   }

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../core/configuration-error.ts';
 import type { Snapshot } from './metrics.ts';
 import type { Order, Report } from './worker-process.ts';
 
-/** What a worker does when it is told to. */
+/** What a worker does on orders. */
 export interface Duties {
   /** Resolves to the URL. */
   listen(port: number | undefined): Promise<string>;
@@ -12,15 +12,15 @@ export interface Duties {
   drain(): Promise<void>;
 }
 
-// A terminal or a supervisor sends them to all processes; the one that started this one acts.
+// Terminals and supervisors signal all processes; only the process that started the workers acts.
 const othersSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Whether this process was started by `Workers` of another one. */
 export const isWorker: boolean = cluster.isWorker;
 
 /**
- * Runs what a worker does, from its start to its end. A ConfigurationError is told to the process
- * that started it, which ends it then. Where that process is gone, node:cluster ends this one.
+ * Runs a worker from its start to its end. A ConfigurationError is reported to the process that
+ * started the worker, which then ends it. If that process is gone, node:cluster ends this one.
  */
 export async function runWorker(work: () => Promise<void>): Promise<void> {
   for (const name of othersSignals) process.on(name, () => {});
@@ -33,7 +33,7 @@ export async function runWorker(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Does as it is told until it has drained. @throws ConfigurationError if it cannot listen */
+/** Follows orders until the worker has drained. @throws ConfigurationError if it cannot listen */
 export function obey(duties: Duties): Promise<void> {
   return new Promise((resolve, reject) => {
     process.on('message', (order: Order) => {

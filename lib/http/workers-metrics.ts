@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { textOfAll } from './metrics.ts';
 import type { Workers } from './workers.ts';
 
-/** Makes what reads the metrics of all workers, in Prometheus's text format. */
+/** Makes the function that reads the metrics of all workers, in Prometheus's text format. */
 export function metricsOf(workers: Workers): () => Promise<string> {
   const registry = new Registry();
   const registers = [registry];

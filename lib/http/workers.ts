@@ -7,22 +7,23 @@ import { WorkerProcess } from './worker-process.ts';
 
 export interface WorkersOptions {
   readonly count: number;
-  /** That all of them listen on; the server's own by default. */
+  /** The port that all workers listen on; the server's default if undefined. */
   readonly port: number | undefined;
   readonly log: Log;
-  /** What their environment has besides that of this process. */
+  /** Variables to add to this process's environment. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-// A worker that ends as soon as it starts must not take all the time; the first is replaced at once.
+// The pause before the second replacement in a row: a worker that ends as soon as it starts must
+// not keep the machine busy. The first replacement comes at once.
 const firstPause = 100;
 const longestPause = 10_000;
-// A worker that lived for so long ended for another reason than its predecessor.
+// The pause starts over after a worker that lived this long: it ended for a reason of its own.
 const longLife = 60_000;
 
 /**
- * Processes that serve one port, whose socket they share: this program again, started with the same
- * arguments. One that ends unasked is replaced.
+ * Processes that share the socket of one port. Each runs this program with the same arguments. A
+ * worker that ends unasked is replaced.
  */
 export class Workers {
   readonly #options: WorkersOptions;
@@ -37,25 +38,25 @@ export class Workers {
     this.#options = options;
   }
 
-  /** How many of them serve. */
+  /** How many workers serve. */
   get listening(): number {
     return this.#listening().length;
   }
 
-  /** How many were replaced. */
+  /** How many workers were replaced. */
   get restarts(): number {
     return this.#restarts;
   }
 
-  /** Resolves to the URL when all listen. @throws ConfigurationError; Error if one ends */
+  /** Resolves to the URL when all workers listen. @throws ConfigurationError; Error if one ends */
   async start(): Promise<string> {
-    // An idle worker accepts. The other way, this process hands connections over in turn, and one on
-    // its way to a process that is killed stays open for ever, and is never answered.
+    // Idle workers accept connections themselves. With SCHED_RR this process hands them over, and a
+    // connection on its way to a worker that is killed stays open for ever and is never answered.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     const first = Array.from({ length: this.#options.count }, () => this.#fork());
     try {
       await Promise.all(first.map((process) => process.opened()));
-      // Together: the server is not said to be ready while some of it is not.
+      // All together: the server is ready only when every worker is.
       const [url = ''] = await Promise.all(first.map((process) => this.#listen(process)));
       this.#kept = first.map((process) => this.#keep(process));
       return url;
@@ -67,19 +68,20 @@ export class Workers {
   }
 
   reload(): void {
-    // Those that do not listen yet have read the certificate, too.
+    // Workers that do not listen yet have already read the old certificate, too.
     for (const process of this.#processes) process.tell({ order: 'reload' });
   }
 
-  /** What all have counted, those that have ended included, so that no counter ever goes back. */
+  /** The metrics of all workers, ended ones included, so that no counter ever goes back. */
   async snapshots(): Promise<Snapshot[]> {
     await Promise.all(this.#listening().map((process) => process.measure()));
-    // Read in one turn: one that ended meanwhile is either retired or among them.
+    // Read in one turn of the event loop: a worker that ended meanwhile is then counted once,
+    // either here or as retired.
     const last = [...this.#processes].map(({ lastSnapshot }) => lastSnapshot);
     return [this.#retired, ...last.filter((snapshot) => snapshot !== undefined)];
   }
 
-  /** Has all of them drain and end; those that take longer than `milliseconds` are ended. */
+  /** Makes all workers drain and end; ends those that take longer than `milliseconds`. */
   async drain(milliseconds: number): Promise<void> {
     this.#stop.abort();
     for (const process of this.#processes) {
@@ -107,7 +109,7 @@ export class Workers {
     return process;
   }
 
-  /** Replaces a process, and the one after it, until all are to stop. */
+  /** Replaces a process, and each one after it, until all workers must stop. */
   async #keep(first: WorkerProcess): Promise<void> {
     const { signal } = this.#stop;
     let wait = firstPause;
@@ -139,12 +141,12 @@ export class Workers {
     }
   }
 
-  /** Keeps what an ended process has counted; one at a time, for each adds to what it found. */
+  /** Keeps the counts of an ended process. One at a time: each call adds to the sum it read. */
   async #retire(process: WorkerProcess): Promise<void> {
     const { countsOf, merge } = await import('./metrics.ts');
     const { lastSnapshot = [] } = process;
     const retired = await merge([this.#retired, countsOf(lastSnapshot)]);
-    // In one turn: a reader finds its counts in one place.
+    // In one turn of the event loop, so that a reader finds the counts in exactly one place.
     this.#retired = retired;
     this.#processes.delete(process);
   }

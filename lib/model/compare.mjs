@@ -1,7 +1,7 @@
-// Compares AWS's API model (service-2.json) with @aws-sdk/client-kms, which is published the day that
-// AWS changes its API: members that we do not know may limit something. Exits 1 if the installed
-// client has another model. A newer one that the registry has is told of, and fails nothing: what
-// others publish shall not make a commit fail that was right.
+// Compares AWS's API model (service-2.json) with @aws-sdk/client-kms, which is published the day
+// that AWS changes its API: members that we do not know may limit something. Exits 1 if the
+// installed client has another model. A newer client in the registry is only reported: what others
+// publish must not fail a good commit.
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -27,7 +27,8 @@ export function differences(model, client) {
     model.shapes,
   )) {
     if (type === 'structure') {
-      // Its schema: kind, namespace, name, traits, member names, member shapes, how many are required.
+      // Its schema: kind, namespace, name, traits, member names, member shapes, how many are
+      // required.
       const [, , , , names, , numRequired = 0] = client[`${shape}$`] ?? [];
       // Those without members are not in the client.
       if (names === undefined) continue;

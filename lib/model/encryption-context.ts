@@ -3,7 +3,9 @@ import { KmsError } from './errors.ts';
 const COUNT_BYTES = 4;
 const LENGTH_BYTES = 4;
 
-/** The most an encoded context may take. AWS documents no limit; our envelope format sets this one. */
+/**
+ * The most an encoded context may take. AWS documents no limit; our envelope format sets this one.
+ */
 export const MAX_CONTEXT_BYTES = 8192;
 
 /**
@@ -11,9 +13,10 @@ export const MAX_CONTEXT_BYTES = 8192;
  *
  *     u32(number of pairs), then per pair u32(length of key) key u32(length of value) value
  *
- * Integers are big-endian, text is UTF-8, pairs ascend by the key's bytes. The order of the caller's
- * object therefore does not matter, and lengths before each text mean that different contexts never
- * encode alike. No context and the empty context are the same. Nothing is normalised.
+ * Integers are big-endian, text is UTF-8, pairs ascend by the key's bytes. The order of the
+ * caller's object therefore does not matter, and lengths before each text mean that different
+ * contexts never encode alike. No context and the empty context are the same. Nothing is
+ * normalised.
  *
  * @param member the request member it came from, named in complaints
  * @throws KmsError ValidationException if text has a lone surrogate (UTF-8 encoders turn them all
@@ -43,7 +46,7 @@ export function checkEncryptionContext(
     );
 }
 
-// One for all, whom nobody changes: of a fresh array, V8 has to make a buffer for native code.
+// Shared and never mutated: for a fresh array, V8 would have to make a buffer for native code.
 const emptyContext = new Uint8Array(COUNT_BYTES);
 
 type Pair = readonly [key: string, value: string];
@@ -70,7 +73,8 @@ function loneSurrogate(key: string, member: string): KmsError {
   );
 }
 
-// JavaScript compares UTF-16 units, which puts U+1F600 before U+FF5E; by UTF-8 bytes it comes after.
+// JavaScript compares UTF-16 units, which puts U+1F600 before U+FF5E; by UTF-8 bytes it comes
+// after.
 function sortByUtf8(pairs: readonly Pair[]): Pair[] {
   return pairs
     .map((pair) => ({ pair, bytes: Buffer.from(pair[0]) }))

@@ -78,22 +78,21 @@ export const kmsErrors = {
 
 export type KmsErrorName = keyof typeof kmsErrors;
 
-// Messages quote what they refuse, which nobody wants back when it is long. What is refused stands
-// at the beginning, the reason at the end.
+// Messages quote what they refuse, which may be long. Cut out the middle: the refused value is at
+// the beginning, the reason at the end.
 const longestMessage = 16_384;
 const shortenedStart = 12_288;
 const shortenedEnd = 4095;
 
 /**
- * What every failed request rejects with. `name` is AWS's exception name, so that callers can tell
- * errors apart by it, as with AWS's SDK. `message` is empty where AWS sends none; `cause` then or
- * otherwise may hold a detail that is meant for logs and never leaves the process.
+ * The error of every failed request. `name` is AWS's exception name, as in AWS's SDK. `message` is
+ * empty if AWS sends none. `cause` may hold a detail for logs, which never leaves the process.
  */
 export class KmsError extends Error {
   override readonly name: KmsErrorName;
   readonly $fault: 'client' | 'server';
   readonly httpStatusCode: number;
-  /** In how many seconds it is worth trying again, where that is known. */
+  /** After how many seconds to try again, if known. */
   readonly retryAfter: number | undefined;
 
   constructor(

@@ -1,4 +1,4 @@
-// Deeper than any request of the model and any policy goes, members that AWS adds included.
+// Deeper than any request of the model or any policy, even with members that AWS may add.
 const deepest = 64;
 
 const quote = 0x22;
@@ -22,7 +22,7 @@ export function isNestedTooDeep(text: string): boolean {
   return false;
 }
 
-/** Where the string ends whose first quote is at `start`. */
+/** The end of the string whose opening quote is at `start`. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const unit = text.charCodeAt(i);

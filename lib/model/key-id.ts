@@ -39,7 +39,7 @@ const arnPattern = /^arn:aws:kms:([a-z0-9-]+):([0-9]{12}):((?:key|alias)\/.*)$/s
  * Nothing is looked up. An ARN may name another account: the caller decides what to answer then.
  * An upper-case UUID is well-formed but no key has one; look keys up by the exact text.
  *
- * @throws KmsError NotFoundException if the text is none of the four or of another region
+ * @throws KmsError NotFoundException if the text has none of the four forms or names another region
  * @throws KmsError InvalidArnException if it is an alias and `aliases` are refused
  */
 export function parseKeyId(text: string, scope: KeyIdScope): KeyReference | AliasReference {

@@ -14,7 +14,7 @@ export type Checked<T> = {
 
 export type CheckedRequest<O extends OperationName> = Checked<Requests[O]>;
 
-/** Tells whether AWS's model has an operation of this name; inherited property names are none. */
+/** Whether AWS's model has an operation of this name; false for inherited property names. */
 export function isOperationName(name: string): name is OperationName {
   return Object.hasOwn(operationShapes, name);
 }
@@ -127,8 +127,9 @@ function readMap(shape: MapShape, value: object, path: string): Record<string, s
   return out as Record<string, string>;
 }
 
-// The model's only maps are encryption contexts and the constraints on them. AWS's model bounds none:
-// what policies compare, and grants keep, is bounded here, before anybody is authorised by it.
+// The model's only maps are encryption contexts and the constraints on them. AWS's model bounds
+// none: what policies compare, and grants keep, is bounded here, before anybody is authorised by
+// it.
 function readContext(pairs: Record<string, string>, path: string): object {
   checkEncryptionContext(pairs, path);
   return pairs;
@@ -148,7 +149,9 @@ function copyBytes(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
 }
 
-/** Whether an object may have entries that are not its own: they would be dropped from a context. */
+/**
+ * Whether an object may have entries that are not its own: they would be dropped from a context.
+ */
 function hidesEntries(value: object, keys: readonly string[]): boolean {
   for (const name in value) if (!Object.hasOwn(value, name)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -157,7 +160,8 @@ function hidesEntries(value: object, keys: readonly string[]): boolean {
   return keys.length === 0 && !isPlain;
 }
 
-// The tag keeps out what has its entries elsewhere: a Map would pass for an empty encryption context.
+// The tag keeps out what has its entries elsewhere: a Map would pass for an empty encryption
+// context.
 function isRecord(value: unknown): value is object {
   return typeof value === 'object' && tagOf(value) === 'Object';
 }

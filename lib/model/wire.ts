@@ -30,9 +30,9 @@ export function fromJson(name: ShapeName, json: unknown): unknown {
 }
 
 /**
- * Writes a response as the JSON of AWS's protocol: bytes as base64, times as seconds since the epoch,
- * members in model order, absent ones left out. What a server does with every answer, in less time
- * than `toJson` and `JSON.stringify` take.
+ * Writes a response as the JSON of AWS's protocol: bytes as base64, times as seconds since the
+ * epoch, members in model order, absent ones left out. What a server does with every answer, in
+ * less time than `toJson` and `JSON.stringify` take.
  */
 export function writeJson(name: ShapeName, value: unknown): string {
   return writerOf(name)(value);
@@ -154,7 +154,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 const base64Text = /^[A-Za-z0-9+/]*={0,2}$/;
 
-// As strict as AWS's decoder, where Buffer.from would skip whatever it does not understand.
+// As strict as AWS's decoder: Buffer.from would skip characters that it does not understand.
 function decodeBase64(text: string, isSecret: boolean): Uint8Array {
   const fault = base64Fault(text);
   if (fault === undefined) return new Uint8Array(Buffer.from(text, 'base64'));
@@ -195,7 +195,8 @@ function toEpoch(date: Date): number {
   return date.getTime() / 1000;
 }
 
-// Python's isoformat, which AWS CLI 2 prints: microseconds, left out when they are zero, and an offset.
+// Python's isoformat, which AWS CLI 2 prints: microseconds, left out when they are zero, and an
+// offset.
 function toIso8601(date: Date): string {
   const text = date.toISOString().slice(0, -1);
   const fraction = text.endsWith('.000') ? '' : `${text.slice(-4)}000`;

@@ -34,7 +34,7 @@ export interface MaterialRecord {
   readonly wrapped: Uint8Array;
 }
 
-/** The same of an asymmetric KMS key, whose private key stays in the record. */
+/** The record of an asymmetric KMS key; the private key never leaves it unwrapped. */
 export interface PrivateKeyRecord extends MaterialRecord {
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Uint8Array;
@@ -54,11 +54,13 @@ export interface NativeCapabilities {
   readonly kernel: string;
   /** All kernels that this processor can run, best first. */
   readonly kernels: readonly string[];
-  /** What PAIRMINT_KERNEL names, where it names no kernel that can run here, which is refused. */
+  /** The value of PAIRMINT_KERNEL if it names no kernel that can run here; otherwise empty. */
   readonly kernelRefused: string;
-  /** Why a kernel was switched off, where one was caught miscalculating; otherwise empty. */
+  /** Why a kernel was switched off, if one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
-  /** Why batches on curves are left to OpenSSL, where our arithmetic was caught; otherwise empty. */
+  /**
+   * Why curves are left to OpenSSL, if our arithmetic was caught miscalculating; otherwise empty.
+   */
   readonly curvesSwitchedOff: string;
   /** The OpenSSL inside Node.js. */
   readonly openssl: string;
@@ -70,14 +72,14 @@ export interface NativeCapabilities {
   readonly ed25519ph: boolean;
 }
 
-/** What a failing native function throws or rejects with. */
+/** The error of a native function. */
 export interface NativeError extends Error {
   readonly code: NativeErrorCode;
 }
 
 export type NativeErrorCode =
   | 'INVALID_ARGUMENT'
-  /** A TypeError: something else than the handle that is needed. */
+  /** A TypeError: the argument is not the kind of handle that is needed. */
   | 'INVALID_HANDLE'
   | 'INVALID_CIPHERTEXT'
   | 'INVALID_RECORD'
@@ -91,33 +93,35 @@ export type NativeErrorCode =
   | 'ABORTED'
   | 'INTERNAL';
 
-/** Gets a function that abandons the work: it rejects with ABORTED and wipes. */
+/**
+ * Gets a function that abandons the work, which then rejects with ABORTED and wipes its secrets.
+ */
 export type OnStart = (abort: () => void) => void;
 
-/** Where new key material goes; `attributes` are the bytes of its header behind the material id. */
+/** The record to make of new key material; `attributes` follow the material id in its header. */
 export interface MaterialDestination {
   rootKey: RootKey;
   keyId: Uint8Array;
   attributes: Uint8Array;
 }
 
-/** One side of a re-encryption; SYMMETRIC_DEFAULT goes with `material` and `context`. */
+/** One side of a re-encryption; SYMMETRIC_DEFAULT needs `material` and `context`. */
 export interface ReEncryptSide {
   material?: KeyMaterial;
-  /** Of a destination that is asymmetric. */
+  /** Only for an asymmetric destination. */
   publicKey?: Uint8Array;
   algorithm: EncryptionAlgorithmSpec;
   context?: Uint8Array;
 }
 
-/** What a secret is sealed under, and whether it is given in the clear as well. */
+/** The key that seals a secret, and whether the secret is also returned in the clear. */
 interface SealingRequest {
   material: KeyMaterial;
   context: Uint8Array;
   plaintext: boolean;
 }
 
-/** Whom work is done for: callers take turns. */
+/** The caller that work is done for: callers take turns. */
 interface Called {
   caller?: string | undefined;
 }
@@ -140,23 +144,23 @@ interface DataKey {
  * Minting, imports and the use of private keys run on threads of their own: RSA pairs and keys on
  * some, all else on the others.
  *
- * What gives no promise takes microseconds, less than handing it to a thread and back, and runs at
- * once. Data keys, pairs out of lots and lone pairs of brief specs take as little, but run together:
- * those that were asked for in one turn of the event loop run at its end, because half of such a
- * short time goes by until the code is in the processor's caches.
+ * Functions that return no promise run at once: they take microseconds, less than a hand-over to a
+ * thread and back. Data keys, pairs out of lots and lone pairs of brief specs are as quick, but
+ * half of their time goes into loading the code into the processor's caches. So all that are asked
+ * for in one turn of the event loop run together at its end.
  *
- * `context` is always a canonically encoded encryption context. A function that is given another
- * handle than it needs fails with INVALID_HANDLE, and with INVALID_ARGUMENT if the handle is that of
- * another kind of key.
+ * `context` is always a canonically encoded encryption context. A function fails with
+ * INVALID_HANDLE if it is given another handle than it needs, and with INVALID_ARGUMENT if the
+ * handle is of another kind of key.
  */
 export interface Native {
   capabilities(): NativeCapabilities;
-  /** How many threads may mint; the first call counts. */
+  /** How many threads may mint; only the first call counts. */
   setNumThreads(threads: number): void;
 
   /** Opens a root key: a file's path, 32 bytes (copied), or undefined for a fresh random one. */
   openRootKey(source: string | Uint8Array | undefined): RootKey;
-  /** Makes a root key file of mode 0600; false where there is one already. */
+  /** Makes a root key file of mode 0600; false if there is one already. */
   createRootKey(path: string): boolean;
   /** A fresh random secret of `length` bytes: 32 of a symmetric key, 28, 32, 48 or 64 of HMAC. */
   createKeyMaterial(
@@ -170,26 +174,28 @@ export interface Native {
   /** The 32-byte MAC of state that belongs to the key or store of the 16-byte `id`. */
   stateMac(rootKey: RootKey, id: Uint8Array, state: Uint8Array): Uint8Array;
   /**
-   * The first bytes of a file, as they are at any moment: what other processes write there shows. For
-   * reading alone. Undefined where the system has no such views.
+   * A live, read-only view of a file's first bytes, which shows what other processes write.
+   * Undefined if the system has no such views.
    */
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
-  /** A pair of a brief spec looks at the signal until its turn comes, and passes on nothing. */
+  /**
+   * For a brief spec, only the signal counts, until the pair's turn comes; `onStart` is not called.
+   */
   generateDataKeyPair(
     args: SealingRequest & Called & { spec: DataKeyPairSpec },
     onStart?: OnStart,
     signal?: AbortSignal,
   ): Promise<MintedPair>;
   /**
-   * Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing, or less than
-   * a pair alone.
+   * Up to 64 pairs, on one thread: for specs whose pairs take less time than a crossing, or less
+   * than a pair alone.
    */
   generateDataKeyPairs(
     args: SealingRequest & Called & { spec: DataKeyPairSpec; count: number },
     onStart?: OnStart,
   ): Promise<readonly MintedPair[]>;
-  /** Pairs that shall wait, sealed together: as many as 6,144 bytes have room for. On one thread. */
+  /** Mints pairs for a pool, sealed together, as many as fit into 6,144 bytes; on one thread. */
   mintLot(
     args: { material: KeyMaterial; spec: DataKeyPairSpec; context: Uint8Array; count: number },
     onStart?: OnStart,
@@ -244,9 +250,9 @@ export interface Native {
     mac: Uint8Array;
   }): boolean;
   /**
-   * Tells whether a signature of AWS Signature Version 4 is that of a request under a signing key of
-   * 32 bytes. The heads are the string to sign and the canonical request, each up to the hash that
-   * ends it; their characters are bytes.
+   * Tells whether a signature of AWS Signature Version 4 is that of a request under a signing key
+   * of 32 bytes. The heads are the string to sign and the canonical request, each up to the hash
+   * that ends it; their characters are bytes.
    */
   verifyRequest(
     signingKey: Uint8Array,
@@ -267,7 +273,7 @@ export interface Native {
       plaintext: Uint8Array;
     },
   ): Promise<Uint8Array>;
-  /** Whatever is wrong with the ciphertext is an INVALID_CIPHERTEXT. */
+  /** Any fault of the ciphertext is an INVALID_CIPHERTEXT. */
   decryptWithPrivateKey(
     args: Called & {
       material: KeyMaterial;
@@ -275,7 +281,7 @@ export interface Native {
       ciphertext: Uint8Array;
     },
   ): Promise<Uint8Array>;
-  /** A blob that is sealed again keeps its kind; what comes from an asymmetric key is data. */
+  /** A blob that is sealed again keeps its kind; a plaintext from an asymmetric key is data. */
   reEncryptAcross(
     args: Called & {
       source: ReEncryptSide;
@@ -289,12 +295,12 @@ export interface Native {
     args: MaterialDestination & Called & { wrappingKeySpec: WrappingKeySpec },
     onStart?: OnStart,
   ): Promise<{ readonly publicKey: Uint8Array; readonly token: Uint8Array }>;
-  /** The attributes of a token; INVALID_TOKEN where it is none of ours for this key. */
+  /** The attributes of a token; INVALID_TOKEN if the token was not made here for this key. */
   openImportToken(args: { rootKey: RootKey; keyId: Uint8Array; token: Uint8Array }): Uint8Array;
   /**
-   * Fails with INVALID_CIPHERTEXT where the token's private key does not unwrap it, and with
-   * INVALID_KEY_MATERIAL where what comes out is no key of `spec`; for RSAES_PKCS1_V1_5 both are
-   * INVALID_CIPHERTEXT.
+   * Fails with INVALID_CIPHERTEXT if the token's private key does not unwrap it, and with
+   * INVALID_KEY_MATERIAL if the unwrapped bytes are not a key of `spec`; for RSAES_PKCS1_V1_5 both
+   * are INVALID_CIPHERTEXT.
    */
   importKeyMaterial(
     args: MaterialDestination &
@@ -313,7 +319,7 @@ export interface Native {
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
 }
 
-/** The functions as the addon has them, where those of `Native` are made of others. */
+/** The addon's own functions; some of `Native`'s are built from them. */
 export interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
   /** Of a brief spec, in the calling thread. */
   generateDataKeyPairsHere(spec: DataKeyPairSpec, requests: readonly SealingRequest[]): Packed;
@@ -338,7 +344,7 @@ export function loadNative(): Native {
   return loaded;
 }
 
-/** @throws ConfigurationError where PAIRMINT_KERNEL names a kernel that cannot run here */
+/** @throws ConfigurationError if PAIRMINT_KERNEL names a kernel that cannot run here */
 export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): void {
   if (kernelRefused === '') return;
   throw new ConfigurationError(
@@ -347,7 +353,7 @@ export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): v
   );
 }
 
-/** Tells whether an error came out of the addon, and which. */
+/** Whether an error came from the addon and, if `code` is given, has that code. */
 export function isNativeError(error: unknown, code?: NativeErrorCode): error is NativeError {
   if (!(error instanceof Error) || !('code' in error)) return false;
   return code === undefined ? typeof error.code === 'string' : error.code === code;
@@ -362,7 +368,7 @@ function load(): Native {
   }
 }
 
-/** Makes the functions of one request out of the addon's of many. */
+/** Turns the addon's functions for many requests into functions for one request. */
 export function joinCalls<T extends Addon>(addon: T): T & Native {
   const mintBrief = (spec: DataKeyPairSpec) =>
     joined(

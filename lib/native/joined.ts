@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers';
 
 /**
- * What native code answers several requests with (RunAllHere in native/addon/job.h): for each of them
- * the lengths of three parts, then all the parts in a row; and the errors of those that failed.
+ * Native code's answer to several requests (RunAllHere in native/addon/job.h): the lengths of three
+ * parts for each request, then all parts in a row; and the errors of the requests that failed.
  */
 export type Packed = readonly [ArrayBuffer, ...Error[]];
 
-/** The parts of one answer; those that are absent at the end are undefined. */
+/** The parts of one answer; missing parts at the end are undefined. */
 export type Parts = readonly [Uint8Array, Uint8Array | undefined, Uint8Array | undefined];
 
 /** What became of a request. */
@@ -25,13 +25,14 @@ interface Waiting<Request, Answer> {
 
 const partsToAnAnswer = 3;
 const failed = 0xffff_ffff;
-// In one crossing: their secrets are in locked memory, of which there is little.
-const most = 32;
+// The secrets of all requests of a crossing are in locked memory at once, and some systems grant a
+// process only 64 KB of it.
+const mostTogether = 32;
 
 /**
- * Makes a function of one request out of a native one of many: the requests of one turn of the event
- * loop enter native code together, up to 32 at a time. What is aborted before that rejects with the
- * signal's reason.
+ * Turns a native function for many requests into a function for one. The requests of one turn of
+ * the event loop enter native code together, up to 32 at a time. A request that is aborted before
+ * that rejects with the signal's reason.
  */
 export function joined<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Packed,
@@ -57,7 +58,7 @@ export function joined<Request, Answer>(
     new Promise((resolve, reject) => {
       const waiting = { request, signal, resolve, reject };
       const last = crossings.at(-1);
-      if (last !== undefined && last.length < most) last.push(waiting);
+      if (last !== undefined && last.length < mostTogether) last.push(waiting);
       else if (crossings.push([waiting]) === 1) setImmediate(enter);
     });
 }
@@ -68,7 +69,7 @@ function isWanted<Request, Answer>({ signal, reject }: Waiting<Request, Answer>)
   return false;
 }
 
-/** Copies the parts out, and wipes where they were. */
+/** Copies the parts out, and wipes the buffer. */
 function unpack([buffer, ...errors]: Packed, count: number): Outcome[] {
   const lengths = new Uint32Array(buffer, 0, count * partsToAnAnswer);
   const bytes = new Uint8Array(buffer);

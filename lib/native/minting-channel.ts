@@ -4,14 +4,14 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 /** A pair that was minted while its request waited for it. */
 export interface Minting {
   readonly spec: DataKeyPairSpec;
-  /** Until it was sealed; behind other requests, it waited for a thread first. */
+  /** From the request until the pair was sealed, including the wait for a thread. */
   readonly milliseconds: number;
 }
 
-/** Where every service of the process tells of its mintings; who measures subscribes. */
+/** Every service of the process publishes its mintings here; metrics subscribe. */
 export const mintings = channel('pairmint:minting');
 
-/** Runs a minting and tells of it when it succeeded. */
+/** Runs a minting and publishes its time if it succeeds. */
 export function timeMinting<T>(spec: DataKeyPairSpec, mint: () => Promise<T>): Promise<T> {
   return mintings.hasSubscribers ? timed(spec, mint) : mint();
 }

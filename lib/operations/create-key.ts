@@ -56,7 +56,7 @@ export const createKey: Operation<'CreateKey'> = {
   },
 };
 
-/** What kind of key is asked for. @throws KmsError ValidationException if there is no such kind */
+/** The key spec and usage that a request asks for. @throws KmsError ValidationException */
 export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsageType } {
   const { KeySpec, CustomerMasterKeySpec, KeyUsage } = request;
   if (KeySpec !== undefined && CustomerMasterKeySpec !== undefined) {
@@ -85,7 +85,7 @@ export function kindOf(request: Request): { keySpec: KeySpec; keyUsage: KeyUsage
 
 /**
  * @throws KmsError UnsupportedOperationException if pairmint, or this OpenSSL, makes no such key;
- *   CustomKeyStoreNotFoundException if a custom key store is to have it
+ *   CustomKeyStoreNotFoundException if the request names a custom key store
  */
 export function refuseWhatIsNotOffered(
   { native }: Pick<Services, 'native'>,

@@ -29,12 +29,12 @@ export const generateDataKeyPairWithoutPlaintext: Operation<'GenerateDataKeyPair
     run: (services, request) => generate(services, request, { plaintext: false }),
   };
 
-/** How many pairs of a spec are best minted in one crossing into native code. */
+/** The best number of pairs of a spec to mint in one crossing into native code. */
 export function pairsToACrossing(spec: DataKeyPairSpec): number {
   return pairOf(spec).crossing;
 }
 
-/** Mints several pairs for one request, whose checks are made once. */
+/** Mints several pairs for one request, which is checked once. */
 export async function generateSeveral(
   services: Services,
   request: Request,
@@ -67,7 +67,7 @@ async function generate(
   return responseOf(sealing, pair);
 }
 
-/** What a pair is minted and sealed with. */
+/** The material and context that seal a pair. */
 interface Sealing {
   readonly key: Key;
   readonly material: KeyMaterial;
@@ -94,7 +94,7 @@ async function prepare(
   refuseRecipient(request.Recipient);
   endDryRun(request.DryRun);
   const { key, material, materialId } = sealing;
-  // Named one by one, here and below: V8 takes microseconds to spread an object.
+  // No spread, here and below: V8 takes microseconds to spread an object.
   const caller = services.caller.principal.arn;
   return { key, material, materialId, spec: request.KeyPairSpec, context, plaintext, caller };
 }

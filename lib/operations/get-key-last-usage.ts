@@ -3,9 +3,9 @@ import { findOwnKey } from './rules/key-lookup.ts';
 import type { Operation } from './rules/operation.ts';
 
 /**
- * KMS API Reference, GetKeyLastUsage: not offered. Noting the last use would make every Decrypt wait
- * for the disk, and notes taken now and then would call a key unused that is not: people delete keys
- * by this answer. The audit has every use.
+ * KMS API Reference, GetKeyLastUsage: not offered. Noting every use would make each Decrypt wait
+ * for the disk; noting only some would report keys as unused that are in use, and people delete
+ * keys because of this answer. The audit has every use.
  */
 export const getKeyLastUsage: Operation<'GetKeyLastUsage'> = {
   name: 'GetKeyLastUsage',

@@ -11,7 +11,7 @@ export const getPublicKey: Operation<'GetPublicKey'> = {
   readOnly: true,
   async run(services, { KeyId }) {
     const key = await findKey(services, KeyId);
-    // A disabled key still shows it.
+    // A disabled key still shows its public key.
     requireState(key, 'Disabled');
     if (key.record.publicKey === undefined) throw new KmsError('UnsupportedOperationException');
     const shown = keyMetadata(key);

@@ -22,7 +22,7 @@ import type { KeyReader, Operation, Services } from './rules/operation.ts';
 
 type Request = CheckedRequest<'ImportKeyMaterial'>;
 
-/** What a token is bound to. */
+/** The terms that an import token is bound to. */
 interface Terms {
   readonly algorithm: AlgorithmSpec;
   /** Milliseconds since the epoch. */
@@ -166,7 +166,7 @@ async function unwrap(
   const terms = JSON.parse(Buffer.from(bytes).toString('utf8')) as Terms;
   if (terms.validTo <= services.now()) throw new KmsError('ExpiredImportTokenException');
   const { algorithm } = terms;
-  // A token of an earlier version may name it for a day.
+  // A token made by an earlier version is valid for a day and may name such an algorithm.
   requireSupported(algorithm);
   const wrapped = { token, algorithm, encryptedKeyMaterial };
   const signal = services.call.abortSignal;
@@ -179,7 +179,7 @@ async function unwrap(
   });
 }
 
-/** What an import makes of a key: its material has come, for the first time or again. */
+/** The key after an import of its material, for the first time or again. */
 async function withImported(
   keys: KeyReader,
   record: KeyRecord,
@@ -201,20 +201,20 @@ async function withImported(
     others: [
       { ...material.change, expected: existing?.expected },
       ...(replaced ? await removalEverywhere(keys, record, replaced) : []),
-      // Of two regions that import at once, the second has to see that it is the last one.
+      // If two regions import at the same time, the second must see that it is the last one.
       ...(earlier?.state === waitsForRegions ? unchangedUnlessCounted(keys, counted, others) : []),
     ],
   };
 }
 
-/** What becomes of a key when one of its materials is deleted. */
+/** The key after one of its materials was deleted. */
 async function withoutImported(
   keys: KeyReader,
   record: KeyRecord,
   entry: MaterialEntry,
 ): Promise<KeyChange> {
   if (!isInUse(entry.state) && isPrimary(record)) {
-    // What waits for rotation is the key's only until then, in all of its regions.
+    // Material pending rotation, once deleted, is no longer the key's in any of its regions.
     const others = await removalEverywhere(keys, record, entry);
     return { record: withoutEntry(record, entry), others };
   }
@@ -227,12 +227,12 @@ async function withoutImported(
 
 const waitsForRegions = 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION';
 
-/** Tells whether material expired while it waited for rotation; other material may take its place. */
+/** Whether material expired while it was pending rotation; other material may then replace it. */
 function isLost({ state, importState }: MaterialEntry): boolean {
   return !isInUse(state) && importState === 'PENDING_IMPORT';
 }
 
-/** The first is used at once; any other when the key is rotated. */
+/** A key's first material becomes current at once, any other when the key is rotated. */
 function newEntry({ materials }: KeyRecord, id: string): MaterialEntry {
   return { id, state: materials.length === 0 ? 'CURRENT' : waitsForRegions };
 }
@@ -251,7 +251,7 @@ function importedEntry(
   };
 }
 
-/** The same key as it is in its other regions. */
+/** The related keys of a multi-Region key in its other regions. */
 async function otherRegions(keys: KeyReader, record: KeyRecord): Promise<Key[]> {
   const { primary, replicas } = regionsOf(record);
   const others = [primary, ...replicas].filter((region) => region !== record.region);
@@ -331,7 +331,9 @@ function refuseSymmetricMembers({ ImportType, KeyMaterialDescription, KeyMateria
   }
 }
 
-/** The record with an entry in place of the one of its material, or behind the others. */
+/**
+ * The record with the entry, which replaces the one of the same material or is added at the end.
+ */
 function withEntry(record: KeyRecord, entry: MaterialEntry, material?: NewMaterial): KeyRecord {
   const isReplaced = record.materials.some(({ id }) => id === entry.id);
   return {

@@ -1,8 +1,10 @@
 import type { OperationName } from '../model/shapes.ts';
 import type { Operation } from './rules/operation.ts';
 
-/** Every operation that is offered, by the name that AWS gives it, and how its file is loaded: one
- * that is not called costs a command nothing. */
+/**
+ * Every operation that is offered, by AWS's name, loaded on demand: unused ones cost a command
+ * nothing.
+ */
 export const operations = {
   CancelKeyDeletion: async () => (await import('./key-deletion.ts')).cancelKeyDeletion,
   ConnectCustomKeyStore: async () => (await import('./custom-key-stores.ts')).connectCustomKeyStore,
@@ -72,14 +74,14 @@ export const operations = {
 
 export type OfferedOperation = keyof typeof operations;
 
-/** Tells whether an operation is offered; inherited property names are not. */
+/** Whether an operation is offered; false for inherited property names. */
 export function isOffered(name: string): name is OfferedOperation {
   return Object.hasOwn(operations, name);
 }
 
 const loaded = new Map<string, Operation<OfferedOperation>>();
 
-/** The operation, if it was loaded before: serving a request need not wait for it again. */
+/** The operation if it is loaded, without a promise: a request need not wait for it again. */
 export function loadedOperation(name: string): Operation<OfferedOperation> | undefined {
   return loaded.get(name);
 }
@@ -90,7 +92,7 @@ export async function loadOperation(name: OfferedOperation): Promise<Operation<O
   return operation;
 }
 
-/** Loads them all, so that none is read from a package that was replaced meanwhile. */
+/** Loads all operations now, so that a later upgrade of the package cannot mix versions. */
 export async function loadOperations(): Promise<void> {
   await Promise.all(Object.keys(operations).filter(isOffered).map(loadOperation));
 }

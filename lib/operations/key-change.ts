@@ -4,8 +4,8 @@ import { authorize } from './rules/access.ts';
 import type { Services } from './rules/operation.ts';
 
 /**
- * Changes a key that the caller was authorised for, and authorises again if it is no longer as it was
- * then: a caller that was denied it meanwhile changes nothing.
+ * Changes a key that the caller was authorised for. If the key has changed since, the caller is
+ * authorised again: a caller that has lost access meanwhile changes nothing.
  */
 export function changeKey(
   services: Services,
@@ -19,7 +19,7 @@ export function changeKey(
   });
 }
 
-/** Authorises for a key again unless it is as it was when the caller was authorised. */
+/** Authorises the caller again if the key has changed since it was authorised. */
 export async function authorizeChanged(
   services: Services,
   key: Key,

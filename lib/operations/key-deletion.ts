@@ -45,12 +45,13 @@ export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
   },
 };
 
-// A primary key is deleted after its replicas: until then its days do not count.
+// A primary key is deleted after its replicas: its waiting period starts when they are gone.
 function scheduled(record: KeyRecord, days: number, now: number): KeyRecord {
   if (isPrimary(record) && (record.regions?.replicas.length ?? 0) > 0) {
     return { ...record, deletionWindowInDays: days };
   }
-  // A clock that is behind the time at which the key was made would bring the date too near.
+  // If the clock is behind the key's creation date, counting from now would end the period too
+  // soon.
   const from = Math.max(now, record.creationDate);
   return { ...record, deletionDate: from + days * dayInMilliseconds };
 }

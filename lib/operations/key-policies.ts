@@ -9,7 +9,7 @@ import { findOwnKey } from './rules/key-lookup.ts';
 import type { Operation, Services } from './rules/operation.ts';
 import { page } from './rules/pages.ts';
 
-// The only one that a key can have.
+// The only policy name that a key can have.
 const policyName = 'default';
 
 /** KMS API Reference, GetKeyPolicy. */
@@ -53,10 +53,10 @@ export const listKeyPolicies: Operation<'ListKeyPolicies'> = {
 };
 
 /**
- * Checks the policy that a key is to have.
+ * Checks a key's new policy.
  *
- * @throws KmsError MalformedPolicyDocumentException if it is malformed, or, without `bypass`, if the
- *   caller could not put another one afterwards
+ * @throws KmsError MalformedPolicyDocumentException if it is malformed, or, without `bypass`, if
+ *   the caller could not put another one afterwards
  */
 export function checkPolicy(
   services: Services,

@@ -36,7 +36,7 @@ async function sourceOf(
 ): Promise<(wanted: PageRequest) => Promise<Alias[]>> {
   if (KeyId === undefined) return (wanted) => services.keys.listAliases(services, wanted);
   const key = await lookUpOwn(services, KeyId);
-  // No key is asked whether it shares its aliases, so those of another account are never told.
+  // Listing aliases is not authorised for a key, so another account's are never shown.
   if (key.record.accountId !== services.accountId) refuseForeign(services);
   return async ({ after, limit }) =>
     services.keys

@@ -4,11 +4,11 @@ import { rootArn } from '../policy/principal.ts';
 
 /** An AWS service that has a key of its own in every account that uses it. */
 interface ManagingService {
-  /** As its key's policy calls it. */
+  /** Its name in the key's policy. */
   readonly title: string;
-  /** What the description says that the key protects. */
+  /** What the key protects, for its description. */
   readonly protects: string;
-  /** The first label of its host, if it is not the name in the alias. */
+  /** The first label of its host name, if it differs from the name in the alias. */
   readonly host?: string;
 }
 
@@ -48,11 +48,11 @@ export const predefinedAliases: readonly string[] = Object.keys(services).map(
 const rotationPeriodInDays = 365;
 
 /**
- * Makes the record of an AWS managed key, but for its alias, out of a new symmetric key's; undefined
- * if the alias is not a predefined one.
+ * Turns the record of a new symmetric key into that of an AWS managed key, without its alias;
+ * undefined if the alias is not a predefined one.
  *
- * Its policy alone keeps all callers from managing it: not even the account's root may do more than
- * look at it, and it is used by the service alone.
+ * The key's policy keeps all callers from managing it: even the account's root may only look at it,
+ * and only the service may use it.
  */
 export function managedKey(alias: string, key: NewKeyRecord): NewKeyRecord | undefined {
   const name = alias.slice(prefix.length);

@@ -19,7 +19,9 @@ import { keyMetadata } from './rules/key-metadata.ts';
 import type { Operation, Services } from './rules/operation.ts';
 import { checkTags, requireFewTags } from './tags.ts';
 
-/** KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating. */
+/**
+ * KMS API Reference, ReplicateKey. The replica is ready at once, though the answer says Creating.
+ */
 export const replicateKey: Operation<'ReplicateKey'> = {
   name: 'ReplicateKey',
   async run(services, request) {
@@ -49,7 +51,7 @@ export const replicateKey: Operation<'ReplicateKey'> = {
         }),
       };
     });
-    // AWS's replica has no material yet when this is answered.
+    // On AWS, the replica has no material yet at this moment.
     const { CurrentKeyMaterialId: _, ...metadata } = keyMetadata(key);
     return {
       ReplicaKeyMetadata: { ...metadata, KeyState: 'Creating', Enabled: false },
@@ -100,7 +102,7 @@ function isWhere(record: KeyRecord, region: string): boolean {
   return region === primary || replicas.includes(region);
 }
 
-/** The record of a replica with what it shares; imported material has to be imported again. */
+/** The record of a replica with the shared properties; imported material must be imported again. */
 function replicaOf(primary: KeyRecord, region: string, now: number): KeyRecord {
   const { rotation, publicKey, currentMaterialId, materials } = primary;
   const { primary: primaryRegion, replicas } = regionsOf(primary);
@@ -125,7 +127,9 @@ function replicaOf(primary: KeyRecord, region: string, now: number): KeyRecord {
   };
 }
 
-/** Material that the other regions have imported; what waits for rotation waits for this one, too. */
+/**
+ * An entry for material that this region must still import; a pending rotation waits for it, too.
+ */
 function toImport(entry: MaterialEntry): MaterialEntry {
   const shared = withoutImport(entry);
   return {

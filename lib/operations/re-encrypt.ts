@@ -49,7 +49,7 @@ export const reEncrypt: Operation<'ReEncrypt'> = {
   },
 };
 
-/** One crossing into native code, so that the plaintext meets no JavaScript. */
+/** One crossing into native code, so that the plaintext never reaches JavaScript. */
 async function across(
   { native, caller }: Services,
   source: OpenableBlob,
@@ -69,7 +69,7 @@ async function across(
       : native
           .reEncryptAcross({ source, ciphertext, destination, caller: caller.principal.arn })
           .catch((error) => {
-            // Only native code has seen how long the plaintext is.
+            // Only native code knows the plaintext's length.
             const isTooLong =
               'publicKey' in destination && isNativeError(error, 'INVALID_ARGUMENT');
             throw isTooLong ? beyondCapacity(destination.key, destination.algorithm) : error;

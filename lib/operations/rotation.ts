@@ -38,7 +38,7 @@ export const disableKeyRotation: Operation<'DisableKeyRotation'> = {
     await changeKey(services, found, (key) => {
       requireOrigin(key, 'AWS_KMS');
       requireState(key);
-      // A key that does not rotate succeeds.
+      // AWS also accepts this for keys that cannot rotate.
       if (isSymmetric(key)) requireRotatable(key);
       const { rotation, ...without } = key.record;
       return rotation === undefined ? key.record : without;
@@ -140,7 +140,7 @@ function importMembers({ importState, description, expirationModel, validTo }: M
   };
 }
 
-/** Only a symmetric key rotates, and of a multi-Region key the primary alone is told to. */
+/** Only symmetric keys rotate; a multi-Region key's rotation is set on its primary key. */
 function requireRotatable(key: Key): void {
   if (!isSymmetric(key)) throw new KmsError('UnsupportedOperationException');
   if (isPrimary(key.record)) return;

@@ -80,7 +80,7 @@ function wordsOf({ SigningAlgorithm, Message, MessageType = 'RAW' }: SigningRequ
   return { algorithm: SigningAlgorithm, message: Message, messageType: MessageType };
 }
 
-/** What the algorithms sign beside messages of any length: bytes of one length by message type. */
+/** By message type and algorithm, the exact length of a message that is not of type RAW. */
 const fixedLengths: Readonly<
   Record<SigningAlgorithmSpec, Readonly<Partial<Record<MessageType, number>>>>
 > = {
@@ -128,7 +128,7 @@ function incompatibleWith({ record }: Key, algorithm: SigningAlgorithmSpec): str
   return algorithm === 'ML_DSA_SHAKE_256' ? `key spec ${record.keySpec}` : `algorithm ${algorithm}`;
 }
 
-// ML-DSA needs no check: without it there are no keys of its specs.
+// ML-DSA needs no check: without it, keys of its specs cannot be made.
 function requireAvailable({ native }: Services, { SigningAlgorithm }: SigningRequest): void {
   if (SigningAlgorithm !== 'ED25519_PH_SHA_512' || native.capabilities().ed25519ph) return;
   throw new KmsError(

@@ -70,7 +70,7 @@ export function checkTags(tags: readonly KeyTag[]): readonly KeyTag[] {
   return tags;
 }
 
-/** @throws KmsError TagException for more than a key can have; before anybody is authorised by them */
+/** @throws KmsError TagException for more tags than a key can have; called before authorisation */
 export function requireFewTags({ length }: readonly unknown[]): void {
   if (length > maxTags) throw new KmsError('TagException', 'Too many tags');
 }

@@ -2,7 +2,7 @@ import { KmsError } from '../model/errors.ts';
 import type { AccessRequest, Decision } from './evaluate.ts';
 
 export interface DenialOptions {
-  /** The key is another account's: whether it exists is not for the caller to know. */
+  /** The key is another account's: the caller must not learn whether it exists. */
   readonly foreign: boolean;
   /** The key was named by a ciphertext alone. */
   readonly ciphertext?: boolean;

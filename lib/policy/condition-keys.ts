@@ -103,7 +103,7 @@ const kmsKeys = Object.entries({
   return [name, { given: 'some operations', read }];
 });
 
-/** Every condition key that is known here, by its name or, for a family, what its names begin with. */
+/** Every known condition key, by its name or, for a family, by the prefix of its names. */
 const standings: ReadonlyMap<string, Standing> = new Map(
   [
     ...kmsKeys,
@@ -120,16 +120,17 @@ const standings: ReadonlyMap<string, Standing> = new Map(
 );
 
 /**
- * Says why a policy cannot have a condition key: its value is not known here, or what it is.
+ * Says why a policy must not have a condition key: pairmint does not know the key, or not its
+ * value.
  *
- * @returns undefined if it can
+ * @returns undefined if a policy may have it
  */
 export function whyUnknown(key: string): string | undefined {
   const name = key.toLowerCase();
   const [family = ''] = /^(?:kms:\w+:|aws:\w+\/)(?=.)/.exec(name) ?? [];
   const standing = standings.get(name) ?? standings.get(family);
   if (standing !== undefined) return 'unknown' in standing ? standing.unknown : undefined;
-  // Of other services' keys, requests to KMS have none.
+  // Requests to KMS never have other services' keys.
   return /^(?:aws|kms):/.test(name) ? 'pairmint does not know what it is' : undefined;
 }
 
@@ -137,7 +138,7 @@ const reads: ReadonlyMap<string, Read> = new Map(
   [...standings].flatMap(([name, standing]) => ('read' in standing ? [[name, standing.read]] : [])),
 );
 
-/** The families of keys whose names go on with a name of the request's or the key's. */
+/** Families of condition keys: the rest of the name is a name in the request or on the key. */
 const families: readonly { prefix: string; entries: (facts: RequestFacts) => Pairs }[] = [
   { prefix: 'kms:encryptioncontext:', entries: encryptionContext },
   { prefix: 'aws:resourcetag/', entries: ({ key }) => tagPairs(key?.tags) },
@@ -146,7 +147,7 @@ const families: readonly { prefix: string; entries: (facts: RequestFacts) => Pai
 
 /** The condition keys of a request, each made when a policy asks for it. */
 export function conditionsOf(facts: RequestFacts): Lookup {
-  // Each is worked out once: a policy may ask for the same as often as it has room for.
+  // Each value is computed once: a policy may ask for the same key very often.
   const known = new Map<string, readonly string[] | undefined>();
   const pairs = new Map<string, ReadonlyMap<string, readonly string[]>>();
   const find = (name: string) => {

@@ -15,7 +15,7 @@ export interface ConditionSource {
 }
 
 interface Operator {
-  /** True for the …Not… operators, which also hold where the key is absent. */
+  /** True for the …Not… operators, which also hold if the key is absent. */
   readonly negated: boolean;
   /** @returns undefined if the value is of the wrong kind */
   compile(value: string, variables: boolean): Matcher | undefined;
@@ -41,9 +41,9 @@ const operatorPattern = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)
 /**
  * Compiles a condition.
  *
- * A key with several values needs a set operator in AWS, which leaves open what happens without. Here
- * all of them must fit for an Allow and one of them for a Deny, so that nobody gains access by a
- * second spelling of an encryption context key.
+ * In AWS, a key with several values needs a set operator; without one, the result is undefined.
+ * Here an Allow then needs all values to fit and a Deny only one, so that a second spelling of an
+ * encryption context key never gains access.
  *
  * @throws RangeError with a sentence about what is wrong
  */

@@ -68,11 +68,12 @@ const operationsWithoutResource = [
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads and compiles a policy document. Whatever could be misunderstood is refused: unknown and
- * duplicate members, principals that are none, condition operators that are none, and condition keys,
- * as variables too, whose values are not known here.
+ * Reads and compiles a policy document. Anything that could be misunderstood is refused: unknown
+ * and duplicate members, invalid principals and condition operators, and condition keys, as
+ * variables too, whose values pairmint does not know.
  *
- * @param options `stored`: it was put when less was refused; a key that is not known is absent then
+ * @param options `stored`: the policy may be older than some of these rules; a condition key that
+ *   is not known then counts as absent
  * @throws KmsError MalformedPolicyDocumentException, its message naming the statement
  * @throws KmsError LimitExceededException if the document is larger than 32,768 bytes
  */
@@ -104,7 +105,9 @@ export function parsePolicy(
   return { denies, allows };
 }
 
-/** The text of the policy that a key gets without one: the account decides by identity policies. */
+/**
+ * The text of a key's default policy, which leaves the decision to the account's identity policies.
+ */
 export function defaultKeyPolicy(accountId: string): string {
   return `{
   "Version" : "2012-10-17",
@@ -121,7 +124,7 @@ export function defaultKeyPolicy(accountId: string): string {
 }`;
 }
 
-/** The policy of callers that have no other: everything in their own account. */
+/** The identity policy of callers without one of their own: everything in their account. */
 export function defaultIdentityPolicy(accountId: string): Policy {
   const statements = [
     { Effect: 'Allow', Action: 'kms:*', Resource: `arn:aws:kms:*:${accountId}:*` },
@@ -274,7 +277,7 @@ function anyOf(matchers: readonly Matcher[], negated: boolean): Matcher {
   return (text, lookup) => matchers.some((matches) => matches(text, lookup)) !== negated;
 }
 
-/** The values of an element or of its opposite, of which a statement has exactly one. */
+/** The values of an element or its opposite; a statement has exactly one of the two. */
 function oneOf(source: Json, name: string, absent: string) {
   const negated = Object.hasOwn(source, `Not${name}`);
   if (negated && Object.hasOwn(source, name)) {
@@ -303,7 +306,8 @@ function compilePrincipals(source: Json, effect: string): Statement['reach'] {
   }
   const names = principalsOf(negated ? source.NotPrincipal : source.Principal);
   const everyone = names.includes('*');
-  // An account that is excepted is its root alone, else nobody in it could be denied.
+  // In NotPrincipal, an account means its root alone; otherwise the statement could deny no one in
+  // it.
   if (negated) {
     const excepted = (caller: Principal) =>
       everyone || names.some((name) => reachOf(name, caller) === 'named');

@@ -8,7 +8,7 @@ export interface AccessRequest {
   /** A key's or an alias's ARN, or `*`. */
   readonly resource: string;
   readonly caller: Principal;
-  /** Values of a condition key, by its lower-case name; undefined where the request has none. */
+  /** Values of a condition key, by its lower-case name; undefined if the request has none. */
   readonly condition: Lookup;
 }
 
@@ -24,7 +24,7 @@ export interface Policies {
   readonly key?: { readonly policy: Policy; readonly accountId: string } | undefined;
   /**
    * Undefined if the caller is an account's root or an AWS service, which may do all that key
-   * policies let them. Anybody else without an identity policy may do nothing by it.
+   * policies let them.
    */
   readonly identity: Policy | undefined;
   /**
@@ -82,7 +82,7 @@ export function decide(request: AccessRequest, policies: Policies): Decision {
   return decideInAccount(request, key.policy, policies);
 }
 
-// Key policies have no say in it, and an identity policy only that it is denied: the grant decides.
+// The grant decides. Key policies do not count, and identity policies can only deny.
 function decideRetirement(request: AccessRequest, { identity, grantAllows }: Policies): Decision {
   if (identity !== undefined && denies(identity, request)) {
     return 'explicit-deny-in-identity-policy';
@@ -99,7 +99,7 @@ function decideInAccount(request: AccessRequest, policy: Policy, policies: Polic
   return reach === 'delegated' ? 'no-identity-policy-allows' : 'no-key-policy-allows';
 }
 
-// The key's side first: of a key that is not shared, nothing is told but that.
+// The key's side first: about a key that is not shared, the caller learns nothing else.
 function decideAcrossAccounts(
   request: AccessRequest,
   policy: Policy,
@@ -125,7 +125,7 @@ function denies(policy: Policy, { caller, action, resource, condition }: AccessR
   return false;
 }
 
-/** The best that the policy's Allow statements say of the caller. */
+/** The strongest of the policy's Allow statements that reach the caller. */
 function allowance(
   policy: Policy,
   { caller, action, resource, condition }: AccessRequest,

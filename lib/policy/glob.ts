@@ -10,7 +10,7 @@ export function compileGlob(tokens: readonly GlobToken[]): (text: string) => boo
   return (text) => matchesGlob(glob, text);
 }
 
-/** What stands between asterisks: UTF-16 units, or -1 for any one. */
+/** The text between two asterisks: UTF-16 units, or -1 for any unit. */
 type Segment = readonly number[];
 
 interface Glob {
@@ -44,7 +44,7 @@ function globOf(tokens: readonly GlobToken[]): Glob {
   };
 }
 
-// Taking each segment where it first occurs is enough: a later place leaves less for the others.
+// Taking the first place of each segment is enough: a later one leaves less text for the others.
 function matchesGlob({ first, middle, last }: Glob, text: string): boolean {
   if (!isAt(first, text, 0)) return false;
   if (last === undefined) return text.length === first.length;
@@ -70,7 +70,7 @@ function searchFor(segment: Segment): Search {
   return segment.includes(-1) ? searchWithWildcards(segment) : searchLiteral(segment);
 }
 
-// Knuth, Morris and Pratt's: no text and no segment takes more than a step for each of their units.
+// Knuth, Morris and Pratt's algorithm: at most one step for each unit of text and segment.
 function searchLiteral(segment: Segment): Search {
   const borders = bordersOf(segment);
   return (text, start) => {
@@ -85,7 +85,9 @@ function searchLiteral(segment: Segment): Search {
   };
 }
 
-/** For each length of a beginning, that of the longest shorter one that it ends with. */
+/**
+ * For each prefix of the segment, the length of its longest proper prefix that is also its suffix.
+ */
 function bordersOf(segment: Segment): Uint32Array {
   const borders = new Uint32Array(segment.length);
   for (let index = 1, length = 0; index < segment.length; index++) {
@@ -98,8 +100,8 @@ function bordersOf(segment: Segment): Uint32Array {
   return borders;
 }
 
-// Shift-And: bit i of the state says that the segment's first i + 1 units end here. A wildcard costs
-// nothing, and the worst of patterns takes a 32nd of the text's length times its own.
+// Shift-And: bit i of the state says that the segment's first i + 1 units end here. Wildcards cost
+// nothing extra; the worst pattern takes text length times segment length / 32 steps.
 function searchWithWildcards(segment: Segment): Search {
   const words = Math.ceil(segment.length / 32);
   const masks = masksOf(segment, words);
@@ -124,7 +126,7 @@ function advance(state: Uint32Array, mask: Uint32Array): void {
   }
 }
 
-/** For each unit of the segment, and for all others under -1, the bits of the places it fits. */
+/** For each unit, the bits of the places that it fits; -1 stands for units not in the segment. */
 function masksOf(segment: Segment, words: number): ReadonlyMap<number, Uint32Array> {
   const others = new Uint32Array(words);
   for (const [place, unit] of segment.entries()) if (unit === -1) setBit(others, place);

@@ -4,9 +4,9 @@ import { type Principal, uniqueId } from './principal.ts';
 import type { Read, RequestFacts, Value } from './request-facts.ts';
 
 /**
- * What becomes of a condition key here. `given`: requests have it, and when. `absent`: no request that
- * pairmint serves could have it, so that its absence is the truth. `unknown`: AWS would have a value
- * that pairmint does not know, so that a policy with it cannot be kept.
+ * How pairmint treats a condition key. `given`: requests have it, and when. `absent`: no request
+ * that pairmint serves can have it, so it is rightly absent. `unknown`: AWS would have a value that
+ * pairmint does not know, so policies with it are refused.
  */
 export type Standing =
   | { readonly given: string; readonly read: Read }
@@ -107,7 +107,7 @@ export const globalKeys: Readonly<Record<string, Standing>> = {
   'aws:SourceArn': ofServices,
   'aws:SourceOrgID': ofServices,
   'aws:SourceOrgPaths': ofServices,
-  // A client that sends no such field has an empty one: AWS always has the key.
+  // Empty if the client sends no such field: on AWS the key is always present.
   'aws:UserAgent': whenSent(({ origin }) => origin && (origin.userAgent ?? '')),
   'aws:IsMcpServiceAction': { absent: 'no action here is of the MCP service' },
 };

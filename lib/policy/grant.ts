@@ -8,7 +8,7 @@ export interface GrantConstraints {
   readonly SourceArn?: string | undefined;
 }
 
-/** What a grant lets its grantee do, and what a grant made through it may. */
+/** What a grant lets its grantee do; bounds the grants made through it. */
 export interface ChildTerms {
   readonly operations: readonly string[];
   readonly constraints?: GrantConstraints | undefined;
@@ -31,8 +31,8 @@ export interface GrantRequest {
 }
 
 /**
- * The constraints that a request gives: an empty map counts as not given, as clients send it for the
- * one that they leave out.
+ * The constraints that a request gives: an empty map counts as not given, as clients send it for
+ * the one that they leave out.
  */
 export function givenConstraints(
   constraints: GrantConstraints | undefined,
@@ -53,7 +53,7 @@ export function grantCovers(terms: GrantTerms, request: GrantRequest): boolean {
   if (!terms.operations.includes(request.operation)) return false;
   if (!reaches(terms.granteePrincipal, request)) return false;
   if (request.operation === 'RetireGrant') return true;
-  // Nothing is called on behalf of a resource here, so a SourceArn is never fulfilled.
+  // pairmint gets no calls on behalf of a resource, so a SourceArn is never fulfilled.
   if (terms.constraints?.SourceArn !== undefined) return false;
   if (withoutContext.has(request.operation)) return true;
   if (request.operation === 'CreateGrant') {

@@ -1,10 +1,10 @@
 import { KmsError } from '../model/errors.ts';
 import { anyCharacter, anything, compileGlob, type GlobToken } from './glob.ts';
 
-/** Values of a condition key, by its lower-case name; undefined where the request has none. */
+/** Values of a condition key, by its lower-case name; undefined if the request has none. */
 export type Lookup = (key: string) => readonly string[] | undefined;
 
-/** Tells whether a text fits; the lookup resolves policy variables. */
+/** Whether a text fits; `lookup` resolves policy variables. */
 export type Matcher = (text: string, lookup: Lookup) => boolean;
 
 interface Variable {
@@ -34,8 +34,8 @@ export function textPattern(source: string, syntax: Syntax): Matcher {
 }
 
 /**
- * Compiles an ARN whose six parts are compared one by one, so that no wildcard reaches over a colon
- * except in the last part. `*` alone is every ARN.
+ * Compiles an ARN. Its six parts are compared one by one, so that a wildcard reaches over a colon
+ * only in the last part. `*` alone fits every ARN.
  *
  * @returns undefined if the pattern has fewer parts or another beginning than an ARN
  */
@@ -88,7 +88,7 @@ function splitAtMost(text: string, colons: number): string[] {
 
 function tokensOf(source: string, { wildcards, variables }: Syntax): Token[] {
   const tokens: Token[] = [];
-  // Looked for once: a text of nothing but openings would be searched to its end for each.
+  // Searched once: otherwise a text of many `${` would be searched to its end for each.
   const lastClose = variables ? source.lastIndexOf('}') : -1;
   let start = 0;
   let end = 0;
@@ -139,7 +139,7 @@ function matchesResolved(resolved: readonly GlobToken[], text: string): boolean 
   return compileGlob(resolved)(text);
 }
 
-// Question marks are what takes more than a step for each unit of text and pattern.
+// Only question marks take more than one step per unit of text and pattern.
 function requireShort(resolved: readonly GlobToken[]): void {
   if (lengthOf(resolved) <= longestWithQuestionMark) return;
   throw new KmsError(
@@ -154,9 +154,9 @@ function lengthOf(tokens: readonly GlobToken[]): number {
 }
 
 /**
- * Puts the values of variables in their places, where a wildcard is an ordinary character. A variable
- * without exactly one value matches nothing, nor does what is longer than the text that is compared:
- * however often a pattern names a long value, no longer text is ever put together.
+ * Replaces variables by their values, in which wildcards are ordinary characters. Undefined, which
+ * matches nothing, if a variable has neither exactly one value nor a default, or if the result is
+ * longer than the compared text: so a pattern that repeats a long value never builds a large text.
  */
 function resolve(
   tokens: readonly Token[],

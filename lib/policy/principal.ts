@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 
-/** Who makes a request, or whom a policy or a grant names. */
+/** The caller of a request, or a principal that a policy or a grant names. */
 export interface Principal {
   readonly kind: 'root' | 'user' | 'role' | 'assumed-role' | 'federated-user' | 'service';
-  /** As it was given; a service's is its name, `ec2.amazonaws.com`. */
+  /** As it was given; for a service its name, `ec2.amazonaws.com`. */
   readonly arn: string;
   /** Empty for services, which belong to no account. */
   readonly accountId: string;
   readonly isRoot: boolean;
-  /** Without its path. A session's is its role's; the root's is empty. */
+  /** Without the path. For a session the role's name; empty for the root. */
   readonly name: string;
   /** The name of a session of a role. */
   readonly session: string | undefined;
-  /** The ARN, without path, of the role that this is or that this is a session of. */
+  /** For a role or its session, the role's ARN without the path. */
   readonly role: string | undefined;
   /** The ARN of the account's root, which stands for the account. */
   readonly account: string | undefined;
@@ -62,8 +62,8 @@ export function rootArn(accountId: string): string {
 }
 
 /**
- * The one spelling of a principal that `reachOf` compares: an account id becomes its root, a role
- * loses its path, since sessions do not tell it and an account has no two roles of one name.
+ * The spelling of a principal that `reachOf` compares: an account id becomes the root's ARN, and a
+ * role loses its path, which its sessions do not show; role names are unique in an account.
  *
  * @returns undefined if the text names no principal
  */
@@ -80,8 +80,8 @@ export function reachOf(name: string, caller: Principal): Reach | undefined {
 }
 
 /**
- * What `aws:userid` is of a caller. Users and roles have ids of their own in AWS, which are not known
- * here: theirs are made of their ARNs, without path, and have the form of AWS's.
+ * A caller's `aws:userid`. AWS gives users and roles ids, which pairmint cannot know: it derives
+ * ids of the same form from their ARNs without path.
  */
 export function uniqueId({ kind, accountId, arn, name, role, session }: Principal): string {
   switch (kind) {

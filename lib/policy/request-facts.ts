@@ -1,18 +1,22 @@
 import type { Tag } from '../model/types.ts';
 import type { Principal } from './principal.ts';
 
-/** What condition keys are made of. */
+/** The facts that the values of condition keys come from. */
 export interface RequestFacts {
   /** As in its action: ReEncryptFrom and ReEncryptTo apart. */
   readonly operation: string;
   /** The checked request, its members as in the model. */
   readonly request: Readonly<Record<string, unknown>>;
-  /** The key that the operation is authorised for; of CreateKey, the replica that it makes. */
+  /**
+   * The key that the operation is authorised for; for CreateKey, the replica that it makes.
+   */
   readonly key?: KeyFacts | undefined;
   /** The name of the alias that the request named the key by. */
   readonly requestAlias?: string | undefined;
   readonly caller: Principal;
-  /** When the caller's temporary credentials were issued, in milliseconds; undefined if it has none. */
+  /**
+   * When the caller's temporary credentials were issued, in milliseconds; undefined if it has none.
+   */
   readonly tokenIssueTime?: number | undefined;
   /** Where the request is served. */
   readonly region: string;
@@ -35,7 +39,7 @@ export interface KeyFacts {
   readonly tags: readonly Tag[];
 }
 
-/** Where a request came from over a network, as the door that took it saw it. */
+/** Where a request came from over a network, as the server saw it. */
 export interface RequestOrigin {
   /** The client's IP address. */
   readonly sourceIp?: string | undefined;

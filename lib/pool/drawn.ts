@@ -12,13 +12,13 @@ import {
 import type { LotStore } from '../store/lot-store.ts';
 
 /**
- * How far the pools of a store have been drawn: the serials of the last lots taken, in a file beside
- * the store that its processes share. A lot whose serial is not above that was put back, by somebody
- * or with an older copy of the store, and is never served.
+ * The serial of the last lot taken from each pool, in a file beside the store that all its
+ * processes share. A lot with that serial or a lower one was put back, by hand or with an older
+ * copy of the store, and is never served.
  *
- * The file knows itself by its inode and time of birth, so that a copy of it, and with it of the
- * store, is told from the original; and the store by its id and fence, so that it vouches for no other
- * one and for no copy from before the fence.
+ * The file holds its own inode and time of birth, which tell the original from a copy made with the
+ * store. It also holds the store's id and fence, so that it does not vouch for another store or for
+ * a copy from before the fence.
  */
 export class Drawn {
   readonly #path: string | undefined;
@@ -27,44 +27,44 @@ export class Drawn {
   readonly #places = new Map<string, number>();
   #file: number | undefined;
 
-  /** @param path undefined for a store that ends with the process */
+  /** @param path undefined for a store in memory */
   constructor(path: string | undefined, owner: DrawnStore = anyStore) {
     this.#path = path;
     this.#owner = owner;
     this.#file = this.#open();
   }
 
-  /** Whether the file belongs to this very store; otherwise pairs may have been answered elsewhere. */
+  /** Whether the file belongs to this store; otherwise its pairs may have been served elsewhere. */
   get isTrusted(): boolean {
-    // Another process began anew, or the store has another fence.
+    // Another process has reset the file, or fenced the store.
     if (this.#file !== undefined && !this.#isOurs(this.#file)) this.close();
     this.#file ??= this.#open();
     return this.#path === undefined || this.#file !== undefined;
   }
 
-  /** The serial of the last lot that is known to be taken from a pool. */
+  /** The serial of the last lot taken from a pool. */
   of(pool: string): number {
     return Math.max(this.#highest.get(pool) ?? 0, this.#read(pool));
   }
 
   /**
-   * Takes down that all lots of a pool are taken up to this serial. A store that is shared has done so
-   * under its lock (`LotStore.take`); what is left to do is to remember it.
+   * Notes that all lots of a pool up to this serial are taken. A shared store has already noted it
+   * in the file under its lock (`LotStore.take`); this process only has to remember it.
    */
   raise(pool: string, serial: number): void {
     if (serial <= (this.#highest.get(pool) ?? 0)) return;
     this.#highest.set(pool, serial);
     try {
-      // Another process may have got further.
+      // Another process may have noted a higher serial.
       if (this.#read(pool) < serial) this.#write(pool, serial);
     } catch {
-      // The store itself has forgotten the lots, durably; this process has not.
+      // The lots are durably gone from the store, and this process remembers the serial.
     }
   }
 
   /**
-   * Begins anew, for a store whose pools are empty. What is known of earlier pools stays known, should
-   * an older copy of the store come back. @throws Error if the file cannot be made
+   * Starts a new file, for a store whose pools are empty. Serials of earlier pools are kept, in
+   * case an older copy of the store comes back. @throws Error if the file cannot be made
    */
   reset(): void {
     this.close();
@@ -72,7 +72,7 @@ export class Drawn {
     if (this.#path !== undefined) this.#file = beginAnew(this.#path, this.#ownerNow());
   }
 
-  /** The same under the lock of the store whose pools they are, so that nobody's note is lost. */
+  /** Resets under the store's lock, so that no other process's note is lost. */
   async resetIn(lots: LotStore): Promise<void> {
     if (this.#path === undefined || lots.vouch === undefined) {
       this.reset();
@@ -114,7 +114,7 @@ export class Drawn {
   #write(pool: string, serial: number): void {
     if (this.#file === undefined) return;
     write(this.#file, this.#find(pool), pool, serial);
-    // Another process may have done so in the same place.
+    // Another process may have written another pool to the same place: then write it again.
     if (this.#find(pool) === undefined) this.#write(pool, serial);
   }
 
@@ -133,7 +133,7 @@ export class Drawn {
   }
 }
 
-/** What a file of drawn pools belongs to. */
+/** The store that a file of drawn pools belongs to. */
 export interface DrawnStore {
   /** 16 bytes. */
   readonly storeId: Uint8Array;

@@ -8,29 +8,29 @@ import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directo
 
 export interface FillRequest {
   /**
-   * The current material of the pool's key; asked for again with every few pairs, for the key may
-   * be disabled or rotated meanwhile. What it throws ends the filling.
+   * Returns the current material of the pool's key. Called again every few pairs, because the key
+   * may be disabled or rotated meanwhile. If it throws, filling ends.
    */
   readonly material: () => Promise<KeyMaterial>;
   /** How many crossings into native code are under way at a time. */
   readonly concurrency: number;
-  /** How many pairs are minted at most. */
+  /** The most pairs to mint. */
   readonly most?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Waited for before each crossing. */
+  /** Awaited before each crossing. */
   readonly turn?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Whether to wait for what other processes have reserved; otherwise it is theirs to mint. */
+  /** Whether to wait until the pairs that other processes have reserved are minted. */
   readonly isPatient?: boolean | undefined;
-  /** Told of pairs that were added. */
+  /** Called after pairs were added. */
   readonly onAdded?: ((pairs: number) => Promise<void> | void) | undefined;
 }
 
-// A commit waits for the disk: pairs that come quickly share one, and a crash loses little.
+// A commit waits for the disk, so that pairs minted quickly share one; a crash loses at most these.
 const lotsToACommit = 64;
 const flushEvery = 250;
-// Other processes draw and fill, too: what is missing is looked at again so often.
+// Other processes draw and fill, too, so the missing pairs are counted again this often.
 const countEvery = 5000;
-// How often to look whether others have minted what they reserved.
+// How often to check whether other processes have minted the pairs that they reserved.
 const lookEvery = 250;
 
 /** Mints pairs into pools, up to their targets. */
@@ -44,11 +44,11 @@ export class Filler {
   }
 
   /**
-   * Fills a pool, unless it is deleted or drained meanwhile. What was minted before a failure or an
-   * abort is kept.
+   * Fills a pool; stops if the pool is deleted or drained meanwhile. Pairs that were minted before
+   * a failure or an abort are kept.
    *
    * @returns how many pairs were added
-   * @throws what `material` throws; KmsError where the store fails; the signal's reason
+   * @throws the error of `material`; KmsError if the store fails; the signal's reason
    */
   async fill(pool: PoolRecord, request: FillRequest): Promise<number> {
     // Of its own for each filling: several of one process share a pool as those of several do.
@@ -80,7 +80,7 @@ export class Filler {
     }
   }
 
-  /** Mints up to `count` pairs, and stops when the level is to be looked at again. */
+  /** Mints up to `count` pairs; stops early when the level must be counted again. */
   async #mint(
     pool: PoolRecord,
     { filler, count }: { filler: string; count: number },
@@ -120,7 +120,7 @@ export class Filler {
         material = await request.material();
       }
     } finally {
-      // Those, too, that were finished when it ended.
+      // Also after a failure: finished pairs are kept.
       if (made.length > 0) await flush();
     }
     return added;

@@ -4,9 +4,9 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 /** Pairs that were minted together and wait under one seal. */
 export interface Lot {
   readonly sealed: Uint8Array;
-  /** The first of its pairs that waits; those before it were taken. */
+  /** The index of the first waiting pair; those before it were taken. */
   readonly first: number;
-  /** The one behind the last. */
+  /** The index behind the last pair. */
   readonly end: number;
 }
 
@@ -16,11 +16,11 @@ export interface WaitingPair {
   readonly index: number;
 }
 
-// A MAC and a row for so many, at most 23 KB of RSA_4096: reading one costs a few microseconds a pair,
-// and a process that is killed loses no more.
+// One row with one MAC holds so many pairs, at most 23 KB for RSA_4096. Reading it costs a few
+// microseconds per pair, and a process that is killed loses at most these pairs.
 const pairsToAnEntry = 16;
 
-/** How many pairs wait in one entry of a store: one process claims them together. */
+/** How many pairs one entry of a store holds: a process claims them together. */
 export function entrySize(target: number): number {
   return Math.min(pairsToAnEntry, Math.ceil(target / 4));
 }
@@ -42,7 +42,7 @@ export function pairsOf(lots: readonly Lot[]): WaitingPair[] {
   );
 }
 
-/** The lots of pairs that are in the order of `pairsOf`, some of them taken from the end. */
+/** The lots of pairs in the order of `pairsOf`, of which some may have been taken from the end. */
 export function lotsOf(pairs: readonly WaitingPair[]): Lot[] {
   const lots: Lot[] = [];
   for (const { sealed, index } of pairs) {

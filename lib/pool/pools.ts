@@ -8,20 +8,20 @@ import { lotsOf, pairsOf, type WaitingPair } from './lots.ts';
 import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
 import type { Refill } from './refill.ts';
 
-/** What became of the requests that a pool could have served. */
+/** Counts of the requests for pairs of a pool. */
 export interface PoolCounts {
   /** Served from the pool. */
   hits: number;
-  /** Minted, or refused, because the pool was dry or the store failed. */
+  /** Minted or refused, because the pool was dry or the store failed. */
   misses: number;
   /**
-   * Pairs that waited and were passed over: damaged, forged, sealed under material that is gone, or
-   * claimed of a pool that was drained or deleted meanwhile.
+   * Waiting pairs that were skipped: damaged, forged, sealed under material that is gone, or
+   * claimed from a pool that was drained or deleted meanwhile.
    */
   skipped: number;
 }
 
-/** What a request wants a waiting pair sealed for. */
+/** A request for a waiting pair, with the key that must seal it. */
 export interface Demand {
   readonly key: Key;
   readonly spec: DataKeyPairSpec;
@@ -33,15 +33,15 @@ export interface Demand {
 
 /** The pairs of one pool that this process has claimed. */
 interface Stock {
-  /** As it was read last: its levels may change. */
+  /** As it was last read: its levels may have changed. */
   pool: PoolRecord;
   readonly pairs: WaitingPair[];
-  /** Resolves to whether it found any. */
+  /** The claim under way; resolves to whether it got any pairs. */
   claiming: Promise<boolean> | undefined;
-  /** How many the next claim takes, where the pool is large enough. */
+  /** How many pairs the next claim takes, if the pool is large enough. */
   size: number;
   claimedAt: number;
-  /** Not before then, for the last claim failed. */
+  /** When to claim again after the last claim failed. */
   restUntil: number;
 }
 
@@ -52,17 +52,17 @@ interface Known {
   readonly warned: Set<string>;
 }
 
-// A claim waits for the disk. Few are claimed where few are asked for, so that a process that is
-// killed loses few; the more the faster they go. A claim of 256 holds the event loop for some
-// milliseconds, most of it for the disk.
+// A claim waits for the disk, so busy processes claim many pairs at a time. Idle ones claim few: a
+// process that is killed loses its claims. A claim of 256 holds the event loop for some
+// milliseconds, mostly for the disk.
 const smallestClaim = 16;
 const largestClaim = 256;
 const fast = 2000;
 const restAfterFailure = 1000;
 
 /**
- * Serves requests from pools. A process claims pairs from the store, many at a time, before it hands
- * any of them out: a crash may lose a claimed pair, and none is ever handed out twice.
+ * Serves requests from pools. A process claims pairs from the store, many at a time, before it
+ * serves any of them: a crash may lose a claimed pair, but no pair is ever served twice.
  */
 export class Pools {
   readonly #directory: PoolDirectory;
@@ -77,7 +77,7 @@ export class Pools {
     keys: KeyDirectory;
     native: Native;
     onDryPool: 'mint' | 'fail';
-    /** What fills pools that run low, if anything here does. */
+    /** Fills pools that run low; undefined if this process does not. */
     refill?: Refill | undefined;
   }) {
     this.#directory = options.directory;
@@ -88,9 +88,9 @@ export class Pools {
   }
 
   /**
-   * Takes a pair and seals it for the request; undefined where there is no pool, or none waits.
+   * Takes a pair and seals it for the request; undefined if there is no pool or it is dry.
    *
-   * @throws KmsError LimitExceededException where none waits and no pair may be minted instead
+   * @throws KmsError LimitExceededException if the pool is dry and minting instead is not allowed
    */
   async take(demand: Demand): Promise<MintedPair | undefined> {
     const { key, spec } = demand;
@@ -118,22 +118,22 @@ export class Pools {
     );
   }
 
-  /** Mints a pair, or several, that a request waits for: before any that are to wait in a pool. */
+  /** Mints pairs that a request waits for; background filling pauses meanwhile. */
   mint<T>(work: () => Promise<T>): Promise<T> {
     return this.#refill === undefined ? work() : this.#refill.before(work);
   }
 
-  /** What this process has served from a pool. */
+  /** This process's counts for a pool. */
   countsOf(keyArn: string, spec: DataKeyPairSpec): PoolCounts {
     return { ...(this.#known.get(nameOf(keyArn, spec))?.counts ?? noCounts) };
   }
 
-  /** How many pairs of a pool this process has claimed and not handed out. */
+  /** How many pairs of a pool this process has claimed and not served. */
   claimed(keyArn: string, pool: PoolRecord): number {
     return this.#stockOf(keyArn, pool)?.length ?? 0;
   }
 
-  /** Forgets what this process has claimed of a pool that it drains or deletes; says how many. */
+  /** Drops this process's claims on a pool that it drains or deletes; returns how many pairs. */
   forget(keyArn: string, pool: PoolRecord): number {
     return this.#stockOf(keyArn, pool)?.splice(0).length ?? 0;
   }
@@ -143,10 +143,10 @@ export class Pools {
     return stock?.pool.poolId === poolId ? stock.pairs : undefined;
   }
 
-  /** Stops filling, and puts back what was claimed and not handed out. */
+  /** Stops filling, and puts back the pairs that were claimed and not served. */
   async close(): Promise<void> {
     await this.#refill?.close();
-    // Together, so that a lock that somebody holds is waited for once.
+    // All at once, so that a lock held by another process is waited for only once.
     await Promise.all([...this.#known.values()].map((known) => this.#putBack(known)));
   }
 
@@ -162,7 +162,7 @@ export class Pools {
     }
   }
 
-  /** A pool as it is now; undefined where there is none and none was known. */
+  /** The state of a pool; undefined if the pool does not exist and never did for this process. */
   #knownAs(pool: PoolRecord | undefined, keyArn: string, spec: DataKeyPairSpec): Known | undefined {
     const name = nameOf(keyArn, spec);
     const known = this.#known.get(name);
@@ -187,7 +187,7 @@ export class Pools {
       if (stock.pairs.length <= claimSize(stock) / 4) this.#claim(known);
       const pair = stock.pairs.pop();
       if (pair !== undefined || stock.claiming === undefined) return pair;
-      // Where it found some, others who waited may have taken them all.
+      // Even if the claim got some, other waiting requests may have taken them all: try again.
       if (!(await stock.claiming)) return undefined;
     }
   }
@@ -222,16 +222,16 @@ export class Pools {
     }
   }
 
-  /** What a waiting pair was sealed under; undefined where the key has no such material. */
+  /** The material that sealed a waiting pair; undefined if the key no longer has it. */
   async #sourceOf({ sealed }: WaitingPair, { key, material }: Demand) {
     const id = materialIdOfBlob(sealed);
-    // Nearly always what the request has just read from the store; reading it again takes as long as
-    // opening the pair.
+    // Nearly always the material that the request has just read; reading it again would take as
+    // long as opening the pair.
     if (id === key.record.currentMaterialId) return material;
     return this.#keys.material(key.record, id);
   }
 
-  /** In one crossing, so that no JavaScript sees the private key of a request that asks for none. */
+  /** In one crossing, so that the private key never reaches JavaScript unless it was asked for. */
   async #sealAnew(waiting: WaitingPair, demand: Demand): Promise<MintedPair | undefined> {
     const { material, context, plaintext, spec } = demand;
     const source = await this.#sourceOf(waiting, demand);
@@ -259,7 +259,7 @@ function nameOf(keyArn: string, spec: DataKeyPairSpec): string {
   return `${keyArn} ${spec}`;
 }
 
-/** Something of a small pool shall be left to other processes. */
+/** The size of the next claim, which leaves a part of a small pool to other processes. */
 function claimSize({ pool, size }: Stock): number {
   return Math.min(size, Math.ceil(pool.target / 4));
 }
@@ -284,7 +284,7 @@ function skip(known: Known, pairs: number, why: string): void {
   warnOnce(known, why);
 }
 
-/** Warns of each trouble of a pool once, whatever figures are in it. */
+/** Warns once of each kind of trouble of a pool: texts that differ only in figures are one kind. */
 function warnOnce({ stock, warned }: Known, trouble: string): void {
   const kind = trouble.replace(/\d+/g, '');
   if (warned.has(kind)) return;

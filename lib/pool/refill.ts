@@ -8,8 +8,8 @@ import type { PoolDirectory, PoolRecord } from './pool-directory.ts';
 
 interface Level {
   /**
-   * As it was counted last, less what was claimed since; others may have claimed or filled. The
-   * target if it was filled, by whoever reserved what was missing.
+   * The last count less the pairs claimed since; other processes may have claimed or filled. The
+   * target if all missing pairs were minted or reserved.
    */
   pairs: number;
   countedAt: number;
@@ -19,9 +19,9 @@ const countEvery = 10_000;
 const pauseAfterFailure = 60_000;
 
 /**
- * Fills the pools that this process takes from, in the background: one crossing at a time, none
- * while a request waits for a pair of its own, and nothing that another process is minting already.
- * Keeps no process alive that has nothing else to do.
+ * Fills the pools that this process takes from, in the background: one crossing at a time, not
+ * while a request waits for a pair of its own, and not what another process is already minting. It
+ * does not keep the process alive.
  */
 export class Refill {
   readonly #directory: PoolDirectory;
@@ -33,7 +33,7 @@ export class Refill {
   #running: Promise<void> | undefined;
   #foreground = 0;
   #endOfForeground = () => {};
-  /** The pools that could not be filled, by id, and until when each of them is left alone. */
+  /** For each pool that could not be filled, the time until which it is left alone. */
   readonly #restUntil = new Map<string, number>();
 
   constructor(options: { directory: PoolDirectory; keys: KeyDirectory; filler: Filler }) {
@@ -42,7 +42,7 @@ export class Refill {
     this.#filler = options.filler;
   }
 
-  /** Runs work that a request waits for; no pair is begun in the background until it is done. */
+  /** Runs work that a request waits for; background minting pauses until it is done. */
   async before<T>(work: () => Promise<T>): Promise<T> {
     this.#foreground++;
     try {
@@ -52,7 +52,7 @@ export class Refill {
     }
   }
 
-  /** Told of each claim: how many pairs it got, and whether the pool had no more. */
+  /** Must be called for each claim: how many pairs it got, and whether the pool is dry. */
   claimed(pool: PoolRecord, pairs: number, { dry }: { dry: boolean }): void {
     const now = performance.now();
     const { poolId } = pool;
@@ -66,7 +66,7 @@ export class Refill {
     this.#running ??= this.#run();
   }
 
-  /** Stops at once; what was minted is kept. */
+  /** Stops at once; pairs that were minted are kept. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#endOfForeground();
@@ -81,7 +81,7 @@ export class Refill {
         this.#due.delete(poolId);
       }
     } finally {
-      // In the same turn of the queue as the end of the loop: nothing is due that nobody looks at.
+      // In the same microtask as the end of the loop: a pool that falls due later starts a new run.
       this.#running = undefined;
     }
   }
@@ -96,7 +96,7 @@ export class Refill {
       signal,
       turn: () => this.#turn(),
     });
-    // What is missing still is minted by others.
+    // Other processes have reserved the pairs that are still missing.
     this.#levels.set(pool.poolId, { pairs: pool.target, countedAt: performance.now() });
   }
 
@@ -113,7 +113,7 @@ export class Refill {
     return (await this.#keys.vault.current(key)).material;
   }
 
-  /** Waits until no request waits for a pair. The pause is what lets a process end. */
+  /** Waits until no request waits for a pair. The pause does not keep the process alive. */
   async #turn(): Promise<void> {
     const { signal } = this.#stop;
     await pause(0, undefined, { signal, ref: false });

@@ -26,7 +26,7 @@ import { refusal } from './seed-document.ts';
 
 export interface SeedServices extends Pick<Services, 'grants' | 'region' | 'accountId' | 'now'> {
   readonly keys: KeyDirectory;
-  /** Told of what is about to be made, as a request that would make it; may refuse. */
+  /** Gets the request that would make what is about to be made; may refuse it. */
   record<O extends OperationName>(
     operation: O,
     request: CheckedRequest<O>,
@@ -34,14 +34,14 @@ export interface SeedServices extends Pick<Services, 'grants' | 'region' | 'acco
   ): Promise<void>;
 }
 
-/** How much a seed made; all zero where everything was there. */
+/** How much a seed made; all zero if everything was there. */
 export interface SeedSummary {
   readonly keys: number;
   readonly aliases: number;
   readonly grants: number;
 }
 
-/** What a seed made, in a sentence for people; undefined where it made nothing. */
+/** What a seed made, in a sentence for people; undefined if it made nothing. */
 export function describeSummary(summary: SeedSummary): string | undefined {
   const made = Object.entries(summary)
     .filter(([, number]) => number > 0)
@@ -53,18 +53,18 @@ function singular(what: string): string {
   return what === 'aliases' ? 'alias' : what.slice(0, -1);
 }
 
-// As many commits in a row do not meet another one.
+// So many commits in a row will not all collide with another process's.
 const maxTries = 20;
-// As many grants as are read at a time.
+// How many grants are read at a time.
 const pageOfGrants = 100;
 
 /**
- * Makes what a seed describes and is not there yet: the keys in one commit, with their material and
- * aliases, then what goes with keys. Whoever is interrupted in between goes on where it stopped when
- * the seed is applied again.
+ * Makes what a seed describes and the store lacks: the keys in one commit, with their material and
+ * aliases, then their grants and the rest. If it is interrupted, applying the seed again completes
+ * it.
  *
- * @throws ConfigurationError where something is there and is not as the seed has it; then nothing
- *   was changed
+ * @throws ConfigurationError if something in the store differs from the seed; then nothing was
+ *   changed
  */
 export async function applySeed(seed: Seed, services: SeedServices): Promise<SeedSummary> {
   for (let i = 0; i < maxTries; i++) {
@@ -81,10 +81,10 @@ export async function applySeed(seed: Seed, services: SeedServices): Promise<See
   );
 }
 
-/** What is to be made. */
+/** What the store lacks and must be made. */
 interface Work {
   readonly keys: readonly NewKey[];
-  /** Of keys that are there. */
+  /** Aliases for keys that exist already. */
   readonly aliases: readonly SeededAlias[];
   readonly numAliases: number;
   readonly grants: readonly Granting[];
@@ -125,7 +125,7 @@ async function compare(seed: Seed, services: SeedServices): Promise<Work> {
   };
 }
 
-/** The aliases that are not there; `there` is filled with the keys of theirs that are. */
+/** The aliases that the store lacks; adds their keys that exist to `there`. */
 async function newAliases(
   { document, keys, aliases }: Seed,
   services: SeedServices,
@@ -158,7 +158,7 @@ async function aliasTarget(services: SeedServices, name: string): Promise<Key | 
   });
 }
 
-/** The record and the material of a key that is not there. */
+/** The record and the material of a key that the store lacks. */
 async function newKey(
   seed: Seed,
   services: SeedServices,
@@ -216,15 +216,15 @@ function blankRecord(services: SeedServices, seeded: SeededKey): NewKeyRecord {
 }
 
 /**
- * When a key is rotated first: within a period, as with any key. A date that has passed is one
- * rotation that is due, not one for every period since.
+ * When the key's rotation period starts, so that its first rotation comes within one period. A date
+ * that has passed makes one rotation due, not one for every period since.
  */
 function startOf({ periodInDays, nextDate }: NonNullable<SeededKey['rotation']>, now: number) {
   const latest = now + periodInDays * dayInMilliseconds;
   return { periodInDays, nextDate: Math.min(Math.max(nextDate ?? latest, now), latest) };
 }
 
-/** Wraps the material that a seed gives a key, which tells its ids, too. */
+/** Wraps the key material of a seed, which also yields the material's ids. */
 async function importAll(
   { document }: Seed,
   services: SeedServices,
@@ -250,7 +250,7 @@ async function importAll(
   return imported;
 }
 
-/** Makes sure that a key that is there is as the seed has it, as far as it says. */
+/** Makes sure that an existing key has everything that the seed says of it. */
 async function requireSame(
   seed: Seed,
   services: SeedServices,
@@ -306,7 +306,7 @@ function sorted(tags: readonly KeyTag[]): KeyTag[] {
     .sort((a, b) => (a.TagKey < b.TagKey ? -1 : 1));
 }
 
-/** The grants that a key that is there has not. */
+/** The grants that an existing key lacks. */
 async function newGrants(
   { document }: Seed,
   services: SeedServices,
@@ -340,12 +340,12 @@ function termsOf(grant: NewGrant) {
     grantee: grant.granteePrincipal ?? grant.granteeServicePrincipal,
     retiring: grant.retiringPrincipal ?? grant.retiringServicePrincipal,
     operations: [...grant.operations].sort(),
-    // Its maps have no prototype until they were stored.
+    // A request's maps have no prototype; a stored grant's do.
     constraints: JSON.parse(JSON.stringify(grant.constraints ?? {})),
   };
 }
 
-/** False where the store was changed meanwhile. */
+/** False if the store was changed meanwhile. */
 async function makeKeys({ keys }: Work, services: SeedServices): Promise<boolean> {
   if (keys.length === 0) return true;
   const changes: Change[] = [];

@@ -2,8 +2,8 @@ import { createPrivateKey } from 'node:crypto';
 import { keySpecCalled, materialLength } from '../model/key-specs.ts';
 import type { KeySpec } from '../model/types.ts';
 
-// Texts stay in JavaScript's memory until they are collected. What is decoded from them is in
-// buffers, which whoever asked for them wipes.
+// Texts stay in JavaScript's memory until they are collected. They are decoded into buffers, which
+// the caller wipes.
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const hexPattern = /^(?:[0-9a-fA-F]{2})+$/;

@@ -28,7 +28,7 @@ export function modelRequest<O extends OperationName>(
   }
 }
 
-/** Runs one of the service's own checks; what it throws is said of a place in the seed. */
+/** Runs one of the service's checks; its error then names the place in the seed. */
 export function checked<T>(document: SeedDocument, at: Path, check: () => T): T {
   try {
     return check();
@@ -44,7 +44,7 @@ export function placeIn({ at, members }: Entry, [name, ...rest]: Path): Path {
   const located = members.get(String(name));
   if (located === undefined) return [...at, name];
   const [index] = rest;
-  // Tags that were given as a map.
+  // Tags may be given as a map.
   if (typeof index === 'number' && !Array.isArray(located.value)) {
     return [...located.at, ...Object.keys(located.value as object).slice(index, index + 1)];
   }
@@ -94,7 +94,7 @@ function complaintOf(error: unknown): Complaint {
       : undefined;
     return { path: stepsOf(path), reason, ...(hint && { hint }) };
   }
-  // Greedy, for the value before may be anything: of several complaints this is the last.
+  // Greedy, because the value before it may contain anything: this finds the last complaint.
   const [, path = '', reason = error.message] =
     /^.* at '([\w.]+)' failed to satisfy constraint: (.*)$/s.exec(error.message) ?? [];
   return { path: modelSteps(path), reason };

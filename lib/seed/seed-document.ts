@@ -8,7 +8,7 @@ export type Path = readonly (string | number)[];
 /** A seed as it was written. */
 export interface SeedDocument {
   readonly value: unknown;
-  /** What complaints begin with: the file, and the line where one is known. */
+  /** The prefix of complaints: the file and, if known, the line. */
   placeOf(path: Path): string;
 }
 
@@ -47,8 +47,8 @@ export function refusal(
   return new ConfigurationError(message, hint === undefined ? {} : { hint });
 }
 
-// Some reasons quote names, and a secret may stand where a name belongs. The longest run in a name
-// that is none is the 32 digits of a multi-Region key's id.
+// Some reasons quote names, and a secret may be written in the place of a name. The longest
+// harmless run of digits is the 32 of a multi-Region key's id.
 function withoutSecrets(text: string): string {
   return text.replace(/[A-Za-z0-9+=]{33,}|[A-Za-z0-9+/=]{40,}/g, '…');
 }
@@ -118,8 +118,8 @@ async function parseText(file: string, text: string): Promise<SeedDocument> {
 }
 
 /**
- * What the parser makes of a text before it composes values of it. Composing recurses, and where
- * that runs out of stack the process may end, so the depth is checked here, where it does not.
+ * The parser's tokens, before values are composed. Composing recurses and may end the process if it
+ * runs out of stack, so the depth is checked here, without recursion.
  */
 function* tokensOf({ Lexer, Parser }: Yaml, text: string, lines: LineCounter) {
   const parser = new Parser(lines.addNewLine);
@@ -191,7 +191,7 @@ function describe({ code }: YAMLError): string {
   return faults[code] ?? 'this is not YAML';
 }
 
-// Counts what aliases repeat, and ends where a value holds itself.
+// Counts repeats by aliases, too; the limit also ends it if a value contains itself.
 function requireModest(document: SeedDocument): void {
   let left = mostValues;
   const count = (value: unknown, path: Path): void => {

@@ -15,7 +15,7 @@ import { checked, modelRequest, placeIn } from './model-request.ts';
 import { type Path, readDocument, refusal, type SeedDocument } from './seed-document.ts';
 import { type Entry, entryOf, type Located, listOf, requireNames } from './seed-entries.ts';
 
-/** What a seed says of a key; what is undefined was left out. */
+/** A key of a seed; members that the seed leaves out are undefined. */
 export interface SeededKey {
   readonly entry: Entry;
   readonly keyId: string;
@@ -33,7 +33,7 @@ export interface SeededKey {
   /** The oldest first. */
   readonly materials: readonly SeededMaterial[];
   readonly grants: readonly SeededGrant[];
-  /** What CreateKey would have been asked. */
+  /** The CreateKey request that would make the key. */
   readonly request: CheckedRequest<'CreateKey'>;
 }
 
@@ -139,7 +139,7 @@ function readKey(document: SeedDocument, entry: Entry, native: Native): SeededKe
 
 function readKeyId(document: SeedDocument, entry: Entry): string {
   const { KeyId } = modelRequest(document, 'DescribeKey', entry, pick(entry, ['KeyId']));
-  // Keys have ids in lower case: what a blob names is 16 bytes, which have no case.
+  // Lower case only: a blob names its key by 16 bytes, which have no case.
   if (isKeyId(KeyId) && KeyId === KeyId.toLowerCase()) return KeyId;
   throw refusal(
     document,
@@ -163,7 +163,7 @@ function createKeyRequest(document: SeedDocument, entry: Entry): CheckedRequest<
   });
 }
 
-/** The KeySpec of a private key, which need not be said again. */
+/** The KeySpec that a private key implies, which the seed need not repeat. */
 function impliedSpec(document: SeedDocument, pem: Located | undefined): KeySpec | undefined {
   if (pem === undefined) return undefined;
   const pkcs8 = decodeAt(document, pem.at, () => decodePem(requireText(document, pem)));

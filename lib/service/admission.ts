@@ -5,44 +5,45 @@ import type { KeySpec } from '../model/types.ts';
 import type { OfferedOperation } from './operation-names.ts';
 
 /**
- * What a request takes of the threads that mint: an RSA pair that is minted or imported, up to
- * seconds of a core; another pair, about a millisecond; or the use of an asymmetric key, some
- * milliseconds.
+ * How long a request keeps a minting thread busy. `rsa`: an RSA pair is minted or imported, up to
+ * seconds. `brief`: a pair of another spec, about a millisecond. `step`: an asymmetric key is used,
+ * some milliseconds.
  */
 export type WorkKind = 'rsa' | 'brief' | 'step';
 
-/** What a request takes, in units of its kind. */
+/** The work of a request, in units of its kind. */
 export interface Work {
   readonly kind: WorkKind;
   readonly units: number;
 }
 
-/** What was admitted and is not answered, and what was refused so far. */
+/** The work that was admitted and is not answered yet, and the requests refused so far. */
 export interface Load {
   readonly underWay: Readonly<Record<WorkKind, number>>;
   readonly refused: Readonly<Record<WorkKind | 'quota', number>>;
 }
 
-/** AWS's text, of its Developer Guide (Throttling). */
+/** AWS's text, from its Developer Guide (Throttling). */
 const rateExceeded =
   'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.';
 
-/** What a request is refused with that comes too early; `retryAfter` is in seconds. */
+/** The error for a request that comes too early; `retryAfter` is in seconds. */
 export function throttled(retryAfter?: number): KmsError {
   return new KmsError('ThrottlingException', rateExceeded, { retryAfter });
 }
 
-// Per thread, so that the queue of one caller is worked off in about 15 seconds by a processor with a
-// kernel of ours, and in about a minute by OpenSSL's: longer than that, clients give up. Four times
-// as much is for all callers together, to bound what their requests take of memory.
+// Per thread. A processor with one of our kernels works off one caller's full queue in about 15
+// seconds, OpenSSL in about a minute; clients give up after that. All callers together may have
+// four times as much, which bounds the memory that their requests hold.
 const ofOneCaller: Readonly<Record<WorkKind, number>> = { rsa: 512, brief: 4096, step: 2048 };
 const shares = 4;
 
-// How long a unit takes a thread, for Retry-After: rounded up, as it is told to those who were early.
+// How long a unit takes a thread, for Retry-After. Rounded up: a client that retries too early is
+// refused again.
 const millisecondsOf: Readonly<Record<WorkKind, number>> = { rsa: 30, brief: 1, step: 3 };
 const longestRetry = 60;
 
-/** Limits the work that waits, of each caller and of all together. */
+/** Limits the work that waits, for each caller and for all together. */
 export class Admission {
   readonly #threads: number;
   readonly #scale: number;
@@ -51,23 +52,23 @@ export class Admission {
   readonly #underWay: Record<WorkKind, number> = { rsa: 0, brief: 0, step: 0 };
   readonly #refused = { rsa: 0, brief: 0, step: 0, quota: 0 };
 
-  /** @param options.scale what the limits are multiplied with; Infinity lifts them */
+  /** @param options.scale multiplies the limits; Infinity lifts them */
   constructor({ threads, scale = 1 }: { threads: number; scale?: number | undefined }) {
     this.#threads = threads;
     this.#scale = scale;
   }
 
   /**
-   * Admits work, until the function that comes back is called.
+   * Admits work, which counts until the returned function is called.
    *
-   * @throws KmsError ThrottlingException if too much waits already
+   * @throws KmsError ThrottlingException if too much work waits already
    */
   enter(caller: string, { kind, units }: Work): () => void {
     const name = `${kind} ${caller}`;
     const own = this.#unitsOf.get(name) ?? 0;
     const limit = ofOneCaller[kind] * this.#threads * this.#scale;
     const all = this.#units[kind];
-    // Whatever it takes, what comes to an idle queue is admitted.
+    // An idle queue admits everything: a request above the limit could never be served otherwise.
     if ((own > 0 && own + units > limit) || (all > 0 && all + units > shares * limit)) {
       this.#refused[kind]++;
       throw throttled(this.#retryAfter(kind, own));
@@ -81,8 +82,8 @@ export class Admission {
   }
 
   /**
-   * Counts work as under way that has a bound of its own, until the function that comes back is
-   * called. It is never refused, and takes nothing of anybody's limit.
+   * Counts work that has a limit of its own as under way until the returned function is called. It
+   * is never refused and uses up no caller's limit.
    */
   count(kind: WorkKind): () => void {
     this.#underWay[kind]++;
@@ -107,7 +108,7 @@ export class Admission {
     this.#units[kind] += units;
   }
 
-  /** Until half of what the caller has queued is done, if no other caller has any. */
+  /** Seconds until half of the caller's queue is done, if no other caller has work queued. */
   #retryAfter(kind: WorkKind, own: number): number {
     const seconds = (own * millisecondsOf[kind]) / this.#threads / 2 / 1000;
     return Math.min(Math.max(Math.ceil(seconds), 1), longestRetry);
@@ -124,17 +125,18 @@ function stepOf(algorithm: string | undefined): Work | undefined {
     : { kind: 'step', units: 1 };
 }
 
-// A request to import does not name the key spec, but how long the wrapped key is tells an RSA key.
-// It is no shorter than this: PKCS #8 with the shortest private exponent that is allowed, wrapped by
-// RSA_2048. A usual key of the next smaller spec, wrapped by RSA_4096, is shorter than that. An ML-DSA
-// key with its expanded form counts as RSA here, and is still imported on the threads of short work.
+// A request to import does not name the key spec, but the length of the wrapped key gives RSA away.
+// Each bound is the shortest wrapped key of its spec: PKCS #8 with the shortest private exponent
+// that is allowed, wrapped by RSA_2048. A usual key of the next smaller spec, even wrapped by
+// RSA_4096, is shorter. An ML-DSA key in its expanded form counts as RSA here, but is imported on
+// the threads for short work.
 const shortestImports = [
   [2350, 'RSA_4096'],
   [1800, 'RSA_3072'],
   [1200, 'RSA_2048'],
 ] as const;
 
-/** Unwrapping is the use of a key; to prove the factors of an RSA key prime takes as long as to mint it. */
+// Unwrapping is one use of a key. Proving an RSA key's factors prime takes as long as minting one.
 function importOf({ length }: Uint8Array): Work {
   const [, spec] = shortestImports.find(([shortest]) => length >= shortest) ?? [];
   return mintingOf(spec) ?? { kind: 'step', units: 1 };
@@ -158,7 +160,7 @@ const workOfOperations: {
   Verify: ({ SigningAlgorithm }) => stepOf(SigningAlgorithm),
 };
 
-/** What a request, which was checked, takes; undefined if that is next to nothing. */
+/** The work of a checked request; undefined if it is next to nothing. */
 export function workOf(operation: OfferedOperation, request: object): Work | undefined {
   return workOfOperations[operation]?.(request as never);
 }

@@ -4,13 +4,13 @@ import type { Principal } from '../policy/principal.ts';
 import type { BeforeChange } from '../store/after.ts';
 import { AuditRecorder, type AuditSink, auditEvent } from './audit.ts';
 
-/** What the audit is told of a request beside its outcome. */
+/** What the audit records of a request besides its outcome. */
 export interface RecordedCall {
   readonly operation: string;
   /** Undefined if it does not fit the model. */
   readonly request: object | undefined;
   readonly requestId: string;
-  /** The ARNs of the keys that it is about. */
+  /** The ARNs of the keys that the request uses. */
   readonly keyArns: Iterable<string>;
 }
 
@@ -29,10 +29,10 @@ export class AuditTrail {
   }
 
   /**
-   * Runs a request and records it: what changes anything, before it is committed. A batch is as many
-   * requests as it has answers, and has an event of each, as in CloudTrail.
+   * Runs a request and records it; a request that changes something is recorded before its commit.
+   * A batch gets one event per answer, as in CloudTrail.
    *
-   * @param run gets the function to call before each change
+   * @param run gets a function that it must call before each change
    */
   async recorded<T>(
     call: RecordedCall,
@@ -61,7 +61,10 @@ export class AuditTrail {
     await this.#recorder(call).failed(error);
   }
 
-  /** What is to be called before changes of a call that is recorded only if it makes some. */
+  /**
+   * The function to call before each change, for a call that is recorded only if it changes
+   * something.
+   */
   onlyChanges(call: RecordedCall): BeforeChange {
     let recorder: AuditRecorder | undefined;
     return async () => {
@@ -89,14 +92,14 @@ export class AuditTrail {
   }
 }
 
-/** Whether an operation, which was loaded to be run, changes nothing; an unknown one might. */
+/** Whether a loaded operation changes nothing. An operation that is not loaded might. */
 function isReadOnly(name: string): boolean {
   return loadedOperation(name)?.readOnly ?? false;
 }
 
-/** For a request that may have failed before its operation was loaded. */
+/** Loads the operation of a request that may have failed before it was loaded. */
 async function load(name: string): Promise<void> {
-  // One that cannot be loaded fails in its own words when it is run.
+  // An operation that cannot be loaded says so when it runs.
   if (isOffered(name) && loadedOperation(name) === undefined) {
     await loadOperation(name).catch(() => undefined);
   }

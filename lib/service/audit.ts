@@ -7,8 +7,8 @@ import { operationShapes, type ShapeName, shapes } from '../model/shapes.ts';
 import type { Principal } from '../policy/principal.ts';
 
 /**
- * What the audit is told of one request, in the members of CloudTrail's events. Each pair of a batch
- * is a request; a pair that is minted to wait in a pool is none, but the one that it answers is.
+ * The audit's record of one request, in the members of CloudTrail's events. Each pair of a batch
+ * counts as a request. Filling a pool does not; the request that a waiting pair answers does.
  */
 export interface AuditEvent {
   readonly eventTime: string;
@@ -29,14 +29,14 @@ export interface AuditEvent {
   readonly requestParameters: Readonly<Record<string, unknown>> | null;
   readonly resources: readonly { readonly ARN: string; readonly type: 'AWS::KMS::Key' }[];
   readonly errorCode?: string;
-  /** Absent, too, where the request does not fit the model: what it complains of is quoted there. */
+  /** Also absent if the request does not fit the model: the message would quote its values. */
   readonly errorMessage?: string;
 }
 
-/** Takes the events of requests; while it fails, requests that change anything are refused. */
+/** Takes the events of requests. While it fails, requests that change something are refused. */
 export type AuditSink = (event: AuditEvent) => void | Promise<void>;
 
-/** What an event is made of. */
+/** The facts that an event is made from. */
 export interface AuditFacts {
   readonly operation: string;
   readonly request: object | undefined;
@@ -75,15 +75,15 @@ export function auditEvent(facts: AuditFacts): AuditEvent {
 }
 
 /**
- * Appends events to a file of mode 0600, one JSON object a line and one write an event, so that
- * several processes may share it.
+ * Appends events to a file of mode 0600, one JSON object per line. Each event is one write, so that
+ * several processes can share the file.
  */
 export function auditFile(path: string): AuditSink {
   let file: number | undefined;
   let cut = false;
   return (event) => {
     file ??= openSync(path, 'a', 0o600);
-    // A line that was cut off by a full disk is ended before the next begins.
+    // A full disk may have cut off the last line: end it before the next one begins.
     const line = Buffer.from(`${cut ? '\n' : ''}${JSON.stringify(event)}\n`, 'utf8');
     try {
       const written = writeSync(file, line);
@@ -91,7 +91,7 @@ export function auditFile(path: string): AuditSink {
       if (!cut) return;
       throw new Error(`the audit file ${path} took only a part of an event`);
     } catch (error) {
-      // Opened anew next time: it may have been on a disk that is gone.
+      // The file is opened again next time: its disk may be gone.
       closeSync(file);
       file = undefined;
       throw error;
@@ -100,9 +100,9 @@ export function auditFile(path: string): AuditSink {
 }
 
 /**
- * Records one request: one that changes anything before it is committed, so that nothing happens
- * that the audit does not know; if it fails after all, a second event with the same request id
- * says so.
+ * Records one request. A request that changes something is recorded before its commit, so that no
+ * change is missing from the audit. If the request then fails, a second event with the same request
+ * id says so.
  */
 export class AuditRecorder {
   readonly #sink: AuditSink;
@@ -126,7 +126,7 @@ export class AuditRecorder {
     this.#recorded = true;
   }
 
-  /** @throws KmsError KMSInternalException if the sink fails, unless that may be */
+  /** @throws KmsError KMSInternalException if the sink fails, unless `mayFail` */
   async succeeded({ mayFail }: { mayFail: boolean }): Promise<void> {
     await this.beforeCommit().catch((error) => {
       if (!mayFail) throw error;
@@ -134,9 +134,9 @@ export class AuditRecorder {
     });
   }
 
-  /** The failure itself is the answer, whether it could be recorded or not. */
+  /** Never throws: the answer is the request's own failure, even if the sink fails. */
   async failed(error: unknown): Promise<void> {
-    // A signal's reason may be anything, and an event without an error would say that all went well.
+    // A signal's reason may be anything; an event without an error would say that all went well.
     const failure = error instanceof Error ? error : new DOMException('Aborted', 'AbortError');
     try {
       await this.#sink(this.#event(failure));
@@ -148,7 +148,7 @@ export class AuditRecorder {
 
 let warned = false;
 
-// Once a process: the operator learns of it, and the log does not fill with it.
+// Once per process, so that a lasting failure does not fill the log.
 function warn(error: unknown): void {
   if (warned) return;
   warned = true;

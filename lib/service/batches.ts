@@ -13,9 +13,9 @@ export interface BatchOptions {
    * GenerateDataKeyPairWithoutPlaintext. */
   readonly plaintext?: boolean | undefined;
   /**
-   * How many may be under way or wait to be taken at a time; by default as many as keep every thread
-   * busy. It is the batch's only limit: the limits of work that waits (docs/server.md, Admission) do
-   * not refuse it, and what it has under way counts for none of them. A quota profile counts it.
+   * How many pairs may be under way or wait to be taken at a time; by default enough to keep every
+   * thread busy. It is the batch's only limit: the limits on waiting work (docs/server.md,
+   * Admission) never refuse a batch and do not count its pairs. A quota profile does count them.
    */
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +35,7 @@ export function requireBatchOptions(options: BatchOptions): void {
   if (options.concurrency !== undefined) requireWhole('concurrency', options.concurrency);
 }
 
-/** Mints pairs several to a crossing into native code, and several crossings at a time. */
+/** Mints several pairs in each crossing into native code, and has several crossings under way. */
 export async function* mintBatch(
   dispatch: Dispatch,
   request: Requests['GenerateDataKeyPairWithoutPlaintext'],
@@ -48,7 +48,7 @@ export async function* mintBatch(
   );
   const best = pairsToACrossing(KeyPairSpec);
   const pairsAtOnce = concurrency ?? 4 * cpuShare() * best;
-  // Two crossings for each thread keep it busy.
+  // Two crossings per thread: one runs while the answers of the other are taken.
   const size = Math.max(1, Math.min(best, Math.floor(pairsAtOnce / (2 * cpuShare()))));
   let left = count;
   const mint = (abortSignal: AbortSignal) => {

@@ -1,7 +1,7 @@
 import { parsePrincipal, uniqueId } from '../policy/principal.ts';
 
 export interface CallerIdentity {
-  /** What policies compare with `aws:userid`. */
+  /** The value of `aws:userid` in policies. */
   readonly userId: string;
   readonly accountId: string;
 }

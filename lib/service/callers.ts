@@ -4,16 +4,17 @@ import type { Caller } from '../operations/rules/operation.ts';
 import { defaultIdentityPolicy, type Policy, parsePolicy } from '../policy/document.ts';
 import { parsePrincipal } from '../policy/principal.ts';
 
-/** What a caller may do, and since when. */
+/** What a caller may do, and when its credentials were issued. */
 export interface CallerOptions {
   /**
-   * What an IAM policy of the caller would allow, as its JSON text. By default `kms:*` on everything
-   * in the caller's account. An account's root has none: it may do what key policies let it.
+   * The caller's IAM policy, as JSON text. By default it allows `kms:*` on everything in the
+   * caller's account. An account's root has no such policy: only key policies decide what it may
+   * do.
    */
   readonly identityPolicy?: string | undefined;
   /**
-   * When the caller's temporary credentials were issued, in milliseconds since the epoch. Sessions of
-   * roles and federated users have such; by default, they are issued now.
+   * When the caller's temporary credentials were issued, in milliseconds since the epoch; now by
+   * default. Only sessions of roles and federated users have temporary credentials.
    */
   readonly tokenIssueTime?: number | undefined;
 }
@@ -24,7 +25,7 @@ export const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
 };
 
 /**
- * The caller that an ARN names. A misspelt policy would not bind it.
+ * The caller that an ARN names. A malformed policy is refused: it would not restrict the caller.
  *
  * @throws ConfigurationError if the ARN names no caller, or the identity policy is malformed
  */
@@ -51,7 +52,7 @@ export function callerOf(
   };
 }
 
-/** @throws ConfigurationError if no caller has this ARN, or the policy would bind nothing */
+/** @throws ConfigurationError if no caller has this ARN, or the policy would have no effect */
 export function checkCaller({ principal, identityPolicy }: NewCredential): void {
   const caller = callerOf(principal, { identityPolicy });
   if (caller.principal.isRoot && identityPolicy !== undefined) {

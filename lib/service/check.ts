@@ -11,7 +11,7 @@ import type { Entry, KeyStore } from '../store/key-store.ts';
 import { openState } from '../store/sealed-state.ts';
 import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
 
-/** What reads the records of a store. */
+/** The directories that read a store's records. */
 export interface Readers {
   readonly store: KeyStore;
   readonly native: Native;
@@ -25,19 +25,19 @@ export interface Readers {
 }
 
 export interface CheckReport {
-  /** How many records were looked at. */
+  /** How many records were checked. */
   readonly records: number;
   /** How many pairs wait. */
   readonly pairs: number;
-  /** What is not as pairmint wrote it, a sentence each. */
+  /** What is not as pairmint wrote it, one sentence per fault. */
   readonly faults: readonly string[];
 }
 
-/** Kinds of records by their paths, and what is wrong with one. */
+/** For each kind of record, the paths that it has and the check that returns its faults. */
 type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly string[]>])[];
 
 /**
- * Looks at every record of a store: its authenticity, its way to the records that it names and, for
+ * Checks every record of a store: that it is authentic, that the records it names exist and, for
  * pools, every lot. Changes nothing.
  */
 export async function checkStore(readers: Readers): Promise<CheckReport> {
@@ -66,7 +66,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
     [/^[^/]*:key\//, async (entry) => keys.check(entry, materials)],
     [/^[^/]*:alias\//, async (entry) => keys.checkAlias(entry)],
     [/^[^/]*:grant\//, async (entry) => grants.check(keys, entry)],
-    // Ways to grants, which are not believed and may outlive them.
+    // Indexes of grants: readers check what they find there, so entries may outlive their grants.
     [/^[^/]*:(?:grant-name|retirable)\//, async () => []],
     [/^credential\//, async (entry) => credentials.check(entry)],
     [
@@ -77,7 +77,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
         return found.faults;
       },
     ],
-    // Last of all: the keys have said which materials are theirs.
+    // Last: by now the keys have said which materials are theirs.
     [/^material\//, async ({ path }) => (materials.has(path) ? [] : [`${path} is of no key`])],
   ];
   const kindOf = (path: string) => kinds.find(([pattern]) => pattern.test(path));
@@ -98,7 +98,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
   return { records, pairs, faults };
 }
 
-/** What a read that succeeds finds wrong. */
+/** A check that the read itself makes: if it succeeds, there are no faults. */
 async function nothingWrong(read: Promise<unknown>): Promise<string[]> {
   await read;
   return [];

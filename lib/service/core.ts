@@ -19,7 +19,7 @@ import { checkCaller } from './callers.ts';
 import type { OpenOptions } from './options.ts';
 import { RequestQuotas } from './request-quotas.ts';
 
-/** What a service has in common with those that act for other callers or in other regions. */
+/** What a service shares with its views for other callers and other regions. */
 export interface Core {
   readonly native: Native;
   readonly opened: OpenedStore;
@@ -34,7 +34,7 @@ export interface Core {
   readonly audit: AuditSink | undefined;
   readonly admission: Admission;
   readonly quotas: RequestQuotas | undefined;
-  /** What was started and has not settled. */
+  /** Work that has started and not settled. */
   readonly underWay: UnderWay;
   /** Aborted when the service closes. */
   readonly stop: AbortController;
@@ -42,7 +42,7 @@ export interface Core {
   now(): number;
 }
 
-/** Work that ends early if it heeds the signal. */
+/** Work that may end early when the signal is aborted. */
 export type Attended<T> = (signal: AbortSignal) => Promise<T>;
 
 /** Opens a store and what works on it. @throws ConfigurationError */
@@ -108,8 +108,8 @@ export function requireOpen({ closing }: Core): void {
 }
 
 /**
- * Runs work that the closing of the service waits for; its signal is aborted by the closing and by
- * `callers`. @throws KmsError once the service is closed
+ * Runs work that closing the service waits for. Its signal is aborted when the service closes or
+ * when `callers` is. @throws KmsError once the service is closed
  */
 export async function attend<T>(
   core: Core,
@@ -128,7 +128,7 @@ export async function attend<T>(
     return await work(signal);
   } finally {
     end();
-    // Takes the listeners away.
+    // Removes the listeners on both signals.
     stop.abort();
   }
 }
@@ -137,13 +137,13 @@ function closed(): KmsError {
   return new KmsError('KMSInternalException', 'this Pairmint is closed');
 }
 
-/** For a store that is about to be made: nothing can have been drawn from it. */
+/** Makes the file of drawn pools for a store about to be made: its pools cannot have been used. */
 function beginDrawing(file: string | undefined, id: string): void {
   const drawn = new Drawn(file, { storeId: keyIdBytes(id), fence: () => 0n });
   try {
     if (!drawn.isTrusted) drawn.reset();
   } catch {
-    // A disk that is full refuses the store as well, in a sentence.
+    // If the disk is full, making the store fails next, and says why.
   } finally {
     drawn.close();
   }

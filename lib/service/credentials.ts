@@ -1,4 +1,4 @@
-/** What doors need of access keys. */
+/** What the HTTP server and the command line need of access keys. */
 export type {
   Credential,
   CredentialDirectory,

@@ -16,7 +16,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { type Core, requireOpen } from './core.ts';
 import { type RequestOptions, requestOptions } from './options.ts';
 
-/** A request as it came: nothing but its options is checked. */
+/** A request as it came; only its options are checked. */
 interface Incoming extends RequestOptions {
   readonly operation: string;
   readonly request: unknown;
@@ -30,7 +30,7 @@ interface CheckedCall extends Call {
 
 type Changing = Pick<Services, 'keysToChange' | 'keysToCreate'>;
 
-/** A request that is made `count` times at once: `run` instead of the operation's own. */
+/** A request made `count` times at once; `run` replaces the operation's own. */
 export interface Batch {
   readonly count: number;
   run(services: Services, request: CheckedRequest<OfferedOperation>): Promise<object>;
@@ -38,14 +38,13 @@ export interface Batch {
 
 /**
  * Takes the requests of one caller in one region through their steps: receive, identify, check,
- * admit, run. Whether the caller may do what it asks for is decided by the operation as it runs,
- * when the key is known.
+ * admit, run. The operation itself authorizes the caller as it runs, once it knows the key.
  */
 export class Dispatch {
   readonly #core: Core;
   readonly #caller: Caller;
   readonly #region: string;
-  /** For calls that are not recorded; one for all of them. */
+  /** Shared by all calls that are not recorded. */
   readonly #unrecorded: Changing;
   /** Undefined if no audit is kept. */
   readonly trail: AuditTrail | undefined;
@@ -107,7 +106,7 @@ export class Dispatch {
   }
 
   /**
-   * Admits a call; what it returns is to be called when the call has ended.
+   * Admits a call; the returned function must be called when the call has ended.
    *
    * @throws KmsError ThrottlingException if a quota is used up, or too much work waits;
    *   KMSInternalException once the service is closed; the reason of an aborted signal
@@ -131,11 +130,11 @@ export class Dispatch {
     }
     const work = workOf(operation, request);
     if (work === undefined) return undefined;
-    // A batch has no more under way than its concurrency, which its caller has chosen.
+    // A batch is limited by its own concurrency, which its caller has chosen.
     return batch === undefined ? admission.enter(arn, work) : admission.count(work.kind);
   }
 
-  /** What an operation may touch; `beforeChange` is called before anything that a call changes. */
+  /** What an operation may use; `beforeChange` is called before each change that the call makes. */
   services(call: Call, beforeChange?: BeforeChange): Services {
     const { native, keys, grants, pools, now } = this.#core;
     const changing =
@@ -155,7 +154,7 @@ export class Dispatch {
     };
   }
 
-  /** Changes are few: reading, which every request does, goes without another directory. */
+  /** Made only for calls that are recorded: reads, the most common calls, share `#unrecorded`. */
   #changing({ keyArns }: Call, beforeChange: BeforeChange): Changing {
     const { keys, opened } = this.#core;
     const keysToChange = () => keys.through(after(beforeChange, opened.store));
@@ -170,8 +169,8 @@ export class Dispatch {
 }
 
 /**
- * @throws TypeError if the signal is not one, or the options are null; ConfigurationError if there is
- *   no such option
+ * @throws TypeError if the signal is not one, or the options are null; ConfigurationError if there
+ *   is no such option
  */
 function receive(operation: string, request: unknown, options: RequestOptions): Incoming {
   const abortSignal = options === null ? null : options.abortSignal;
@@ -198,7 +197,7 @@ function check(
   return { operation, request: checked, abortSignal, origin, keyArns: new Set() };
 }
 
-/** What a caller is told of a failure: causes that are not AWS's stay inside. */
+/** The error that a caller gets; a cause that is not AWS's never leaves the service. */
 function failureOf(error: unknown, abortSignal: AbortSignal | undefined): unknown {
   if (error instanceof KmsError) return error;
   if (abortSignal?.aborted && (error === abortSignal.reason || isNativeError(error, 'ABORTED'))) {

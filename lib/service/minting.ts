@@ -3,7 +3,7 @@ import { type Minting, mintings } from '../native/minting-channel.ts';
 
 export type { Minting };
 
-/** Tells `listener` of every minting of the process, until the returned function is called. */
+/** Calls `listener` for every minting of the process until the returned function is called. */
 export function onMinting(listener: (minting: Minting) => void): () => void {
   const take = (message: unknown) => listener(message as Minting);
   subscribe(mintings.name, take);

@@ -14,7 +14,7 @@ abstract class Base {
   abstract call(name: string, request: unknown, options?: RequestOptions): Promise<object>;
 }
 
-// The table of operations has them all: this is the one place where they become methods.
+// The only place that turns the table of operations into methods.
 for (const name of operationNames) {
   Object.defineProperty(Base.prototype, methodName(name), {
     value(this: Base, request: unknown, options?: RequestOptions) {

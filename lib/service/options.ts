@@ -11,27 +11,27 @@ export interface OpenOptions extends StoreOptions, CallerOptions {
   /** The ARN that requests are made as; the root of the store's account by default. */
   readonly caller?: string | undefined;
   /**
-   * Told of every request; by default a file that PAIRMINT_AUDIT_FILE names. While it fails,
-   * requests that change anything are refused with KMSInternalException.
+   * Gets an event for every request; by default appends to the file that PAIRMINT_AUDIT_FILE names.
+   * While it fails, requests that change something are refused with KMSInternalException.
    */
   readonly audit?: AuditSink | undefined;
-  /** What a request does that finds its pool empty: mint, or fail with LimitExceededException. */
+  /** What a request does if its pool is empty: mint, or fail with LimitExceededException. */
   readonly onDryPool?: 'mint' | 'fail' | undefined;
-  /** Whether pools that requests have drawn low are filled in the background; by default they are. */
+  /** Whether pools that run low are filled in the background; true by default. */
   readonly refillPools?: boolean | undefined;
   /**
    * Keys that must be there: a seed file, YAML or JSON, or an object of the same form
-   * (docs/seeding.md). What is there already stays as it is, and must be as the seed has it.
+   * (docs/seeding.md). Keys that exist already are not changed, and must match the seed.
    */
   readonly seed?: string | object | undefined;
   /**
-   * What the limits of work that waits are multiplied with (docs/server.md, Admission); 1 by default,
-   * and Infinity lifts them.
+   * Multiplies the limits on waiting work (docs/server.md, Admission); 1 by default, Infinity lifts
+   * them.
    */
   readonly queueScale?: number | undefined;
-  /** Keeps AWS's own quotas of requests per second, for tests of clients; by default there are none. */
+  /** Enforces AWS's quotas of requests per second, for tests of clients; no quotas by default. */
   readonly quotaProfile?: QuotaProfile | undefined;
-  /** Told, in a sentence for people, that a store, or what a seed has, was made. */
+  /** Gets a sentence for people when a store, or something that a seed describes, was made. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface RequestOptions {
   readonly abortSignal?: AbortSignal | undefined;
   /** The id that the audit knows the request by; a fresh UUID by default. */
   readonly requestId?: string | undefined;
-  /** Where a request came from that was taken from a network; policies may ask for it. */
+  /** Where the request came from, if it came over a network; policies may test it. */
   readonly origin?: RequestOrigin | undefined;
 }
 
@@ -76,7 +76,7 @@ export function requireOpenOptions(options: OpenOptions): void {
   }
 }
 
-/** @throws ConfigurationError if an option that limits requests does not */
+/** @throws ConfigurationError if an option that limits requests is not valid */
 export function requireLimits({ queueScale, quotaProfile }: OpenOptions): void {
   if (queueScale !== undefined && !(typeof queueScale === 'number' && queueScale > 0)) {
     throw new ConfigurationError(`queueScale must be a number above 0, not ${queueScale}`);

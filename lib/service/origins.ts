@@ -1,2 +1,2 @@
-/** What doors tell of where a request came from. */
+/** Where a request came from, as the HTTP server saw it. */
 export type { RequestOrigin } from '../policy/request-facts.ts';

@@ -30,7 +30,7 @@ export type { BatchOptions } from './batches.ts';
 export { type CallerOptions, checkCaller } from './callers.ts';
 export type { OpenOptions, RequestOptions } from './options.ts';
 
-/** What runs here. */
+/** Versions and features of this build and this machine. */
 export interface Capabilities extends NativeCapabilities {
   readonly cpu: string;
   readonly node: string;
@@ -40,7 +40,7 @@ export interface Capabilities extends NativeCapabilities {
 
 export interface StoreDescription {
   readonly url: string;
-  /** Undefined if the root key was given as bytes, or lives and dies with a memory store. */
+  /** Undefined if the root key was given as bytes, or belongs to a memory store. */
   readonly rootKeyFile: string | undefined;
   readonly region: string;
   readonly accountId: string;
@@ -56,7 +56,7 @@ export class Pairmint extends WithOperationMethods {
   readonly #caller: Caller;
   readonly #region: string;
   readonly #dispatch: Dispatch;
-  /** Whether closing this one closes the store: a view of another one does not. */
+  /** Whether `close` closes the store; false for a view made by `as` or `inRegion`. */
   readonly #ownsCore: boolean;
 
   private constructor(
@@ -72,7 +72,7 @@ export class Pairmint extends WithOperationMethods {
   }
 
   /**
-   * Opens a store. Makes it, with its root key, if there is none.
+   * Opens a store, or makes it, with its root key, if it does not exist.
    *
    * @throws ConfigurationError if the store, the root key, the caller, the seed or the native addon
    *   cannot be used, or there is no such option
@@ -82,7 +82,7 @@ export class Pairmint extends WithOperationMethods {
     const native = loadNative();
     requireLimits(options);
     const named = options.caller === undefined ? undefined : callerOf(options.caller, options);
-    // Before there is a store: a seed that is not valid makes none.
+    // Before the store is made: an invalid seed must not leave one behind.
     const seed = options.seed === undefined ? undefined : await loadSeed(options.seed, native);
     const core = await openCore(native, options);
     const { region, accountId } = core.opened.identity;
@@ -100,8 +100,8 @@ export class Pairmint extends WithOperationMethods {
   }
 
   /**
-   * The same service acting for another principal, of this account or another. Closing it is not
-   * needed and closes nothing: it ends with the service that it was made from.
+   * The same service acting for another principal, of this account or another. It need not be
+   * closed: it ends with the service that it was made from, and closing it closes nothing.
    *
    * @param caller the ARN of a user, a role, a session of one, or an account's root
    * @throws ConfigurationError if it names no caller, or the identity policy is malformed
@@ -113,8 +113,8 @@ export class Pairmint extends WithOperationMethods {
   }
 
   /**
-   * The same service, for the same caller, in another region of the store: keys are found and made
-   * there. It is closed as one for another caller is.
+   * The same service, for the same caller, in another region of the store: it finds and makes keys
+   * there. Like a service made by `as`, it need not be closed.
    *
    * @throws ConfigurationError if `region` does not have the form of a region's name
    */
@@ -124,7 +124,7 @@ export class Pairmint extends WithOperationMethods {
   }
 
   /**
-   * Runs the operation called `name`; the doors that get names from outside come in here.
+   * Runs the operation called `name`, for callers that get names from outside, such as the server.
    *
    * @param request members as the operation's method takes them, unchecked
    * @param options as the operation's method takes them
@@ -135,8 +135,8 @@ export class Pairmint extends WithOperationMethods {
   }
 
   /**
-   * Mints many pairs, keeping every core busy, and yields the responses in any order. A consumer that
-   * takes them slowly slows the minting down; memory does not grow with `count`.
+   * Mints many pairs, keeping every core busy, and yields the responses in any order. A slow
+   * consumer slows the minting down; memory does not grow with `count`.
    *
    * @param request as GenerateDataKeyPairWithoutPlaintext takes it
    * @throws KmsError, as the operation does; the signal's reason, within 50 ms of its abort
@@ -158,7 +158,7 @@ export class Pairmint extends WithOperationMethods {
     };
   }
 
-  /** The work that was admitted and is not answered, and the requests that were refused. */
+  /** The work that was admitted and is not answered yet, and the requests refused so far. */
   load(): Load {
     return this.#core.admission.load();
   }
@@ -168,15 +168,15 @@ export class Pairmint extends WithOperationMethods {
     return this.#caller.principal.arn;
   }
 
-  /** The access keys that requests through the HTTP door are signed with. */
+  /** The access keys that HTTP requests are signed with. */
   get credentials(): CredentialDirectory {
     return this.#core.credentials;
   }
 
   /**
-   * Looks whether the store can be read and written to, and writes nothing: within two seconds.
+   * Checks within two seconds that the store can be read and written to, without writing anything.
    *
-   * @throws KmsError KMSInternalException, and why as its cause
+   * @throws KmsError KMSInternalException, whose cause says why
    */
   async checkStore(): Promise<void> {
     requireOpen(this.#core);
@@ -206,7 +206,7 @@ export class Pairmint extends WithOperationMethods {
       services: ({ KeyId, KeyPairSpec }) => {
         const request = parseRequest(operation, { KeyId, KeyPairSpec });
         const call = { operation, request, keyArns: new Set<string>() };
-        // No request: the audit hears of it only if it makes a key.
+        // This is no request: the audit records it only if it makes a key.
         return dispatch.services(
           call,
           dispatch.trail?.onlyChanges({ ...call, requestId: randomUUID() }),

@@ -1,2 +1,2 @@
-/** Where a store and its root key file are, for commands that look at the files before they open. */
+/** The paths of a store and its root key file, for commands that check them before opening. */
 export { type Places, placesOf } from '../store/places.ts';

@@ -21,20 +21,20 @@ export interface PoolId {
 }
 
 export interface PoolSettings extends PoolId {
-  /** How many pairs are to wait: 1 to 1,000,000. */
+  /** How many pairs the pool holds when it is full: 1 to 1,000,000. */
   readonly target: number;
-  /** At how many waiting pairs the pool is filled again; half the target by default. */
+  /** The number of waiting pairs at which a refill starts; half the target by default. */
   readonly low?: number | undefined;
 }
 
-/** A pool, what waits in it, and what this process has done with it. */
+/** A pool, its level, and this process's counts. */
 export interface PoolDescription extends Readonly<PoolCounts> {
   /** The key's ARN. */
   readonly KeyId: string;
   readonly KeyPairSpec: DataKeyPairSpec;
   readonly target: number;
   readonly low: number;
-  /** How many pairs wait, in the store and claimed by this process. */
+  /** How many pairs wait: those in the store and those that this process has claimed. */
   readonly level: number;
 }
 
@@ -45,19 +45,19 @@ export interface FillProgress extends PoolId {
 }
 
 export interface FillOptions {
-  /** One pool; by default all of the account and region. */
+  /** The pool to fill; by default all pools of the account and region. */
   readonly pool?: PoolId | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told after every few pairs. */
+  /** Called after every few pairs. */
   readonly onProgress?: ((progress: FillProgress) => void) | undefined;
   /**
-   * Told of a pool that cannot be filled, such as one whose key is disabled; it is passed over.
-   * Without it, such a pool ends the filling.
+   * Called for a pool that cannot be filled, such as one whose key is disabled; the others are
+   * still filled. Without this function, such a pool ends the filling.
    */
   readonly onRefusal?: ((pool: PoolId, error: KmsError) => void) | undefined;
-  /** How many pairs are minted for each pool at most. */
+  /** The most pairs to mint for each pool. */
   readonly most?: number | undefined;
-  /** How many crossings into native code are under way at a time; two for each thread by default. */
+  /** How many crossings into native code are under way at a time; two per thread by default. */
   readonly concurrency?: number | undefined;
 }
 
@@ -76,8 +76,8 @@ export class PoolApi {
 
   constructor(options: {
     /**
-     * Runs work that the closing of the service waits for; its signal is aborted by the closing and
-     * by `signal`. @throws KmsError once the service is closed
+     * Runs work that closing the service waits for. Its signal is aborted when the service closes
+     * or when `signal` is. @throws KmsError once the service is closed
      */
     attend: Attend;
     /** The services for a request, checked against the model. */
@@ -95,7 +95,7 @@ export class PoolApi {
     this.#filler = options.filler;
   }
 
-  /** Makes a pool, empty as yet, or changes the levels of the one that is there. */
+  /** Makes an empty pool, or changes the levels of the one that exists. */
   async create(settings: PoolSettings): Promise<PoolDescription> {
     const { target, low = Math.floor(target / 2) } = settings;
     if (!Number.isInteger(target) || target < 1 || target > largestTarget) {
@@ -131,8 +131,8 @@ export class PoolApi {
   }
 
   /**
-   * Removes the pairs that wait, and says how many they were; those that other processes have
-   * claimed are void, too. @throws KmsError NotFoundException
+   * Removes the waiting pairs and returns how many there were. Pairs that other processes have
+   * claimed become void, too. @throws KmsError NotFoundException
    */
   async drain(pool: PoolId): Promise<number> {
     return this.#attend(async () => {
@@ -143,8 +143,8 @@ export class PoolApi {
   }
 
   /**
-   * Mints until every pool has its target, and says how many pairs that took. What was minted before
-   * a failure or an abort is kept.
+   * Mints until every pool has reached its target and returns how many pairs were minted. Pairs
+   * that were minted before a failure or an abort are kept.
    *
    * @throws KmsError if a pool cannot be filled; the signal's reason; TypeError if a number of
    *   the options is not whole

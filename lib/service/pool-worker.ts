@@ -6,27 +6,29 @@ import type { PoolApi, PoolDescription } from './pool-api.ts';
 
 export interface WorkerOptions {
   readonly pools: PoolApi;
-  /** Ends the work; what was minted is kept. */
+  /** Ends the work; pairs that were minted are kept. */
   readonly signal: AbortSignal;
-  /** Told of all pools whenever they were looked at. */
+  /** Called with all pools each time they were counted. */
   readonly onStatus?: ((pools: readonly PoolDescription[]) => void) | undefined;
-  /** Told of what was added to a pool. */
+  /** Called when pairs were added to a pool. */
   readonly onAdded?: ((pairs: number) => void) | undefined;
-  /** Told of a pool that cannot be filled, or of the store; once until it works again. */
+  /**
+   * Called once when a pool cannot be filled or the store fails, and again only after a success.
+   */
   readonly onTrouble?: ((sentence: string) => void) | undefined;
-  /** Milliseconds from one look at the pools to the next, if all are full. */
+  /** Milliseconds between two counts of the pools while all are full. */
   readonly pollEvery?: number | undefined;
-  /** Milliseconds until what failed is tried again, doubled each time up to a minute. */
+  /** Milliseconds before a failure is tried again; doubled each time, up to a minute. */
   readonly firstPause?: number | undefined;
 }
 
-// Looking means counting: at most a twentieth of the time.
+// Counting pools takes the store time: at most a twentieth of it.
 const lookShare = 20;
 const longestPause = 60_000;
-// Lots for one pool before the next one has its turn: some seconds of RSA_4096.
+// Lots minted for one pool before the next has its turn: some seconds for RSA_4096.
 const turn = 256;
 
-/** What failed, and when it is tried again. */
+/** A failure, and when it is tried again. */
 interface Rest {
   until: number;
   pause: number;
@@ -51,7 +53,7 @@ export class PoolWorker {
     }
   }
 
-  /** Gives every pool its turn; returns how long to wait before the next round. */
+  /** Gives every pool its turn and returns how long to wait before the next round. */
   async #round(): Promise<number> {
     const { pools, signal, onStatus, pollEvery = 2000 } = this.#options;
     const began = performance.now();
@@ -86,7 +88,7 @@ export class PoolWorker {
       this.#rests.delete(name);
       return added;
     } catch (error) {
-      // Deleted meanwhile.
+      // The pool was deleted meanwhile.
       const isGone = error instanceof KmsError && error.name === 'NotFoundException';
       if (!signal.aborted && !isGone) this.#fail(name, error);
       return 0;

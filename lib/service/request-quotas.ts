@@ -4,7 +4,7 @@ import type { DataKeyPairSpec } from '../model/types.ts';
 import { throttled } from './admission.ts';
 import type { OfferedOperation } from './operation-names.ts';
 
-/** Which quotas of requests per second are kept, for tests of clients; by default there are none. */
+/** The profiles of quotas of requests per second that can be enforced, for tests of clients. */
 export const quotaProfiles = ['aws'] as const;
 
 export type QuotaProfile = (typeof quotaProfiles)[number];
@@ -25,7 +25,7 @@ const mediumRegions =
 const inChina = (china: number, elsewhere: number) => (region: string) =>
   region.startsWith('cn-') ? china : elsewhere;
 
-/** What several operations share. */
+/** Quotas that several operations share. */
 const sharedRates = {
   symmetric: (region) =>
     largeRegions.test(region) ? 100_000 : mediumRegions.test(region) ? 20_000 : 10_000,
@@ -46,7 +46,7 @@ const byAlgorithm = (algorithm = 'SYMMETRIC_DEFAULT'): SharedQuota =>
       : algorithm.startsWith('ML_DSA')
         ? 'mlDsa'
         : 'ecc';
-// Pairs that are not made here have no quota.
+// Pair specs that pairmint does not mint have no quota.
 const pairs = ({ KeyPairSpec }: Members): SharedQuota[] =>
   keySpecs[KeyPairSpec as DataKeyPairSpec].pair === undefined
     ? []
@@ -54,8 +54,8 @@ const pairs = ({ KeyPairSpec }: Members): SharedQuota[] =>
 const symmetric = (): SharedQuota[] => ['symmetric'];
 
 /**
- * AWS KMS Developer Guide, Request quotas (requests-per-second), as of 2026: requests per second of
- * an operation alone, or the quotas that it shares with others.
+ * AWS KMS Developer Guide, Request quotas (requests-per-second), as of 2026: an operation's own
+ * requests per second, or the quotas that it shares with others.
  */
 export const awsQuotas: Readonly<
   Record<OfferedOperation, number | ((request: Members) => readonly SharedQuota[])>
@@ -66,7 +66,7 @@ export const awsQuotas: Readonly<
   CreateCustomKeyStore: 5,
   CreateGrant: 50,
   CreateKey: 5,
-  // What AWS allows of these two is not known, nor are they served.
+  // AWS's quotas for these two are not known, and pairmint does not serve them.
   Decapsulate: () => [],
   Decrypt: ({ EncryptionAlgorithm }) => [byAlgorithm(EncryptionAlgorithm)],
   DeleteAlias: 15,
@@ -132,26 +132,26 @@ export interface CountedRequest {
   readonly operation: OfferedOperation;
   readonly request: object;
   readonly region: string;
-  /** Of the caller: AWS counts requests for keys of other accounts there, too. */
+  /** The caller's account: AWS counts requests there even if the key is another account's. */
   readonly accountId: string;
-  /** As how many requests it counts. */
+  /** How many requests it counts as. */
   readonly count: number;
 }
 
-// More than all quotas of AWS's regions and a hundred accounts.
+// More than a hundred accounts need for all quotas in all of AWS's regions.
 const mostBuckets = 100_000;
 
-/** Keeps AWS's quotas of requests per second, of each account in each region. */
+/** Enforces AWS's quotas of requests per second for each account in each region. */
 export class RequestQuotas {
   readonly #now: () => number;
   readonly #buckets = new Map<string, Bucket>();
 
-  /** @param now milliseconds of a clock that is never set back */
+  /** @param now milliseconds of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** @throws KmsError ThrottlingException if a quota is used up; no other is drawn on then */
+  /** @throws KmsError ThrottlingException if a quota is used up; then no quota is charged */
   admit(counted: CountedRequest): void {
     const draws = drawsOf(counted);
     const buckets = draws.map(({ name, rate }) =>
@@ -163,10 +163,11 @@ export class RequestQuotas {
 
   #filled(name: string, rate: number): Bucket {
     const now = this.#now();
-    // One request is always possible, if only every ten seconds.
+    // A rate below 1, such as one request in ten seconds, must still let one request through.
     const size = Math.max(rate, 1);
     const bucket = this.#buckets.get(name) ?? { tokens: size, filledAt: now };
-    // Clients name regions: those that are long full again need not be remembered.
+    // Clients choose the region's name, so the number of buckets must be bounded. Most of those
+    // dropped here are full again anyway.
     if (this.#buckets.size > mostBuckets) this.#buckets.clear();
     bucket.tokens = Math.min(size, bucket.tokens + ((now - bucket.filledAt) / 1000) * rate);
     bucket.filledAt = now;
@@ -175,7 +176,7 @@ export class RequestQuotas {
   }
 }
 
-/** What a request takes from one quota. */
+/** How much a request takes from one quota. */
 interface Draw {
   readonly name: string;
   readonly rate: number;
@@ -200,7 +201,7 @@ function drawsOf({ operation, request, region, count }: CountedRequest): Draw[] 
     return quota(members).map((name) => draw(name, sharedRate(name)));
   }
   const own = draw(operation, quota);
-  // Requests that AWS counts in the other region, too.
+  // AWS counts these requests in the other region, too.
   const { ReplicaRegion, PrimaryRegion } = members;
   if (ReplicaRegion !== undefined) {
     return [own, draw('CreateKey', awsQuotas.CreateKey as number, ReplicaRegion, 2)];

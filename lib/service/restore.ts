@@ -21,15 +21,15 @@ import { checkStore } from './check.ts';
 
 export interface Restored {
   readonly url: string;
-  /** Where a store that could not be opened was put. */
+  /** The new path of the store that could not be opened. */
   readonly movedTo: string | undefined;
 }
 
 const companions = ['-wal', '-shm', '-commits', '-drawn'];
 
 /**
- * Puts a backup in the place of a store. Nothing is changed unless the backup is sound and was made
- * under the same root key. Processes that use the store go on with the backup's records. Pools are
+ * Replaces a store by a backup, which must be sound and made under the same root key; otherwise
+ * nothing is changed. Processes that use the store go on with the backup's records. Its pools are
  * empty.
  *
  * @throws ConfigurationError if the backup or the root key cannot be used
@@ -64,7 +64,7 @@ interface Keys {
   readonly rootKey: RootKey;
 }
 
-/** The store's id in a backup that is sound. */
+/** Checks a backup and returns the id of its store. */
 async function examine(copy: string, backup: string, { native, rootKey }: Keys): Promise<string> {
   const store = await SqliteStore.open(copy);
   try {
@@ -79,13 +79,13 @@ async function examine(copy: string, backup: string, { native, rootKey }: Keys):
   }
 }
 
-/** Where what was in the place went, if it could not be used. */
+/** Restores the copy; returns the new path of a store that could not be opened. */
 async function putInPlace(
   copy: string,
   file: string,
   { native, rootKey, storeId }: Keys & { storeId: string },
 ): Promise<string | undefined> {
-  // A log of changes without its store is another store's: SQLite would add it to this one.
+  // A log of changes without its store belongs to another store, but SQLite would apply it here.
   if (!existsSync(file)) return replaceDamaged(copy, file);
   try {
     await takeOver(copy, file, { native, rootKey, storeId });
@@ -115,14 +115,14 @@ async function takeOver(
   }
 }
 
-/** Whether a store failed because its file is not as SQLite wrote it. */
+/** Whether a store failed because its file is damaged. */
 function isDamage(error: unknown): boolean {
   if (error instanceof StoreError) return error.fault === 'corrupt';
   const { cause } = error as { cause?: unknown };
   return cause !== undefined && isDamage(cause);
 }
 
-/** Moves what is left of a store aside, if anything is, and puts the copy in its place. */
+/** Moves the remains of a store aside, if there are any, and puts the copy in its place. */
 function replaceDamaged(copy: string, file: string): string | undefined {
   const movedTo = `${file}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`;
   const left = ['', ...companions].filter((end) => existsSync(file + end));
@@ -131,7 +131,7 @@ function replaceDamaged(copy: string, file: string): string | undefined {
   return left.length === 0 ? undefined : movedTo;
 }
 
-/** @throws ConfigurationError if what is named is not, or not only, a backup */
+/** @throws ConfigurationError if the file is missing, is the store itself, or is a store in use */
 function requireBackup(backup: string, file: string): void {
   const found = statSync(backup, { throwIfNoEntry: false });
   if (found === undefined) throw new ConfigurationError(`there is no file ${backup}`);

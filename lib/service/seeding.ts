@@ -12,7 +12,7 @@ export async function loadSeed(source: string | object, native: Native): Promise
 }
 
 /**
- * Makes what a seed has, whatever policies say: the process that opens the store may.
+ * Makes what a seed describes. Policies are not asked: a process that opens the store may do so.
  *
  * @returns what was made, in a sentence for people; undefined if everything was there
  */

@@ -8,7 +8,7 @@ import { type CheckReport, checkStore, type Readers } from './check.ts';
 
 const path = 'backup';
 
-/** Keeps the store of a service: copies it, checks it, and declares a copy to be the original. */
+/** Maintains the store of a service: backs it up, checks it and fences a copy. */
 export class StoreApi {
   readonly #readers: Readers;
   readonly #id: Uint8Array;
@@ -19,11 +19,11 @@ export class StoreApi {
   }
 
   /**
-   * Writes all keys, aliases, grants, credentials and pools to a new file, as they are at one moment,
-   * while others go on writing. Pairs that wait are not in it, nor is the root key, without which the
-   * file opens nothing.
+   * Writes all keys, aliases, grants, credentials and pools to a new file, as they are at one
+   * moment, while others go on writing. The file has no waiting pairs and no root key, without
+   * which it is of no use.
    *
-   * @throws ConfigurationError if the store is one in memory, or the file cannot be made
+   * @throws ConfigurationError if the store is in memory, or the file cannot be made
    */
   async backup(file: string): Promise<void> {
     const { copies } = this.#store;
@@ -36,7 +36,7 @@ export class StoreApi {
       const reason = messageOf((cause as Error).cause ?? cause);
       throw new ConfigurationError(`${file} cannot be written: ${reason}`, { cause });
     });
-    // The copy is there, whether that can be noted in the store or not.
+    // The backup is complete even if its date cannot be noted in the store.
     await this.#noteBackup().catch(() => {});
   }
 
@@ -49,14 +49,14 @@ export class StoreApi {
     return backup === undefined ? undefined : new Date(backup);
   }
 
-  /** Looks at every record and every lot of waiting pairs; changes nothing. */
+  /** Checks every record and every lot of waiting pairs; changes nothing. */
   check(): Promise<CheckReport> {
     return checkStore(this.#readers);
   }
 
   /**
-   * Says that this store, which was copied or put back from a copy, is the one to go on with. What
-   * waits in its pools is void, and processes that remember later states forget them.
+   * Declares this store, which was copied or put back from a copy, to be the one to go on with. Its
+   * waiting pairs become void, and processes that remember later states forget them.
    *
    * @throws KmsError
    */
@@ -65,7 +65,7 @@ export class StoreApi {
     await this.#readers.pools.fence();
   }
 
-  /** Whether the store was copied or put back, and its pools are not used until it is fenced. */
+  /** Whether the store was copied or put back: then its pools are not used until it is fenced. */
   get needsFence(): boolean {
     return this.#readers.pools.needsFence;
   }

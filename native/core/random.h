@@ -11,10 +11,10 @@ namespace pairmint::core {
 // On failure `out` is wiped and the status is kEntropy.
 Status FillRandom(MutableByteSpan out);
 
-// While it lives, the first FillRandom of its thread draws `size` bytes at once
-// and the next ones take theirs from them: a draw takes longer than its bytes
-// do. Each byte is wiped when it is taken, and what is left at the end; where
-// too few are left FillRandom draws as ever. At most one a thread.
+// While it lives, the first FillRandom of its thread draws `size` bytes and
+// the next calls take theirs from them: the cost of a draw is mostly fixed.
+// Each byte is wiped when it is taken, the rest at the end. If too few bytes
+// are left, FillRandom draws as usual. At most one per thread.
 class DrawAhead {
  public:
   explicit DrawAhead(size_t size);

@@ -10,7 +10,7 @@ namespace pairmint::core {
 
 // SecretBytes owns key material: fixed in size, move-only, zero when made,
 // wiped when destroyed. Its pages are locked in memory and left out of core
-// dumps where the system allows it; LockedMemory() says whether it did.
+// dumps if the system allows it; LockedMemory() says whether it did.
 // Running out of memory ends the process, as operator new does here.
 class SecretBytes {
  public:

@@ -14,7 +14,7 @@ constexpr size_t kSha256Len = 32;
 
 using Sha256Digest = std::array<uint8_t, kSha256Len>;
 
-// SHA-256 (FIPS 180-4) of the parts in a row. False where OpenSSL fails.
+// SHA-256 (FIPS 180-4) of the parts in a row. False if OpenSSL fails.
 [[nodiscard]] bool Sha256(std::initializer_list<ByteSpan> parts,
                           Sha256Digest *out);
 
@@ -27,7 +27,7 @@ class HmacKey {
   HmacKey(const HmacKey &) = delete;
   HmacKey &operator=(const HmacKey &) = delete;
 
-  // The code of the head and the parts in a row. False where OpenSSL fails.
+  // The code of the head and the parts in a row. False if OpenSSL fails.
   [[nodiscard]] bool Compute(ByteSpan head,
                              std::initializer_list<ByteSpan> parts,
                              Sha256Digest *out) const;

@@ -115,8 +115,7 @@ class Turns {
   size_t size_ = 0;
 };
 
-// Makes this thread give way to those of a higher priority; it stays so where
-// the system does not let it.
+// Lowers this thread's priority; without effect if the system refuses.
 void LowerPriority([[maybe_unused]] int by) {
 #if defined(__linux__)
   // The calling thread's own, whatever POSIX says of processes: setpriority(2),

@@ -46,7 +46,7 @@ class Task {
 // There are two benches of one thread per core: long tasks have one, all others
 // the other, so that nothing short ever waits for an RSA key to be found. The
 // threads run at a lower priority than the one that started them, those of long
-// tasks at the lowest: where all cores are busy, the event loop comes first.
+// tasks at the lowest: if all cores are busy, the event loop comes first.
 //
 // On a bench callers take turns, and a caller's tasks start in the order in
 // which they come; steps before brief tasks, but after some of them in a row

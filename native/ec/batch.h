@@ -10,12 +10,12 @@
 
 namespace pairmint::ec {
 
-// Mints a pair for every element of `out`; after a failure some of them may be
-// written, and none is to be used. On a fast curve OpenSSL computes the public
-// keys. On the others, of which there are to be kMinLot pairs at least, our own
-// arithmetic does and OpenSSL checks them all at once, which takes less time
-// than OpenSSL's arithmetic; if the check fails, ours is switched off for the
-// process and OpenSSL's computes them instead.
+// Mints a pair for every element of `out`. After a failure some may be written,
+// but must not be used. On a fast curve OpenSSL computes the public keys. On
+// the other curves, which need at least kMinLot pairs, our own arithmetic does,
+// and OpenSSL checks all of them at once, which is quicker than computing them.
+// If the check fails, our arithmetic is switched off for the process and
+// OpenSSL computes the keys.
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,
                          std::span<core::KeyPair> out);
 

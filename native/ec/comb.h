@@ -41,8 +41,7 @@ struct Comb {
                    void *workspace, uint64_t *out);
 };
 
-// The comb for such curves; nullptr if there is none, or if this build
-// has none.
+// The comb for such curves; nullptr if this build has none for them.
 const Comb *FindComb(size_t num_limbs, bool a_is_zero);
 
 }  // namespace pairmint::ec

@@ -57,7 +57,7 @@ core::Status Mint(const Curve &curve, core::KeyPair *out);
 // curve and the uncompressed point (RFC 5480), and PrivateKeyInfo around an
 // ECPrivateKey (RFC 5915) without parameters and with the public key.
 core::Status Encode(const Curve &curve, const BIGNUM *d, core::KeyPair *out);
-// The same where the public key is known: it is not compared with `d`.
+// The same with a known public key, which is not compared with `d`.
 core::Status EncodeWithPoint(const Curve &curve, const BIGNUM *d,
                              core::ByteSpan point, core::KeyPair *out);
 

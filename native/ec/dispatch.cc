@@ -30,8 +30,8 @@ Room RoomFor(size_t size) { return Room(size / core::kWordLen); }
 
 size_t NumLimbs(const Curve &curve) { return (curve.field_len + 7) / 8; }
 
-// What OpenSSL knows of a curve. a is not -3 where it is not 0: every curve of
-// ours has one of them, and the comparison would find another.
+// Reads the curve from OpenSSL. If a is not 0, it is taken to be -3, as in all
+// our curves; the comparison with OpenSSL would find any other value.
 bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
   const EC_GROUP *group = GroupOf(curve);
   const BnCtxPtr ctx(BN_CTX_new());

@@ -17,11 +17,11 @@ struct Multiplier {
   const void *table = nullptr;
 };
 
-// MultiplierFor returns what multiplies the generator of the curve, or nothing
-// where OpenSSL alone is to. The first call for a curve fills the table, which
-// stays, and compares: a comb whose points are not OpenSSL's is switched off;
-// one that takes as long as OpenSSL, with the check of its points, is not used.
-// The OpenSSLs differ: some have code of their own for P-521.
+// MultiplierFor returns the comb that multiplies the curve's generator, or
+// nothing if OpenSSL must do it. The first call for a curve fills the table for
+// good and tests the comb: it is switched off if its points differ from
+// OpenSSL's, and not used if it is no faster, the check of its points included.
+// That depends on the OpenSSL: some have special code for P-521.
 Multiplier MultiplierFor(const Curve &curve);
 
 // The points of `keys` by the multiplier, uncompressed and unchecked. On

@@ -92,7 +92,7 @@ Trials &TheTrials() {
   return *trials;
 }
 
-// Gives a mask; none where OpenSSL refuses those that were made.
+// Gives a mask; none if OpenSSL refuses those that were made.
 Status MaskFor(const Curve &curve, const Multiplier &multiplier,
                const AbortFlag &abort, std::optional<Mask> *out) {
   *out = TakeMask(curve);
@@ -105,7 +105,7 @@ Status MaskFor(const Curve &curve, const Multiplier &multiplier,
   return Status::Ok();
 }
 
-// The point or the mask is wrong where OpenSSL computes another one. A refusal
+// The point or the mask is wrong if OpenSSL computes another one. A refusal
 // alone is no proof: a failed allocation inside OpenSSL looks the same.
 Status SwitchOffIfWrong(const Curve &curve, const BIGNUM *key, const Mask &mask,
                         core::ByteSpan point) {
@@ -125,7 +125,7 @@ Status SwitchOffIfWrong(const Curve &curve, const BIGNUM *key, const Mask &mask,
   return Status::Ok();
 }
 
-// Sets `verified` where `out` is the point of the key.
+// Sets `verified` if `out` is the point of the key.
 Status PointByMask(const Curve &curve, const AbortFlag &abort,
                    const BignumPtr &key, MutableByteSpan out, bool *verified) {
   // Once in a process, both take tens of milliseconds.

@@ -9,7 +9,7 @@
 namespace pairmint::ec {
 
 // Mints a pair that is wanted by itself. Our own arithmetic computes the public
-// key and OpenSSL checks it under a mask (verify.h), where that takes less time
+// key and OpenSSL checks it under a mask (verify.h), if that takes less time
 // than OpenSSL's constant-time multiplication; if the check fails, that
 // arithmetic is switched off for the process and OpenSSL's computes the key
 // instead. kAborted only until the key is multiplied.

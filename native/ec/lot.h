@@ -23,7 +23,7 @@ constexpr size_t kMinLot = 4;
 core::Status CheckAbort(const core::AbortFlag &abort);
 
 // Writes the points of at most kMaxLot keys, computed by the multiplier, and
-// sets `verified` to whether OpenSSL finds them right (verify.h); where it does
+// sets `verified` to whether OpenSSL finds them right (verify.h); if it does
 // not, the combs are switched off.
 core::Status MultiplyVerified(const Curve &curve, const Multiplier &multiplier,
                               const core::AbortFlag &abort,

@@ -15,13 +15,13 @@
 
 namespace pairmint::ec {
 
-// Takes a mask of the curve out of the stock, for the caller alone; nothing
-// where the stock is empty. It is the process's, outlives environments and may
-// be used from any thread.
+// Takes a mask of the curve out of the stock, for the caller alone; nothing if
+// the stock is empty. The stock belongs to the process, outlives environments
+// and may be used from any thread.
 std::optional<Mask> TakeMask(const Curve &curve);
 
 // Makes a lot of masks as lots of keys are made (lot.h), gives one in `out` and
-// puts the others into the stock. `out` stays empty where OpenSSL refuses the
+// puts the others into the stock. `out` stays empty if OpenSSL refuses the
 // lot; then, and after a failure, nothing is put there.
 core::Status MakeMasks(const Curve &curve, const Multiplier &multiplier,
                        const core::AbortFlag &abort, std::optional<Mask> *out);

@@ -12,8 +12,8 @@ namespace {
 using Precompute = int (*)(EC_GROUP *group, BN_CTX *ctx);
 
 // EC_GROUP_precompute_mult is deprecated since 3.0: looked up by name, so that
-// the addon loads where it is gone. On Windows it is never found, but the comb
-// is missing there too.
+// the addon loads even if it is gone. On Windows it is never found, but the
+// comb is missing there too.
 Precompute FindPrecompute() {
   void *function = nullptr;
   uv_lib_t process;

@@ -27,7 +27,7 @@ constexpr const char *kCheck = "the check of EC keys";
 // is wrong: at most one of the 2^128 factors of that point fits.
 constexpr size_t kFactorLen = 16;
 
-// The point of the encoding; none where OpenSSL refuses it: it is not on the
+// The point of the encoding; none if OpenSSL refuses it: it is not on the
 // curve, or memory ran out, which OpenSSL does not tell apart.
 Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
               PointPtr *out) {

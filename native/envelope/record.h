@@ -28,7 +28,7 @@ core::Status CreateRecord(core::ByteSpan root_key, SecretKind kind,
                           const KeyId &key_id, core::ByteSpan attributes,
                           core::ByteSpan secret, Record *out);
 
-// Opens a record of any kind; kInvalidRecord where any byte of it is not as it
+// Opens a record of any kind; kInvalidRecord if any byte of it is not as it
 // was made, or the root key is another one.
 core::Status OpenRecord(core::ByteSpan root_key, core::ByteSpan header,
                         core::ByteSpan wrapped, KeyMaterial *out);

@@ -43,7 +43,7 @@ bool ReadPrivateKey(core::ByteSpan pkcs8, KeyParts *out);
 // Reads a SubjectPublicKeyInfo of one of our specs.
 bool ReadPublicKey(core::ByteSpan spki, KeyParts *out);
 
-// Makes OpenSSL's key; nullptr where OpenSSL refuses it or has no such keys.
+// Makes OpenSSL's key; nullptr if OpenSSL refuses it or has no such keys.
 core::PkeyPtr ToPkey(const KeyParts &parts);
 
 // A key that is ready for use.

@@ -7,7 +7,7 @@
 namespace pairmint::keys {
 
 // Draws the seed of a key of `type` ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87";
-// FIPS 204, algorithm 1) and encodes the pair. kUnsupported where OpenSSL has
+// FIPS 204, algorithm 1) and encodes the pair. kUnsupported if OpenSSL has
 // no ML-DSA.
 core::Status MintMlDsa(const char *type, core::KeyPair *out);
 

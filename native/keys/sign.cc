@@ -161,7 +161,7 @@ class Operation {
 
  private:
   Status HashMessage();
-  // Contexts to sign with, or to verify with; nullptr where OpenSSL refuses.
+  // Contexts to sign with, or to verify with; nullptr if OpenSSL refuses.
   [[nodiscard]] PkeyCtxPtr BeginOnDigest(bool signing) const;
   [[nodiscard]] MdCtxPtr BeginOnMessage(bool signing) const;
 

@@ -45,8 +45,8 @@ CpuidLeaf Cpuid(uint32_t leaf) {
 
 // What the environment variable leaves of leaf 1, ecx, and leaf 7, ebx, as
 // OPENSSL_ia32cap(3) has it: a mask ("~0x...") or a value for the first vector,
-// and behind a colon one for the second, which is none where there is no colon.
-// Whoever switches instructions off there does so for all arithmetic.
+// and, behind a colon, one for the second. Without a colon nothing is left of
+// the second. Instructions that are off there are off for all arithmetic.
 struct Features {
   uint32_t leaf1_ecx, leaf7_ebx;
 };
@@ -145,7 +145,7 @@ void FillWords(int bits, bool ones, uint64_t *state, uint64_t *words) {
 
 constexpr int kCheckExponentBits = 40;
 
-// kUnknown where memory ran out: nothing is known of the kernel then.
+// kUnknown if memory ran out: nothing is known of the kernel then.
 enum class Agreement { kAgrees, kDisagrees, kUnknown };
 
 // Powers of eight numbers, one of them all ones, as the reference computes

@@ -72,7 +72,7 @@ struct Kernel {
                  const Numbers &n, uint8_t *workspace, Verdicts *in_out);
 };
 
-// 8 lanes in radix 2^52 with AVX-512 IFMA; nullptr where this build has none.
+// 8 lanes in radix 2^52 with AVX-512 IFMA; nullptr if this build has none.
 const Kernel *Avx512IfmaKernel();
 // OpenSSL's own Montgomery arithmetic, one lane after the other.
 const Kernel *OpenSslKernel();

@@ -18,7 +18,7 @@ class LotWriter {
  public:
   LotWriter();
 
-  // Fails with kInvalidArgument where the lot would be too long to seal.
+  // Fails with kInvalidArgument if the lot would be too long to seal.
   core::Status Add(const core::KeyPair &pair);
   [[nodiscard]] core::ByteSpan written() const {
     return bytes_.span().first(size_);

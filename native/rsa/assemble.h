@@ -26,7 +26,7 @@ core::Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
 
 // Computes the numbers of a key that follow quickly from its primes: n, dp and
 // dq, which lie in `room`. The key was assembled, and tested, before. Fails
-// with kInvalidArgument where key->p and key->q are not of one length and a
+// with kInvalidArgument if key->p and key->q are not of one length and a
 // modulus of ours.
 core::Status CompleteKey(KeyNumbers *key, core::SecretBytes *room);
 

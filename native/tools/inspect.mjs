@@ -143,7 +143,7 @@ export function floorFaults(file) {
 }
 
 /**
- * What musl's loader cannot find for the addon in `file`; undefined where musl is not installed.
+ * What musl's loader cannot find for the addon in `file`; undefined if musl is not installed.
  * The names of Node, OpenSSL and libstdc++ are left out: Alpine's node brings those.
  */
 export function muslFaults(file) {

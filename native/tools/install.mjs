@@ -1,6 +1,6 @@
-// `npm install` runs this: it uses the prebuilt addon where one fits and builds from source
-// otherwise, with Node's own headers where they lie beside the node binary (official archives,
-// Docker images, most packages), so that nothing is downloaded.
+// `npm install` runs this. It uses the prebuilt addon if one fits, otherwise it builds from source.
+// Node's headers often lie beside the node binary (official archives, Docker images, most
+// packages): then they are used and nothing is downloaded.
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,10 +18,10 @@ export function runsAsScript(url) {
 function isInstalled() {
   const built = existsSync(path.join(root, 'build/Release'));
   // `npx pairmint` in a checkout of this repository links it as a package, and npm runs this again:
-  // a rebuild would take the addon away from whoever uses it, for a minute.
+  // a rebuild would take the addon away from running processes for a minute.
   if (built && process.env.npm_command === 'exec') return loads();
   // node-gyp-build prefers build/Release to a prebuild, so an old one there would be what runs:
-  // where somebody has built from source before, do it again.
+  // build again after an earlier build from source.
   if (built) return false;
   return existsSync(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`)) && loads();
 }

@@ -12,7 +12,7 @@ import { root } from './install.mjs';
 const version = 14;
 const run = promisify(execFile);
 
-/** The command of LLVM's `tool` in the version we use; ends the process when there is none. */
+/** The command of LLVM's `tool` in the version we use; ends the process if it is missing. */
 function find(tool) {
   for (const command of [`${tool}-${version}`, tool]) {
     const { stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });

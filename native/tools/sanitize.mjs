@@ -41,7 +41,7 @@ function hasTests() {
 // shadow, and freed blocks are kept there on purpose.
 const excluded = 'test/native/secrets.test.ts';
 
-/** What to run under the sanitizers: the native tests, or only the loading while there are none. */
+/** The command to run under the sanitizers: the native tests or, without any, just loading. */
 function command(addon, extra) {
   if (!hasTests()) return ['-e', `console.log(require(${JSON.stringify(addon)}))`];
   const vitest = path.join(

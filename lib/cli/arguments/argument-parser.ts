@@ -9,14 +9,14 @@ export interface OptionSyntax {
   readonly takes: 'nothing' | 'one' | 'optional' | 'any';
   /** What an option that takes nothing stands for. */
   readonly means?: boolean;
-  /** What an optional value is where it is left out. */
+  /** The default of an optional value. */
   readonly otherwise?: string;
   readonly required?: boolean;
-  /** The values that it takes, where not any. */
+  /** The only values that it takes; by default any. */
   readonly choices?: readonly string[];
   /** Values that it takes, too, and does not offer: newer than what it stands in for. */
   readonly unlistedChoices?: readonly string[];
-  /** Never abbreviated, where others are. */
+  /** Never abbreviated, even if others may be. */
   readonly exact?: true;
   /** What stands behind it is not read any more. */
   readonly last?: true;
@@ -25,7 +25,7 @@ export interface OptionSyntax {
 export interface Syntax {
   readonly options: readonly OptionSyntax[];
   readonly positional?: { readonly name: string; readonly required: boolean };
-  /** Whether the beginning of an option's name is enough where no other begins so. */
+  /** Whether a unique prefix of an option's name is enough. */
   readonly abbreviations: boolean;
 }
 
@@ -60,7 +60,7 @@ export function parseKnown(syntax: Syntax, argv: readonly string[]): ParsedArgum
 /**
  * Takes the name of a subcommand off the words, and leaves options to the subcommand.
  *
- * @throws UsageError, which calls it `argument`, if there is none
+ * @throws UsageError, which calls the subcommand `argument`, if it is missing
  */
 export function takeSubcommand(
   argument: string,

@@ -9,7 +9,7 @@ import { checkRequest, decodeBlobs } from './request-checks.ts';
 
 type Given = ReadonlyMap<string, string>;
 
-/** @throws UsageError where one of these options is missing */
+/** @throws UsageError if one of these options is missing */
 export function requireOptions(given: Given, names: readonly string[]): void {
   const missing = names.filter((name) => !given.has(name));
   if (missing.length > 0) {
@@ -17,7 +17,9 @@ export function requireOptions(given: Given, names: readonly string[]): void {
   }
 }
 
-/** The request of an operation that those of our own options stand for which are the operation's. */
+/**
+ * The request of an operation that those of our own options stand for which are the operation's.
+ */
 export function requestOf(operation: OperationName, given: Given): object {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
@@ -40,7 +42,7 @@ function checked(operation: OperationName, request: object): object {
   return request;
 }
 
-/** A whole number from `least`; undefined where the option is not given. */
+/** A whole number from `least`; undefined if the option is not given. */
 export function readCount(given: Given, name: string, least = 1): number | undefined {
   const text = given.get(name);
   if (text === undefined) return undefined;

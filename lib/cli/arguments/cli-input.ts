@@ -48,7 +48,7 @@ const readers: Readonly<Record<InputOption['key'], (text: string) => Promise<Val
  * `--cli-input-yaml`, if one of them is given. Members stay whole: an encryption context of the
  * command line replaces the other. Types are not enforced here.
  *
- * Throws ParameterError, or GeneralError where the AWS CLI does.
+ * Throws ParameterError, or GeneralError if the AWS CLI does.
  */
 export async function mergeInput(
   given: ReadonlyMap<string, GivenValue>,
@@ -105,7 +105,9 @@ async function readYaml(text: string): Promise<Value> {
   }
 }
 
-/** Complaints call these dictionaries by their plain name, unlike those that an option was given. */
+/**
+ * Complaints call these dictionaries by their plain name, unlike those that an option was given.
+ */
 function withoutOrigin(value: Value): Value {
   if (Array.isArray(value)) return value.map(withoutOrigin);
   return value instanceof Dictionary

@@ -28,7 +28,7 @@ export function readParameter(option: RequestOption, given: GivenValue): Value {
 
 type Source = string | readonly string[];
 
-/** A reference to a file counts only where it is the whole value. */
+/** A reference to a file counts only if it is the whole value. */
 function loadSource(option: string, given: Source): Source | Uint8Array {
   const [only, ...others] = typeof given === 'string' ? [given] : given;
   if (only === undefined || others.length > 0) return given;
@@ -96,7 +96,9 @@ function readPlain(shape: Shape, option: string, source: Source): Value {
   return shape.type === 'integer' ? readInteger(text) : text;
 }
 
-/** One word beginning with `[` is a JSON list. The text of a file is otherwise taken by character. */
+/**
+ * One word beginning with `[` is a JSON list. The text of a file is otherwise taken by character.
+ */
 function readList(shape: ListShape, option: string, source: Source): Value {
   const only = typeof source === 'string' || source.length !== 1 ? source : source[0];
   if (typeof only === 'string' && only.trimStart().startsWith('[')) return readJson(option, only);

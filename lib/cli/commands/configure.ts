@@ -24,7 +24,7 @@ export function runConfigure(words: readonly string[], call: Call): number {
   return action(rest, call);
 }
 
-/** @throws UsageError where words are missing; UnknownOptionsError where there are more */
+/** @throws UsageError if words are missing; UnknownOptionsError if there are more */
 function take(words: readonly string[], names: readonly string[]): string[] {
   const missing = names.slice(words.length);
   if (missing.length > 0) {

@@ -13,7 +13,7 @@ import { formatJson } from '../output/output.ts';
 
 type Credential = Awaited<ReturnType<Service['credentials']['list']>>[number];
 type Given = ReadonlyMap<string, string>;
-/** Does its part on the service and returns what is to be printed. */
+/** Works on the service and returns the text to print. */
 type Action = (given: Given, id: string | undefined) => Work | Promise<Work>;
 type Work = (service: Service) => Promise<string>;
 

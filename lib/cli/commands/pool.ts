@@ -18,7 +18,7 @@ import { formatJson } from '../output/output.ts';
 import { Progress } from '../output/progress.ts';
 
 type Given = ReadonlyMap<string, string>;
-/** Reads what it is given, then does its part and returns what is to be printed. */
+/** Reads the options, then works on the pools and returns the text to print. */
 type Action = (given: Given, context: Context) => (pools: Service['pools']) => Promise<string>;
 
 const operation = 'GenerateDataKeyPairWithoutPlaintext';

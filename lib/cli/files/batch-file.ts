@@ -52,10 +52,9 @@ export class BatchFile {
   }
 
   /**
-   * Opens the file of a request, and makes it if there is none. What a kill left of a line is cut
-   * off.
+   * Opens the file of a request, or makes it. An incomplete last line, left by a kill, is cut off.
    *
-   * @throws GeneralError where it holds anything else, or another process writes to it
+   * @throws GeneralError if the file holds anything else, or another process writes to it
    */
   static async open(file: string, request: object): Promise<BatchFile> {
     const release = claim(file);
@@ -80,7 +79,7 @@ export class BatchFile {
     return this.#lines;
   }
 
-  /** Appends responses: on disk on return. @throws GeneralError where they do not belong there */
+  /** Appends responses: on disk on return. @throws GeneralError if they do not belong there */
   async append(responses: readonly Response[]): Promise<void> {
     for (const { KeyId } of responses) {
       this.#keyId ??= KeyId as string;

@@ -9,7 +9,7 @@ const separator = '.lock-';
  * process puts its claim beside the file before it looks for those of others, so that of two at the
  * same moment never both succeed. A claim of a process that was killed is void.
  *
- * @throws GeneralError where another process has claimed it
+ * @throws GeneralError if another process has claimed it
  */
 export function claimFile(file: string): () => void {
   const folder = path.dirname(file);

@@ -4,7 +4,7 @@ import { GeneralError, InterruptedError } from '../errors.ts';
 /**
  * Completes a command line by asking on the terminal: for the operation, for what it requires, then
  * for other options until there are enough. Throws GeneralError without a terminal and
- * InterruptedError where the user gives up.
+ * InterruptedError if the user gives up.
  */
 export async function promptArguments(
   argv: readonly string[],

@@ -86,7 +86,7 @@ export const commandDescriptions = {
       {
         name: '--seed',
         value: 'FILE',
-        explanation: "keys that shall be there, in YAML or JSON; local-kms's format works, too",
+        explanation: "keys that must exist, in YAML or JSON; local-kms's format works, too",
       },
     ],
     examples: [
@@ -197,7 +197,7 @@ export const commandDescriptions = {
     operands: ['create|list|fill|drain|delete'],
     options: [
       ...poolOptions,
-      { name: '--target', value: 'N', explanation: 'how many pairs shall wait' },
+      { name: '--target', value: 'N', explanation: 'how many pairs a full pool holds' },
       {
         name: '--low',
         value: 'N',
@@ -218,7 +218,7 @@ export const commandDescriptions = {
       'stopped; what request the file belongs to is kept beside it, in FILE.state.',
     options: [
       ...poolOptions,
-      { name: '--count', value: 'N', explanation: 'how many pairs the file shall have' },
+      { name: '--count', value: 'N', explanation: 'how many pairs the file gets' },
       {
         name: '--encryption-context',
         value: 'MAP',
@@ -257,7 +257,7 @@ export const awsCommandDescriptions = {
     summary: 'say who requests are made as',
     description:
       "`get-caller-identity` prints the ARN, account and id of the caller: the store's, or that of " +
-      'the access key where there is an endpoint URL.',
+      'the access key if there is an endpoint URL.',
     operands: ['get-caller-identity'],
     options: [],
     examples: ['get-caller-identity'],

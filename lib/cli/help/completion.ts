@@ -20,7 +20,7 @@ import { memberDescriptions } from './member-descriptions.ts';
 export interface OptionHint {
   readonly name: string;
   readonly explanation: string;
-  /** What its value may be; empty where nothing is known of it. */
+  /** Its possible values; empty if they are not known. */
   readonly values?: readonly string[];
   /** Whether any number of values follows. */
   readonly isList?: boolean;
@@ -172,7 +172,7 @@ function operandsOf(command: string, words: readonly string[]): readonly string[
       openOption(words.slice(0, index), optionsOfOther(command)) === undefined,
   ).length;
   const operand = otherCommands.get(command)?.operands?.[taken] ?? '';
-  // Where they are written in capitals, the user has to know them.
+  // Operands in capitals stand for values that only the user knows.
   const choices = /^[a-z|-]+$/.test(operand) ? operand.split('|') : [];
   return taken === 0 ? [...choices, 'help'] : choices;
 }

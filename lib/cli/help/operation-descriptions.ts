@@ -101,7 +101,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
         '--key-id alias/agreement --key-agreement-algorithm ECDH --public-key fileb://peer.der',
     },
     DescribeCustomKeyStores: {
-      summary: 'list the custom key stores, of which there are none',
+      summary: 'list the custom key stores; the list is always empty',
       description:
         'Lists no custom key stores: they are not offered, as the keys of pairmint live in its ' +
         'own store. One that is named is not found.',
@@ -183,8 +183,8 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
     GenerateDataKeyWithoutPlaintext: {
       summary: 'make a symmetric data key, sealed',
       description:
-        'Returns a random data key sealed under a KMS key and nothing in the clear: for whoever ' +
-        'stores keys that others will use.',
+        'Returns a random data key sealed under a KMS key and nothing in the clear: for programs ' +
+        'that store keys for others to use.',
       example: '--key-id alias/pairmint/default --key-spec AES_256',
     },
     GenerateMac: {
@@ -227,7 +227,7 @@ export const operationDescriptions: Readonly<Partial<Record<OperationName, Opera
       summary: 'show the public key of an asymmetric KMS key',
       description:
         'Returns the public key (SubjectPublicKeyInfo, DER) of an asymmetric KMS key, for use ' +
-        'by whoever needs no KMS for it.',
+        'without KMS.',
       example: '--key-id alias/signing',
     },
     ImportKeyMaterial: {

@@ -12,7 +12,7 @@ const orderings = {
   gte: { sign: '>=', holds: (order: number) => order >= 0 },
 } as const;
 
-/** Null where the two have no order. */
+/** Null if the two have no order. */
 export function compare(comparator: Comparator, left: Value, right: Value): boolean | null {
   if (comparator === 'eq' || comparator === 'ne') {
     return isSame(left, right) === (comparator === 'eq');
@@ -56,7 +56,7 @@ function isSame(left: Value, right: Value): boolean {
     : isEqual(left, right);
 }
 
-/** Equality as Python has it inside of lists and dictionaries, where true equals 1. */
+/** Python's equality inside lists and dictionaries, where true equals 1. */
 export function isEqual(left: Value, right: Value): boolean {
   if (Array.isArray(left) && Array.isArray(right)) {
     return left.length === right.length && left.every((l, i) => isEqual(l, right[i] as Value));

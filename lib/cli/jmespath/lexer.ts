@@ -53,7 +53,7 @@ const whitespace = /[ \t\r\n]/;
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*/;
 const number = /^-?[0-9]+/;
 
-/** Throws ExpressionError where the text is no token of JMESPath. */
+/** @throws ExpressionError if the text has something that is not a token of JMESPath */
 export function tokenize(expression: string): readonly Token[] {
   if (expression === '') throw new ExpressionError('Invalid JMESPath expression: cannot be empty.');
   return new Lexer(expression).read();

@@ -44,7 +44,7 @@ const pagingRows: readonly PagingOption[] = [
     key: 'maxItems',
     takes: 'one',
     value: 'COUNT',
-    explanation: 'how many items to print; a NextToken is printed where there are more',
+    explanation: 'how many items to print; a NextToken is printed if there are more',
   },
 ];
 
@@ -95,7 +95,7 @@ function readCount(
 
 /** The answers to a request. They are asked for one after the other, as they are read. */
 export interface ResponsePages extends AsyncIterable<object | undefined> {
-  /** The member whose items the pages share out. Absent where there is one response only. */
+  /** The member whose items the pages share out. Absent if there is one response only. */
   readonly listMember?: string;
   /** What --starting-token takes to go on. Known after the last page. */
   readonly nextToken?: string | undefined;

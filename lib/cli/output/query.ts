@@ -3,7 +3,7 @@ import { ExpressionError } from '../jmespath/errors.ts';
 import { parseExpression } from '../jmespath/parser.ts';
 import type { Value } from '../python/value.ts';
 
-/** What of a response is to be printed. */
+/** The part of a response to print. */
 export interface Query {
   /** Throws GeneralError, as the AWS CLI does, for what a function in it does not take. */
   search(response: Value): Value;

@@ -4,7 +4,7 @@ import { type Section, tableSections } from './table-sections.ts';
 
 export interface TableOptions {
   readonly title: string;
-  /** Where the table does not fit, rows that stand alone under their headers are set upright. */
+  /** If the table does not fit, single rows under their headers are printed upright. */
   readonly width: number;
   readonly hasColor: boolean;
 }

@@ -15,7 +15,7 @@ export function wrap(text: string, indent: number): string {
   return [...lines, line].map((content) => ' '.repeat(indent) + content).join('\n');
 }
 
-/** A term and its explanation, side by side, or one below the other where the term is long. */
+/** A term and its explanation, side by side, or one below the other if the term is long. */
 export function definition(term: string, explanation: string, column: number): string {
   const text = wrap(explanation, column);
   const start = `  ${term}`;

@@ -1,4 +1,4 @@
-/** Plain where that cannot be mistaken, then single quotes; double quotes can hold anything. */
+/** Plain if that cannot be misread, else single quotes; double quotes can hold anything. */
 export type ScalarStyle = 'plain' | 'single' | 'double';
 
 /**

@@ -4,8 +4,8 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /**
  * Decodes base64 as leniently as the AWS CLI, which skips line ends and all else that is not of the
- * alphabet and stops at the padding, but wants the last group complete. A complaint does not repeat a
- * secret, which may be on its way into somebody's log.
+ * alphabet and stops at the padding, but wants the last group complete. Complaints do not repeat a
+ * secret, because they may end up in a log.
  */
 export function decodeBase64(text: string, { isSecret = false } = {}): Uint8Array {
   if (!/^[\0-\x7f]*$/.test(text)) {

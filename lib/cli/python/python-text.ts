@@ -101,7 +101,7 @@ function dateText(value: Date): string {
 
 function dateRepr(value: Date): string {
   const fields = dateText(value).split(/\D/).map(Number);
-  // Seconds are left out where they are zero.
+  // Python leaves out seconds that are zero.
   const shown = fields.length === 6 && fields[5] === 0 ? fields.slice(0, 5) : fields;
   return `${pythonTypeName(value)}(${shown.join(', ')})`;
 }

@@ -38,7 +38,7 @@ const decoders: Readonly<Record<string, Decode>> = {
 /**
  * Decodes as Python does by the encoding of that name.
  *
- * @throws GeneralError where there is no such encoding; TypeError where the bytes are not of it
+ * @throws GeneralError if there is no such encoding; TypeError if the bytes are not of it
  */
 export function decodeText(bytes: Uint8Array, encoding: string): string {
   const name = encoding.trim().toLowerCase().replaceAll(/[_ ]/g, '-');

@@ -7,8 +7,8 @@ import { pythonRepr } from '../python/python-text.ts';
 const masked = '***';
 
 /**
- * What `--debug` writes, laid out as the AWS CLI's log. Whoever reads it may be somebody else than
- * who typed the command: it has no plaintext, password or signature.
+ * The output of `--debug`, laid out as the AWS CLI's log. It may be read by others than the user,
+ * so it has no plaintext, password or signature.
  */
 export class DebugLog {
   readonly #sink: TextSink;

@@ -24,7 +24,9 @@ export function serviceFailure(
   });
 }
 
-/** What is no refusal in the protocol's form is named by its status; a proxy's page stays unshown. */
+/**
+ * What is no refusal in the protocol's form is named by its status; a proxy's page stays unshown.
+ */
 function readRefusal({ status, reason, text }: Answer): { name: string; message: string } {
   const isPage = text.trim() === '' || text.trimStart().startsWith('<html>');
   if (status >= 500 && isPage) return { name: String(status), message: reason };
@@ -70,7 +72,9 @@ export function clientFailure(error: unknown, endpointUrl: string): unknown {
     : error;
 }
 
-/** A provider that was asked and failed says why; where none was asked, the CLI's own sentence. */
+/**
+ * The error of the credential provider that failed; if no provider was asked, the CLI's sentence.
+ */
 function credentialsFailure(error: Error): Error {
   return /could not load credentials from any providers/i.test(error.message)
     ? new SettingsError(

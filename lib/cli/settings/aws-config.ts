@@ -10,20 +10,19 @@ export interface Profile {
   readonly name: string;
   readonly config: Section;
   readonly credentials: Section;
-  /** The section that `services` of the profile names, where there is one. */
+  /** The section that `services` of the profile names, if any. */
   readonly services: Section | undefined;
 }
 
 const nothing: Section = new Map();
 
 /**
- * Reads the profile `name` from the files that the AWS CLI reads. Undefined where there is none of
- * that name.
+ * Reads the profile `name` from the files that the AWS CLI reads; undefined if it does not exist.
  *
- * Not with the SDK's own loader, which takes half as long to load as Node.js to start and leaves out
- * what is set to nothing, as in `cli_pager=`. Credentials are the SDK's matter.
+ * The SDK's own loader would take half as long to load as Node.js to start, and leaves out empty
+ * settings, as in `cli_pager=`. Credentials are read by the SDK.
  *
- * @throws GeneralError where a file is not of its form
+ * @throws GeneralError if a file is malformed
  */
 export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | undefined {
   const files = configFiles(env);
@@ -93,8 +92,9 @@ export function nameOf(title: string): string {
 }
 
 /**
- * Reads the form of Python's configparser. Comments have lines of their own. A line that is indented
- * deeper than the setting above it belongs to that one, as a setting of its own where that is empty.
+ * Reads the form of Python's configparser. Comments have lines of their own. A line that is
+ * indented deeper than the setting above it belongs to that one, as a setting of its own where that
+ * is empty.
  */
 function parseSections(text: string, file: string): ReadonlyMap<string, Section> {
   const sections = new Map<string, Map<string, string>>();

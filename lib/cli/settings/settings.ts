@@ -24,7 +24,7 @@ export interface Remote {
   readonly endpointUrl: string;
   readonly region: string;
   readonly profile: string | undefined;
-  /** Those of the environment, where they count; otherwise the SDK looks for some. */
+  /** The environment's credentials, if they count; otherwise the SDK looks for some. */
   readonly credentials: Credentials | undefined;
   readonly signRequest: boolean;
   readonly verifySsl: boolean;
@@ -109,7 +109,9 @@ export class Settings {
     return (this.#setting('cli_timestamp_format') ?? 'iso8601') as TimestampFormat;
   }
 
-  /** @throws SettingsError, before anything else is looked at, where the configuration names another */
+  /**
+   * @throws SettingsError if the configuration names an unknown format; called before other checks
+   */
   checkTimestampFormat(): void {
     const name: string = this.timestampFormat;
     if (name === 'wire' || name === 'iso8601') return;
@@ -125,8 +127,8 @@ export class Settings {
   }
 
   /**
-   * The region of a request to the local store, where the command line names one. What else the
-   * environment says was most likely said for AWS, and would hide the store's own keys.
+   * The region of a request to the local store, if the command line names one. Regions set in the
+   * environment are most likely meant for AWS, and would hide the store's own keys.
    */
   get localRegion(): string | undefined {
     const named = this.#given.has('profile') ? setting(this.#readProfile(), 'region') : undefined;
@@ -137,7 +139,7 @@ export class Settings {
     return this.#given.has('endpointUrl');
   }
 
-  /** The server that requests go to; undefined where they stay here. */
+  /** The server that requests go to; undefined for the local store. */
   get endpointUrl(): string | undefined {
     const given = this.#text('endpointUrl');
     if (given !== undefined) return given;
@@ -200,7 +202,7 @@ export class Settings {
     };
   }
 
-  /** @throws GeneralError where the command line names a profile that is not there */
+  /** @throws GeneralError if the command line names a profile that does not exist */
   checkProfile(): void {
     const name = this.#text('profile');
     if (name !== undefined && this.#readProfile() === undefined) throw unknownProfile(name);

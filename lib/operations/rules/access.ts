@@ -17,7 +17,7 @@ import {
 import type { RequestFacts } from '../../policy/request-facts.ts';
 import type { Caller, Services } from './operation.ts';
 
-/** What of a request its authorisation needs to know beside its members. */
+/** What authorisation needs to know of a request besides its members. */
 export interface AccessOptions {
   /** The action, if it is not called as the operation: ReEncryptFrom. */
   readonly action?: string | undefined;
@@ -29,8 +29,8 @@ export interface AccessOptions {
 }
 
 /**
- * Makes sure that the caller may do this with the key. Not a promise if policies always allow it:
- * nearly every request finds it so, and a promise would cost a turn of the queue.
+ * Makes sure that the caller may do this with the key. Returns no promise if policies allow it
+ * whatever the request's conditions: most requests are such, and a promise would cost them time.
  *
  * @returns the grant that allows it; undefined if policies do
  * @throws KmsError AccessDeniedException; InvalidGrantTokenException if the request would need a
@@ -77,16 +77,16 @@ async function authorizeAnew(
     });
   }
   if (decision === 'allowed') return used;
-  // Short of a Deny, a grant could still help: one whose token is sent must be there. To another
-  // account this would tell that the key exists.
+  // Unless a Deny decided, a grant could still allow it, so the tokens sent must be of grants that
+  // exist. Not for another account: the error would reveal that the key exists.
   const mayTell = owner === accountId && !decision.startsWith('explicit-deny');
   if (mayTell) await requireGrantTokens(services);
   const { ciphertext = false } = options;
   throw accessDenied(request, decision, { foreign: owner !== accountId, ciphertext });
 }
 
-// What policies allow without asking for a condition of the request, they always do: by the key's
-// record, which is another object when anything of it has changed, and by the caller.
+// Actions that policies allow without any condition: they are always allowed. By the key's record,
+// which is a new object after every change, and by the caller.
 const alwaysAllowed = new WeakMap<KeyRecord, WeakMap<Caller, Set<string>>>();
 
 function isAlwaysAllowed(caller: Caller, record: KeyRecord, action: string): boolean {
@@ -99,7 +99,7 @@ function allowAlways(caller: Caller, record: KeyRecord, action: string): void {
   byCaller.set(caller, (byCaller.get(caller) ?? new Set()).add(action));
 }
 
-/** The same request, which tells whether any of its conditions was asked for. */
+/** Wraps a request to tell whether a policy has asked for any of its conditions. */
 function watched(request: AccessRequest): { request: AccessRequest; wasAsked: () => boolean } {
   let asked = false;
   const condition: AccessRequest['condition'] = (name) => {
@@ -110,8 +110,8 @@ function watched(request: AccessRequest): { request: AccessRequest; wasAsked: ()
 }
 
 /**
- * Makes sure that the caller may retire a grant. `may` is told whether its identity policy allows it,
- * which is enough for some and needed by none of those that the grant names.
+ * Makes sure that the caller may retire a grant. `may` gets whether the identity policy allows it:
+ * principals that the grant names need no such policy, others may need nothing else.
  */
 export function authorizeRetiring(
   services: Services,
@@ -130,7 +130,9 @@ export function authorizeRetiring(
   throw accessDenied(request, decision, { foreign: owner !== services.accountId });
 }
 
-/** Makes sure that the caller may do this with what has no policy of its own. */
+/**
+ * Makes sure that the identity policy allows the action on a resource without a policy of its own.
+ */
 export function authorizeIdentity(
   services: Services,
   resource = '*',
@@ -156,7 +158,7 @@ export function authorizeAlias(services: Services, name: string): void {
   authorizeIdentity(services, aliasArn({ ...services, name }));
 }
 
-/** The refusal that does not tell whether another account has such a key. */
+/** Refuses without telling whether another account has such a key. */
 export function refuseForeign(services: Services, options: AccessOptions = {}): never {
   const action = options.action ?? services.call.operation;
   const { ciphertext = false } = options;
@@ -181,7 +183,7 @@ export function policyTextOf({ policy, accountId }: KeyRecord): string {
 const compiled = new WeakMap<KeyRecord, Policy>();
 const compiledDefaults = new Map<string, Policy>();
 
-/** A key's policy. Records are shared by all that read the same bytes, so each is read once. */
+/** A key's policy, compiled once per record: all readers of the same bytes share one record. */
 export function policyOf(record: KeyRecord): Policy {
   const cache = record.policy === undefined ? compiledDefaults : undefined;
   const cached = cache ? cache.get(record.accountId) : compiled.get(record);
@@ -194,7 +196,7 @@ export function policyOf(record: KeyRecord): Policy {
 
 type ConditionOptions = AccessOptions & { readonly key?: NewKeyRecord | undefined };
 
-/** The condition keys of the request that is served, worked out when a policy asks for one. */
+/** The condition keys of the current request; each value is computed when a policy asks for it. */
 export function conditionsFor(
   { call, caller, region, now }: Services,
   action: string,
@@ -243,10 +245,10 @@ function keyFacts(record: NewKeyRecord): NonNullable<RequestFacts['key']> {
   };
 }
 
-// As many as are read at a time.
+// How many grants are read at a time.
 const pageOfGrants = 100;
 
-/** Looks for a grant on the key that covers the request, if need be with the identity policy. */
+/** Looks for a grant on the key that covers the request, some only with the identity policy. */
 async function grantAnswer(
   services: Services,
   key: Key,
@@ -277,13 +279,13 @@ async function* grantsOf(
       yield* page;
       if (page.length < pageOfGrants) break;
       after = page.at(-1)?.grantId;
-      // A key may have very many, and stores answer without a turn of the event loop.
+      // A key may have very many grants, and stores answer without letting the event loop turn.
       await turn();
     }
   }
 }
 
-/** What of a request the terms of grants speak of. */
+/** The parts of a request that grants' terms refer to. */
 function grantUse({ caller, call }: Services, operation: string): GrantRequest {
   const request = call.request as Readonly<Record<string, unknown>>;
   const context = request[contextMembers[operation] ?? 'EncryptionContext'];

@@ -10,7 +10,7 @@ export function requireCapacity(key: Key, algorithm: string, plaintext: Uint8Arr
   }
 }
 
-/** What AWS says of data that an asymmetric algorithm cannot take. */
+/** AWS's error for data that is too long for an asymmetric algorithm. */
 export function beyondCapacity({ record }: Key, algorithm: string): KmsError {
   const capacity = capacityOf(record.keySpec, algorithm);
   return new KmsError(
@@ -20,8 +20,8 @@ export function beyondCapacity({ record }: Key, algorithm: string): KmsError {
   );
 }
 
-// RFC 8017 section 7.1.1: two hashes and two bytes of the modulus are OAEP's own. SM2's limit is
-// that of AWS's table of algorithms.
+// RFC 8017 section 7.1.1: OAEP uses up two hashes and two bytes of the modulus. SM2's limit is from
+// AWS's table of algorithms.
 function capacityOf(keySpec: KeySpec, algorithm: string): number {
   const { modulusBits } = keySpecs[keySpec];
   if (modulusBits !== undefined) {

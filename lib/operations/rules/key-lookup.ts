@@ -7,7 +7,7 @@ import { managedKey } from '../managed-keys.ts';
 import { type AccessOptions, authorize, refuseForeign } from './access.ts';
 import type { Services } from './operation.ts';
 
-/** The alias whose key pairmint makes when it is first asked for. */
+/** The alias whose key pairmint makes on its first use. */
 export const defaultAlias = 'alias/pairmint/default';
 
 /** Finds the key that a KeyId in any of its four forms names, for a caller who may use it. */
@@ -25,7 +25,7 @@ export async function findKey(
   return key;
 }
 
-/** The same without asking who may use it: that is left to do. */
+/** Finds the key without authorising the caller, which the operation must do itself. */
 export async function lookUp(
   services: Services,
   keyId: string,
@@ -38,14 +38,14 @@ export async function lookUp(
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
 }
 
-/** Finds the key of an operation that takes no alias, for a caller who may use it. */
+/** Finds the key for an operation that takes no alias, and authorises the caller. */
 export async function findOwnKey(services: Services, keyId: string): Promise<Key> {
   const key = await lookUpOwn(services, keyId);
   await authorize(services, key);
   return key;
 }
 
-/** The same without asking who may use it. */
+/** As `findOwnKey`, but without authorising the caller. */
 export async function lookUpOwn(services: Services, keyId: string): Promise<Key> {
   const { region, accountId } = services;
   return find(services, parseKeyId(keyId, { region, accountId, aliases: 'refused' }));
@@ -77,7 +77,7 @@ async function find(
     return await services.keys.find(reference);
   } catch (error) {
     if (!(error instanceof KmsError) || error.name !== 'NotFoundException') throw error;
-    // Whether the other account has such a key is not for the caller to know.
+    // The caller must not learn whether the other account has such a key.
     if (reference.accountId !== services.accountId) refuseForeign(services, options);
     const record = reference.kind === 'alias' ? madeOnDemand(services, reference.name) : undefined;
     if (record === undefined) throw error;
@@ -107,7 +107,7 @@ async function create(
   const { creationDate } = unnamed;
   const alias = { name: reference.name, creationDate, lastUpdatedDate: creationDate };
   const record = { ...unnamed, aliases: [alias] };
-  // A caller that may not use the key does not have it made.
+  // Authorised before the key is made: a caller that may not use it must not create it.
   const planned = { arn: keyArn(record), record: { ...record, materials: [] } };
   await authorize(services, planned, { ...options, requestAlias: reference.name });
   const created = await services
@@ -117,7 +117,7 @@ async function create(
   return created ?? services.keys.find(reference);
 }
 
-/** The record of a symmetric key that is made now; the caller fills in what is asked for. */
+/** The record of a new symmetric key, for the caller to complete. */
 export function newKey({ region, accountId, now }: Services): NewKeyRecord {
   return {
     keyId: randomUUID(),

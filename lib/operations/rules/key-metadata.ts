@@ -23,7 +23,7 @@ export function keyMetadata({ arn, record }: Key): KeyMetadata {
     KeySpec: record.keySpec,
     MultiRegion: record.multiRegion,
   };
-  // Assigned: spreading what is absent takes longer than all of the above.
+  // Assigned one by one: spreading absent members takes longer than all of the above.
   if (deletionDate !== undefined) metadata.DeletionDate = new Date(deletionDate);
   if (record.origin === 'EXTERNAL') Object.assign(metadata, expiry(record));
   addAlgorithms(metadata, record);
@@ -37,7 +37,7 @@ export function keyMetadata({ arn, record }: Key): KeyMetadata {
   return metadata;
 }
 
-// Copied, since the response is the caller's to change.
+// Copied, because the caller may change the response.
 function addAlgorithms(metadata: KeyMetadata, { keySpec, keyUsage }: KeyRecord): void {
   const lists = keySpecs[keySpec].usages[keyUsage];
   for (const name in lists) {
@@ -45,7 +45,7 @@ function addAlgorithms(metadata: KeyMetadata, { keySpec, keyUsage }: KeyRecord):
   }
 }
 
-/** When imported material expires: that in use which expires first, as then the key is of no use. */
+/** The earliest expiry of imported material in use: after it, the key is unusable. */
 function expiry(record: KeyRecord): Partial<KeyMetadata> {
   if (stateOf(record) === 'PendingImport') return {};
   const inUse = record.materials.filter(({ state }) => isInUse(state));

@@ -28,8 +28,8 @@ export interface OpenableBlob {
  * Finds the key that a ciphertext was made with, and checks that it may open it.
  *
  * @throws KmsError InvalidCiphertextException, without a message, unless it is a ciphertext of this
- *   store; IncorrectKeyException if `keyId` names another key; AccessDeniedException if no `keyId` is
- *   given and the ciphertext's key does not exist
+ *   store; IncorrectKeyException if `keyId` names another key; AccessDeniedException if no `keyId`
+ *   is given and the ciphertext's key does not exist
  */
 export async function openableBlob(
   services: Services,
@@ -45,7 +45,7 @@ export async function openableBlob(
 ): Promise<OpenableBlob> {
   const { algorithm = 'SYMMETRIC_DEFAULT', contextMember } = request;
   const context = encodeEncryptionContext(request.context, contextMember);
-  // Only a symmetric ciphertext says whose it is; any other is refused with its algorithm.
+  // Only a symmetric ciphertext names its key; other algorithms need a KeyId.
   const symmetric = algorithm === 'SYMMETRIC_DEFAULT';
   const header = symmetric && ciphertext ? requireHeader(ciphertext) : undefined;
   const key = await openingKey(services, header && keyIdsOf(header.keyId), request);
@@ -67,9 +67,10 @@ export async function openableBlob(
 }
 
 /**
- * The ciphertext that a request is about; undefined in a dry run whose modifiers say to leave it out.
+ * A request's ciphertext; undefined in a dry run whose modifiers allow leaving it out.
  *
- * @throws KmsError ValidationException if it is missing or no key is named in its place
+ * @throws KmsError ValidationException if the ciphertext is missing, or left out and no key is
+ *   named
  */
 export function ciphertextOf(
   request: {
@@ -139,7 +140,7 @@ async function openingKey(
     );
   }
   for (const id of blobKeyIds ?? []) {
-    // A ciphertext does not tell whose account its key is in.
+    // A ciphertext does not name its key's account.
     const { region, accountId } = services;
     const key = await services.keys.findInRegion({ region, accountId, keyId: id });
     if (key === undefined) continue;

@@ -9,7 +9,7 @@ import type { Principal } from '../../policy/principal.ts';
 import type { RequestOrigin } from '../../policy/request-facts.ts';
 import type { Pools } from '../../pool/pools.ts';
 
-/** A principal that requests are made as, and what it may do. */
+/** The principal of a request and what it may do. */
 export interface Caller {
   readonly principal: Principal;
   /** Undefined for an account's root, which may do all that key policies let it. */
@@ -18,14 +18,14 @@ export interface Caller {
   readonly tokenIssueTime?: number | undefined;
 }
 
-/** The request that is served. */
+/** The current request. */
 export interface Call {
   readonly operation: OperationName;
   readonly request: object;
   readonly abortSignal?: AbortSignal | undefined;
   /** Where it came from; undefined if it came over no network. */
   readonly origin?: RequestOrigin | undefined;
-  /** The ARNs of the keys that it was authorised for, or refused; the audit reads them. */
+  /** The ARNs of the keys that the request was authorised for or refused; the audit reads them. */
   readonly keyArns: Set<string>;
 }
 
@@ -43,18 +43,18 @@ export type KeyReader = Omit<
   | 'updateAlias'
 >;
 
-/** What an operation may touch. */
+/** What an operation may use. */
 export interface Services {
   readonly native: Native;
   readonly keys: KeyReader;
-  /** The same keys for what a request changes: the audit hears of it before it is committed. */
+  /** The keys for changes: the audit records the request before each commit. */
   keysToChange(): KeyDirectory;
-  /** The same for a key that does not exist yet: the audit hears of its ARN, too. */
+  /** The keys for a key that does not exist yet: the audit also records its ARN. */
   keysToCreate(arn: string): KeyDirectory;
   readonly grants: GrantDirectory;
   readonly pools: Pools;
   readonly region: string;
-  /** The caller's. */
+  /** The caller's account. */
   readonly accountId: string;
   readonly caller: Caller;
   readonly call: Call;
@@ -63,12 +63,12 @@ export interface Services {
 }
 
 /**
- * One KMS operation. AWS's model describes its request and response (lib/model/shapes.ts), and from
- * that follow validation, types, wire and command line; `run` gets a request that fits the model.
+ * One KMS operation. AWS's model of its request and response (lib/model/shapes.ts) drives
+ * validation, types, wire format and command line; `run` gets a request that fits the model.
  */
 export interface Operation<O extends OperationName> {
   readonly name: O;
-  /** Whether it changes nothing but what it answers, as CloudTrail's events say. */
+  /** Whether it changes nothing; the value of `readOnly` in CloudTrail's events. */
   readonly readOnly?: true;
   run(services: Services, request: CheckedRequest<O>): Promise<Responses[O]>;
 }

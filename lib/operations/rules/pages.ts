@@ -1,6 +1,6 @@
 import { KmsError } from '../../model/errors.ts';
 
-/** What a list operation asks of its source: the entries after `after`, at most `limit`. */
+/** A page that a list operation asks of its source: at most `limit` entries after `after`. */
 export interface PageRequest {
   readonly after: string | undefined;
   readonly limit: number;
@@ -13,8 +13,8 @@ export interface Page<T> {
 }
 
 /**
- * Serves one page of a list: `source` gives the entries in order, `nameOf` what a page resumes
- * after. Limits above `largest` are capped to it, as the reference's own maximum of each operation.
+ * Serves one page of a list. `source` returns the entries in order, `nameOf` the name that the next
+ * page resumes after. Limits above `largest`, the operation's maximum in the reference, are capped.
  */
 export async function page<T>(
   { Limit, Marker }: { Limit?: number | undefined; Marker?: string | undefined },

@@ -16,7 +16,7 @@ import { publicKeyOf } from './public-key.ts';
 /** The encryption context of a request. */
 export type Context = Readonly<Record<string, string>> | undefined;
 
-/** A key that may seal: checked, and with its current material opened. */
+/** A key that was checked for sealing, with its current material opened. */
 export interface SealingKey extends CurrentMaterial {
   readonly key: Key;
 }
@@ -36,7 +36,7 @@ export async function sealingKey(
   return { key, material, materialId };
 }
 
-/** What may encrypt with an algorithm: material of a symmetric key, or a public key. */
+/** The key that encrypts: material of a symmetric key, or a public key. */
 export type EncryptingKey = {
   readonly key: Key;
   readonly algorithm: EncryptionAlgorithmSpec;

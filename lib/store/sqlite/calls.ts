@@ -5,20 +5,20 @@ import { storeError } from './faults.ts';
 /** A call of a method in another thread or process. */
 export interface Call {
   readonly id: number;
-  /** By `monotonicNow`: how long it waits for a lock depends on it. */
+  /** By `monotonicNow`; a call's time limit for a lock starts here. */
   readonly sentAt: number;
   readonly method: string;
   readonly args: readonly unknown[];
 }
 
-/** What became of a call; `failure` if it failed. */
+/** The outcome of a call; `failure` if it failed. */
 export interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly failure?: { readonly fault: StoreFault; readonly message: string };
 }
 
-/** Milliseconds of a clock that all threads and processes of a machine share and nobody sets. */
+/** Milliseconds of a clock that is never set and that all processes of a machine share. */
 export function monotonicNow(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
@@ -34,7 +34,7 @@ export class Calls {
   readonly #onBusy: (isBusy: boolean) => void;
   #lastId = 0;
 
-  /** @param onBusy told when there is something to wait for, and when nothing is any more */
+  /** @param onBusy called when the first call begins to wait, and when the last one has ended */
   constructor(onBusy: (isBusy: boolean) => void) {
     this.#onBusy = onBusy;
   }
@@ -58,7 +58,7 @@ export class Calls {
     else call.reject(new StoreError(failure.fault, failure.message));
   }
 
-  /** Nothing will be answered any more. */
+  /** Fails all waiting calls: no answer will come any more. */
   failAll(reason: string): void {
     for (const id of [...this.#waiting.keys()]) {
       this.settle({ id, failure: { fault: 'outcome unknown', message: reason } });

@@ -8,18 +8,18 @@ import { type Database, loadEngine } from './engine.ts';
 const atOnce = 500;
 
 /**
- * Writes the records of one moment to a new file, which is whole or not there.
+ * Writes the records of one moment to a new file, which appears only when it is complete.
  *
- * @param check called all the while; what it throws ends the copy
+ * @param check called again and again; the copy ends if it throws
  */
 export function copyTo(source: Database, file: string, check: () => void): void {
   const unfinished = `${file}.${randomBytes(8).toString('hex')}.unfinished`;
-  // Refuses what is there, and keeps others from reading.
+  // Fails if the file exists; the mode keeps other users from reading it.
   closeSync(openSync(unfinished, 'wx', 0o600));
   try {
     write(source, unfinished, check);
     check();
-    // Unlike renaming, fails if the file is there.
+    // Unlike renaming, linking fails if the file exists.
     linkSync(unfinished, file);
   } finally {
     rmSync(unfinished, { force: true });
@@ -29,7 +29,7 @@ export function copyTo(source: Database, file: string, check: () => void): void 
 
 /** Replaces the records by those of a backup. Waiting pairs are removed. */
 export function takeOver(database: Database, file: string): void {
-  // Refuses what is no backup.
+  // Opening it checks that the file is a backup.
   const { database: source } = openToRead(file, { wait: patience });
   try {
     for (const table of ['record', 'lot', 'pool', 'reservation']) {
@@ -44,7 +44,7 @@ export function takeOver(database: Database, file: string): void {
 function write(source: Database, file: string, check: () => void): void {
   const copy = new (loadEngine().DatabaseSync)(file);
   try {
-    // A copy that was not finished is removed.
+    // No journal: an unfinished copy is removed anyway.
     copy.exec('pragma journal_mode = off');
     copy.exec('pragma synchronous = full');
     copy.exec('pragma fullfsync = on');
@@ -62,7 +62,7 @@ function write(source: Database, file: string, check: () => void): void {
   }
 }
 
-/** Copies row by row: in an open transaction nothing can be attached, nor to a connection that reads. */
+/** Copies row by row: SQLite attaches no file in a transaction or to a read-only connection. */
 function copyRecords(source: Database, to: Database, check: () => void): void {
   const insert = to.prepare('insert into main.record (path, value) values (?, ?)');
   const select = source.prepare(

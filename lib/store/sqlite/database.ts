@@ -15,11 +15,11 @@ import { type Database, loadEngine } from './engine.ts';
 import { replaced } from './faults.ts';
 import { inodeOf, OpenFiles } from './open-files.ts';
 
-// 'PRMT': tells a store from other SQLite files.
+// 'PRMT' marks a store among SQLite files.
 const applicationId = 0x5052_4d54;
 const version = 1;
 
-// As SQLite keeps them in its schema.
+// To the letter as SQLite keeps them in its schema.
 const tables = [
   'CREATE TABLE record (path text primary key, value blob not null) strict',
   'CREATE TABLE pool (id integer primary key, name text not null unique, ' +
@@ -30,8 +30,8 @@ const tables = [
     'until integer not null, primary key (pool, filler)) strict',
 ];
 
-// For every connection. A schema is ours to the letter or refused, yet what stands in it is not
-// trusted; cells are checked as they are read, which finds many a damaged page.
+// For every connection. A schema that is not ours to the letter is refused, and even ours is not
+// trusted. Cells are checked as they are read, which finds most damaged pages.
 const settings = [
   'busy_timeout = 0',
   'mmap_size = 0',
@@ -40,8 +40,8 @@ const settings = [
   'temp_store = memory',
 ];
 
-// A commit is on the disk when it returns, macOS's drives included. The file of changes is cut back
-// to 16 MiB when a large one was taken over into the store.
+// A commit is on the disk when it returns, also on macOS, where drives would keep it in their
+// cache. A file of changes larger than 16 MiB is truncated after it was taken over into the store.
 const writerSettings = [
   'synchronous = full',
   'fullfsync = on',
@@ -49,26 +49,26 @@ const writerSettings = [
   'journal_size_limit = 16777216',
 ];
 
-// Primary codes of a store whose shared memory cannot be made: SQLITE_IOERR, SQLITE_FULL and
+// SQLite's primary codes if shared memory cannot be made: SQLITE_IOERR, SQLITE_FULL,
 // SQLITE_CANTOPEN.
 const unshared = [10, 13, 14];
 
 /**
- * How long threads of their own wait in SQLite, in milliseconds, while another process makes the store
- * or takes over its changes.
+ * Milliseconds that a thread may block in SQLite while another process makes the store or takes
+ * over its changes. Not for the thread of the event loop.
  */
 export const patience = 5000;
 
-// An overlay gives a file of its lower layer another inode when it is first written to.
+// The inode may change between two looks: an overlay gives a file another one on its first write.
 const attempts = 3;
 
-/** A connection, and the files that it has open. */
+/** A connection and its open files. */
 export interface Connection {
   readonly database: Database;
   readonly files: OpenFiles;
 }
 
-/** Opens a store's file to write to it, and makes it if it may. @throws Error as SQLite does */
+/** Opens a store's file for writing; makes the file if `mayMake`. @throws Error as SQLite does */
 export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Connection {
   if (!existsSync(file)) {
     if (!mayMake) throw replaced(file);
@@ -78,7 +78,7 @@ export function openToWrite(file: string, { mayMake }: { mayMake: boolean }): Co
   return openSame(file, () => connectToWrite(file));
 }
 
-/** Opens what is at a path, and goes by the inode that was there before and after. */
+/** Opens the file at a path; tries again unless the path had the same inode before and after. */
 function openSame(file: string, connect: () => Database): Connection {
   for (let left = attempts; ; left--) {
     const inode = inodeOf(file);
@@ -94,7 +94,7 @@ function openSame(file: string, connect: () => Database): Connection {
 function connectToWrite(file: string): Database {
   const database = new (loadEngine().DatabaseSync)(file);
   return set(database, patience, () => {
-    // Somebody else's database shall not be changed in the least.
+    // Checked before any write: another program's database must not be changed.
     if (!isEmpty(database)) checkSchema(database);
     const [mode] = database.prepare('pragma journal_mode = wal').all();
     if (mode?.journal_mode !== 'wal') {
@@ -106,9 +106,10 @@ function connectToWrite(file: string): Database {
 }
 
 /**
- * Makes the file, which SQLite would let the group read, unless another process does. It is closed
- * before it has its name: whoever closes a file loses all locks that the process has on it (fcntl(2)),
- * and behind a connection without its lock, the next program that closes the store removes the changes.
+ * Makes the file with mode 0600, because SQLite would let the group read it, unless another process
+ * makes it first. The file is closed before it gets its name: closing a file drops all locks that
+ * the process has on it (fcntl(2)), and if a connection has lost its lock, the next program that
+ * closes the store removes the file of changes.
  */
 function makeFile(file: string): void {
   const made = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -122,16 +123,16 @@ function makeFile(file: string): void {
   }
 }
 
-/** A connection that reads. */
+/** A read-only connection. */
 export interface ReadConnection extends Connection {
-  /** Whether it sees what is there; otherwise it must be opened anew. */
+  /** Whether it sees the latest commits; otherwise it must be opened again. */
   isCurrent(): boolean;
 }
 
 /**
- * Opens a store's file to read from it.
+ * Opens a store's file for reading.
  *
- * @param wait how long to wait for a lock, in milliseconds, without letting the thread do anything else
+ * @param wait how many milliseconds to block the thread while a lock is held
  * @throws Error as SQLite does
  */
 export function openToRead(file: string, { wait }: { wait: number }): ReadConnection {
@@ -147,9 +148,8 @@ export function openToRead(file: string, { wait }: { wait: number }): ReadConnec
     const mayLackMemory = unshared.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
     const hasChanges = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (!mayLackMemory || hasChanges || !existsSync(file)) throw error;
-    // On a read-only or full file system there is no shared memory. Nobody writes now; those who see
-    // the file elsewhere, behind a mount that can be written to, or have made room, may begin at any
-    // time.
+    // On a read-only or full file system SQLite cannot make its shared memory, but no process can
+    // write either. That may change at any time, through another mount or when space is freed.
     const place = pathToFileURL(file);
     place.searchParams.set('immutable', '1');
     const inode = inodeOf(file);
@@ -163,7 +163,7 @@ export function openToRead(file: string, { wait }: { wait: number }): ReadConnec
   }
 }
 
-/** Something that is another once anything was written. */
+/** A text that changes when the file is written to. */
 function looksOf(file: string): string {
   const parts = [file, `${file}-wal`].map((name) => {
     const found = statSync(name, { bigint: true, throwIfNoEntry: false });
@@ -205,12 +205,12 @@ function makeSchema(database: Database): void {
   }
 }
 
-/** Ends a transaction that failed, unless SQLite has done so itself. */
+/** Rolls back a failed transaction, unless SQLite has done so itself. */
 export function rollBack(database: Database): void {
   try {
     database.exec('rollback');
   } catch {
-    // The failure before this one is the one to tell.
+    // The caller reports the earlier failure.
   }
 }
 
@@ -218,7 +218,7 @@ function isEmpty(database: Database): boolean {
   return database.prepare('select 1 from sqlite_schema limit 1').get() === undefined;
 }
 
-// A trigger or view that somebody put in would run in our transactions.
+// A trigger or view that was added to the file would run in our transactions.
 function checkSchema(database: Database): void {
   if (isEmpty(database)) throw new StoreError('corrupt', 'it has no tables');
   const id = database.prepare('pragma application_id').get()?.application_id;

@@ -1,11 +1,11 @@
-// The process that works on a store's file for another one, which cannot use SQLite itself.
+// Works on a store's file for another process, which has no SQLite of its own.
 import { type Call, failureOf } from './calls.ts';
 import { LocalEngine } from './local-engine.ts';
 
 const [file = '', isThere, inode] = process.argv.slice(2);
 const engine = new LocalEngine(file, { inode });
 
-// A signal to the group is for the other process: what it still asks for shall be done.
+// A signal to the process group is meant for the other process, which may still send calls.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 process.on('error', () => {});
@@ -15,7 +15,7 @@ process.on('disconnect', () => {
 });
 
 process.on('message', (call: Call) => {
-  // Who asked may have gone.
+  // The other process may have ended.
   void answer(call).then((made) => process.connected && process.send?.(made, () => {}));
 });
 

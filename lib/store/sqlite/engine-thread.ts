@@ -3,10 +3,10 @@ import { Worker } from 'node:worker_threads';
 import { type Answer, Calls } from './calls.ts';
 import { script } from './script.ts';
 
-// Longer than what is under way waits for a lock.
+// Longer than calls under way wait for a lock.
 const closeLimit = 10_000;
 
-/** A thread that works on a store's file, from outside. Keeps the process alive while it is busy. */
+/** The handle of a thread that works on a store's file. It keeps the process alive while busy. */
 export class EngineThread {
   readonly #worker: Worker;
   readonly #calls: Calls;
@@ -14,8 +14,8 @@ export class EngineThread {
   #hasEnded = false;
 
   /**
-   * @param name of the program beside this module
-   * @param workerData what the program is given
+   * @param name the name of the program beside this module
+   * @param workerData passed to the program
    */
   constructor(name: 'write-thread' | 'read-thread', workerData: object) {
     this.#worker = new Worker(script(import.meta.url, name), {
@@ -41,7 +41,7 @@ export class EngineThread {
     return this.#calls.make((call) => this.#worker.postMessage(call), method, args);
   }
 
-  /** Resolves when it has ended, by itself or because it took too long. */
+  /** Resolves when the thread has ended; if it takes too long, it is terminated. */
   async close(): Promise<void> {
     if (this.#hasEnded) return;
     const timer = setTimeout(() => void this.#worker.terminate(), closeLimit);

@@ -25,13 +25,13 @@ interface Engine {
   ) => Database;
 }
 
-/** Whether this Node.js has SQLite itself: since 22.13. */
+/** Whether this Node.js has SQLite built in, as since 22.13. */
 export const isBuiltIn = builtIn() !== undefined;
 
 /**
- * SQLite as node:sqlite offers it: Node's own, otherwise a package with the same interface.
+ * SQLite with the interface of node:sqlite: Node's own, otherwise a package's.
  *
- * @throws ConfigurationError if there is neither
+ * @throws ConfigurationError if neither is available
  */
 export function loadEngine(): Engine {
   return builtIn() ?? packaged();
@@ -39,10 +39,10 @@ export function loadEngine(): Engine {
 
 function builtIn(): Engine | undefined {
   const { emitWarning } = process;
-  // Node 22 says on stderr that the module is experimental, which users of a store cannot help.
+  // Node 22 warns on stderr that the module is experimental; users cannot do anything about it.
   process.emitWarning = () => {};
   try {
-    // In Node.js from 20.16 on, and not in the types for 20.
+    // Node.js has it since 20.16, but the types for 20 do not.
     const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => unknown };
     return getBuiltinModule?.('node:sqlite') as Engine | undefined;
   } finally {

@@ -21,7 +21,7 @@ const explanations: Readonly<Partial<Record<StoreFault, string>>> = {
   busy: 'another process holds the lock on writing',
 };
 
-/** What went wrong, as a StoreError. */
+/** Any error as a StoreError. */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const { errcode, message, code } = error as {
@@ -33,12 +33,12 @@ export function storeError(error: unknown): StoreError {
   return new StoreError(fault, explanations[fault] ?? message ?? String(error), { cause: error });
 }
 
-/** Whether SQLite found a lock held: the same may work a moment later. */
+/** Whether SQLite found a lock held: trying again may work. */
 export function isBusy(error: unknown): boolean {
   return storeError(error).fault === 'busy';
 }
 
-/** What a process that has a store open is told once the file is not the same. */
+/** The error if another file is at the path of a store that this process has open. */
 export function replaced(file: string): StoreError {
   return new StoreError(
     'replaced',
@@ -46,7 +46,7 @@ export function replaced(file: string): StoreError {
   );
 }
 
-/** What is asked of a store after its end. */
+/** The error of calls after the store was closed. */
 export function closed(): StoreError {
   return new StoreError('failed', 'the store was closed');
 }

@@ -6,21 +6,23 @@ import { closed, storeError } from './faults.ts';
 import type { ReadThreadData } from './read-thread.ts';
 import { Reader } from './reader.ts';
 
-/** Runs the methods of a store's file: `Reader`'s, and those of its writer. */
+/** Runs the methods of a store's file, those of `Reader` and of `Writer`. */
 export interface Engine {
   /** @throws StoreError */
   call(method: string, args: readonly unknown[]): Promise<unknown>;
   close(): Promise<void>;
 }
 
-// About a millisecond's worth.
+// Takes about a millisecond.
 const listedAtOnce = 100;
 const lockLimit = 5000;
 const retryEvery = 5;
-// What reads the whole file, in threads that end with it.
+// Methods that read the whole file; each call gets a thread of its own.
 const readAlone: readonly string[] = ['backup', 'faults'];
 
-/** Reads in this thread, which takes less time than asking another one, and writes in one of its own. */
+/**
+ * Reads in this thread, which is quicker than asking another one, and writes in a second thread.
+ */
 export class LocalEngine implements Engine {
   readonly #file: string;
   #inode: string | undefined;
@@ -29,19 +31,19 @@ export class LocalEngine implements Engine {
   readonly #reading = new Set<EngineThread>();
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #isClosed = false;
-  /** Why the file was left, for good. */
+  /** Why the file was given up for good. */
   #left: StoreError | undefined;
 
-  /** @param inode of the file that it must be, if one is known */
+  /** @param inode the inode that the file must have, if known */
   constructor(file: string, { inode }: { inode?: string | undefined } = {}) {
     this.#file = file;
     this.#inode = inode;
   }
 
   /**
-   * Makes the file if there is none, and sees whether it can be read.
+   * Makes the file if it does not exist, and checks that it can be read.
    *
-   * @returns the inode of the file that it works on from now on
+   * @returns the inode of the file that the engine works on from now on
    * @throws StoreError
    */
   async open({ isThere }: { isThere: boolean }): Promise<string> {
@@ -55,7 +57,7 @@ export class LocalEngine implements Engine {
       await this.call('dataVersion', []);
     } catch (error) {
       if (['foreign', 'replaced'].includes(storeError(error).fault)) throw error;
-      // Whoever was about to make it may have been killed.
+      // The process that was making the file may have been killed.
       await this.#write('make', []).catch(() => {
         throw error;
       });
@@ -96,7 +98,7 @@ export class LocalEngine implements Engine {
     }
   }
 
-  /** Reads; waits for a lock without holding up the thread. */
+  /** Reads; waits for a lock without blocking the thread. */
   async #read<T>(read: (reader: Reader) => T): Promise<T> {
     const end = performance.now() + lockLimit;
     for (;;) {
@@ -119,7 +121,7 @@ export class LocalEngine implements Engine {
     return reader;
   }
 
-  /** The next read begins anew, so that nothing of a failing disk stays. */
+  /** Makes the next read open the file again, so that nothing read from a failing disk is kept. */
   #failed(failure: StoreError): StoreError {
     if (failure.fault === 'replaced') this.#leave(failure);
     else this.#close();
@@ -127,8 +129,8 @@ export class LocalEngine implements Engine {
   }
 
   /**
-   * Leaves files that are not at their paths any more. What was committed to a file of changes that
-   * was removed is saved first; afterwards nothing that others may make in its place is touched.
+   * Gives up files that are no longer at their paths. First saves the commits in a file of changes
+   * that was removed; afterwards never touches the files that others may make in their place.
    */
   #leave(failure: StoreError): void {
     if (this.#left !== undefined) return;
@@ -136,13 +138,13 @@ export class LocalEngine implements Engine {
     try {
       this.#reader?.saveChanges();
     } catch {
-      // The failure before this one is the one to tell.
+      // The caller reports the earlier failure.
     }
     this.#close();
     void this.#writer?.close();
   }
 
-  /** What takes as long as the file is large. */
+  /** Runs a method that reads the whole file, in a thread of its own. */
   async #readAlone(method: string, args: readonly unknown[]): Promise<unknown> {
     const data: ReadThreadData = { file: this.#file, inode: this.#inode, stop: this.#stop };
     const thread = new EngineThread('read-thread', data);
@@ -180,8 +182,8 @@ export class LocalEngine implements Engine {
   }
 
   /**
-   * Whether what was written is in the files that this thread reads: the one that writes may have
-   * opened others, after these were removed.
+   * Makes sure that the writing thread writes to the files that this thread reads. If these were
+   * removed, the writing thread may have opened others.
    */
   #requireSame(): void {
     try {
@@ -190,15 +192,15 @@ export class LocalEngine implements Engine {
       const failure = storeError(error);
       if (failure.fault === 'replaced') this.#leave(failure);
     }
-    // Or a look, or another call, found it out meanwhile.
+    // A check or another call may have found it out meanwhile.
     if (this.#left === undefined) return;
     throw new StoreError('outcome unknown', this.#left.message, { cause: this.#left });
   }
 }
 
 /**
- * A copy of an argument whose bytes lie in memory of their own: with a view, the whole of the memory
- * that it looks at would be sent, which a small Buffer shares with others.
+ * Copies an argument's bytes into a buffer of their own. A view would be sent with its whole
+ * buffer, which a small Buffer shares with others.
  */
 function owned(value: unknown): unknown {
   if (value instanceof Uint8Array) return new Uint8Array(value);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { replaced } from './faults.ts';
 
-/** What tells a file from another one at its path, device included; undefined if there is none. */
+/** Identifies the file at a path by device and inode; undefined if there is no file. */
 export function inodeOf(file: string): string | undefined {
   const found = statSync(file, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev}:${found.ino}`;
@@ -9,16 +9,17 @@ export function inodeOf(file: string): string | undefined {
 
 /**
  * The files that a connection has open, by their inodes. SQLite removes the file of changes and the
- * shared memory when the last connection to a store is closed, never before: once another is at one of
- * their paths, or none, what is committed reaches nobody else and would not outlive the process.
+ * shared memory only when the last connection to a store is closed. If one of their paths has
+ * another file or no file before that, no other process sees this connection's commits, and they
+ * are lost with the process.
  */
 export class OpenFiles {
-  /** Of the store's file. */
+  /** The inode of the store's file. */
   readonly inode: string;
   readonly #file: string;
   readonly #inodes: ReadonlyMap<string, string>;
 
-  /** @param companions ends of the names of the files that are open beside the store's */
+  /** @param companions suffixes of the other open files' names */
   constructor(file: string, inode: string, companions: readonly string[] = ['-wal', '-shm']) {
     this.#file = file;
     this.inode = inode;
@@ -30,7 +31,7 @@ export class OpenFiles {
     this.#inodes = inodes;
   }
 
-  /** @throws StoreError if a file is not at its path any more */
+  /** @throws StoreError if a file is no longer at its path */
   requireSame(): void {
     for (const [name, inode] of this.#inodes) {
       if (inodeOf(name) !== inode) throw replaced(name);
@@ -38,8 +39,8 @@ export class OpenFiles {
   }
 
   /**
-   * Whether the file of changes is gone, nothing else, and no other one has its place: whoever has it
-   * open still has all that is in it.
+   * Whether only the file of changes was removed, and not replaced: this connection still has it
+   * open, so its commits can be saved.
    */
   get lackOnlyChanges(): boolean {
     const changes = `${this.#file}-wal`;

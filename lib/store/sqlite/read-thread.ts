@@ -1,5 +1,5 @@
-// The thread that reads all of a store's file, once, so that neither those who write nor an event loop
-// wait for it.
+// Reads the whole of a store's file in a thread of its own, so that neither writers nor the event
+// loop wait for it.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Answer, type Call, failureOf } from './calls.ts';
 import { copyTo } from './copies.ts';
@@ -7,12 +7,12 @@ import { openToRead, patience, type ReadConnection } from './database.ts';
 import type { Row } from './engine.ts';
 import { closed, replaced, storeError } from './faults.ts';
 
-/** What the thread is given. */
+/** The thread's `workerData`. */
 export interface ReadThreadData {
   readonly file: string;
-  /** Of the file that it must be, if one is known. */
+  /** The inode that the file must have, if known. */
   readonly inode: string | undefined;
-  /** Not 0 once the store is being closed. */
+  /** Set to a value other than 0 when the store closes. */
   readonly stop: Int32Array;
 }
 
@@ -52,7 +52,7 @@ function check({ files, isCurrent }: ReadConnection): void {
   if (!isCurrent()) throw new Error(`${file} was written to through another mount: try again`);
 }
 
-/** What is wrong with the file as such, a sentence each. */
+/** The faults of the file itself, one sentence each. */
 function faultsIn({ database }: ReadConnection, check: () => void): string[] {
   const looks: readonly (readonly [sql: string, describe: (row: Row) => string])[] = [
     ['pragma integrity_check', ({ integrity_check: fault }) => `${fault}`],

@@ -7,7 +7,7 @@ import type { Database, Row, SqlValue, Statement } from './engine.ts';
 import { replaced } from './faults.ts';
 import type { OpenFiles } from './open-files.ts';
 
-// Sorts after every character that a path may have.
+// Sorts after all characters of paths.
 export const afterAll = '\uffff';
 
 /** Reads from a store's file. */
@@ -15,7 +15,7 @@ export class Reader {
   readonly #database: Database;
   readonly #files: OpenFiles;
   readonly #isCurrent: () => boolean;
-  // SQLite counts from the same number in each connection.
+  // Tells readers apart: SQLite's data_version starts with the same number in each connection.
   readonly #name = randomUUID();
   readonly #get: Statement;
   readonly #listFrom: Statement;
@@ -27,8 +27,8 @@ export class Reader {
   readonly #version: Statement;
 
   /**
-   * @param inode of the file that it must be, if one is known
-   * @throws Error if the file cannot be opened, such as for a lock that is held: it does not wait
+   * @param inode the inode that the file must have, if known
+   * @throws Error if the file cannot be opened, also if a lock is held: it does not wait
    */
   constructor(file: string, { inode }: { inode?: string | undefined } = {}) {
     const { database, files, isCurrent } = openToRead(file, { wait: 0 });
@@ -60,17 +60,17 @@ export class Reader {
     this.#version = database.prepare('pragma data_version');
   }
 
-  /** Of the file that it reads. */
+  /** The inode of the file that it reads. */
   get inode(): string {
     return this.#files.inode;
   }
 
-  /** @throws StoreError if a file that it has open is not at its path any more */
+  /** @throws StoreError if one of its open files is no longer at its path */
   requireSame(): void {
     this.#files.requireSame();
   }
 
-  /** Whether it sees what is there; otherwise another one must be made. */
+  /** Whether it sees the latest commits; otherwise a new reader is needed. */
   get isCurrent(): boolean {
     return this.#isCurrent();
   }
@@ -89,7 +89,7 @@ export class Reader {
     }
   }
 
-  /** @throws StoreError if the file is damaged: whoever pages relies on the order to come to an end */
+  /** @throws StoreError if the entries are out of order: paging through them might never end */
   list(prefix: string, after: string | undefined, limit: number): Entry[] {
     const rows =
       after === undefined
@@ -131,7 +131,7 @@ export class Reader {
   }
 
   /**
-   * Another one whenever anybody else has committed anything, and of each reader.
+   * Changes whenever another connection has committed; differs from reader to reader.
    *
    * @throws StoreError as requireSame does
    */
@@ -140,7 +140,7 @@ export class Reader {
     return `${this.#name} ${this.#version.get()?.data_version}`;
   }
 
-  /** Puts what is in a file of changes that was removed into the store's file, if nobody is in the way. */
+  /** Saves the commits of a removed file of changes into the store's file, if no lock is held. */
   saveChanges(): void {
     if (this.#files.lackOnlyChanges) this.#database.exec('pragma wal_checkpoint');
   }
@@ -150,10 +150,10 @@ export class Reader {
   }
 }
 
-// SQLite checks the types of a table's columns as it writes, and on reading believes the page: one that
-// is in another's place has rows of other columns.
+// SQLite checks the types of columns only as it writes. On reading it trusts the page, and a page
+// in the place of another has rows of other columns.
 
-/** @throws StoreError if a value is not what its column has */
+/** @throws StoreError if a value is not of its column's type */
 export function bytesOf(value: SqlValue | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw misplaced();
@@ -174,7 +174,7 @@ function misplaced(): StoreError {
   return new StoreError('corrupt', 'a row has values that are not of its columns');
 }
 
-/** Lots as they were selected. @throws StoreError if their serials do not rise */
+/** The lots of selected rows. @throws StoreError if their serials do not rise */
 export function inOrder(rows: readonly Row[], after: number): StoredLot[] {
   let last = after;
   for (const { serial, pairs } of rows) {

@@ -5,15 +5,15 @@ import { closed } from './faults.ts';
 import type { Engine } from './local-engine.ts';
 import { script } from './script.ts';
 
-// Longer than anything but the disk keeps the engine's event loop.
+// Only a failing disk keeps the engine's event loop busy for so long.
 const answerLimit = 15_000;
-// Longer than a lock is waited for.
+// Longer than calls wait for a lock.
 const closeLimit = 10_000;
 
 /**
- * A store's file through a process of its own. For Node.js without SQLite: the packages that bring it
- * end the whole process if a thread is terminated while it is inside (tried: @photostructure/sqlite
- * 1.2.1, libsql 0.5.29), and with some spoilt files; in a process of its own that is a failed call.
+ * Works on a store's file in a process of its own, for Node.js without SQLite. The packages that
+ * bring SQLite crash the process on some damaged files, and if a thread is terminated while inside
+ * SQLite (tried: @photostructure/sqlite 1.2.1, libsql 0.5.29). Here a crash is just a failed call.
  */
 export class RemoteEngine implements Engine {
   readonly #file: string;
@@ -36,7 +36,7 @@ export class RemoteEngine implements Engine {
     if (this.#process === undefined || this.#process.hasEnded) {
       this.#process = new EngineProcess(this.#file, { isThere: true, inode: this.#inode });
     }
-    // Asked for all the time, and answered between any others.
+    // Called all the time and answered quickly, so a missing answer means that the process hangs.
     if (method === 'dataVersion') return this.#process.callAndWatch(method, args);
     return this.#process.call(method, args);
   }
@@ -61,7 +61,7 @@ class EngineProcess {
       env,
       execArgv: [],
       serialization: 'advanced',
-      // What the engine's own code prints on its way down is for nobody.
+      // Output of a crashing engine is dropped.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.#calls = new Calls((isBusy) => this.#keepAlive(isBusy));
@@ -86,11 +86,12 @@ class EngineProcess {
     );
   }
 
-  /** Ends the process if it does not answer: it may be frozen, alone, and for ever. */
+  /** Makes a call and ends the process if no answer comes: it may be frozen for ever. */
   async callAndWatch(method: string, args: readonly unknown[]): Promise<unknown> {
     const end = () => this.#child.kill('SIGKILL');
     let timer = setTimeout(() => {
-      // Both may have been frozen, and this one hears of its timer before it hears of the answer.
+      // If both processes were frozen, this timer fires before the answer arrives: wait a little
+      // more.
       timer = setTimeout(end, 1000).unref();
     }, answerLimit).unref();
     try {

@@ -15,7 +15,7 @@ import { RemoteEngine } from './remote-engine.ts';
 type FileEngine = LocalEngine | RemoteEngine;
 type ViewFile = Native['viewFile'];
 
-// How long what other programs than pairmint do to the file may go unseen.
+// How long changes of the file by other programs than pairmint may go unseen.
 const lookEvery = 500;
 const probeLimit = 1800;
 
@@ -29,9 +29,9 @@ export class SqliteStore implements KeyStore {
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #isReadOnly: boolean;
-  /** Whether a file that the engine has open is not at its path any more. */
+  /** Whether one of the engine's open files is no longer at its path. */
   #isReplaced = false;
-  /** Another one after everything that was done to the file, counted in `#commits` or not. */
+  /** Changes after every change of the file, also those that `#commits` does not count. */
   #stamp = 0;
   #stampedCommits: number | undefined;
   #lastLook: { readonly version: string; readonly commits: number | undefined } | undefined;
@@ -52,8 +52,8 @@ export class SqliteStore implements KeyStore {
   }
 
   /**
-   * @param viewFile as native code has it; without it nothing that was read is remembered
-   * @throws ConfigurationError if the file cannot be opened or is no store
+   * @param viewFile native code's function; without it nothing is cached
+   * @throws ConfigurationError if the file cannot be opened or is not a store
    */
   static async open(file: string, viewFile: ViewFile = () => undefined): Promise<SqliteStore> {
     const engine = isBuiltIn ? new LocalEngine(file) : new RemoteEngine(file);
@@ -63,13 +63,13 @@ export class SqliteStore implements KeyStore {
       await engine.open({ isThere });
       const commits = new CommitReader(`${file}-commits`, viewFile);
       if (commits.last() === undefined) {
-        // Somebody removed it, or copied the store without it. A disk that cannot be written to does
-        // without.
+        // The file of commits was removed, or the store was copied without it. A store on a
+        // read-only disk works without.
         await engine.call('make', []).catch(() => {});
         commits.follow();
       }
       const store = new SqliteStore(file, engine, commits);
-      // What is read from now on is compared with what is there now.
+      // Later reads are compared with the state at this moment.
       await store.#look();
       return store;
     } catch (cause) {
@@ -116,7 +116,7 @@ export class SqliteStore implements KeyStore {
 
   async commit(changes: readonly Change[]): Promise<boolean> {
     const isDone: boolean = await this.#call('commit', changes);
-    // Who expected something else may have been told by a file that nobody counts in any more.
+    // The caller's cached record was stale: this process may count in a file that was replaced.
     if (!isDone) this.#commits.follow();
     return isDone;
   }
@@ -173,7 +173,7 @@ export class SqliteStore implements KeyStore {
     }
   }
 
-  /** Looks for what pairmint's own count does not tell. */
+  /** Looks for changes that pairmint's own count of commits does not show. */
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -185,12 +185,12 @@ export class SqliteStore implements KeyStore {
       this.#lastLook = { version, commits };
       if (last === undefined) return;
       if (last.commits === commits && version === last.version) return;
-      // Beside a counted commit, too: what was read after that one may have been changed since. Pools'
-      // commits, which are not counted, cost reading anew, which is little.
+      // Even if a counted commit explains the change: another program may have changed the file
+      // after it. Pools' commits are not counted; reading again after them costs little.
       if (version !== last.version) this.#stamp++;
       for (const listener of this.#listeners) listener();
     } catch (error) {
-      // Whoever asks for something is told.
+      // Other failures are reported by the next call that meets them.
       if (storeError(error).fault === 'replaced') this.#isReplaced = true;
     } finally {
       this.#isLooking = false;

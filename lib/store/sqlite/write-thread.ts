@@ -1,4 +1,5 @@
-// The thread that writes to a store's file, so that no event loop waits for the disk.
+// Writes to a store's file in a thread of its own, so that the event loop does not wait for the
+// disk.
 import {
   type MessagePort,
   parentPort,
@@ -14,7 +15,7 @@ let writer: Writer | undefined;
 
 port.on('message', (first: Call) => {
   const calls = [first];
-  // What came meanwhile shares the transaction.
+  // Calls that have arrived meanwhile share the transaction.
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
     calls.push(next.message as Call);
   }

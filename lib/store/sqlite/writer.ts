@@ -22,15 +22,15 @@ import { isBusy, replaced, storeError } from './faults.ts';
 import type { OpenFiles } from './open-files.ts';
 import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
 
-// As long as people wait for a request, and shorter than clients' time limits.
+// As long as people will wait, and shorter than clients' time limits.
 const lockLimit = 5000;
 const probeLimit = 1000;
 const firstSleep = 1;
 const longestSleep = 32;
-// What a commit or two may need in the file of changes.
+// Enough for one or two commits in the file of changes.
 const leastRoom = 65_536;
 
-/** What a step of a transaction gives: its answer, and whether what was read before may be untrue. */
+/** The result of a step of a transaction: its answer, and whether earlier reads may be stale. */
 interface Step {
   readonly result: unknown;
   readonly changes: boolean;
@@ -38,7 +38,7 @@ interface Step {
 
 type Method = (writer: Writing, ...args: never[]) => Step;
 
-/** A connection that writes, with its statements. */
+/** A writing connection with its statements. */
 interface Writing {
   readonly file: string;
   readonly database: Database;
@@ -49,7 +49,7 @@ interface Writing {
 const changed = (result: unknown): Step => ({ result, changes: true });
 const unchanged = (result: unknown): Step => ({ result, changes: false });
 
-/** What can be done in a transaction, together with others. */
+/** Methods that can share a transaction with others. */
 const methods = {
   commit: (writing, changes: readonly Change[]) =>
     areExpected(writing, changes) ? changed(apply(writing, changes)) : unchanged(false),
@@ -104,7 +104,7 @@ const methods = {
     }
     const last = lots.at(-1)?.serial;
     if (last !== undefined) noteDrawn(writing.file, pool, last);
-    // Where no lot is left none waits, whatever was counted: it would never be filled again.
+    // If no lot is left, set the count to 0: a pool with a wrong count would never be filled again.
     const count = 'case when exists (select 1 from lot where pool = id) then max(0, waiting - ?)';
     statement(`update pool set waiting = ${count} else 0 end where id = ?`).run(pairsOf(lots), id);
     const left = statement('select waiting from pool where id = ?').get(id)?.waiting;
@@ -120,7 +120,7 @@ const methods = {
     const id = poolId(writing, pool) as number;
     const now = Date.now();
     const until = now + 1000 * seconds;
-    // One that ends later than it can was made while the clock was ahead.
+    // A reservation that ends too late was made while the clock was ahead.
     statement('delete from reservation where until <= ? or until > ?').run(now, until);
     const remove = statement('delete from reservation where pool = ? and filler = ?');
     remove.run(id, filler);
@@ -163,7 +163,7 @@ const methods = {
   restore: ({ database }, file: string) => changed(takeOver(database, file)),
 } satisfies Record<string, Method>;
 
-/** What needs the connection for itself. */
+/** Methods that need the connection for themselves. */
 const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unknown>> = {
   probe({ file, database }) {
     accessSync(file, constants.W_OK);
@@ -175,8 +175,8 @@ const alone: Readonly<Record<string, (writing: Writing, ...args: never[]) => unk
 };
 
 /**
- * Writes to a store's file: several calls in one transaction, so that they wait for the disk once.
- * Blocks its thread while another process writes, five seconds at most.
+ * Writes to a store's file, several calls in one transaction, so that they wait for the disk once.
+ * Blocks its thread for up to five seconds while another process writes.
  */
 export class Writer {
   readonly #file: string;
@@ -184,22 +184,24 @@ export class Writer {
   #inode: string | undefined;
   #writing: Writing | undefined;
   #hasFailed = false;
-  /** Why it writes nothing more: opened anew, it would write to files that others do not read. */
+  /**
+   * Why it stopped writing for good: opened again, it would write to files that others do not read.
+   */
   #left: StoreError | undefined;
 
   /**
-   * @param inode of the file that it must be, if one is known
-   * @throws Error if the file cannot be opened, or is not there and may not be made
+   * @param inode the inode that the file must have, if known
+   * @throws Error if the file cannot be opened, or does not exist and may not be made
    */
   constructor(file: string, options: { mayMake: boolean; inode?: string | undefined }) {
     this.#file = file;
     this.#inode = options.inode;
     this.#open({ mayMake: options.mayMake && options.inode === undefined });
-    // Not before it is known that the file is a store.
+    // Made only now that the file is known to be a store.
     this.#commits = new CommitWriter(`${file}-commits`);
   }
 
-  /** Does what all of the calls ask, and says for each what came of it. */
+  /** Runs all calls and returns an answer for each. */
   run(calls: readonly Call[]): Answer[] {
     const answers: Answer[] = [];
     let together: Call[] = [];
@@ -221,7 +223,7 @@ export class Writer {
     return [...answers, ...this.#probe(probes, answers)];
   }
 
-  /** One look is enough for all who ask, and a lock that was just waited for in vain is no news. */
+  /** One probe answers all; if a call has just waited for the lock in vain, no probe is needed. */
   #probe(probes: readonly Call[], answers: readonly Answer[]): Answer[] {
     const [first] = probes;
     if (first === undefined) return [];
@@ -240,10 +242,10 @@ export class Writer {
     this.#writing = undefined;
     for (const step of [() => database?.exec('rollback'), () => database?.close()]) {
       try {
-        // Closed with statements that are in use, a connection would keep its lock.
+        // A connection that is closed while statements are in use would keep its lock.
         step();
       } catch {
-        // There is no transaction any more, or the disk fails.
+        // The transaction has ended already, or the disk fails.
       }
     }
   }
@@ -262,12 +264,13 @@ export class Writer {
     try {
       return this.#transact(calls);
     } catch (error) {
-      // One of them may be to blame, such as by meeting a damaged page. What may have been committed is
-      // not tried again: it would take its own change for another's.
+      // One of the calls may be to blame, for instance because it met a damaged page, so each is
+      // tried alone. Not if the commit may have succeeded: a call would take its own change for
+      // another's.
       const { fault } = storeError(error);
       const isOver = fault === 'busy' || fault === 'outcome unknown';
       if (calls.length > 1 && !isOver) return calls.flatMap((call) => this.#together([call]));
-      // Each waits for a lock as long as the others, from when it was sent.
+      // Each call waits equally long for the lock, counted from when it was sent.
       const later = fault === 'busy' ? calls.filter((call) => limitOf(call) > monotonicNow()) : [];
       const failed = calls.filter((call) => !later.includes(call));
       const answers = failed.map(({ id }) => failureOf(id, error));
@@ -300,7 +303,7 @@ export class Writer {
     }
   }
 
-  /** Ends the transaction. The connection is made anew, so that nothing of a failing disk stays. */
+  /** Ends the transaction, and the connection, so that nothing read from a failing disk is kept. */
   #failed(error: unknown, step: 'begin' | 'change' | 'commit'): StoreError {
     const failure = storeError(error);
     if (step === 'begin' && failure.fault === 'busy') return failure;
@@ -319,7 +322,7 @@ export class Writer {
     return writing;
   }
 
-  /** @throws StoreError if what is committed is not, or was not, seen by others */
+  /** @throws StoreError if other processes do not see this connection's commits */
   #requireSame({ files }: Writing): void {
     try {
       files.requireSame();
@@ -349,7 +352,7 @@ export class Writer {
   }
 }
 
-/** Waits for the lock on writing. SQLite's own way of waiting would not let the thread be ended. */
+/** Waits for the write lock. A thread in SQLite's own wait could not be terminated. */
 function begin(database: Database, end: number): void {
   for (let sleep = firstSleep; ; sleep = Math.min(2 * sleep, longestSleep)) {
     try {
@@ -362,9 +365,9 @@ function begin(database: Database, end: number): void {
   }
 }
 
-/** @throws Error while the disk does not take what was written */
+/** @throws Error if the disk does not take what was written */
 function syncChanges(file: string): void {
-  // Not the store's file: closing that would lose the locks on it.
+  // Not the store's file: closing it would drop the locks on it.
   if (!existsSync(`${file}-wal`)) return;
   const changes = openSync(`${file}-wal`, 'r');
   try {
@@ -374,7 +377,7 @@ function syncChanges(file: string): void {
   }
 }
 
-/** Until when a call waits for the lock on writing. */
+/** The time until which a call waits for the write lock. */
 function limitOf({ sentAt }: Call): number {
   return sentAt + lockLimit;
 }
@@ -388,7 +391,7 @@ function areExpected({ statement }: Writing, changes: readonly Change[]): boolea
 }
 
 function apply({ database, statement }: Writing, changes: readonly Change[]): boolean {
-  // Material that is destroyed is overwritten.
+  // Deleted key material must be overwritten, not just unlinked.
   database.exec('pragma secure_delete = on');
   for (const { path, expected, next } of changes) {
     if (next === undefined) statement('delete from record where path = ?').run(path);
@@ -403,12 +406,14 @@ function apply({ database, statement }: Writing, changes: readonly Change[]): bo
   return true;
 }
 
-/** Takes down how far a pool is drawn, before it is: behind this transaction, others would do so at once. */
+/**
+ * Notes a pool's serial before the commit: right after it, other processes may claim further lots.
+ */
 function noteDrawn(file: string, pool: string, serial: number): void {
   try {
     raiseAt(`${file}-drawn`, pool, serial);
   } catch {
-    // The lots are gone all the same, and the processes that had them remember it.
+    // The lots are removed all the same, and the processes that took them remember the serial.
   }
 }
 
