@@ -13,6 +13,8 @@ using core::BignumPtr;
 using core::BnCtxPtr;
 using core::MontCtxPtr;
 
+// All words of a lane, however long the numbers are: the length that is read
+// and wiped is the same for every number.
 constexpr int kNumBytes = kWords * 8;
 constexpr int kBnWordBits = 8 * sizeof(BN_ULONG);
 
@@ -60,6 +62,8 @@ MontCtxPtr NewMontgomery(const BIGNUM *n, BN_CTX *ctx) {
 // kept; BN_mod_exp_mont_consttime is a tenth slower than this.
 bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   const MontCtxPtr mont = NewMontgomery(n, ctx);
+  // Both are copies of n to have as many words: BN_consttime_swap walks over
+  // num_words words of each, whatever their values need.
   const BignumPtr power(BN_dup(n));
   const BignumPtr doubled(BN_dup(n));
   if (mont == nullptr || power == nullptr || doubled == nullptr ||
@@ -69,6 +73,10 @@ bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   }
   const int bits = BN_num_bits(n);
   const int num_words = (bits + kBnWordBits - 1) / kBnWordBits;
+  // From 2, the top bit, on. Both results are computed for each bit of n and
+  // swapped by a mask. Reading the bit is an access whose place depends on b
+  // alone. OpenSSL drops leading zero words of a result; that shows for a
+  // residue below 2^(bits - 64), one in 2^63 or fewer.
   for (int b = bits - 2; b >= 0; b--) {
     // The exponent n - 1 is n without its lowest bit.
     const BN_ULONG bit =
@@ -83,6 +91,8 @@ bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   if (BN_from_montgomery(power.get(), power.get(), mont.get(), ctx) != 1) {
     return false;
   }
+  // The verdict may be seen: a candidate that fails is thrown away, and of the
+  // one that passes it says only that it passed.
   *out = static_cast<uint64_t>(BN_is_one(power.get()));
   return true;
 }
@@ -108,6 +118,9 @@ bool ModExp(int, int num_lanes, const Numbers &n, const Numbers &base,
     const BignumPtr modulus = Load(n, lane);
     const BignumPtr b = Load(base, lane);
     const BignumPtr e = Load(exponent, lane);
+    // The exponent carries BN_FLG_CONSTTIME from Load, and this function does
+    // not look at flags anyway: a window of fixed length, gathered from a table
+    // that is interleaved so that every entry touches the same cache lines.
     if (ctx == nullptr || result == nullptr || modulus == nullptr ||
         b == nullptr || e == nullptr ||
         BN_mod_exp_mont_consttime(result.get(), b.get(), e.get(), modulus.get(),
