@@ -25,6 +25,14 @@ constexpr const char *kCheck = "the check of EC keys";
 
 // A batch with a wrong point passes with probability 2^-128, however the point
 // is wrong: at most one of the 2^128 factors of that point fits.
+//
+// If point i differs from the right one by E, which is not infinity, the sums
+// agree only if factors[i] * E is a certain point. E has the prime order n, and
+// factors are below 2^128 < n, so that only one of them leads there. (A group
+// with small subgroups would need a look at the cofactor; these curves have
+// cofactor 1.) The multiplication takes time in proportion to the factors'
+// length: as long as the order they would take two to four times as long for no
+// purpose, and with half the length a wrong point would pass once in 2^64.
 constexpr size_t kFactorLen = 16;
 
 // The point of the encoding; none where OpenSSL refuses it: it is not on the
@@ -35,6 +43,9 @@ Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
   if (point == nullptr) {
     return Failed(kCheck);
   }
+  // A point off the curve must not reach the sum: formulas of addition that do
+  // not use b take it for a point of another curve, whose group may have the
+  // small orders that the argument above excludes.
   if (EC_POINT_oct2point(group, point.get(), encoded.data(), encoded.size(),
                          ctx) == 1) {
     *out = std::move(point);
@@ -69,6 +80,8 @@ BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
   BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
   BN_set_flags(product.get(), BN_FLG_CONSTTIME);
   for (size_t i = 0; i < keys.size(); i++) {
+    // Factors and keys are below n, and so are products and sums. Without the
+    // conversion of either, a product is factor * key / R.
     if (BN_mod_mul_montgomery(product.get(), factors[i].get(), keys[i].get(),
                               mont, ctx) != 1 ||
         BN_mod_add_quick(sum.get(), sum.get(), product.get(), n) != 1) {
@@ -153,6 +166,9 @@ Status ComparePoint(const Curve &curve, const BIGNUM *key, ByteSpan point,
   return Status::Ok();
 }
 
+// Both are below n, so their sum is below 2 n and BN_mod_add_quick subtracts n
+// once at most, under a mask. r is never 0 (nor n - 1 on SM2): s rules out one
+// private key, or two, of nearly 2^N, which no attacker gains by.
 BignumPtr MaskedKey(const EC_GROUP *group, const BIGNUM *key, const BIGNUM *r) {
   BignumPtr sum(BN_new());
   return sum != nullptr && BN_mod_add_quick(sum.get(), key, r,
