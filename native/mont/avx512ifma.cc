@@ -329,6 +329,8 @@ void LoadLimbs(const Numbers &numbers, int num_limbs, Vector *out) {
                         5 * kWords, 6 * kWords, 7 * kWords);
   const uint64_t *words = numbers.words[0];
   for (int i = 0; i < num_limbs; i++) {
+    // 52 bits lie in two words at most. The last limb of 2080 bits looks at
+    // word 32, and a lane has 65.
     const int at = kLimbBits * i;
     const Vector low = _mm512_i64gather_epi64(lanes, words + at / 64, 8);
     const Vector high = _mm512_i64gather_epi64(lanes, words + at / 64 + 1, 8);
@@ -350,6 +352,8 @@ void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
       const int at = 64 * w % kLimbBits;
       word = _mm512_or_si512(Right(limbs[i], at),
                              Left(limbs[i + 1], kLimbBits - at));
+      // A third limb is needed when `at` is above 40; otherwise the shift is by
+      // 64 or more and gives zero.
       word = _mm512_or_si512(word, Left(limbs[i + 2], 2 * kLimbBits - at));
     }
     _mm512_i64scatter_epi64(out->words[0] + w, lanes, word, 8);
@@ -543,6 +547,7 @@ void Setup(int bits, const Modulus &m, Workspace *w) {
 
 // chosen = table[digit], reading all of it.
 void Choose(const Workspace &w, Vector digit, int num_limbs, Vector *chosen) {
+  // The place in the table would show in the caches; a mask shows nowhere.
   for (int i = 0; i < num_limbs; i++) {
     chosen[i] = w.table[0][i];
   }
@@ -558,6 +563,8 @@ void Choose(const Workspace &w, Vector digit, int num_limbs, Vector *chosen) {
 Vector Digit(const Vector *exponent, int at) {
   const int i = at / kLimbBits;
   const int shift = at % kLimbBits;
+  // Five bits lie in two limbs at most. `at` is public: it counts down from
+  // exponent_bits.
   return _mm512_and_si512(
       _mm512_or_si512(Right(exponent[i], shift),
                       Left(exponent[i + 1], kLimbBits - shift)),
@@ -664,6 +671,7 @@ PAIRMINT_INLINE Vector DivideGroup(const DivisorGroup &group,
 bool FermatBase2Any(int bits, int, const Numbers &n, uint8_t *workspace,
                     Verdicts *out) {
   auto *w = reinterpret_cast<Workspace *>(workspace);
+  // The narrowest block count with R > 2^8 n.
   if (bits <= 1032) {
     FermatBase2<2>(bits, n, w, out);
   } else if (bits <= 1552) {

@@ -35,6 +35,7 @@ BignumPtr Load(const Numbers &numbers, int lane) {
 
 bool Store(const BIGNUM *number, int lane, Numbers *out) {
   unsigned char bytes[kNumBytes];
+  // Pads to a fixed length without looking for the first digit.
   if (BN_bn2lebinpad(number, bytes, kNumBytes) != kNumBytes) {
     return false;
   }
@@ -50,6 +51,8 @@ bool Store(const BIGNUM *number, int lane, Numbers *out) {
 }
 
 MontCtxPtr NewMontgomery(const BIGNUM *n, BN_CTX *ctx) {
+  // n has BN_FLG_CONSTTIME from Load, and BN_MONT_CTX_set hands it to the copy
+  // of n's lowest word that it inverts.
   MontCtxPtr mont(BN_MONT_CTX_new());
   if (mont != nullptr && BN_MONT_CTX_set(mont.get(), n, ctx) != 1) {
     mont.reset();

@@ -137,6 +137,7 @@ bool ModExp(int bits, int num_lanes, const Numbers &n, const Numbers &base,
     const Words32 result =
         Montgomery(Load(n, lane, len))
             .Power(Load(base, lane, len), Load(exponent, lane, len));
+    // Kernels write words above the length as zeros; so must this.
     memset(out->words[lane], 0, sizeof out->words[lane]);
     for (size_t i = 0; i < len; i++) {
       out->words[lane][i / 2] |= uint64_t{result[i]} << (i % 2 * 32);
