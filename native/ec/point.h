@@ -37,6 +37,7 @@ class Law {
   [[nodiscard]] const Field<kLimbs> &field() const { return field_; }
 
   [[nodiscard]] Point<kLimbs> Infinity() const {
+    // Any (0, Y, 0) with Y not 0 is the same point.
     return {{}, field_.one(), {}};
   }
 
@@ -52,6 +53,7 @@ class Law {
     const Element xy = Mixed(P.X, P.Y, Q.X, Q.Y, Plus(xx, yy));
     const Element yz = Mixed(P.Y, P.Z, Q.Y, Q.Z, Plus(yy, zz));
     const Element xz = Mixed(P.X, P.Z, Q.X, Q.Z, Plus(xx, zz));
+    // Known for each curve when it is compiled: no branch remains.
     if constexpr (kAIsZero) {
       return Algorithm7(xx, yy, zz, xy, yz, xz);
     } else {
@@ -73,6 +75,8 @@ class Law {
     return Plus(Plus(a, a), a);
   }
 
+  // a1 b2 + a2 b1 with one product instead of two, because `squares`, a1 a2 +
+  // b1 b2, is known anyway:
   // (a1 + b1) (a2 + b2) - squares.
   [[nodiscard]] Element Mixed(const Element &a1, const Element &b1,
                               const Element &a2, const Element &b2,

@@ -76,6 +76,9 @@ BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
   if (mont == nullptr || sum == nullptr || product == nullptr) {
     return nullptr;
   }
+  // BN_FLG_CONSTTIME marks both for functions that heed it; neither of those
+  // below branches on its numbers. A private key times a public factor would be
+  // as good as the key.
   BN_zero(sum.get());
   BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
   BN_set_flags(product.get(), BN_FLG_CONSTTIME);
@@ -107,6 +110,7 @@ PointPtr CombinedPointVarTime(const EC_GROUP *group,
     r.push_back(factors[i].get());
   }
   PointPtr out(EC_POINT_new(group));
+  // Interleaved: one chain of 128 doublings serves all points.
   if (out == nullptr || EC_POINTs_mul(group, out.get(), nullptr, p.size(),
                                       p.data(), r.data(), ctx) != 1) {
     return nullptr;
@@ -160,6 +164,9 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
 Status ComparePoint(const Curve &curve, const BIGNUM *key, ByteSpan point,
                     bool *same) {
   core::Bytes expected(PointLen(curve));
+  // In constant time: this is the private key itself, without a mask. The
+  // encoding is canonical, one string for each point, so that equal bytes are
+  // equal points.
   PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key, expected));
   *same =
       std::equal(point.begin(), point.end(), expected.begin(), expected.end());
@@ -187,6 +194,8 @@ Status VerifyByMask(const Curve &curve, const BIGNUM *key, const Mask &mask,
     return Failed(kCheck);
   }
   PointPtr R, P;
+  // R was verified once and is decoded again here, which checks that it is on
+  // the curve: a mask that was damaged since is refused, not used.
   PAIRMINT_RETURN_IF_ERROR(Decode(group, mask.point, ctx.get(), &R));
   PAIRMINT_RETURN_IF_ERROR(Decode(group, point, ctx.get(), &P));
   if (R == nullptr || P == nullptr) {
