@@ -26,6 +26,7 @@ BignumPtr Load(const Numbers &numbers, int lane) {
         static_cast<unsigned char>(numbers.words[lane][i / 8] >> (i % 8 * 8));
   }
   BignumPtr number(BN_lebin2bn(bytes, kNumBytes, nullptr));
+  // The number may be one of the two primes that are kept.
   OPENSSL_cleanse(bytes, kNumBytes);
   if (number != nullptr) {
     BN_set_flags(number.get(), BN_FLG_CONSTTIME);

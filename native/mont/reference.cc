@@ -159,6 +159,7 @@ bool FermatBase2(int bits, int num_lanes, const Numbers &n, uint8_t *,
     Words32 exponent = modulus;
     // n is odd: nothing is borrowed.
     exponent[0] -= 1;
+    // A power is below n, so that 1 has one form only.
     out->lanes[lane] = Montgomery(modulus).Power(two, exponent) == one;
   }
   return true;
