@@ -120,6 +120,8 @@ PointPtr CombinedPointVarTime(const EC_GROUP *group,
 
 Status Compare(const EC_GROUP *group, const EC_POINT *a, const EC_POINT *b,
                BN_CTX *ctx, bool *out) {
+  // Points may have any Z: OpenSSL multiplies crosswise. 1 is "different", -1 a
+  // failure, which must not be taken for either.
   const int difference = EC_POINT_cmp(group, a, b, ctx);
   if (difference < 0) {
     return Failed(kCheck);
