@@ -103,6 +103,8 @@ void InvertExponent(std::span<uint64_t> m) {
 }
 
 Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
+  // Room for a number of 8,192 bits, and all of it is gone through: how many
+  // words m has says nothing, nor do its leading zeros.
   SecretBox<std::array<uint64_t, 2 * kWords>> words;
   if (!core::ToWords(m, *words)) {
     return OutOfMemory(kKeyGeneration);
@@ -163,6 +165,8 @@ Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
 // Whether d mod (p - 1) = dp.
 bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
   BignumPtr rest;
+  // BN_cmp stops at the first word that differs: for a right key there is none,
+  // and a wrong one is not given out.
   return Reduce(d, p, &rest).ok() && BN_cmp(rest.get(), dp) == 0;
 }
 
@@ -234,6 +238,10 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
     return Status::Ok();
   }
   // OpenSSL's order, which the CRT values below depend on: p > q.
+  //
+  // The branch tells only which of two independent primes was drawn first.
+  // BN_cmp looks at the words below the top one if the top ones are equal,
+  // which takes a chance of about 2^-62.
   if (BN_cmp(p, q) < 0) {
     std::swap(p, q);
   }

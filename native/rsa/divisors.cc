@@ -236,6 +236,7 @@ class LaneBuilder {
   void Connect() {
     auto *at = reinterpret_cast<const uint64_t(*)[kRows]>(out_->storage.data());
     for (DivisorGroup &group : out_->groups) {
+      // In the order in which PushGroup stored them.
       group.powers = at;
       group.prime_inverses = group.powers + num_limbs_;
       group.limits = group.prime_inverses + group.num_primes;
@@ -300,6 +301,7 @@ void PortableDivisors::AddRow(uint64_t modulus, uint64_t offset,
                               size_t num_primes) {
   rows_.push_back({modulus, InverseMod2To64(modulus), offset,
                    primes_.size() - num_primes, num_primes});
+  // 2^(64 i) from 2^(64 (i - 1)): slow divisions, once for each process.
   uint64_t power = 1;
   for (size_t i = 0; i < num_words_; i++) {
     powers_.push_back(power);
