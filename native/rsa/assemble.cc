@@ -165,7 +165,7 @@ Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
 // Whether d mod (p - 1) = dp.
 bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
   BignumPtr rest;
-  // BN_cmp stops at the first word that differs: for a right key there is none,
+  // BN_cmp stops at the first word that differs: a right key has no such word,
   // and a wrong one is not given out.
   return Reduce(d, p, &rest).ok() && BN_cmp(rest.get(), dp) == 0;
 }
