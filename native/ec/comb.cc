@@ -17,9 +17,15 @@
 namespace pairmint::ec {
 namespace {
 
-// Six bits would save a sixth of the additions and double the table, which
-// for P-521 is 240 KB with five: more than the nearer caches hold.
+// Six bits would save a sixth of the additions, but read twice the points in
+// each, of a table five thirds as large, which for P-521 is 240 KB with five:
+// more than the nearer caches hold. Four bits would take a quarter more
+// additions; and with k limbs a look-up reads 32 k words, while an addition
+// takes 28 k^2 multiplications of words, so that a smaller table saves little.
 constexpr int kWindowBits = 5;
+// A negative digit takes the point of its magnitude with -y, which is free:
+// without signs the table would have 31 points a window, and each look-up would
+// read them all.
 constexpr int kMultiples = 1 << (kWindowBits - 1);
 
 // A point whose Z is 1.
@@ -33,6 +39,10 @@ struct Affine {
 template <int kLimbs>
 constexpr int NumWindows() {
   // The prime of nine limbs is that of P-521.
+  //
+  // The windows cover the bits below 5 * NumWindows(), at least one more than a
+  // scalar has: the top bit of the last window is 0, its digit is not negative,
+  // and nothing carries out of it.
   const int bits = kLimbs == 9 ? 521 : 64 * kLimbs;
   return (bits + kWindowBits) / kWindowBits;
 }
@@ -68,15 +78,23 @@ struct Digit {
 // carry from below.
 template <int kLimbs>
 Digit DigitAt(const uint64_t *scalar, int window) {
+  // For bits b5 .. b0 the digit is -16 b5 + 8 b4 + 4 b3 + 2 b2 + b1 + b0. The
+  // top bit counts -16 here and, as the carry, 1 in the next window, where 1 is
+  // worth 32: together 16, its value. All digits times 2^(5 i) add up to the
+  // scalar.
   constexpr int kBits = kWindowBits + 1;
   constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
   const int low = kWindowBits * window - 1;
   const int limb = low / 64;
+  // These branches depend on the window alone.
   uint64_t bits = low < 0 ? scalar[0] << 1 : scalar[limb] >> (low % 64);
   if (low % 64 > 64 - kBits && limb + 1 < kLimbs) {
     bits |= scalar[limb + 1] << (64 - low % 64);
   }
   const uint64_t is_negative = bits >> kWindowBits & 1;
+  // Of a negative digit, the complement has the magnitude: b5 is 0 then, and
+  // (63 - bits + 1) / 2 rounded down is 0 to 16, as is (bits + 1) / 2 where b5
+  // is 0. Six ones are "-0", which Lookup turns into infinity like 0.
   return {is_negative, (((bits ^ -is_negative) & kMask) + 1) >> 1};
 }
 
@@ -93,6 +111,8 @@ Point<kLimbs> Lookup(const Field<kLimbs> &field, const Digit &digit,
     found.x = Select(mask, multiples[i].x, found.x);
     found.y = Select(mask, multiples[i].y, found.y);
   }
+  // No multiple is chosen for 0: x and y stay 0, and (0, 1, 0) is made of them.
+  // 0 - y is below p also for y = 0.
   const Number<kLimbs> zero = {};
   const uint64_t negative = Opaque(-digit.is_negative);
   const uint64_t infinity = ZeroMask(digit.magnitude);
@@ -106,6 +126,11 @@ Point<kLimbs> Lookup(const Field<kLimbs> &field, const Digit &digit,
 template <int kLimbs>
 void MakeAffine(const Field<kLimbs> &field, size_t count,
                 const Workspace<kLimbs> &in, Affine<kLimbs> *out) {
+  // products[i] is the product of all Z before i. From the last point down,
+  // `inverse` is the inverse of the product up to and with i: times products[i]
+  // it is that of Z alone, and times Z it is the next one. That is three
+  // products a point instead of an inversion, which takes over 300. A single Z
+  // of 0 would make every result 0; see the callers.
   Number<kLimbs> product = field.one();
   for (size_t i = 0; i < count; i++) {
     in.products[i] = product;
@@ -139,6 +164,10 @@ void Fill(const CombCurve &curve, void *workspace, void *memory) {
   const Number y = law.field().ToMontgomery(Load<kLimbs>(curve.y));
   Point<kLimbs> base = {x, y, law.field().one()};
   for (size_t at = 0; at < kPoints; at += kMultiples) {
+    // base is 2^(5 i) times the generator. k 2^(5 i) for k up to 16 has no
+    // large prime factor, so the order does not divide it: no point of the
+    // table is infinity. Complete formulas double, too, as for i = 1 here and
+    // below.
     Point<kLimbs> *multiples = work.points + at;
     multiples[0] = base;
     for (int i = 1; i < kMultiples; i++) {
@@ -157,6 +186,9 @@ void Multiply(const void *memory, size_t count, const uint64_t *scalars,
   const Workspace<kLimbs> work(workspace, count);
   for (size_t i = 0; i < count; i++) {
     Point<kLimbs> &sum = work.points[i];
+    // The sum stays at infinity while digits are 0, which the formulas bear. In
+    // the end it is scalar * generator, with a scalar that the order does not
+    // divide: Z is not 0.
     sum = law.Infinity();
     for (int w = 0; w < NumWindows<kLimbs>(); w++) {
       const Digit digit = DigitAt<kLimbs>(scalars + i * kLimbs, w);
@@ -182,6 +214,7 @@ constexpr Comb Row() {
           Multiply<kLimbs, kAIsZero>};
 }
 
+// secp256k1; SM2 (and P-256, which never gets here); P-384; P-521.
 constexpr Comb kCombs[] = {Row<4, true>(), Row<4, false>(), Row<6, false>(),
                            Row<9, false>()};
 

@@ -117,6 +117,7 @@ Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
     return Failed(kKeyGeneration);
   }
   BN_set_flags(d.get(), BN_FLG_CONSTTIME);
+  // Only P-521 has any: 528 bits of bytes for a number of 521.
   const size_t excess_bits =
       curve.field_len * 8 - static_cast<size_t>(EC_GROUP_order_bits(group));
   SecretBytes c(curve.field_len);
@@ -130,6 +131,9 @@ Status DrawPrivateKey(const Curve &curve, BignumPtr *out) {
       return Failed(kKeyGeneration);
     }
   } while (BN_cmp(d.get(), limit.get()) > 0);  // leaks only refused candidates
+  // c is uniform in [0, n - 2 - order_margin], and d from 1 on. Taking a longer
+  // number modulo n - 1 instead (A.2.1) draws once, but is uniform only up to a
+  // bias that 64 more bits make 2^-64, and divides.
   if (BN_add_word(d.get(), 1) != 1) {
     return Failed(kKeyGeneration);
   }

@@ -58,6 +58,10 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
 }
 
 // The scalars 1, 2, n - 1 and a random one, all of them public.
+//
+// 1 and 2 have the digit 0 nearly everywhere; n - 1 gives the opposite of the
+// generator and the carries of an order with long runs of ones; a random scalar
+// has digits of every size and both signs.
 bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
   for (BignumPtr &key : *out) {
     key.reset(BN_dup(EC_GROUP_get0_order(GroupOf(curve))));

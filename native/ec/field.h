@@ -39,6 +39,7 @@ inline uint64_t AddLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
   Wide sum = 0;
 #pragma GCC unroll 9
   for (int i = 0; i < kLimbs; i++) {
+    // Below 2^65, so that the carry is one bit.
     sum += Wide{a.limbs[i]} + b.limbs[i];
     out->limbs[i] = static_cast<uint64_t>(sum);
     sum >>= 64;
@@ -55,6 +56,7 @@ inline uint64_t SubtractLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
   for (int i = 0; i < kLimbs; i++) {
     const Wide difference = Wide{a.limbs[i]} - b.limbs[i] - borrow;
     out->limbs[i] = static_cast<uint64_t>(difference);
+    // The high half is all ones after a borrow, else 0.
     borrow = static_cast<uint64_t>(difference >> 64) & 1;
   }
   return borrow;
@@ -67,6 +69,10 @@ inline uint64_t SubtractLimbs(const Number<kLimbs> &a, const Number<kLimbs> &b,
 //
 // Add, Subtract and Multiply are straight lines of code and no more: inlined,
 // hundreds of them would make the compiler take minutes.
+//
+// Sums are not kept below 4 p without a subtraction, as the lanes of mont/ do:
+// the primes of four and six limbs fill these to the last bit, so that R < 2 p
+// and two spare bits would cost a limb.
 template <int kLimbs>
 class Field {
  public:
@@ -80,6 +86,8 @@ class Field {
       inverse *= 2 - p.limbs[0] * inverse;
     }
     minus_inverse_ = -inverse;
+    // R mod p after 64 kLimbs doublings of 1, and R^2 mod p after as many
+    // again. It happens once for each curve and needs no division.
     Element power = {{1}};
     for (int i = 0; i < 2 * 64 * kLimbs; i++) {
       if (i == 64 * kLimbs) {
@@ -95,6 +103,7 @@ class Field {
   [[nodiscard, gnu::noinline]] Element Add(const Element &a,
                                            const Element &b) const {
     Element sum;
+    // a + b < 2 p, as Reduce wants it.
     const uint64_t carry = AddLimbs(a, b, &sum);
     return Reduce(sum, carry);
   }
@@ -102,6 +111,9 @@ class Field {
   [[nodiscard, gnu::noinline]] Element Subtract(const Element &a,
                                                 const Element &b) const {
     Element difference;
+    // After a borrow the difference is a - b + 2^(64 kLimbs), and p, which is
+    // added then, carries out of the top limb: the carry and the borrow cancel
+    // and are not looked at. Without a borrow 0 is added, in the same time.
     const uint64_t borrow = SubtractLimbs(a, b, &difference);
     Element correction;
     const uint64_t mask = Opaque(-borrow);
@@ -117,6 +129,10 @@ class Field {
   // a b / R mod p.
   [[nodiscard, gnu::noinline]] Element Multiply(const Element &a,
                                                 const Element &b) const {
+    // Handbook of Applied Cryptography, algorithm 14.36. With t < 2 p, a < p
+    // and limbs below 2^64, the next t is below (2 p + 2 (2^64 - 1) p) / 2^64 =
+    // 2 p, so that t[kLimbs] is 0 or 1 and one subtraction at the end is
+    // enough.
     uint64_t t[kLimbs + 1] = {};
 #pragma GCC unroll 9
     for (int i = 0; i < kLimbs; i++) {
@@ -124,12 +140,16 @@ class Field {
       Wide product = 0;
 #pragma GCC unroll 9
       for (int j = 0; j < kLimbs; j++) {
+        // At most (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1: the carry of a whole
+        // limb and a limb of t fit beside the product.
         product += Wide{a.limbs[j]} * b.limbs[i] + t[j];
         t[j] = static_cast<uint64_t>(product);
         product >>= 64;
       }
       const Wide top = product + t[kLimbs];
       const uint64_t m = t[0] * minus_inverse_;
+      // By the choice of m the low limb of this sum is 0 and is left out; all
+      // others move down by one.
       product = (Wide{m} * p_.limbs[0] + t[0]) >> 64;
 #pragma GCC unroll 9
       for (int j = 1; j < kLimbs; j++) {
@@ -151,6 +171,11 @@ class Field {
 
   // a^-1 as a^(p-2), Fermat; 0 for 0. Which powers of a it reads depends on p.
   [[nodiscard]] Element Invert(const Element &a) const {
+    // An extended Euclid would branch on a, which is a secret: it is the
+    // product of the Z of points that come of private keys. For 256 bits this
+    // takes 256 squarings and 79 products. Four bits divide a limb, so that no
+    // window lies across two; their table takes 15 products, one of five bits
+    // 31 to save 12.
     constexpr int kWindowBits = 4;
     Element powers[1 << kWindowBits] = {one_};
     for (int i = 1; i < 1 << kWindowBits; i++) {
@@ -170,6 +195,7 @@ class Field {
   }
 
   [[nodiscard]] Element ToMontgomery(const Element &a) const {
+    // a R^2 / R.
     return Multiply(a, r_squared_);
   }
   [[nodiscard]] Element FromMontgomery(const Element &a) const {
@@ -180,6 +206,9 @@ class Field {
   // carry 2^(64 kLimbs) + sum, which is below 2 p, mod p.
   [[nodiscard]] Element Reduce(const Element &sum, uint64_t carry) const {
     Element reduced;
+    // With a carry the number is above p, but what is left of it below 2^(64
+    // kLimbs) is below p, because the whole is below 2 p: a carry always comes
+    // with a borrow, and 1 - 0 does not occur.
     const uint64_t borrow = SubtractLimbs(sum, p_, &reduced);
     // carry - borrow is 0 or, where sum was below p, -1.
     return Select(Opaque(carry - borrow), sum, reduced);

@@ -31,6 +31,8 @@ class Stock {
     if (masks.empty()) {
       return std::nullopt;
     }
+    // Moved out under the lock, so that no two callers get the same mask: the
+    // difference of two sums under one mask is that of two private keys.
     Mask mask = std::move(masks.back());
     masks.pop_back();
     return mask;
@@ -72,6 +74,8 @@ std::optional<Mask> TakeMask(const Curve &curve) {
 
 Status MakeMasks(const Curve &curve, const Multiplier &multiplier,
                  const core::AbortFlag &abort, std::optional<Mask> *out) {
+  // r is drawn as keys are, uniformly, and R is verified like a public key:
+  // VerifyByMask relies on both.
   std::array<BignumPtr, kMaxLot> numbers;
   for (BignumPtr &r : numbers) {
     PAIRMINT_RETURN_IF_ERROR(DrawPrivateKey(curve, &r));

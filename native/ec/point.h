@@ -15,6 +15,12 @@ struct Point {
 // Renes, Costello and Batina (https://eprint.iacr.org/2015/1060) are complete:
 // they hold for equal points, opposite points and infinity, so that nothing has
 // to be told apart.
+//
+// They fail only for two points whose difference has order two, and a group of
+// prime order has no such point. Faster formulas fail for infinity, where every
+// sum begins and to which every digit 0 leads, and a branch for it would depend
+// on the scalar; and for equal points, of which it would have to be argued for
+// each curve that no sum meets them.
 template <int kLimbs, bool kAIsZero>
 class Law {
  public:
@@ -23,6 +29,7 @@ class Law {
   Law(const Element &p, const Element &b) : field_(p) {
     b_ = field_.ToMontgomery(b);
     if constexpr (kAIsZero) {
+      // Algorithm 7 multiplies by 3 b only.
       b_ = Thrice(b_);
     }
   }
@@ -30,9 +37,13 @@ class Law {
   [[nodiscard]] const Field<kLimbs> &field() const { return field_; }
 
   [[nodiscard]] Point<kLimbs> Infinity() const {
+    // Any (0, Y, 0) with Y not 0 is the same point.
     return {{}, field_.one(), {}};
   }
 
+  // Fourteen products, two of them by b or 3 b. The mixed formulas for Q with Z
+  // = 1 (algorithms 5 and 8) would save one, but cannot add infinity, which a
+  // digit 0 asks for.
   [[nodiscard]] Point<kLimbs> Add(const Point<kLimbs> &P,
                                   const Point<kLimbs> &Q) const {
     const Element xx = Times(P.X, Q.X);
@@ -42,6 +53,7 @@ class Law {
     const Element xy = Mixed(P.X, P.Y, Q.X, Q.Y, Plus(xx, yy));
     const Element yz = Mixed(P.Y, P.Z, Q.Y, Q.Z, Plus(yy, zz));
     const Element xz = Mixed(P.X, P.Z, Q.X, Q.Z, Plus(xx, zz));
+    // Known for each curve when it is compiled: no branch remains.
     if constexpr (kAIsZero) {
       return Algorithm7(xx, yy, zz, xy, yz, xz);
     } else {
@@ -63,6 +75,8 @@ class Law {
     return Plus(Plus(a, a), a);
   }
 
+  // a1 b2 + a2 b1 with one product instead of two, because `squares`, a1 a2 +
+  // b1 b2, is known anyway:
   // (a1 + b1) (a2 + b2) - squares.
   [[nodiscard]] Element Mixed(const Element &a1, const Element &b1,
                               const Element &a2, const Element &b2,
@@ -75,6 +89,8 @@ class Law {
                                          const Element &zz, const Element &xy,
                                          const Element &yz,
                                          const Element &xz) const {
+    // The paper's registers t and X3, Y3, Z3 under names. Multiplying by a = -3
+    // takes additions only, so that b is the one constant of a product.
     const Element u = Thrice(Minus(xz, Times(b_, zz)));
     const Element down = Minus(yy, u);
     const Element up = Plus(yy, u);

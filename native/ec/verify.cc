@@ -25,6 +25,14 @@ constexpr const char *kCheck = "the check of EC keys";
 
 // A batch with a wrong point passes with probability 2^-128, however the point
 // is wrong: at most one of the 2^128 factors of that point fits.
+//
+// If point i differs from the right one by E, which is not infinity, the sums
+// agree only if factors[i] * E is a certain point. E has the prime order n, and
+// factors are below 2^128 < n, so that only one of them leads there. (A group
+// with small subgroups would need a look at the cofactor; these curves have
+// cofactor 1.) The multiplication takes time in proportion to the factors'
+// length: as long as the order they would take two to four times as long for no
+// purpose, and with half the length a wrong point would pass once in 2^64.
 constexpr size_t kFactorLen = 16;
 
 // The point of the encoding; none if OpenSSL refuses it: it is not on the
@@ -35,6 +43,9 @@ Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
   if (point == nullptr) {
     return Failed(kCheck);
   }
+  // A point off the curve must not reach the sum: formulas of addition that do
+  // not use b take it for a point of another curve, whose group may have the
+  // small orders that the argument above excludes.
   if (EC_POINT_oct2point(group, point.get(), encoded.data(), encoded.size(),
                          ctx) == 1) {
     *out = std::move(point);
@@ -65,10 +76,15 @@ BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
   if (mont == nullptr || sum == nullptr || product == nullptr) {
     return nullptr;
   }
+  // BN_FLG_CONSTTIME marks both for functions that heed it; neither of those
+  // below branches on its numbers. A private key times a public factor would be
+  // as good as the key.
   BN_zero(sum.get());
   BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
   BN_set_flags(product.get(), BN_FLG_CONSTTIME);
   for (size_t i = 0; i < keys.size(); i++) {
+    // Factors and keys are below n, and so are products and sums. Without the
+    // conversion of either, a product is factor * key / R.
     if (BN_mod_mul_montgomery(product.get(), factors[i].get(), keys[i].get(),
                               mont, ctx) != 1 ||
         BN_mod_add_quick(sum.get(), sum.get(), product.get(), n) != 1) {
@@ -94,6 +110,7 @@ PointPtr CombinedPointVarTime(const EC_GROUP *group,
     r.push_back(factors[i].get());
   }
   PointPtr out(EC_POINT_new(group));
+  // Interleaved: one chain of 128 doublings serves all points.
   if (out == nullptr || EC_POINTs_mul(group, out.get(), nullptr, p.size(),
                                       p.data(), r.data(), ctx) != 1) {
     return nullptr;
@@ -103,6 +120,8 @@ PointPtr CombinedPointVarTime(const EC_GROUP *group,
 
 Status Compare(const EC_GROUP *group, const EC_POINT *a, const EC_POINT *b,
                BN_CTX *ctx, bool *out) {
+  // Points may have any Z: OpenSSL multiplies crosswise. 1 is "different", -1 a
+  // failure, which must not be taken for either.
   const int difference = EC_POINT_cmp(group, a, b, ctx);
   if (difference < 0) {
     return Failed(kCheck);
@@ -147,12 +166,18 @@ Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
 Status ComparePoint(const Curve &curve, const BIGNUM *key, ByteSpan point,
                     bool *same) {
   core::Bytes expected(PointLen(curve));
+  // In constant time: this is the private key itself, without a mask. The
+  // encoding is canonical, one string for each point, so that equal bytes are
+  // equal points.
   PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key, expected));
   *same =
       std::equal(point.begin(), point.end(), expected.begin(), expected.end());
   return Status::Ok();
 }
 
+// Both are below n, so their sum is below 2 n and BN_mod_add_quick subtracts n
+// once at most, under a mask. r is never 0 (nor n - 1 on SM2): s rules out one
+// private key, or two, of nearly 2^N, which no attacker gains by.
 BignumPtr MaskedKey(const EC_GROUP *group, const BIGNUM *key, const BIGNUM *r) {
   BignumPtr sum(BN_new());
   return sum != nullptr && BN_mod_add_quick(sum.get(), key, r,
@@ -171,6 +196,8 @@ Status VerifyByMask(const Curve &curve, const BIGNUM *key, const Mask &mask,
     return Failed(kCheck);
   }
   PointPtr R, P;
+  // R was verified once and is decoded again here, which checks that it is on
+  // the curve: a mask that was damaged since is refused, not used.
   PAIRMINT_RETURN_IF_ERROR(Decode(group, mask.point, ctx.get(), &R));
   PAIRMINT_RETURN_IF_ERROR(Decode(group, point, ctx.get(), &P));
   if (R == nullptr || P == nullptr) {

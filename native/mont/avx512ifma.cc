@@ -32,14 +32,23 @@ namespace {
 
 using Vector = __m512i;
 
+// Two, three and four blocks of ten limbs are 1040, 1560 and 2080 bits, just
+// above the 1024, 1536 and 2048 of our primes, so that no limb is wasted. Ten
+// sums that do not wait for each other also suffice for two multipliers with a
+// latency of four cycles, which want eight; a block of five would leave them
+// idle.
 constexpr int kBlock = 10;
 constexpr int kLimbBits = 52;
 constexpr uint64_t kLimbMask = (uint64_t{1} << kLimbBits) - 1;
+// With windows of five bits an exponent of 2048 bits takes 440 products, those
+// of the table included. Four bits would take 86 more; six would save 36, of
+// 2,485 with the squarings, but double the table, 80 KB at 2048 bits, of which
+// every digit reads all.
 constexpr int kWindowBits = 5;
 constexpr int kTableLen = 1 << kWindowBits;
 
-// The exponents of Montgomery forms that set-up reaches by doubling; see
-// Setup.
+// Four blocks are the primes of RSA-4096. A fifth would raise every workspace
+// by a quarter for keys that are not minted.
 constexpr int kMaxBlocks = 4;
 constexpr int kMaxLimbs = kBlock * kMaxBlocks;
 
@@ -71,6 +80,9 @@ PAIRMINT_INLINE Vector MulHigh(Vector sum, Vector a, Vector b) {
 template <bool kLower, bool kUpper>
 PAIRMINT_INLINE void Slide(const Vector *a, const Vector *b,
                            Vector (&columns)[kBlock]) {
+// c - j goes from -10 to 9: column -1 is not ours, but its high halves belong
+// to column 0. All bounds are constants, so that the branches below are gone in
+// the machine code.
 #pragma GCC unroll 10
   for (int j = 0; j < kBlock; j++) {
     const Vector bj = b[j];
@@ -95,6 +107,9 @@ PAIRMINT_INLINE void Slide(const Vector *a, const Vector *b,
 
 // out[0..19] = the square of the ten limbs a, column by column.
 PAIRMINT_INLINE void SquareBlock(const Vector *a, Vector *out) {
+  // Each product of two different limbs occurs twice in a square. It is added
+  // once and its column doubled afterwards: 45 pairs of multiplications and ten
+  // for the limbs' own squares, instead of 100.
   Vector columns[2 * kBlock];
 #pragma GCC unroll 20
   for (int i = 0; i < 2 * kBlock; i++) {
@@ -123,6 +138,10 @@ PAIRMINT_INLINE void SquareBlock(const Vector *a, Vector *out) {
 template <int kBlocks>
 PAIRMINT_INLINE void ProductColumns(const Vector *a, const Vector *b, int t,
                                     Vector (&columns)[kBlock]) {
+  // Block t of the product gets the lower half of the blocks t - j and j of the
+  // factors, and the upper half of the blocks t - j - 1 and j. The loop takes
+  // the j for which both pairs exist; one half alone is left at an end of the
+  // factors.
   for (int j = t < kBlocks ? 0 : t - kBlocks + 1; j < kBlocks && j < t; j++) {
     Slide<true, true>(a + kBlock * (t - j), b + kBlock * j, columns);
   }
@@ -139,6 +158,10 @@ PAIRMINT_INLINE void ProductColumns(const Vector *a, const Vector *b, int t,
 template <int kBlocks>
 PAIRMINT_INLINE void SquareColumns(const Vector *a, const Vector *squares,
                                    int t, Vector (&columns)[kBlock]) {
+  // 2 j < t - 1 is j < t - j - 1: of both pairs that meet here, the block of a
+  // is above block j. For an odd t, j = (t - 1) / 2 remains with its lower half
+  // only, as its upper half is a square of one block; an even t has its square
+  // in the lower half, and nothing remains.
   for (int j = t < kBlocks ? 0 : t - kBlocks + 1; 2 * j < t - 1; j++) {
     Slide<true, true>(a + kBlock * (t - j), a + kBlock * j, columns);
   }
@@ -166,6 +189,10 @@ PAIRMINT_INLINE void SquareColumns(const Vector *a, const Vector *squares,
 // waited for: one step of the chain costs a product, a product and a sum.
 PAIRMINT_INLINE Vector QuotientBlock(const Vector *n, Vector n_inverse,
                                      Vector (&columns)[kBlock], Vector *q) {
+  // vpmadd52 reads the low 52 bits of its factors and ignores the rest: neither
+  // a column, which may have 60 bits, nor the inverse has to be cut, and each q
+  // is below 2^52. Adding `mask` to round up cannot overflow for the same 60
+  // bits.
   const Vector zero = _mm512_setzero_si512();
   const Vector mask = Broadcast(kLimbMask);
   Vector carry = zero;
@@ -232,6 +259,12 @@ PAIRMINT_INLINE void HighBlock(const Modulus &m, const Vector *a,
   }
   Slide<false, true>(m.n + kBlock * kBlocks, m.q + kBlock * (t - kBlocks),
                      columns);
+  // Below, a column of less than 2^60 is doubled at most and takes a carry of
+  // ten bits, and so stays below 2^62. What is left above the last limb is
+  // zero, because the result is below 4 n < 2^(52 L - 6).
+  //
+  // x may be a or b, as block t - kBlocks of the factors, which is overwritten
+  // here, is not read for block t + 1: the lowest it reads is t + 1 - kBlocks.
   columns[0] = Add(columns[0], carry);
 #pragma GCC unroll 10
   for (int i = 0; i < kBlock; i++) {
@@ -296,6 +329,8 @@ void LoadLimbs(const Numbers &numbers, int num_limbs, Vector *out) {
                         5 * kWords, 6 * kWords, 7 * kWords);
   const uint64_t *words = numbers.words[0];
   for (int i = 0; i < num_limbs; i++) {
+    // 52 bits lie in two words at most. The last limb of 2080 bits looks at
+    // word 32, and a lane has 65.
     const int at = kLimbBits * i;
     const Vector low = _mm512_i64gather_epi64(lanes, words + at / 64, 8);
     const Vector high = _mm512_i64gather_epi64(lanes, words + at / 64 + 1, 8);
@@ -317,6 +352,8 @@ void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
       const int at = 64 * w % kLimbBits;
       word = _mm512_or_si512(Right(limbs[i], at),
                              Left(limbs[i + 1], kLimbBits - at));
+      // A third limb is needed when `at` is above 40; otherwise the shift is by
+      // 64 or more and gives zero.
       word = _mm512_or_si512(word, Left(limbs[i + 2], 2 * kLimbBits - at));
     }
     _mm512_i64scatter_epi64(out->words[0] + w, lanes, word, 8);
@@ -325,6 +362,7 @@ void StoreWords(const Vector *limbs, int num_words, Numbers *out) {
 
 // out = -x mod 2^(52 num_limbs).
 void Negate(const Vector *x, int num_limbs, Vector *out) {
+  // The complement and one. v is at most 2^52, so a carry is a single bit.
   Vector carry = Broadcast(1);
   for (int i = 0; i < num_limbs; i++) {
     const Vector v =
@@ -337,6 +375,9 @@ void Negate(const Vector *x, int num_limbs, Vector *out) {
 // -n^-1 mod 2^52 by Newton's iteration: n is its own inverse mod 8, and each
 // step doubles the number of right bits.
 Vector NegatedInverse(Vector n) {
+  // The error 2 - n * inverse may be negative, and so is the result: its low 52
+  // bits are right in two's complement, and vpmadd52 reads only those. Five
+  // steps bring 3 bits to 96.
   const Vector zero = _mm512_setzero_si512();
   Vector inverse = n;
   for (int right_bits = 3; right_bits < kLimbBits; right_bits *= 2) {
@@ -350,6 +391,10 @@ Vector NegatedInverse(Vector n) {
 // x = x - n when that is not negative. x < 2^(52 L + 1) may have a last limb
 // of 53 bits.
 void SubtractOnce(const Vector *n, int num_limbs, Vector *scratch, Vector *x) {
+  // v is in [-2^52, 2^53), so that the arithmetic shift gives -1, 0 or, behind
+  // the last limb only, 1; a borrow above 0 there counts as "not negative".
+  // Both results are computed and one is chosen lane by lane: whether n was
+  // subtracted is seen by no branch.
   Vector borrow = _mm512_setzero_si512();
   for (int i = 0; i < num_limbs; i++) {
     const Vector v = Add(_mm512_sub_epi64(x[i], n[i]), borrow);
@@ -364,6 +409,8 @@ void SubtractOnce(const Vector *n, int num_limbs, Vector *scratch, Vector *x) {
 
 // x = 2 x mod n.
 void DoubleOnce(const Vector *n, int num_limbs, Vector *scratch, Vector *x) {
+  // x < n < 2^(52 L - 8): the doubled number needs no bit above the last limb,
+  // and one subtraction makes 2 x < 2 n smaller than n.
   Vector above = _mm512_setzero_si512();
   for (int i = 0; i < num_limbs; i++) {
     const Vector v = _mm512_or_si512(Add(x[i], x[i]), above);
@@ -378,6 +425,7 @@ struct Workspace {
   Vector n[kMaxLimbs];
   Vector squares[2 * kMaxLimbs];
   Vector q[kMaxLimbs];
+  // StoreWords looks two limbs ahead, Digit one.
   Vector x[kMaxLimbs + 2];
   Vector one[kMaxLimbs];
   Vector exponent[kMaxLimbs + 1];
@@ -426,6 +474,11 @@ void FermatBase2(int bits, const Numbers &n, Workspace *w, Verdicts *out) {
   const Vector power = Add(
       minus_c, Broadcast(uint64_t{kLimbBits * kLimbs} - (uint64_t{1} << kTop)));
   for (int i = 0; i < kLimbs; i++) {
+    // The first x is a power of two and need not be below 4 n: c is at least
+    // 2^(kTop - 1), as n has its top bit set, so x is at most 2^528, 2^1048 or
+    // 2^1056 for two, three or four blocks. Its square is below R n in each
+    // case (1040 + 1023, 1560 + 1032 and 2080 + 1552 bits), and from the first
+    // squaring on values are below (n + n) * 2.
     // Shift counts below 0 or above 63 give zero.
     const Vector count =
         _mm512_sub_epi64(power, Broadcast(uint64_t{kLimbBits} * i));
@@ -437,6 +490,8 @@ void FermatBase2(int bits, const Numbers &n, Workspace *w, Verdicts *out) {
     Square<kBlocks>(m, twice, w->x);
   }
   // Out of Montgomery's form; the result is at most n, hence 1 or not.
+  //
+  // (x + q n) / R with x < 4 n and q <= R - 1 is below n + 3 n / R < n + 1.
   Product<kBlocks>(m, w->x, w->one, w->x);
   Vector difference = _mm512_setzero_si512();
   for (int i = 0; i < kLimbs; i++) {
@@ -455,6 +510,10 @@ void Setup(int bits, const Modulus &m, Workspace *w) {
   constexpr int kLimbs = kBlock * kBlocks;
   Vector *r = w->montgomery_one;
   // 2^bits - n is 2^bits mod n, as n has its top bit set.
+  //
+  // As n is odd and has its top bit set, 2^bits - n is below 2^(bits - 1) and
+  // so below n. 52 L - bits doublings then lead to R, 16 to 32 of them for the
+  // lengths that are minted.
   Negate(w->n, kLimbs, r);
   const Vector top_mask = Broadcast((uint64_t{1} << (bits % kLimbBits)) - 1);
   r[bits / kLimbBits] = _mm512_and_si512(r[bits / kLimbBits], top_mask);
@@ -466,6 +525,11 @@ void Setup(int bits, const Modulus &m, Workspace *w) {
   }
   // R is 2^(kDoublings * 2^kSquarings): 1040 = 65 * 2^4, 1560 = 195 * 2^3,
   // 2080 = 65 * 2^5.
+  //
+  // Doubled k times, R is the Montgomery form of 2^k, and squaring that form
+  // doubles the exponent: at 2^(52 L) = R it is R * R. Taking every factor 2 of
+  // 52 L by squaring leaves the fewest doublings. The squarings leave a value
+  // below 2 n and not below n, which Multiply accepts.
   constexpr int kDoublings = kBlocks == 3 ? 195 : 65;
   constexpr int kSquarings = kBlocks == 2 ? 4 : kBlocks == 3 ? 3 : 5;
   static_assert(kDoublings << kSquarings == kLimbBits * kLimbs);
@@ -483,6 +547,7 @@ void Setup(int bits, const Modulus &m, Workspace *w) {
 
 // chosen = table[digit], reading all of it.
 void Choose(const Workspace &w, Vector digit, int num_limbs, Vector *chosen) {
+  // The place in the table would show in the caches; a mask shows nowhere.
   for (int i = 0; i < num_limbs; i++) {
     chosen[i] = w.table[0][i];
   }
@@ -498,6 +563,8 @@ void Choose(const Workspace &w, Vector digit, int num_limbs, Vector *chosen) {
 Vector Digit(const Vector *exponent, int at) {
   const int i = at / kLimbBits;
   const int shift = at % kLimbBits;
+  // Five bits lie in two limbs at most. `at` is public: it counts down from
+  // exponent_bits.
   return _mm512_and_si512(
       _mm512_or_si512(Right(exponent[i], shift),
                       Left(exponent[i + 1], kLimbBits - shift)),
@@ -518,6 +585,9 @@ void ModExp(int bits, const Numbers &n, const Numbers &base,
   for (int i = 0; i < kLimbs; i++) {
     w->table[0][i] = w->montgomery_one[i];
   }
+  // base < n and R^2 mod n < 2 n, so that this and all products of the table
+  // are below 2 n. Entry 0 is R mod n, the form of 1, so that a digit 0 costs a
+  // product as every other digit does.
   Product<kBlocks>(m, w->x, w->square_of_r, w->table[1]);
   for (int k = 2; k < kTableLen; k++) {
     Product<kBlocks>(m, w->table[k - 1], w->table[1], w->table[k]);
@@ -533,6 +603,8 @@ void ModExp(int bits, const Numbers &n, const Numbers &base,
     Choose(*w, Digit(w->exponent, at), kLimbs, w->chosen);
     Product<kBlocks>(m, w->x, w->chosen, w->x);
   }
+  // Out of Montgomery's form: at most n, as in FermatBase2, and n only for a
+  // result that is 0 mod n. The subtraction makes it 0.
   Product<kBlocks>(m, w->x, w->one, w->x);
   SubtractOnce(w->n, kLimbs, w->q, w->x);
   w->x[kLimbs] = zero;
@@ -548,6 +620,11 @@ void ModExp(int bits, const Numbers &n, const Numbers &base,
 PAIRMINT_INLINE Vector DivideGroup(const DivisorGroup &group,
                                    const Vector *limbs, int num_limbs,
                                    Vector alive) {
+  // With at most 40 limbs, `low` stays below 2^58. A power is below 2^51, so a
+  // high half is, too, and `high` with the Q that it began at stays below 41 *
+  // 2^51 < 2^57. The first step leaves v < 2^57 + 2^6, the second at most Q + v
+  // / 2^52 < Q + 2^6, which a limb holds as Q < 2^51; and at least 1, as the
+  // multiple that is taken away has a high half below Q.
   constexpr int kRows = DivisorGroup::kRows;
   const Vector zero = _mm512_setzero_si512();
   Vector low[kRows], high[kRows];
@@ -594,6 +671,7 @@ PAIRMINT_INLINE Vector DivideGroup(const DivisorGroup &group,
 bool FermatBase2Any(int bits, int, const Numbers &n, uint8_t *workspace,
                     Verdicts *out) {
   auto *w = reinterpret_cast<Workspace *>(workspace);
+  // The narrowest block count with R > 2^8 n.
   if (bits <= 1032) {
     FermatBase2<2>(bits, n, w, out);
   } else if (bits <= 1552) {

@@ -143,6 +143,11 @@ void FillWords(int bits, bool ones, uint64_t *state, uint64_t *words) {
   }
 }
 
+// Eight digits of five bits, the windows of the kernels. Lane 2 has all ones,
+// whose digits ask for the last entry of a table; that entry is a product of
+// those below it, so an error in making any of them shows. The reference takes
+// a squaring for each bit: with a full exponent of 2,048 bits the first key
+// would wait up to 50 times as long for the comparison.
 constexpr int kCheckExponentBits = 40;
 
 // kUnknown if memory ran out: nothing is known of the kernel then.
@@ -161,6 +166,8 @@ Agreement AgreesWithReference(const Kernel &kernel, int bits,
   uint64_t state = static_cast<uint64_t>(bits);
   for (int lane = 0; lane < kLanes; lane++) {
     FillWords(bits, lane == 0, &state, n->words[lane]);
+    // Odd, and of exactly `bits` bits, as the contract asks. A base of one bit
+    // less is below n without a comparison.
     n->words[lane][0] |= 1;
     n->words[lane][(bits - 1) / 64] |= uint64_t{1} << ((bits - 1) % 64);
     FillWords(bits - 1, lane == 1, &state, base->words[lane]);
@@ -197,11 +204,15 @@ Agreement KnowsPrimes(const Kernel &kernel, int bits, uint8_t *workspace) {
   }
   // An even distance to the multiple of three below.
   const uint64_t distance = BN_mod_word(prime.get(), 3) == 1 ? 4 : 2;
+  // No rotation and no mirror image of this pattern is the pattern again, so
+  // that lanes which are confused with each other show. None of the three
+  // multiples of three is a pseudoprime to base 2.
   constexpr unsigned kPrimeLanes = 0b01001101;
   for (int lane = 0; lane < kLanes; lane++) {
     for (size_t i = 0; i < bytes.size(); i++) {
       n->words[lane][i / 8] |= uint64_t{bytes[i]} << (i % 8 * 8);
     }
+    // The lowest 64 bits of all these primes are ones: nothing is borrowed.
     n->words[lane][0] -= (kPrimeLanes >> lane & 1) != 0 ? 0 : distance;
   }
   Verdicts verdicts;
@@ -236,6 +247,8 @@ class Dispatch {
     if (bits < kernel.min_bits || bits > kernel.max_bits) {
       return *OpenSslKernel();
     }
+    // A kernel may have code of its own for each of the three lengths; other
+    // lengths are not minted and share the comparison of the next one below.
     bool &compared = compared_[bits < 1536 ? 0 : bits < 2048 ? 1 : 2];
     if (!compared) {
       const Agreement agreement = Agrees(kernel, bits);

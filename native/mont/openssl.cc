@@ -13,6 +13,8 @@ using core::BignumPtr;
 using core::BnCtxPtr;
 using core::MontCtxPtr;
 
+// All words of a lane, however long the numbers are: the length that is read
+// and wiped is the same for every number.
 constexpr int kNumBytes = kWords * 8;
 constexpr int kBnWordBits = 8 * sizeof(BN_ULONG);
 
@@ -24,6 +26,7 @@ BignumPtr Load(const Numbers &numbers, int lane) {
         static_cast<unsigned char>(numbers.words[lane][i / 8] >> (i % 8 * 8));
   }
   BignumPtr number(BN_lebin2bn(bytes, kNumBytes, nullptr));
+  // The number may be one of the two primes that are kept.
   OPENSSL_cleanse(bytes, kNumBytes);
   if (number != nullptr) {
     BN_set_flags(number.get(), BN_FLG_CONSTTIME);
@@ -33,6 +36,7 @@ BignumPtr Load(const Numbers &numbers, int lane) {
 
 bool Store(const BIGNUM *number, int lane, Numbers *out) {
   unsigned char bytes[kNumBytes];
+  // Pads to a fixed length without looking for the first digit.
   if (BN_bn2lebinpad(number, bytes, kNumBytes) != kNumBytes) {
     return false;
   }
@@ -48,6 +52,8 @@ bool Store(const BIGNUM *number, int lane, Numbers *out) {
 }
 
 MontCtxPtr NewMontgomery(const BIGNUM *n, BN_CTX *ctx) {
+  // n has BN_FLG_CONSTTIME from Load, and BN_MONT_CTX_set hands it to the copy
+  // of n's lowest word that it inverts.
   MontCtxPtr mont(BN_MONT_CTX_new());
   if (mont != nullptr && BN_MONT_CTX_set(mont.get(), n, ctx) != 1) {
     mont.reset();
@@ -60,6 +66,8 @@ MontCtxPtr NewMontgomery(const BIGNUM *n, BN_CTX *ctx) {
 // kept; BN_mod_exp_mont_consttime is a tenth slower than this.
 bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   const MontCtxPtr mont = NewMontgomery(n, ctx);
+  // Both are copies of n to have as many words: BN_consttime_swap walks over
+  // num_words words of each, whatever their values need.
   const BignumPtr power(BN_dup(n));
   const BignumPtr doubled(BN_dup(n));
   if (mont == nullptr || power == nullptr || doubled == nullptr ||
@@ -69,6 +77,10 @@ bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   }
   const int bits = BN_num_bits(n);
   const int num_words = (bits + kBnWordBits - 1) / kBnWordBits;
+  // From 2, the top bit, on. Both results are computed for each bit of n and
+  // swapped by a mask. Reading the bit is an access whose place depends on b
+  // alone. OpenSSL drops leading zero words of a result; that shows for a
+  // residue below 2^(bits - 64), one in 2^63 or fewer.
   for (int b = bits - 2; b >= 0; b--) {
     // The exponent n - 1 is n without its lowest bit.
     const BN_ULONG bit =
@@ -83,6 +95,8 @@ bool FermatLane(const BIGNUM *n, BN_CTX *ctx, uint64_t *out) {
   if (BN_from_montgomery(power.get(), power.get(), mont.get(), ctx) != 1) {
     return false;
   }
+  // The verdict may be seen: a candidate that fails is thrown away, and of the
+  // one that passes it says only that it passed.
   *out = static_cast<uint64_t>(BN_is_one(power.get()));
   return true;
 }
@@ -108,6 +122,9 @@ bool ModExp(int, int num_lanes, const Numbers &n, const Numbers &base,
     const BignumPtr modulus = Load(n, lane);
     const BignumPtr b = Load(base, lane);
     const BignumPtr e = Load(exponent, lane);
+    // The exponent carries BN_FLG_CONSTTIME from Load, and this function does
+    // not look at flags anyway: a window of fixed length, gathered from a table
+    // that is interleaved so that every entry touches the same cache lines.
     if (ctx == nullptr || result == nullptr || modulus == nullptr ||
         b == nullptr || e == nullptr ||
         BN_mod_exp_mont_consttime(result.get(), b.get(), e.get(), modulus.get(),

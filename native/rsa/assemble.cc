@@ -48,6 +48,8 @@ uint64_t ModE(std::span<const uint64_t> words) {
   uint64_t even = 0;
   uint64_t odd = 0;
   for (const uint64_t word : words) {
+    // A word has four digits, an even count: the first is positive in each.
+    // With 130 words a sum stays below 2^25.
     even += (word & 0xffff) + (word >> 32 & 0xffff);
     odd += (word >> 16 & 0xffff) + (word >> 48);
   }
@@ -57,6 +59,8 @@ uint64_t ModE(std::span<const uint64_t> words) {
 
 // x^-1 mod 65537 = x^(e - 2), as e is prime; e - 2 is 16 ones in binary.
 uint64_t InverseModE(uint64_t x) {
+  // x^(2^16 - 1) by sixteen squarings, each followed by a product. Factors are
+  // below 2^17 and so are residues: no product has more than 34 bits.
   uint64_t power = 1;
   for (int bit = 0; bit < 16; bit++) {
     power = power * power % kE * x % kE;
@@ -69,17 +73,25 @@ uint64_t InverseModE(uint64_t x) {
 // depends on m. e divides 1 + m * k by the choice of k, and as k < e the result
 // is below m.
 void InvertExponent(std::span<uint64_t> m) {
+  // Candidates with p - 1 = 0 mod e were refused (A.1.3, steps 4.5 and 5.6), so
+  // that e divides neither p - 1, q - 1 nor their lcm.
   const uint64_t k = InverseModE(kE - ModE(m));
-  // e^-1 mod 2^32: the product with 2^16 + 1 is 2^32 - 1 + 2 = 1.
+  // e^-1 mod 2^32 is 1 - 2^16: (1 + 2^16) (1 - 2^16) = 1 - 2^32.
   constexpr uint32_t kInverse = 0xffff0001;
   uint64_t product = 1;  // 1 + m * k, from its lowest word up
   uint64_t borrow = 0;
   for (uint64_t &word : m) {
     uint64_t quotient = 0;
     for (int half = 0; half < 64; half += 32) {
+      // k < 2^17, so the product has 49 bits at most and a carry below 2^18 is
+      // added to it.
       product += (word >> half & 0xffffffff) * k;
       // Exact division from below: the quotient's word is the one whose
       // product with e has the right low word.
+      //
+      // Below 0, `low` wraps around and has its top bit set: its low 32 bits
+      // are right all the same, and the top bit is the borrow. The last borrow
+      // is spent on the word of 1 + m * k above m, which is not computed.
       const uint64_t low = (product & 0xffffffff) - borrow;
       const uint32_t digit = static_cast<uint32_t>(low) * kInverse;
       borrow = (digit * kE >> 32) + (low >> 63);
@@ -91,6 +103,8 @@ void InvertExponent(std::span<uint64_t> m) {
 }
 
 Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
+  // Room for a number of 8,192 bits, and all of it is gone through: how many
+  // words m has says nothing, nor do its leading zeros.
   SecretBox<std::array<uint64_t, 2 * kWords>> words;
   if (!core::ToWords(m, *words)) {
     return OutOfMemory(kKeyGeneration);
@@ -103,6 +117,10 @@ Status ExponentInverse(const BIGNUM *m, BignumPtr *out) {
 // lcm(p - 1, q - 1)
 Status CarmichaelLambda(const BIGNUM *p_minus_1, const BIGNUM *q_minus_1,
                         BN_CTX *ctx, BIGNUM *out) {
+  // The lcm and not the product, because A.1.1, criterion 3, wants d below the
+  // lcm: an inverse modulo the product decrypts as well, but may be longer, and
+  // a validation by SP 800-56B rev 2, 6.4.1, would refuse it. The gcd is a
+  // secret like the primes: it divides both p - 1 and q - 1.
   const BignumPtr gcd = NewSecret();
   const BignumPtr quotient = NewSecret();
   // BN_gcd is constant time in OpenSSL 3; BN_div is for BN_FLG_CONSTTIME.
@@ -120,6 +138,8 @@ Status CarmichaelLambda(const BIGNUM *p_minus_1, const BIGNUM *q_minus_1,
 // cost seven times as much.
 Status InverseModPrime(const BIGNUM *q, const BIGNUM *p, BN_CTX *ctx,
                        BIGNUM *out) {
+  // q < p, both prime: the inverse exists. p > q is what makes q a residue mod
+  // p without a division.
   return BN_mod_inverse(out, q, p, ctx) != nullptr
              ? Status::Ok()
              : OutOfMemory(kKeyGeneration);
@@ -145,6 +165,8 @@ Status Reduce(const BIGNUM *d, const BIGNUM *p, BignumPtr *out) {
 // Whether d mod (p - 1) = dp.
 bool Reduces(const BIGNUM *d, const BIGNUM *p, const BIGNUM *dp) {
   BignumPtr rest;
+  // BN_cmp stops at the first word that differs: a right key has no such word,
+  // and a wrong one is not given out.
   return Reduce(d, p, &rest).ok() && BN_cmp(rest.get(), dp) == 0;
 }
 
@@ -158,6 +180,8 @@ void Multiply(std::span<const uint64_t> a, std::span<const uint64_t> b,
   for (size_t i = 0; i < a.size(); i++) {
     uint64_t carry = 0;
     for (size_t j = 0; j < b.size(); j++) {
+      // At most (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1. The word that the last
+      // carry goes to was not written before.
       const Wide sum = Wide{a[i]} * b[j] + out[i + j] + carry;
       out[i + j] = static_cast<uint64_t>(sum);
       carry = static_cast<uint64_t>(sum >> 64);
@@ -173,6 +197,7 @@ bool InRange(const BIGNUM *p, int modulus_bits) {
   // p^2 > 2^(nlen - 1), which is p^2 having nlen bits.
   const BnCtxPtr ctx(BN_CTX_secure_new());
   const BignumPtr square = NewSecret();
+  // p has nlen/2 bits, so that p^2 has nlen or nlen - 1.
   return ctx != nullptr && square != nullptr &&
          BN_num_bits(p) == modulus_bits / 2 &&
          BN_sqr(square.get(), p, ctx.get()) == 1 &&
@@ -194,6 +219,7 @@ bool FarApart(const BIGNUM *p, const BIGNUM *q, int modulus_bits) {
   if (difference == nullptr || BN_sub(difference.get(), p, q) != 1) {
     return false;
   }
+  // Equal primes are refused here as well: their difference has no bits.
   BN_set_negative(difference.get(), 0);
   const int bound = modulus_bits / 2 - 100;
   // More than 2^bound: a bit above it, or that bit and any other.
@@ -212,6 +238,10 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
     return Status::Ok();
   }
   // OpenSSL's order, which the CRT values below depend on: p > q.
+  //
+  // The branch tells only which of two independent primes was drawn first.
+  // BN_cmp looks at the words below the top one if the top ones are equal,
+  // which takes a chance of about 2^-62.
   if (BN_cmp(p, q) < 0) {
     std::swap(p, q);
   }
@@ -244,6 +274,12 @@ Status AssembleKey(const BIGNUM *p, const BIGNUM *q, int modulus_bits,
   // A.1.1, criterion 3: 2^(nlen/2) < d. As d e = 1 + k lambda with k > 0, d is
   // above lambda / e, and lambda is (p - 1)(q - 1) / gcd(p - 1, q - 1): that
   // greatest common divisor would need more than nlen/2 - 20 bits.
+  //
+  // That never happens, and the check is for the case that this argument or the
+  // arithmetic is wrong. p - 1 has at most 2^20 divisors so large, as the
+  // cofactor is below 2^20, and each has at most 2^20 multiples that may be q -
+  // 1, out of more than 2^(nlen/2 - 16) primes of our shape: 2^-960 for a
+  // 2,048-bit key.
   if (BN_num_bits(key.d.get()) <= modulus_bits / 2) {
     *verdict = Verdict::kRefusedBoth;
     return Status::Ok();
@@ -274,6 +310,8 @@ Status CompleteKey(KeyNumbers *key, SecretBytes *room) {
   const auto n = std::span(words->n).first(2 * len / core::kWordLen);
   core::ToWords(key->p, p);
   core::ToWords(key->q, q);
+  // n gets all 2 len bytes: for primes with their top two bits set p q is at
+  // least (3/4)^2 2^nlen, and its top bit is set, too.
   Multiply(p, q, n);
   *room = SecretBytes(4 * len);
   const MutableByteSpan out = room->mutable_span();
@@ -321,6 +359,11 @@ Status PairwiseTest(const Key &key) {
 
   const auto len = static_cast<size_t>(RSA_size(rsa.get()));
   SecretBytes message(len), hidden(len), back(len);
+  // The messages that come back in spite of a wrong dP are a proper subgroup
+  // modulo p: half of all at most, and a handful for a fault that is not made
+  // to fit. With a fixed message such as 2 that would depend on p. dP and dQ
+  // are also compared with d below, and a wrong qInv shows for every message
+  // whose residues modulo p and q do not lead to the same number.
   PAIRMINT_RETURN_IF_ERROR(core::FillRandom(message.mutable_span()));
   // Below n, which has its top bit set, and not 0 or 1.
   message.data()[0] = static_cast<uint8_t>(message.data()[0] >> 1 | 0x40);

@@ -53,6 +53,7 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel,
 
 Status Candidates::Next(int len, const core::AbortFlag &abort, Batch *out) {
   for (int i = 0; i < len; i++) {
+    // A draw may leave no survivor at all; the next one is independent.
     while (next_survivor_ == survivors_.size()) {
       PAIRMINT_RETURN_IF_ERROR(Draw());
       PAIRMINT_RETURN_IF_ERROR(portable_divisors_ != nullptr
@@ -61,6 +62,7 @@ Status Candidates::Next(int len, const core::AbortFlag &abort, Batch *out) {
     }
     const size_t index = survivors_[next_survivor_++];
     Load(index, out->numbers.words[i]);
+    // drawn_before_ includes this draw already.
     out->positions[i] = drawn_before_ - kDrawLen + index + 1;
   }
   out->len = len;
@@ -74,6 +76,8 @@ Status Candidates::Draw() {
                                ? source_->Draw(drawn_.mutable_span())
                                : core::FillRandom(drawn_.mutable_span()));
   for (size_t i = 0; i < kDrawLen; i++) {
+    // Setting bits of a uniform string leaves the other bits uniform: no string
+    // is drawn twice as often as another, and none is drawn again.
     Shape(drawn_.data() + i * ByteLen(bits_), ByteLen(bits_));
   }
   drawn_before_ += kDrawLen;
@@ -94,6 +98,9 @@ Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
   }
   for (const LaneDivisors::Stage &stage : lane_divisors_->stages) {
     size_t num_left = 0;
+    // Survivors move to the front in the order they had, because A.1.3 takes
+    // the first prime of the stream, not any: num_left never passes at + lane,
+    // so that nothing is overwritten that is still to be read.
     for (size_t at = 0; at < alive.size(); at += kLanes) {
       if (abort.raised()) {
         return Status(StatusCode::kAborted);

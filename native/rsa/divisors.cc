@@ -21,6 +21,8 @@ using mont::DivisorGroup;
 constexpr uint32_t LaneBound(int bits) {
   return bits < 1536 ? 1u << 15 : bits < 2048 ? 1u << 16 | 1u << 15 : 1u << 17;
 }
+// A test by OpenSSL takes several times as long as one in a lane, so that more
+// division pays for itself.
 constexpr uint32_t PortableBound(int bits) {
   return bits < 1536 ? 1u << 16 : bits < 2048 ? 1u << 17 : 1u << 18;
 }
@@ -38,6 +40,8 @@ std::vector<uint32_t> OddPrimesBelow(uint32_t bound) {
       continue;
     }
     primes.push_back(i);
+    // Multiples below i^2 have a smaller factor, and even ones are not looked
+    // at. i^2 overflows 32 bits from 2^16 on.
     for (uint64_t j = uint64_t{i} * i; j < bound; j += 2 * i) {
       composite[static_cast<size_t>(j)] = true;
     }
@@ -73,6 +77,7 @@ size_t NumFitting(const std::vector<uint32_t> &primes, size_t at,
                   uint64_t limit) {
   uint64_t product = 1;
   size_t count = 0;
+  // product < floor(limit / q) means product * q < limit, and cannot overflow.
   while (at + count < primes.size() && product < limit / primes[at + count]) {
     product *= primes[at + count];
     count++;
@@ -104,6 +109,10 @@ const T &Cached(int bits, Make make) {
 
 constexpr int kLimbBits = 52;
 constexpr uint64_t kLimbMask = (uint64_t{1} << kLimbBits) - 1;
+// The residue that a group tests is below Q + 2^6 (mont/avx512ifma.cc) and has
+// to fit into a limb. 2^52 - 2^6 would do as well, but hardly ever hold one
+// prime more; a smaller limit means more groups, whose rows cost two products
+// each for every limb of a candidate.
 constexpr uint64_t kMaxLaneModulus = uint64_t{1} << 51;
 constexpr size_t kRows = DivisorGroup::kRows;
 
@@ -117,8 +126,14 @@ class LaneBuilder {
     // A first group of single primes, because that of e has an offset of its
     // own: p mod 65537 != 1 is what A.1.3 wants, and (p + 65536) mod 65537 != 0
     // says the same. The trial division proper follows.
+    //
+    // Step 4.5 asks for gcd(p - 1, e) = 1. e = 65537 is prime, so that the gcd
+    // is e or 1, and this residue takes the place of a gcd of p - 1, whose
+    // branches have given keys away in other libraries (CVE-2018-0737). It
+    // refuses one candidate in 65,537.
     AddGroup({{{kPublicExponent}, {3}, {5}, {7}}},
              {kPublicExponent - 1, 0, 0, 0});
+    // The primes from 11 on: 3, 5 and 7 are in the first group.
     size_t at = 3;
     size_t first_group = 0;
     for (const uint32_t end : kStageEnds) {
@@ -148,6 +163,9 @@ class LaneBuilder {
                                      kMaxLaneModulus) < per_row) {
       per_row--;
     }
+    // The rows before the last one have smaller primes, and so smaller
+    // products. per_row is at most 10 and there are thousands of primes: the
+    // index above does not become negative.
     Rows rows;
     for (size_t i = 0; i < kRows * per_row; i++) {
       // The last group repeats the last prime.
@@ -182,6 +200,7 @@ class LaneBuilder {
     std::array<uint64_t, kRows> power;
     for (size_t r = 0; r < kRows; r++) {
       group.modulus[r] = products_[products_.size() - kRows + r];
+      // Q is odd; the low 52 bits of its inverse mod 2^64 are the one mod 2^52.
       group.inverse[r] = InverseMod2To64(group.modulus[r]) & kLimbMask;
       group.offset[r] = offsets[r];
       power[r] = 1;
@@ -217,6 +236,7 @@ class LaneBuilder {
   void Connect() {
     auto *at = reinterpret_cast<const uint64_t(*)[kRows]>(out_->storage.data());
     for (DivisorGroup &group : out_->groups) {
+      // In the order in which PushGroup stored them.
       group.powers = at;
       group.prime_inverses = group.powers + num_limbs_;
       group.limits = group.prime_inverses + group.num_primes;
@@ -257,6 +277,8 @@ PortableDivisors::PortableDivisors(int bits, uint32_t bound)
                  (2 * kWordBits) * 2) {
   const std::vector<uint32_t> primes = OddPrimesBelow(bound);
   for (size_t at = 0; at < primes.size();) {
+    // 57 bits hold 13 primes in the first row and three in the last ones: most
+    // of a row's cost is the residue, which all its primes share.
     const size_t count = NumFitting(primes, at, kMaxModulus);
     uint64_t product = 1;
     for (size_t i = 0; i < count; i++) {
@@ -279,6 +301,7 @@ void PortableDivisors::AddRow(uint64_t modulus, uint64_t offset,
                               size_t num_primes) {
   rows_.push_back({modulus, InverseMod2To64(modulus), offset,
                    primes_.size() - num_primes, num_primes});
+  // 2^(64 i) from 2^(64 (i - 1)): slow divisions, once for each process.
   uint64_t power = 1;
   for (size_t i = 0; i < num_words_; i++) {
     powers_.push_back(power);
@@ -292,6 +315,8 @@ uint64_t PortableDivisors::Residue(const Row &row, const uint64_t *powers,
                                    const uint64_t *words) const {
 #if defined(__SIZEOF_INT128__)
   using Wide = unsigned __int128;
+  // Both halves together stay below 2^127 (kMaxModulus). Only the row of e has
+  // an offset, and its sum is below 2^88 anyway.
   Wide sum = row.offset;
   Wide odd_sum = 0;  // two chains of carries take less time than one
   for (size_t i = 0; i < num_words_; i += 2) {
@@ -309,6 +334,8 @@ uint64_t PortableDivisors::Residue(const Row &row, const uint64_t *powers,
   return static_cast<uint64_t>(sum >> 64) + row.modulus - multiple;
 #else
   static_cast<void>(powers);
+  // Horner's rule in half words: a residue below 2^32 and 32 bits more are 64
+  // bits. With the offset of e, the result is below 2 e.
   uint64_t residue = 0;
   for (size_t i = num_words_; i-- > 0;) {
     residue = (residue << 32 | words[i] >> 32) % row.modulus;
@@ -322,6 +349,9 @@ bool PortableDivisors::Keep(const uint64_t *words, const core::AbortFlag &abort,
                             std::vector<size_t> *indices) const {
   const uint64_t *powers = powers_.data();
   for (const Row &row : rows_) {
+    // Each row looks at all candidates that are left. Which of them go may be
+    // seen: they are never used. A survivor gets the same instructions as every
+    // other survivor, as `survives` is combined without a branch.
     if (abort.raised()) {
       return false;
     }
@@ -329,6 +359,10 @@ bool PortableDivisors::Keep(const uint64_t *words, const core::AbortFlag &abort,
       const uint64_t residue = Residue(row, powers, words + index * num_words_);
       // A prime q divides r exactly when r * q^-1 mod 2^64 is at most
       // (2^64 - 1) / q (Granlund and Montgomery 1994, section 9).
+      //
+      // Multiplication by the odd q^-1 permutes the words. It takes the
+      // multiples of q to their quotients, 0 to (2^64 - 1) / q, so that nothing
+      // else can land there.
       bool survives = true;
       for (size_t i = 0; i < row.num_primes; i++) {
         const Prime &prime = primes_[row.first_prime + i];

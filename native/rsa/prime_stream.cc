@@ -15,6 +15,8 @@ uint64_t PrimeStream::Limit() const {
 
 PrimeStream::State PrimeStream::Take(const uint64_t (&words)[mont::kWords],
                                      uint64_t num_candidates, bool passed) {
+  // Candidates that trial division refused count, too: the standard counts
+  // strings that were drawn, however they failed.
   num_candidates_ += num_candidates;
   // The standard looks at i after it refused a candidate: the last one that the
   // limit allows may still be the prime.
