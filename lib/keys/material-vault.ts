@@ -9,6 +9,7 @@ import {
   type Native,
   type RootKey,
 } from '../native/addon.ts';
+import type { StoreChanges } from '../store/after.ts';
 import type { Change, KeyStore } from '../store/key-store.ts';
 import { RecordCache } from '../store/record-cache.ts';
 import { damaged } from '../store/store-errors.ts';
@@ -93,9 +94,13 @@ export class MaterialVault {
     return materialPath(record, materialId);
   }
 
-  /** Lets go of the materials that changes have destroyed. */
-  forget(changes: readonly Change[]): void {
+  /** Applies changes to the store, all or none, and lets go of the materials that they destroy. */
+  async commit(changes: readonly Change[], store: StoreChanges): Promise<boolean> {
+    const committed = await store.commit(changes);
+    if (!committed) return false;
+    // What is destroyed may have been opened again meanwhile.
     for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
+    return true;
   }
 
   /** Lets go of all that was opened: others may have destroyed some of it. */
