@@ -1,5 +1,6 @@
 import type { StoreChanges } from '../store/after.ts';
 import type { KeyStore } from '../store/key-store.ts';
+import { removal } from '../store/sealed-table.ts';
 import { aliasChange } from './alias-changes.ts';
 import type { ReadKey } from './key.ts';
 import { isPrimary, type KeyRecord } from './key-record.ts';
@@ -66,7 +67,7 @@ export class Burial {
     const materialIds = record.materials.map(({ id }) => id);
     const replace = this.#table.replacement.bind(this.#table);
     const changes = [
-      this.#table.removal(key),
+      removal(key),
       ...(shared && !isPrimary(record) ? [] : await this.#vault.removal(record, materialIds)),
       ...record.aliases.map(({ name }) =>
         aliasChange({ ...record, name }, record.keyId, undefined),

@@ -12,6 +12,7 @@ import { collect } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
+import { unchanged } from '../store/sealed-table.ts';
 import {
   aliasChange,
   aliasCreation,
@@ -182,7 +183,7 @@ export class KeyDirectory {
 
   /** The change of nothing that makes a commit fail where the key is not as it was read. */
   unchanged(key: Key): Change {
-    return this.#table.unchanged(key as ReadKey);
+    return unchanged(key as ReadKey);
   }
 
   /**

@@ -2,8 +2,8 @@ import { RecentlyUsed } from '../core/recently-used.ts';
 import { keyArn, keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { Change, Entry, KeyStore, Stamp } from '../store/key-store.ts';
-import { type Found, RecordCache } from '../store/record-cache.ts';
-import { openState, sealState } from '../store/sealed-state.ts';
+import type { Found } from '../store/record-cache.ts';
+import { type Row, SealedTable } from '../store/sealed-table.ts';
 import { damaged, wentBack } from '../store/store-errors.ts';
 import type { Key, ReadKey } from './key.ts';
 import { type KeyRecord, regionsOf } from './key-record.ts';
@@ -20,69 +20,54 @@ const rememberedSequences = 100_000;
  */
 export class KeyTable {
   readonly #store: KeyStore;
-  readonly #native: Native;
-  readonly #rootKey: RootKey;
-  readonly #read: RecordCache<ReadKey>;
+  readonly #table: SealedTable<KeyRecord, ReadKey>;
   /** The highest sequence number that each key was seen with. */
   #highest = new RecentlyUsed<bigint>(rememberedSequences);
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey }) {
     this.#store = options.store;
-    this.#native = options.native;
-    this.#rootKey = options.rootKey;
-    this.#read = new RecordCache(options.store, (path, value) => this.open({ path, value }));
+    this.#table = new SealedTable<KeyRecord, ReadKey>(options, {
+      pathOf: keyPath,
+      sealingId: (path) => keyIdBytes(path.slice(path.indexOf('key/') + 'key/'.length)),
+      rowOf: (row) => this.#latest(row),
+    });
   }
 
   /** What is at a path, if that was read before and still holds. */
   peek(path: string): Found<ReadKey> | undefined {
-    return this.#read.peek(path);
+    return this.#table.peek(path);
   }
 
   get(path: string): Promise<ReadKey | undefined> {
-    return this.#read.get(path);
+    return this.#table.get(path);
   }
 
   /** Opens and remembers an entry that was read from the store after `stamp`. @throws KmsError */
   take(entry: Entry, stamp: Stamp | undefined): ReadKey {
-    return this.#read.take(entry, stamp);
+    return this.#table.take(entry, stamp);
   }
 
   /** Reads the keys of paths that are not known, all at once. */
   async readAhead(paths: readonly string[]): Promise<void> {
-    const unknown = [...new Set(paths)].filter((path) => this.#read.peek(path) === undefined);
+    const unknown = [...new Set(paths)].filter((path) => this.#table.peek(path) === undefined);
     if (unknown.length === 0) return;
     const stamp = this.#store.stamp();
     const values = await this.#store.getAll(unknown);
     for (const [i, path] of unknown.entries()) {
       const value = values[i];
-      if (value !== undefined) this.#read.take({ path, value }, stamp);
+      if (value !== undefined) this.#table.take({ path, value }, stamp);
     }
   }
 
   /** Lets go of everything, sequence numbers included. */
   forgetAll(): void {
-    this.#read.forgetAll();
+    this.#table.forgetAll();
     this.#highest = new RecentlyUsed(rememberedSequences);
   }
 
   /** Authenticates an entry. @throws KmsError */
-  open({ path, value }: Entry): ReadKey {
-    const keyId = path.slice(path.indexOf('key/') + 'key/'.length);
-    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), value);
-    const state = opened?.state as KeyRecord | undefined;
-    if (opened === undefined || state === undefined || keyPath(state) !== path) throw damaged(path);
-    const record = withMaterials(state);
-    // Every change counts up: a record that counts less than one seen before was put back.
-    if (opened.sequence < (this.#highest.get(path) ?? 0n)) throw wentBack(path);
-    this.#highest.set(path, opened.sequence);
-    return {
-      arn: keyArn(record),
-      record,
-      path,
-      sequence: opened.sequence,
-      bytes: value,
-      hasTerms: hasTerms(record),
-    };
+  open(entry: Entry): ReadKey {
+    return this.#table.open(entry);
   }
 
   /** The keys of the other regions of a multi-Region key. */
@@ -101,13 +86,12 @@ export class KeyTable {
 
   /** The change that adds a key: later, by its number, than any that was here before and is destroyed. */
   insertion(record: KeyRecord, now: number): Change {
-    const sequence = BigInt(Math.max(record.creationDate, now));
-    return { path: keyPath(record), expected: undefined, next: this.#seal(record, sequence) };
+    return this.#table.insertion(record, BigInt(Math.max(record.creationDate, now)));
   }
 
   /** The change of a key alone. */
   replacement(key: ReadKey, record: KeyRecord): Change {
-    return { path: key.path, expected: key.bytes, next: this.#seal(record, key.sequence + 1n) };
+    return this.#table.replacement(key, record, key.sequence + 1n);
   }
 
   /** The change of a key, and of the others where it is one of a multi-Region key. */
@@ -126,18 +110,13 @@ export class KeyTable {
     return [change, ...sharedChanges(record, others, this.replacement.bind(this))];
   }
 
-  removal({ path, bytes }: ReadKey): Change {
-    return { path, expected: bytes, next: undefined };
-  }
-
-  /** The change of nothing that makes a commit fail where the key is not as it was read. */
-  unchanged({ path, bytes }: ReadKey): Change {
-    return { path, expected: bytes, next: bytes };
-  }
-
-  #seal(record: KeyRecord, sequence: bigint): Buffer {
-    const id = keyIdBytes(record.keyId);
-    return sealState(this.#native, this.#rootKey, id, { sequence, state: record });
+  // Every change counts up: a record that counts less than one seen before was put back.
+  #latest(row: Row<KeyRecord>): ReadKey {
+    const { path, sequence } = row;
+    if (sequence < (this.#highest.get(path) ?? 0n)) throw wentBack(path);
+    this.#highest.set(path, sequence);
+    const record = withMaterials(row.record);
+    return { ...row, record, arn: keyArn(record), hasTerms: hasTerms(record) };
   }
 }
 

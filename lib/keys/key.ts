@@ -1,4 +1,5 @@
 import type { Change } from '../store/change.ts';
+import type { Row } from '../store/sealed-table.ts';
 import type { AliasRecord, KeyRecord } from './key-record.ts';
 
 /** A key as it was when it was read. */
@@ -7,11 +8,8 @@ export interface Key {
   readonly record: KeyRecord;
 }
 
-/** A key with what the store held of it, to compare when it is changed. */
-export interface ReadKey extends Key {
-  readonly path: string;
-  readonly sequence: bigint;
-  readonly bytes: Uint8Array;
+/** A key with the row of its record. */
+export interface ReadKey extends Key, Row<KeyRecord> {
   /** Whether time can do anything to it. */
   readonly hasTerms: boolean;
 }
