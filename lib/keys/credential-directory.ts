@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
+import { credentialsPrefix } from './paths.ts';
 
 /** What an access key stands for; all of it is authenticated at rest. */
 export interface CredentialRecord {
@@ -56,7 +57,6 @@ interface Options {
   readonly check: (credential: NewCredential) => void;
 }
 
-const pathPrefix = 'credential/';
 const pageSize = 100;
 const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -78,8 +78,8 @@ export class CredentialDirectory {
     this.#options = options;
     this.#table = new SealedTable(options, {
       member: 'credential',
-      pathOf: ({ accessKeyId }) => pathPrefix + accessKeyId,
-      sealingId: (path) => sealingId(path.slice(pathPrefix.length)),
+      pathOf: ({ accessKeyId }) => credentialsPrefix + accessKeyId,
+      sealingId: (path) => sealingId(path.slice(credentialsPrefix.length)),
       rowOf: (row) => this.#withSecret(row),
     });
   }
@@ -125,17 +125,17 @@ export class CredentialDirectory {
   /** Undefined where there is none of this id. @throws KmsError KMSInternalException */
   async find(accessKeyId: string): Promise<Credential | undefined> {
     if (!accessKeyIdPattern.test(accessKeyId)) return undefined;
-    return this.#table.get(pathPrefix + accessKeyId);
+    return this.#table.get(credentialsPrefix + accessKeyId);
   }
 
   /** The same at once, where it was found before and nothing has been committed since. */
   known(accessKeyId: string): Credential | undefined {
-    return this.#table.peek(pathPrefix + accessKeyId)?.record;
+    return this.#table.peek(credentialsPrefix + accessKeyId)?.record;
   }
 
   /** The credentials in the order of their ids, from the one after `after`. */
   async list(options: { after?: string | undefined; limit: number }): Promise<CredentialRecord[]> {
-    const rows = await this.#table.list(pathPrefix, options);
+    const rows = await this.#table.list(credentialsPrefix, options);
     return rows.map(({ record }) => record);
   }
 
@@ -147,7 +147,7 @@ export class CredentialDirectory {
 
   /** Deletes a credential; false where there is none, or no more. */
   async delete(accessKeyId: string): Promise<boolean> {
-    const entry = await this.#table.entry(pathPrefix + accessKeyId);
+    const entry = await this.#table.entry(credentialsPrefix + accessKeyId);
     return entry !== undefined && this.#options.store.commit([removal(entry)]);
   }
 

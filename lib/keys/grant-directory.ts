@@ -10,7 +10,13 @@ import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { removal, SealedTable, unchanged } from '../store/sealed-table.ts';
 import type { Key, KeyDirectory } from './key-directory.ts';
-import { grantNamesPrefix, grantsPrefix, type KeyPlace, type Place, scope } from './paths.ts';
+import {
+  grantNamesPrefix,
+  grantsPrefix,
+  type KeyPlace,
+  type Place,
+  retirablePrefix,
+} from './paths.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {
@@ -159,7 +165,7 @@ export class GrantDirectory {
     principal: string,
     options: { after?: string | undefined; limit: number },
   ): Promise<GrantRecord[]> {
-    const prefix = retirablePrefix(place, principal);
+    const prefix = retirablePrefix(place, nameHash(principal));
     return collect(this.#store, prefix, options, async (entries) => {
       const grants: GrantRecord[] = [];
       for (const { path, value } of entries) {
@@ -226,17 +232,13 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
   return `${grantNamesPrefix(terms)}${digest}`;
 }
 
-function retirablePrefix(place: Place, principal: string): string {
-  return `${scope(place)}retirable/${nameHash(principal)}/`;
-}
-
 function indexChanges(
   grant: GrantRecord,
   expected: Uint8Array | undefined,
   next: Uint8Array | undefined,
 ): Change[] {
   if (grant.retiringPrincipal === undefined) return [];
-  const path = retirablePrefix(grant, grant.retiringPrincipal) + grant.grantId;
+  const path = retirablePrefix(grant, nameHash(grant.retiringPrincipal)) + grant.grantId;
   return [{ path, expected, next }];
 }
 

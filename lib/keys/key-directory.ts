@@ -29,7 +29,7 @@ import { KeyTable } from './key-table.ts';
 import { LivingKeys } from './living-keys.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
 import { sharing } from './multi-region.ts';
-import { type KeyPlace, keyPath, type Place, scope } from './paths.ts';
+import { aliasesPrefix, type KeyPlace, keyPath, keysPrefix, type Place, scope } from './paths.ts';
 import { isGone } from './settlement.ts';
 
 export type { Alias, Key } from './key.ts';
@@ -263,7 +263,7 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Key[]> {
-    return collect(this.#store, `${scope(place)}key/`, options, async (entries, stamp) => {
+    return collect(this.#store, keysPrefix(place), options, async (entries, stamp) => {
       const keys = entries.map((entry) => this.#table.take(entry, stamp));
       return Promise.all(keys.map((key) => this.#living.present(key)));
     });
@@ -274,7 +274,7 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Alias[]> {
-    return collect(this.#store, `${scope(place)}alias/`, options, async (entries, stamp) => {
+    return collect(this.#store, aliasesPrefix(place), options, async (entries, stamp) => {
       const targets = entries.map((entry) => this.#index.take(entry, stamp));
       await this.#table.readAhead(targets.map((keyId) => keyPath({ ...place, keyId })));
       return Promise.all(

@@ -20,6 +20,7 @@ import {
   type NewKeyRecord,
   namesMaterial,
 } from './key-record.ts';
+import { materialPath } from './paths.ts';
 
 /** What a key seals with. */
 export interface CurrentMaterial {
@@ -212,13 +213,6 @@ export class MaterialVault {
       attributes: materialAttributes(record),
     };
   }
-}
-
-// Without a region, as a multi-Region key's replicas share what KMS made; what was imported is
-// imported into each of them, and may be deleted from each.
-function materialPath(record: NewKeyRecord, materialId: string): string {
-  const path = `material/${record.keyId}/${materialId}`;
-  return record.multiRegion && record.origin === 'EXTERNAL' ? `${path}@${record.region}` : path;
 }
 
 function newMaterial(

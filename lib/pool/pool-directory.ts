@@ -1,6 +1,6 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { KeyDirectory } from '../keys/key-directory.ts';
-import { type KeyPlace, type Place, poolPrefixes, scope } from '../keys/paths.ts';
+import { type KeyPlace, type Place, poolPrefixes, poolRecordsPrefix } from '../keys/paths.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
@@ -111,7 +111,7 @@ export class PoolDirectory {
   }
 
   async list(place: Place): Promise<PoolRecord[]> {
-    const rows = await this.#table.list(`${scope(place)}pool-record/`, { limit: maxPools });
+    const rows = await this.#table.list(poolRecordsPrefix(place), { limit: maxPools });
     return rows.map(({ record }) => record);
   }
 
