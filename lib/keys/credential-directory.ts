@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
-import type { Change, Entry, KeyStore } from '../store/key-store.ts';
-import { RecordCache } from '../store/record-cache.ts';
-import { openState, sealState } from '../store/sealed-state.ts';
-import { damaged } from '../store/store-errors.ts';
+import type { Entry, KeyStore } from '../store/key-store.ts';
+import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
+import { credentialsPrefix } from './paths.ts';
 
 /** What an access key stands for; all of it is authenticated at rest. */
 export interface CredentialRecord {
@@ -47,6 +46,8 @@ export interface Credential {
   readonly verifyRequest: Native['verifyRequest'];
 }
 
+type CredentialRow = Credential & Row<CredentialRecord>;
+
 interface Options {
   readonly store: KeyStore;
   readonly native: Native;
@@ -56,7 +57,6 @@ interface Options {
   readonly check: (credential: NewCredential) => void;
 }
 
-const pathPrefix = 'credential/';
 const pageSize = 100;
 const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -72,13 +72,16 @@ const attributes = new Uint8Array(20);
  */
 export class CredentialDirectory {
   readonly #options: Options;
-  readonly #read: RecordCache<Credential>;
+  readonly #table: SealedTable<CredentialRecord, CredentialRow>;
 
   constructor(options: Options) {
     this.#options = options;
-    this.#read = new RecordCache(options.store, (path, value) =>
-      this.#credential(this.#open({ path, value })),
-    );
+    this.#table = new SealedTable(options, {
+      member: 'credential',
+      pathOf: ({ accessKeyId }) => credentialsPrefix + accessKeyId,
+      sealingId: (path) => sealingId(path.slice(credentialsPrefix.length)),
+      rowOf: (row) => this.#withSecret(row),
+    });
   }
 
   /** Makes a credential. @throws ConfigurationError where principal or policy are none */
@@ -111,11 +114,7 @@ export class CredentialDirectory {
       ...(isSession && { session: { tokenHash: digest(sessionToken), expirationDate } }),
       secret: { header: base64(secret.header), wrapped: base64(secret.wrapped) },
     };
-    await this.#commit({
-      path: pathPrefix + accessKeyId,
-      expected: undefined,
-      next: this.#seal(record),
-    });
+    await this.#options.store.commit([this.#table.insertion(record)]);
     return {
       accessKeyId,
       secretAccessKey,
@@ -126,36 +125,30 @@ export class CredentialDirectory {
   /** Undefined where there is none of this id. @throws KmsError KMSInternalException */
   async find(accessKeyId: string): Promise<Credential | undefined> {
     if (!accessKeyIdPattern.test(accessKeyId)) return undefined;
-    return this.#read.get(pathPrefix + accessKeyId);
+    return this.#table.get(credentialsPrefix + accessKeyId);
   }
 
   /** The same at once, where it was found before and nothing has been committed since. */
   known(accessKeyId: string): Credential | undefined {
-    return this.#read.peek(pathPrefix + accessKeyId)?.record;
+    return this.#table.peek(credentialsPrefix + accessKeyId)?.record;
   }
 
   /** The credentials in the order of their ids, from the one after `after`. */
   async list(options: { after?: string | undefined; limit: number }): Promise<CredentialRecord[]> {
-    const { after, limit } = options;
-    const entries = await this.#options.store.list(pathPrefix, {
-      after: after && pathPrefix + after,
-      limit,
-    });
-    return entries.map((entry) => this.#open(entry));
+    const rows = await this.#table.list(credentialsPrefix, options);
+    return rows.map(({ record }) => record);
   }
 
   /** What is wrong with the record of a credential. @throws KmsError */
   check(entry: Entry): string[] {
-    this.#credential(this.#open(entry)).dateKey('20000101');
+    this.#table.open(entry).dateKey('20000101');
     return [];
   }
 
   /** Deletes a credential; false where there is none, or no more. */
   async delete(accessKeyId: string): Promise<boolean> {
-    const path = pathPrefix + accessKeyId;
-    const bytes = await this.#options.store.get(path);
-    if (bytes === undefined) return false;
-    return this.#commit({ path, expected: bytes, next: undefined });
+    const entry = await this.#table.entry(credentialsPrefix + accessKeyId);
+    return entry !== undefined && this.#options.store.commit([removal(entry)]);
   }
 
   /** Deletes the sessions that had ended by `time`, and says how many they were. */
@@ -172,41 +165,23 @@ export class CredentialDirectory {
     }
   }
 
-  #credential(record: CredentialRecord): Credential {
+  #withSecret(row: Row<CredentialRecord>): CredentialRow {
     const { native, rootKey } = this.#options;
+    const { header, wrapped } = row.record.secret;
     let material: KeyMaterial | undefined;
     return {
-      record,
+      ...row,
       verifyRequest: native.verifyRequest,
       dateKey(date) {
-        const [header, wrapped] = [record.secret.header, record.secret.wrapped].map((text) =>
-          Buffer.from(text, 'base64'),
-        ) as [Buffer, Buffer];
-        material ??= native.openKeyMaterial(rootKey, header, wrapped);
+        material ??= native.openKeyMaterial(
+          rootKey,
+          Buffer.from(header, 'base64'),
+          Buffer.from(wrapped, 'base64'),
+        );
         const message = Buffer.from(date, 'latin1');
         return native.generateMac({ material, algorithm: 'AWS4_HMAC_SHA_256', message });
       },
     };
-  }
-
-  // In an object of its own, so that nothing else that a MAC covers can be taken for a credential.
-  #seal(credential: CredentialRecord): Buffer {
-    const { native, rootKey } = this.#options;
-    const id = sealingId(credential.accessKeyId);
-    return sealState(native, rootKey, id, { sequence: 0n, state: { credential } });
-  }
-
-  #open({ path, value }: Entry): CredentialRecord {
-    const { native, rootKey } = this.#options;
-    const id = sealingId(path.slice(pathPrefix.length));
-    const opened = openState(native, rootKey, id, value)?.state;
-    const record = (opened as { credential?: CredentialRecord } | undefined)?.credential;
-    if (record === undefined || pathPrefix + record.accessKeyId !== path) throw damaged(path);
-    return record;
-  }
-
-  async #commit(change: Change): Promise<boolean> {
-    return this.#options.store.commit([change]);
   }
 }
 

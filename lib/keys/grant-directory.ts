@@ -4,12 +4,19 @@ import { keyIdBytes } from '../model/key-id.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import { principalName } from '../policy/principal.ts';
+import { collect } from '../store/entries.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
-import { damaged } from '../store/store-errors.ts';
+import { removal, SealedTable, unchanged } from '../store/sealed-table.ts';
 import type { Key, KeyDirectory } from './key-directory.ts';
-import { grantNamesPrefix, grantsPrefix, type KeyPlace, type Place, scope } from './paths.ts';
+import {
+  grantNamesPrefix,
+  grantsPrefix,
+  type KeyPlace,
+  type Place,
+  retirablePrefix,
+} from './paths.ts';
 
 /** A grant as it was made; it never changes. */
 export interface GrantRecord {
@@ -44,13 +51,19 @@ export class GrantDirectory {
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
-
+  readonly #table: SealedTable<GrantRecord>;
   readonly #quota: number;
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; quota?: number }) {
     this.#store = options.store;
     this.#native = options.native;
     this.#rootKey = options.rootKey;
+    this.#table = new SealedTable<GrantRecord>(options, {
+      member: 'grant',
+      pathOf: grantPath,
+      sealingId: (path) => keyIdBytes(/grant\/([^/]+)\//.exec(path)?.[1] ?? ''),
+      rowOf: (row) => row,
+    });
     this.#quota = options.quota ?? usualQuota;
   }
 
@@ -83,7 +96,7 @@ export class GrantDirectory {
       const committed = await keys.commit([
         keys.unchanged(key),
         ...others,
-        { path: grantPath(made), expected: undefined, next: this.#seal(made) },
+        this.#table.insertion(made),
         ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
         ...(namePath === undefined ? [] : [{ path: namePath, ...note }]),
       ]);
@@ -101,26 +114,23 @@ export class GrantDirectory {
   }
 
   async find(key: KeyPlace, grantId: string): Promise<GrantRecord | undefined> {
-    const path = grantPath({ ...key, grantId });
-    const bytes = await this.#store.get(path);
-    return bytes && this.#open({ path, value: bytes });
+    const row = await this.#table.read(grantPath({ ...key, grantId }));
+    return row?.record;
   }
 
   /** A no-op change: the commit fails if the grant is gone. Undefined if it is already. */
   async unchanged(grant: GrantRecord): Promise<Change | undefined> {
-    const path = grantPath(grant);
-    const bytes = await this.#store.get(path);
-    return bytes && { path, expected: bytes, next: bytes };
+    const entry = await this.#table.entry(grantPath(grant));
+    return entry && unchanged(entry);
   }
 
   /** Deletes a grant of a key; false if there is none, or if the key or the grant has changed. */
   async delete(keys: KeyDirectory, grant: GrantRecord, key: Key): Promise<boolean> {
-    const path = grantPath(grant);
-    const bytes = await this.#store.get(path);
-    if (bytes === undefined) return false;
+    const entry = await this.#table.entry(grantPath(grant));
+    if (entry === undefined) return false;
     return keys.commit([
       keys.unchanged(key),
-      { path, expected: bytes, next: undefined },
+      removal(entry),
       ...indexChanges(grant, Buffer.from(grant.keyId, 'latin1'), undefined),
       ...(await this.#forgetName(grant)),
     ]);
@@ -128,12 +138,11 @@ export class GrantDirectory {
 
   async #forgetName(grant: GrantRecord): Promise<Change[]> {
     const path = namePathOf(grant);
-    const noted = path === undefined ? undefined : await this.#store.get(path);
-    if (path === undefined || noted === undefined) return [];
+    const value = path === undefined ? undefined : await this.#store.get(path);
+    if (path === undefined || value === undefined) return [];
     // If it is another id, another grant has the name by now.
-    return Buffer.from(noted).toString('latin1') === grant.grantId
-      ? [{ path, expected: noted, next: undefined }]
-      : [];
+    const isOurs = Buffer.from(value).toString('latin1') === grant.grantId;
+    return isOurs ? [removal({ path, value })] : [];
   }
 
   /** The grants of a key, or those of one grantee, in the order of their ids. */
@@ -147,7 +156,7 @@ export class GrantDirectory {
       prefix + (grantee === undefined ? '' : nameHash(grantee)),
       { after: after && prefix + after, limit },
     );
-    return entries.map((entry) => this.#open(entry));
+    return entries.map((entry) => this.#table.open(entry).record);
   }
 
   /** The grants over keys of an account that a principal may retire. */
@@ -156,27 +165,22 @@ export class GrantDirectory {
     principal: string,
     options: { after?: string | undefined; limit: number },
   ): Promise<GrantRecord[]> {
-    const prefix = retirablePrefix(place, principal);
-    const found: GrantRecord[] = [];
-    let after = options.after && prefix + options.after;
-    while (found.length < options.limit) {
-      const limit = options.limit - found.length;
-      const entries = await this.#store.list(prefix, { after, limit });
+    const prefix = retirablePrefix(place, nameHash(principal));
+    return collect(this.#store, prefix, options, async (entries) => {
+      const grants: GrantRecord[] = [];
       for (const { path, value } of entries) {
         const keyId = Buffer.from(value).toString('latin1');
         const grant = await this.find({ ...place, keyId }, path.slice(prefix.length));
         // The index outlives a key whose grants were destroyed with it.
-        if (grant?.retiringPrincipal === principal) found.push(grant);
+        if (grant?.retiringPrincipal === principal) grants.push(grant);
       }
-      if (entries.length < limit) break;
-      after = entries.at(-1)?.path;
-    }
-    return found;
+      return grants;
+    });
   }
 
   /** What is wrong with the record of a grant. @throws KmsError */
   async check(keys: KeyDirectory, entry: Entry): Promise<string[]> {
-    const grant = this.#open(entry);
+    const grant = this.#table.open(entry).record;
     return (await keys.has(grant)) ? [] : [`${entry.path} is of a key that is not there`];
   }
 
@@ -199,20 +203,6 @@ export class GrantDirectory {
     const opened = openState(this.#native, this.#rootKey, id, sealed)?.state;
     const named = (opened as { token?: KeyPlace & { grantId: string } } | undefined)?.token;
     return named && this.find(named, named.grantId);
-  }
-
-  // In an object of its own, so that a grant can be taken for nothing else that the key's MAC covers.
-  #seal(grant: GrantRecord): Buffer {
-    const id = keyIdBytes(grant.keyId);
-    return sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: { grant } });
-  }
-
-  #open({ path, value }: Entry): GrantRecord {
-    const [, keyId = ''] = /grant\/([^/]+)\//.exec(path) ?? [];
-    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), value)?.state;
-    const grant = (opened as { grant?: GrantRecord } | undefined)?.grant;
-    if (grant === undefined || grantPath(grant) !== path) throw damaged(path);
-    return grant;
   }
 }
 
@@ -242,17 +232,13 @@ function namePathOf({ creationDate: _, ...terms }: NewGrant): string | undefined
   return `${grantNamesPrefix(terms)}${digest}`;
 }
 
-function retirablePrefix(place: Place, principal: string): string {
-  return `${scope(place)}retirable/${nameHash(principal)}/`;
-}
-
 function indexChanges(
   grant: GrantRecord,
   expected: Uint8Array | undefined,
   next: Uint8Array | undefined,
 ): Change[] {
   if (grant.retiringPrincipal === undefined) return [];
-  const path = retirablePrefix(grant, grant.retiringPrincipal) + grant.grantId;
+  const path = retirablePrefix(grant, nameHash(grant.retiringPrincipal)) + grant.grantId;
   return [{ path, expected, next }];
 }
 

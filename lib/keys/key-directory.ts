@@ -1,74 +1,39 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
-import { RecentlyUsed } from '../core/recently-used.ts';
 import { KmsError } from '../model/errors.ts';
 import {
   type AliasReference,
   aliasArn,
   type KeyReference,
   keyArn,
-  keyIdBytes,
   notFound,
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
 import type { StoreChanges } from '../store/after.ts';
+import { collect } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
-import { RecordCache } from '../store/record-cache.ts';
 import { retry } from '../store/retry.ts';
-import { openState, sealState } from '../store/sealed-state.ts';
-import { damaged, wentBack } from '../store/store-errors.ts';
+import { unchanged } from '../store/sealed-table.ts';
 import {
   aliasChange,
+  aliasCreation,
+  aliasMove,
   aliasOf,
+  aliasRemoval,
   findAlias,
-  hasAlias,
-  withAlias,
-  withoutAlias,
 } from './alias-changes.ts';
-import type { Alias, Key } from './key.ts';
-import {
-  isPrimary,
-  type KeyRecord,
-  type NewKeyRecord,
-  regionsOf,
-  withCurrentMaterial,
-  withImportsCounted,
-} from './key-record.ts';
+import { AliasIndex } from './alias-index.ts';
+import { Burial } from './burial.ts';
+import type { Alias, Key, ReadKey, Replace } from './key.ts';
+import { type KeyRecord, type NewKeyRecord, regionsOf, withCurrentMaterial } from './key-record.ts';
+import { KeyTable } from './key-table.ts';
+import { LivingKeys } from './living-keys.ts';
 import { MaterialVault, type NewMaterial } from './material-vault.ts';
-import { sharedOf, sharing, withoutRegion } from './multi-region.ts';
-import {
-  aliasPath,
-  grantNamesPrefix,
-  grantsPrefix,
-  type KeyPlace,
-  keyPath,
-  type Place,
-  poolPrefixes,
-  scope,
-} from './paths.ts';
-import { hasTerms, isCertain, isGone, type Settlement, settle } from './settlement.ts';
+import { sharing } from './multi-region.ts';
+import { aliasesPrefix, type KeyPlace, keyPath, keysPrefix, type Place, scope } from './paths.ts';
+import { isGone } from './settlement.ts';
 
 export type { Alias, Key } from './key.ts';
 export type { KeyPlace, Place } from './paths.ts';
-
-interface ReadKey extends Key {
-  readonly path: string;
-  readonly sequence: bigint;
-  /** What the store held, to compare when it is changed. */
-  readonly bytes: Uint8Array;
-  /** Whether time can do anything to it. */
-  readonly hasTerms: boolean;
-}
-
-/** What was read from the store and is remembered. */
-interface Read {
-  readonly keys: RecordCache<ReadKey>;
-  /** The ids of aliases' keys, by the index, which is not authenticated. */
-  readonly aliases: RecordCache<string>;
-  /** The highest sequence number that each key was seen with. */
-  highest: RecentlyUsed<bigint>;
-}
 
 /** What a change makes of a key: its record, and other changes that go with it. */
 export interface KeyChange {
@@ -86,10 +51,14 @@ interface Options {
   readonly fence?: Fence | undefined;
 }
 
-// Some milliseconds' work; then others have their turn.
-const readAtOnce = 100;
-// Of these the newest state is remembered, so that an older one is refused: some 20 MB if all are used.
-const rememberedSequences = 100_000;
+/** What a directory consists of, and shares with those that change through other stores. */
+interface Parts {
+  readonly table: KeyTable;
+  readonly vault: MaterialVault;
+  readonly burial: Burial;
+  readonly living: LivingKeys;
+  readonly index: AliasIndex;
+}
 
 /**
  * The keys and aliases of a store: finds, makes and changes them, and opens their material.
@@ -102,54 +71,40 @@ const rememberedSequences = 100_000;
 export class KeyDirectory {
   readonly #options: Options;
   readonly #store: KeyStore;
-  readonly #native: Native;
-  readonly #rootKey: RootKey;
   readonly #now: () => number;
-  readonly #read: Read;
+  readonly #parts: Parts;
+  readonly #table: KeyTable;
+  readonly #living: LivingKeys;
+  readonly #index: AliasIndex;
   /** Where the changes of requests go; what falls due by time goes to the bare store. */
   readonly #requested: StoreChanges;
+  readonly #replace: Replace;
   readonly vault: MaterialVault;
 
-  constructor(options: Options, shared?: KeyDirectory, requested: StoreChanges = options.store) {
+  constructor(options: Options, parts = partsOf(options), requested: StoreChanges = options.store) {
     this.#options = options;
     this.#store = options.store;
-    this.#native = options.native;
-    this.#rootKey = options.rootKey;
     this.#now = options.now;
-    this.#read = shared === undefined ? this.#reading() : shared.#read;
-    this.vault = shared?.vault ?? new MaterialVault(options);
+    this.#parts = parts;
+    this.#table = parts.table;
+    this.#living = parts.living;
+    this.#index = parts.index;
     this.#requested = requested;
-    if (shared === undefined) this.#followOthers();
+    this.#replace = parts.table.replacement.bind(parts.table);
+    this.vault = parts.vault;
   }
 
   /** The same directory; what is asked of it is changed through `requested`, a decorated store. */
   through(requested: StoreChanges): KeyDirectory {
-    return new KeyDirectory(this.#options, this, requested);
-  }
-
-  #reading(): Read {
-    return {
-      keys: new RecordCache(this.#store, (path, bytes) => this.#openKey(path, bytes)),
-      aliases: new RecordCache(this.#store, (_path, bytes) => latin1(bytes)),
-      highest: new RecentlyUsed(rememberedSequences),
-    };
-  }
-
-  /** Lets go of what other processes may have destroyed, and of what is behind a fence. */
-  #followOthers(): void {
-    this.#store.onChanged(() => this.vault.forgetAll());
-    this.#options.fence?.onRaised(() => {
-      this.#read.keys.forgetAll();
-      this.#read.highest = new RecentlyUsed(rememberedSequences);
-    });
+    return new KeyDirectory(this.#options, this.#parts, requested);
   }
 
   /** Finds the key that a KeyId names. @throws KmsError NotFoundException */
   async find(reference: KeyReference | AliasReference): Promise<Key> {
     const key =
       reference.kind === 'key'
-        ? await this.#readKey(keyPath(reference))
-        : await this.#readAliasTarget(reference);
+        ? await this.findById(reference)
+        : await this.#index.target(reference);
     if (key === undefined) throw notFound(reference);
     return key;
   }
@@ -159,20 +114,12 @@ export class KeyDirectory {
    * nothing.
    */
   known(reference: KeyReference | AliasReference): Key | undefined {
-    if (reference.kind === 'key') return this.#knownKey(reference);
-    const keyId = this.#read.aliases.peek(aliasPath(reference))?.record;
-    const key = keyId === undefined ? undefined : this.#knownKey({ ...reference, keyId });
-    return key !== undefined && hasAlias(key, reference) ? key : undefined;
-  }
-
-  #knownKey(place: KeyPlace): Key | undefined {
-    const key = this.#read.keys.peek(keyPath(place))?.record;
-    return key?.hasTerms ? undefined : key;
+    return reference.kind === 'key' ? this.#living.known(reference) : this.#index.known(reference);
   }
 
   /** The key of an id, or undefined. */
   async findById(key: KeyPlace): Promise<Key | undefined> {
-    return this.#readKey(keyPath(key));
+    return this.#living.get(keyPath(key));
   }
 
   /** The key of an id, whichever account's it is; that of the place's account first. */
@@ -206,7 +153,7 @@ export class KeyDirectory {
     for (const { name } of record.aliases)
       await this.#freeAlias({ ...record, kind: 'alias', name });
     return [
-      { path: keyPath(record), expected: undefined, next: this.#sealNew(record) },
+      this.#table.insertion(record, this.#now()),
       ...materials.map(({ change }) => change),
       ...record.aliases.map(({ name }) =>
         aliasChange({ ...record, name }, undefined, record.keyId),
@@ -224,21 +171,19 @@ export class KeyDirectory {
     change: (key: Key) => KeyRecord | KeyChange | Promise<KeyChange>,
   ): Promise<Key> {
     return retry(async () => {
-      const key = await this.#readKey(keyPath(reference));
-      if (key === undefined) throw notFound({ kind: 'key', ...reference });
+      const key = await this.#living.require(reference);
       const returned = await change(key);
       const changed: KeyChange = 'record' in returned ? returned : { record: returned };
       const { record, others = [], checkOther } = changed;
       if (record === key.record && others.length === 0) return key;
-      const changes = [...(await this.#recordChanges(key, record, { checkOther })), ...others];
+      const changes = [...(await this.#table.replacements(key, record, { checkOther })), ...others];
       return (await this.commit(changes)) ? { ...key, record } : undefined;
     });
   }
 
   /** The change of nothing that makes a commit fail where the key is not as it was read. */
   unchanged(key: Key): Change {
-    const { bytes } = key as ReadKey;
-    return { path: keyPath(key.record), expected: bytes, next: bytes };
+    return unchanged(key as ReadKey);
   }
 
   /**
@@ -251,13 +196,12 @@ export class KeyDirectory {
     copy: (primary: Key) => KeyRecord | Promise<KeyRecord>,
   ): Promise<Key> {
     return retry(async () => {
-      await this.#freePlace({ ...primary, region });
-      const key = await this.#readKey(keyPath(primary));
-      if (key === undefined) throw notFound({ kind: 'key', ...primary });
+      await this.#parts.burial.freePlace({ ...primary, region }, this.#requested);
+      const key = await this.#living.require(primary);
       const replica = await copy(key);
       const committed = await this.commit([
-        { path: keyPath(replica), expected: undefined, next: this.#sealNew(replica) },
-        ...(await this.#recordChanges(key, sharing(replica)(key.record), { except: region })),
+        this.#table.insertion(replica, this.#now()),
+        ...(await this.#table.replacements(key, sharing(replica)(key.record), { except: region })),
       ]);
       return committed ? { arn: keyArn(replica), record: replica } : undefined;
     });
@@ -270,10 +214,9 @@ export class KeyDirectory {
     check: (target: Key) => void | Promise<void>,
   ): Promise<void> {
     await retry(async () => {
-      const key = await this.#readKey(keyPath(target));
-      if (key === undefined) throw notFound({ kind: 'key', ...target });
+      const key = await this.#living.require(target);
       // Not the index alone: an alias whose key's deletion date has passed is gone with it.
-      if ((await this.#readAliasTarget(alias)) !== undefined) {
+      if ((await this.#index.target(alias)) !== undefined) {
         throw new KmsError(
           'AlreadyExistsException',
           `An alias with the name ${aliasArn(alias)} already exists`,
@@ -281,12 +224,8 @@ export class KeyDirectory {
       }
       await check(key);
       await this.#freeAlias(alias);
-      const now = this.#now();
-      const record = { name: alias.name, creationDate: now, lastUpdatedDate: now };
-      return this.commit([
-        aliasChange(alias, undefined, key.record.keyId),
-        this.#recordChange(key, withAlias(key.record, record)),
-      ]);
+      const means = { now: this.#now(), replace: this.#replace };
+      return this.commit(aliasCreation(alias, key, means));
     });
   }
 
@@ -297,22 +236,12 @@ export class KeyDirectory {
     check: (target: Key, current: Key) => void | Promise<void>,
   ): Promise<void> {
     await retry(async () => {
-      const current = await this.#readAliasTarget(alias);
+      const current = await this.#index.target(alias);
       if (current === undefined) throw notFound(alias);
-      const key = await this.#readKey(keyPath(target));
-      if (key === undefined) throw notFound({ kind: 'key', ...target });
+      const key = await this.#living.require(target);
       await check(key, current);
-      const record = { ...findAlias(current.record, alias.name), lastUpdatedDate: this.#now() };
-      if (key.path === current.path) {
-        // `current` had the alias when it was read; `key`, read later, may have lost it since.
-        const next = withAlias(withoutAlias(current.record, alias.name), record);
-        return this.commit([this.#recordChange(current, next)]);
-      }
-      return this.commit([
-        aliasChange(alias, current.record.keyId, key.record.keyId),
-        this.#recordChange(current, withoutAlias(current.record, alias.name)),
-        this.#recordChange(key, withAlias(key.record, record)),
-      ]);
+      const means = { now: this.#now(), replace: this.#replace };
+      return this.commit(aliasMove(alias, { from: current, to: key }, means));
     });
   }
 
@@ -322,13 +251,10 @@ export class KeyDirectory {
     check?: (key: Key) => void | Promise<void>,
   ): Promise<void> {
     await retry(async () => {
-      const key = await this.#readAliasTarget(alias);
+      const key = await this.#index.target(alias);
       if (key === undefined) throw notFound(alias);
       await check?.(key);
-      return this.commit([
-        aliasChange(alias, key.record.keyId, undefined),
-        this.#recordChange(key, withoutAlias(key.record, alias.name)),
-      ]);
+      return this.commit(aliasRemoval(alias, key, this.#replace));
     });
   }
 
@@ -337,9 +263,9 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Key[]> {
-    return this.#listLiving(`${scope(place)}key/`, options, async (entries, stamp) => {
-      const keys = entries.map((entry) => this.#read.keys.take(entry, stamp));
-      return Promise.all(keys.map((key) => (key.hasTerms ? this.#settled(key) : key)));
+    return collect(this.#store, keysPrefix(place), options, async (entries, stamp) => {
+      const keys = entries.map((entry) => this.#table.take(entry, stamp));
+      return Promise.all(keys.map((key) => this.#living.present(key)));
     });
   }
 
@@ -348,13 +274,13 @@ export class KeyDirectory {
     place: Place,
     options: { after?: string | undefined; limit: number },
   ): Promise<Alias[]> {
-    return this.#listLiving(`${scope(place)}alias/`, options, async (entries, stamp) => {
-      const targets = entries.map((entry) => this.#read.aliases.take(entry, stamp));
-      await this.#readAhead(targets.map((keyId) => keyPath({ ...place, keyId })));
+    return collect(this.#store, aliasesPrefix(place), options, async (entries, stamp) => {
+      const targets = entries.map((entry) => this.#index.take(entry, stamp));
+      await this.#table.readAhead(targets.map((keyId) => keyPath({ ...place, keyId })));
       return Promise.all(
         entries.map(async ({ path }) => {
           const name = path.slice(scope(place).length);
-          const target = await this.#readAliasTarget({ kind: 'alias', ...place, name });
+          const target = await this.#index.target({ kind: 'alias', ...place, name });
           return target && aliasOf(target, findAlias(target.record, name));
         }),
       );
@@ -366,7 +292,7 @@ export class KeyDirectory {
    * Adds the paths of the materials that are the key's to `materials`. @throws KmsError
    */
   async check(entry: Entry, materials: Set<string>): Promise<string[]> {
-    const { record } = this.#openKey(entry.path, entry.value);
+    const { record } = this.#table.open(entry);
     const faults: string[] = [];
     for (const { id, importState } of record.materials) {
       materials.add(this.vault.pathOf(record, id));
@@ -374,10 +300,8 @@ export class KeyDirectory {
       if (!isNeeded || (await this.vault.open(record, id)) !== undefined) continue;
       faults.push(`${entry.path} lacks its material ${id}`);
     }
-    for (const { name } of record.aliases) {
-      const bytes = await this.#store.get(aliasPath({ ...record, name }));
-      const isOurs = bytes !== undefined && latin1(bytes) === record.keyId;
-      if (!isOurs) faults.push(`${entry.path} has ${name}, which does not lead to it`);
+    for (const name of await this.#index.strays(record)) {
+      faults.push(`${entry.path} has ${name}, which does not lead to it`);
     }
     const { primary, replicas } = regionsOf(record);
     for (const region of [primary, ...replicas]) {
@@ -388,13 +312,8 @@ export class KeyDirectory {
   }
 
   /** What is wrong with the record of an alias. @throws KmsError */
-  async checkAlias({ path, value }: Entry): Promise<string[]> {
-    const place = path.slice(0, path.indexOf('alias/'));
-    const target = `${place}key/${latin1(value)}`;
-    const bytes = await this.#store.get(target);
-    if (bytes === undefined) return [`${path} leads to ${target}, which is not there`];
-    const isListed = hasAlias(this.#openKey(target, bytes), { name: path.slice(place.length) });
-    return isListed ? [] : [`${path} leads to ${target}, which does not have it`];
+  async checkAlias(entry: Entry): Promise<string[]> {
+    return this.#index.check(entry);
   }
 
   /** Whether the record of a key is there. */
@@ -417,255 +336,31 @@ export class KeyDirectory {
     return materialId === undefined ? undefined : this.vault.open(record, materialId);
   }
 
-  async #readAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
-    const path = aliasPath(alias);
-    const keyId = await this.#read.aliases.get(path);
-    if (keyId === undefined) return undefined;
-    const key = await this.#readKey(keyPath({ ...alias, keyId }));
-    return key !== undefined && hasAlias(key, alias) ? key : this.#movedAliasTarget(alias);
-  }
-
-  // The index is not authenticated, the key's own list is. They differ while the alias is being moved,
-  // and in what was remembered of two moments; if they differ in one moment, the key is gone or the
-  // index was forged.
-  async #movedAliasTarget(alias: AliasReference): Promise<ReadKey | undefined> {
-    const path = aliasPath(alias);
-    const { found } = await retry(async () => {
-      const keyId = await this.#read.aliases.fresh(path);
-      if (keyId === undefined) return { found: undefined };
-      const place = keyPath({ ...alias, keyId });
-      const stamp = this.#store.stamp();
-      const [index, bytes] = await this.#store.getAll([path, place]);
-      if (index === undefined || latin1(index) !== keyId) return undefined;
-      if (bytes === undefined) return { found: undefined };
-      const key = this.#read.keys.take({ path: place, value: bytes }, stamp);
-      if (!hasAlias(key, alias)) throw damaged(path);
-      return { found: key.hasTerms ? await this.#settled(key) : key };
-    });
-    return found;
-  }
-
-  async #readKey(path: string): Promise<ReadKey | undefined> {
-    const key = await this.#readRecord(path);
-    return key?.hasTerms ? this.#settled(key) : key;
-  }
-
-  #readRecord(path: string): Promise<ReadKey | undefined> {
-    return this.#read.keys.get(path);
-  }
-
-  /** The key after what fell due; undefined where it is gone. */
-  async #settled(first: ReadKey): Promise<ReadKey | undefined> {
-    if (isPrimary(first.record)) await this.#buryReplicas(first.record);
-    else await this.#settlePrimary(first.record);
-    return retry(async () => {
-      const key = await this.#readRecord(first.path);
-      if (key === undefined) return { key };
-      const now = this.#now();
-      if (isGone(key.record, now)) {
-        await this.#bury(key, now);
-        return { key: undefined };
-      }
-      const settlement = settle(key.record, now);
-      if (settlement === undefined) return { key };
-      await this.#commitSettlement(key, settlement);
-      return undefined;
-    }).then(({ key }) => key);
-  }
-
-  // Rotation is the primary key's, and is written to its replicas with it.
-  async #settlePrimary({ regions, ...replica }: KeyRecord): Promise<void> {
-    if (regions !== undefined)
-      await this.#readKey(keyPath({ ...replica, region: regions.primary }));
-  }
-
-  // The days of a primary key begin to count when its last replica is destroyed.
-  async #buryReplicas({ regions, deletionWindowInDays, ...primary }: KeyRecord): Promise<void> {
-    if (regions === undefined || deletionWindowInDays === undefined) return;
-    const now = this.#now();
-    for (const region of regions.replicas) {
-      const replica = await this.#readRecord(keyPath({ ...primary, region }));
-      if (replica !== undefined && isGone(replica.record, now)) await this.#bury(replica, now);
-    }
-  }
-
-  async #commitSettlement(key: ReadKey, settlement: Settlement): Promise<void> {
-    let { record } = settlement;
-    const others = await this.vault.removal(record, settlement.destroyed);
-    for (const rotationDate of settlement.rotationDates) {
-      const { id, change } = this.vault.makeSymmetric(record);
-      record = withCurrentMaterial(record, { id, rotationDate, rotationType: 'AUTOMATIC' });
-      others.push(change);
-    }
-    // Another process may have done the same meanwhile: the next look shows.
-    await this.#apply([...(await this.#recordChanges(key, record)), ...others]);
-  }
-
-  /** Destroys a key that is gone, or takes down when it was first found to be. */
-  async #bury(key: ReadKey, now: number): Promise<void> {
-    const { overdueSince } = key.record;
-    if (isCertain(overdueSince, now)) return this.#purge(key, now);
-    if (overdueSince !== undefined && overdueSince <= now) return;
-    const change = this.#recordChange(key, { ...key.record, overdueSince: now });
-    await this.#apply([change]);
-  }
-
-  #openKey(path: string, bytes: Uint8Array): ReadKey {
-    const keyId = path.slice(path.indexOf('key/') + 'key/'.length);
-    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes);
-    const state = opened?.state as KeyRecord | undefined;
-    if (opened === undefined || state === undefined || keyPath(state) !== path) throw damaged(path);
-    const record = withMaterials(state);
-    // Every change counts up: a record that counts less than one seen before was put back.
-    if (opened.sequence < (this.#read.highest.get(path) ?? 0n)) throw wentBack(path);
-    this.#read.highest.set(path, opened.sequence);
-    return {
-      arn: keyArn(record),
-      record,
-      path,
-      sequence: opened.sequence,
-      bytes,
-      hasTerms: hasTerms(record),
-    };
-  }
-
-  async #purge(key: ReadKey, now: number, store: StoreChanges = this.#store): Promise<void> {
-    const { record } = key;
-    const [poolRecords, pools] = poolPrefixes(record);
-    for (const prefix of [grantsPrefix(record), grantNamesPrefix(record), poolRecords]) {
-      await store.removeAll(prefix);
-    }
-    await store.lots.clear(pools, []);
-    const others = await this.#otherRegions(record);
-    const left = others.map((other) => withoutRegion(other.record, record.region, now));
-    // The others of a multi-Region key go on with the material that they share.
-    const shared = record.regions !== undefined && record.origin !== 'EXTERNAL';
-    const materialIds = record.materials.map(({ id }) => id);
-    const changes = [
-      { path: key.path, expected: key.bytes, next: undefined },
-      ...(shared && !isPrimary(record) ? [] : await this.vault.removal(record, materialIds)),
-      ...record.aliases.map(({ name }) =>
-        aliasChange({ ...record, name }, record.keyId, undefined),
-      ),
-      ...others.map((other, i) =>
-        this.#recordChange(other, withImportsCounted(left[i] as KeyRecord, left)),
-      ),
-    ];
-    await this.#apply(changes, store);
-  }
-
-  /** Destroys a key that is gone, so that another can be made in its place. */
-  async #freePlace(place: KeyPlace): Promise<void> {
-    const now = this.#now();
-    const key = await this.#readRecord(keyPath(place));
-    if (key === undefined || !isGone(key.record, now)) return;
-    await this.#purge(key, now, this.#requested);
-  }
-
   /** Takes an alias from a key that is gone, so that it can be given to another. */
   async #freeAlias(alias: AliasReference): Promise<void> {
-    const keyId = await this.#read.aliases.get(aliasPath(alias));
+    const keyId = await this.#index.keyId(alias);
     if (keyId === undefined) return;
-    const key = await this.#readRecord(keyPath({ ...alias, keyId }));
+    const key = await this.#table.get(keyPath({ ...alias, keyId }));
     if (key === undefined || !isGone(key.record, this.#now())) return;
-    const changes = [
-      aliasChange(alias, keyId, undefined),
-      this.#recordChange(key, withoutAlias(key.record, alias.name)),
-    ];
-    await this.commit(changes);
-  }
-
-  /** Pages through entries until `limit` of them have something that `read` makes of them. */
-  async #listLiving<T>(
-    prefix: string,
-    { after, limit }: { after?: string | undefined; limit: number },
-    read: (entries: Entry[], stamp: number | undefined) => Promise<(T | undefined)[]>,
-  ): Promise<T[]> {
-    const found: T[] = [];
-    let last = after === undefined ? undefined : prefix + after;
-    for (;;) {
-      const wanted = Math.min(limit - found.length, readAtOnce);
-      const stamp = this.#store.stamp();
-      const entries = await this.#store.list(prefix, { after: last, limit: wanted });
-      for (const value of await read(entries, stamp)) if (value !== undefined) found.push(value);
-      if (entries.length < wanted || found.length >= limit) return found;
-      last = entries.at(-1)?.path;
-      await turn();
-    }
-  }
-
-  /** Reads the keys of paths that are not known, all at once. */
-  async #readAhead(paths: readonly string[]): Promise<void> {
-    const unknown = [...new Set(paths)].filter((path) => this.#read.keys.peek(path) === undefined);
-    if (unknown.length === 0) return;
-    const stamp = this.#store.stamp();
-    const values = await this.#store.getAll(unknown);
-    for (const [i, path] of unknown.entries()) {
-      const value = values[i];
-      if (value !== undefined) this.#read.keys.take({ path, value }, stamp);
-    }
-  }
-
-  #recordChange(key: ReadKey, record: KeyRecord): Change {
-    return { path: key.path, expected: key.bytes, next: this.#seal(record, key.sequence + 1n) };
-  }
-
-  /** The change of a key, and of the others where it is one of a multi-Region key. */
-  async #recordChanges(
-    key: ReadKey,
-    record: KeyRecord,
-    { except, checkOther }: { except?: string; checkOther?: KeyChange['checkOther'] } = {},
-  ): Promise<Change[]> {
-    const change = this.#recordChange(key, record);
-    if (record.regions === undefined) return [change];
-    if (isDeepStrictEqual(sharedOf(record), sharedOf(key.record))) return [change];
-    const others = await this.#otherRegions(record, except);
-    for (const other of others) await checkOther?.(other);
-    const share = sharing(record);
-    return [change, ...others.map((other) => this.#recordChange(other, share(other.record)))];
-  }
-
-  async #otherRegions(record: KeyRecord, except?: string): Promise<ReadKey[]> {
-    const { primary, replicas } = regionsOf(record);
-    const others: ReadKey[] = [];
-    for (const region of [primary, ...replicas]) {
-      if (region === record.region || region === except) continue;
-      const path = keyPath({ ...record, region });
-      const other = await this.#readRecord(path);
-      if (other === undefined) throw damaged(path);
-      others.push(other);
-    }
-    return others;
-  }
-
-  /** Later than any key that was here before and is destroyed. */
-  #sealNew(record: KeyRecord): Buffer {
-    return this.#seal(record, BigInt(Math.max(record.creationDate, this.#now())));
-  }
-
-  #seal(record: KeyRecord, sequence: bigint): Buffer {
-    const id = keyIdBytes(record.keyId);
-    return sealState(this.#native, this.#rootKey, id, { sequence, state: record });
+    await this.commit(aliasRemoval(alias, key, this.#replace));
   }
 
   /** Applies the changes of a request, all or none; false where something is not as expected. */
   async commit(changes: readonly Change[]): Promise<boolean> {
-    return this.#apply(changes, this.#requested);
-  }
-
-  async #apply(changes: readonly Change[], store: StoreChanges = this.#store): Promise<boolean> {
-    const committed = await store.commit(changes);
-    // What is destroyed may have been opened again meanwhile.
-    if (committed) this.vault.forget(changes);
-    return committed;
+    return this.vault.commit(changes, this.#requested);
   }
 }
 
-// Until keys could rotate, a record had nothing but its current material's id.
-function withMaterials(state: KeyRecord): KeyRecord {
-  const { currentMaterialId: id, materials } = state as Partial<KeyRecord>;
-  if (materials !== undefined || id === undefined) return state;
-  return { ...state, materials: [{ id, state: 'CURRENT' }] };
+function partsOf(options: Options): Parts {
+  const { store, fence } = options;
+  const table = new KeyTable(options);
+  const vault = new MaterialVault(options);
+  const burial = new Burial(options, { table, vault });
+  const living = new LivingKeys(options, { table, vault, burial });
+  // Lets go of what other processes may have destroyed, and of what is behind a fence.
+  store.onChanged(() => vault.forgetAll());
+  fence?.onRaised(() => table.forgetAll());
+  return { table, vault, burial, living, index: new AliasIndex(store, { table, living }) };
 }
 
 function withMaterial(
@@ -675,8 +370,4 @@ function withMaterial(
   if (material === undefined) return record;
   const { id, publicKey } = material;
   return { ...withCurrentMaterial(record, { id }), ...(publicKey !== undefined && { publicKey }) };
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
 }

@@ -9,6 +9,7 @@ import {
   type Native,
   type RootKey,
 } from '../native/addon.ts';
+import type { StoreChanges } from '../store/after.ts';
 import type { Change, KeyStore } from '../store/key-store.ts';
 import { RecordCache } from '../store/record-cache.ts';
 import { damaged } from '../store/store-errors.ts';
@@ -19,6 +20,7 @@ import {
   type NewKeyRecord,
   namesMaterial,
 } from './key-record.ts';
+import { materialPath } from './paths.ts';
 
 /** What a key seals with. */
 export interface CurrentMaterial {
@@ -93,9 +95,13 @@ export class MaterialVault {
     return materialPath(record, materialId);
   }
 
-  /** Lets go of the materials that changes have destroyed. */
-  forget(changes: readonly Change[]): void {
+  /** Applies changes to the store, all or none, and lets go of the materials that they destroy. */
+  async commit(changes: readonly Change[], store: StoreChanges): Promise<boolean> {
+    const committed = await store.commit(changes);
+    if (!committed) return false;
+    // What is destroyed may have been opened again meanwhile.
     for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
+    return true;
   }
 
   /** Lets go of all that was opened: others may have destroyed some of it. */
@@ -207,13 +213,6 @@ export class MaterialVault {
       attributes: materialAttributes(record),
     };
   }
-}
-
-// Without a region, as a multi-Region key's replicas share what KMS made; what was imported is
-// imported into each of them, and may be deleted from each.
-function materialPath(record: NewKeyRecord, materialId: string): string {
-  const path = `material/${record.keyId}/${materialId}`;
-  return record.multiRegion && record.origin === 'EXTERNAL' ? `${path}@${record.region}` : path;
 }
 
 function newMaterial(

@@ -10,6 +10,7 @@ import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/type
 import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
 import type { Change } from '../store/key-store.ts';
+import { retry } from '../store/retry.ts';
 import { authorizeChanged } from './key-change.ts';
 import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './rules/access.ts';
 import { findOwnKey, lookUpOwn } from './rules/key-lookup.ts';
@@ -136,12 +137,12 @@ interface GrantOfKey {
 
 /** Authorises again, and makes the commit depend on the grant that allows it, if it is one. */
 async function authorizing(services: Services, key: Key): Promise<readonly Change[]> {
-  for (;;) {
+  return retry(async () => {
     const by = await authorize(services, key);
     if (by === undefined) return [];
     const change = await services.grants.unchanged(by);
-    if (change !== undefined) return [change];
-  }
+    return change && [change];
+  });
 }
 
 /** Deletes a grant, and has the caller authorised again if its key changes meanwhile. */
@@ -150,12 +151,15 @@ async function deleteGrant(
   { grant, key }: GrantOfKey,
   authorizeAgain: (key: Key) => Promise<void> | void,
 ): Promise<void> {
-  for (let found = key; ; found = await keyOf(services, grant)) {
+  let known: Key | undefined = key;
+  await retry(async () => {
+    const found = known ?? (await keyOf(services, grant));
+    known = undefined;
     if (found !== key) await authorizeAgain(found);
-    if (await services.grants.delete(services.keysToChange(), grant, found)) return;
-    // Another request has deleted it.
-    if ((await services.grants.find(grant, grant.grantId)) === undefined) return;
-  }
+    if (await services.grants.delete(services.keysToChange(), grant, found)) return true;
+    // Another request may have deleted it.
+    return (await services.grants.find(grant, grant.grantId)) === undefined;
+  });
 }
 
 async function keyOf(services: Services, grant: GrantRecord): Promise<Key> {

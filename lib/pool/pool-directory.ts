@@ -1,6 +1,6 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { KeyDirectory } from '../keys/key-directory.ts';
-import { type KeyPlace, type Place, poolPrefixes, scope } from '../keys/paths.ts';
+import { type KeyPlace, type Place, poolPrefixes, poolRecordsPrefix } from '../keys/paths.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';
@@ -8,10 +8,9 @@ import type { Native, RootKey } from '../native/addon.ts';
 import { entriesOf } from '../store/entries.ts';
 import type { Change, Entry, KeyStore } from '../store/key-store.ts';
 import type { StoredLot } from '../store/lot-store.ts';
-import { type Found, RecordCache } from '../store/record-cache.ts';
+import type { Found } from '../store/record-cache.ts';
 import { retry } from '../store/retry.ts';
-import { openState, sealState } from '../store/sealed-state.ts';
-import { damaged } from '../store/store-errors.ts';
+import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
 import type { Drawn } from './drawn.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
 
@@ -72,7 +71,7 @@ export class PoolDirectory {
   readonly #store: KeyStore;
   readonly #native: Native;
   readonly #rootKey: RootKey;
-  readonly #read: RecordCache<PoolRecord>;
+  readonly #table: SealedTable<PoolRecord>;
   readonly #drawn: Drawn;
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; drawn: Drawn }) {
@@ -80,41 +79,46 @@ export class PoolDirectory {
     this.#native = options.native;
     this.#rootKey = options.rootKey;
     this.#drawn = options.drawn;
-    this.#read = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
+    this.#table = new SealedTable<PoolRecord>(options, {
+      member: 'pool',
+      pathOf: recordPath,
+      sealingId: (path) => keyIdBytes(path.split('/')[1] ?? ''),
+      rowOf: (row) => row,
+    });
   }
 
   async find(name: PoolName): Promise<PoolRecord | undefined> {
-    return this.#read.get(recordPath(name));
+    const row = await this.#table.get(recordPath(name));
+    return row?.record;
   }
 
   /** The same at once, where it was looked for before and nothing has been committed since. */
-  known(name: PoolName): Found<PoolRecord> | undefined {
-    return this.#read.peek(recordPath(name));
+  known(name: PoolName): Found<Row<PoolRecord>> | undefined {
+    return this.#table.peek(recordPath(name));
   }
 
   /** Makes a pool, or changes the levels of the one that is there. */
   async put(pool: Omit<PoolRecord, 'poolId'>): Promise<PoolRecord> {
     const path = recordPath(pool);
     return retry(async () => {
-      const expected = await this.#store.get(path);
-      const existing = expected && this.#open(path, expected);
-      const record = existing
-        ? { ...existing, target: pool.target, low: pool.low }
+      const row = await this.#table.read(path);
+      const record = row
+        ? { ...row.record, target: pool.target, low: pool.low }
         : { ...pool, poolId: randomUUID() };
-      return (await this.#store.commit([{ path, expected, next: this.#seal(record) }])) && record;
+      const change = row ? this.#table.replacement(row, record) : this.#table.insertion(record);
+      return (await this.#store.commit([change])) && record;
     });
   }
 
   async list(place: Place): Promise<PoolRecord[]> {
-    const prefix = `${scope(place)}pool-record/`;
-    const entries = await this.#store.list(prefix, { limit: maxPools });
-    return entries.map(({ path, value }) => this.#open(path, value));
+    const rows = await this.#table.list(poolRecordsPrefix(place), { limit: maxPools });
+    return rows.map(({ record }) => record);
   }
 
   /** Deletes a pool with its pairs; false if there is none. */
   async delete(name: PoolName): Promise<boolean> {
     // Whatever is in the record: one that is damaged can be deleted, too.
-    const removed = await this.#replace(name, () => undefined);
+    const removed = await this.#replace(name, removal);
     return removed !== undefined;
   }
 
@@ -123,10 +127,10 @@ export class PoolDirectory {
    * processes have claimed is void from then on.
    */
   async drain(name: PoolName): Promise<number | undefined> {
-    return this.#replace(name, (bytes) => ({
-      ...this.#open(recordPath(name), bytes),
-      poolId: randomUUID(),
-    }));
+    return this.#replace(name, (entry) => {
+      const row = this.#table.open(entry);
+      return this.#table.replacement(row, { ...row.record, poolId: randomUUID() });
+    });
   }
 
   /**
@@ -140,13 +144,13 @@ export class PoolDirectory {
     await this.#drawn.resetIn(this.#store.lots);
   }
 
-  async #void({ path, value }: Entry): Promise<void> {
+  async #void(entry: Entry): Promise<void> {
     let pool: PoolRecord;
     try {
-      pool = this.#open(path, value);
+      pool = this.#table.open(entry).record;
     } catch {
-      const names = `${path.replace(':pool-record/', ':pool/')}/`;
-      await this.#store.lots.clear(names, [{ path, expected: value, next: undefined }]);
+      const names = `${entry.path.replace(':pool-record/', ':pool/')}/`;
+      await this.#store.lots.clear(names, [removal(entry)]);
       return;
     }
     await this.drain(pool);
@@ -168,15 +172,15 @@ export class PoolDirectory {
     const parts = intoEntries(added, entrySize(pool.target));
     if (parts.length === 0) return true;
     const outcome = await retry(async () => {
-      const value = await this.#store.get(path);
-      if (value === undefined || this.#open(path, value).poolId !== pool.poolId) return 'gone';
+      const row = await this.#table.read(path);
+      if (row?.record.poolId !== pool.poolId) return 'gone';
       const last = await this.#store.lots.lastSerial(name);
       // A store that has forgotten its count gives no serial again that was drawn.
       const first = Math.max(last, this.#drawn.of(name)) + 1;
       const result = await this.#store.lots.add({
         pool: name,
         lots: parts.map((lots, i) => this.#encode(pool, first + i, lots)),
-        unchanged: { path, value },
+        unchanged: { path, value: row.value },
         filler,
       });
       // The record may have other levels by now and be the same pool: read it again.
@@ -239,7 +243,7 @@ export class PoolDirectory {
 
   /** What is wrong with the record of a pool and with its lots, and how many pairs wait. @throws KmsError */
   async check(keys: KeyDirectory, entry: Entry): Promise<{ faults: string[]; pairs: number }> {
-    const pool = this.#open(entry.path, entry.value);
+    const pool = this.#table.open(entry).record;
     const faults = (await keys.has(pool)) ? [] : [`${entry.path} is of a key that is not there`];
     const { spoilt, pairs } = await this.#countLots(pool);
     if (spoilt > 0) faults.push(`${entry.path} has ${spoilt} lots that cannot be used`);
@@ -262,11 +266,10 @@ export class PoolDirectory {
   /** Whether lots of this name can be those of a pool: of one whose record is damaged, too. */
   async #belongs(name: string): Promise<boolean> {
     const [, recordName = '', poolId] = lotsPattern.exec(name) ?? [];
-    const path = recordName.replace(':pool/', ':pool-record/');
-    const bytes = await this.#store.get(path);
-    if (bytes === undefined) return false;
+    const entry = await this.#table.entry(recordName.replace(':pool/', ':pool-record/'));
+    if (entry === undefined) return false;
     try {
-      return this.#open(path, bytes).poolId === poolId;
+      return this.#table.open(entry).record.poolId === poolId;
     } catch {
       return true;
     }
@@ -295,17 +298,11 @@ export class PoolDirectory {
   }
 
   /** Changes a pool's record and removes its pairs, and says how many they were. */
-  async #replace(
-    name: PoolName,
-    change: (bytes: Uint8Array) => PoolRecord | undefined,
-  ): Promise<number | undefined> {
-    const path = recordPath(name);
+  async #replace(name: PoolName, change: (entry: Entry) => Change): Promise<number | undefined> {
     const { removed } = await retry(async () => {
-      const expected = await this.#store.get(path);
-      if (expected === undefined) return { removed: undefined };
-      const next = change(expected);
-      const changes: Change[] = [{ path, expected, next: next && this.#seal(next) }];
-      const removed = await this.#store.lots.clear(allPairsPrefix(name), changes);
+      const entry = await this.#table.entry(recordPath(name));
+      if (entry === undefined) return { removed: undefined };
+      const removed = await this.#store.lots.clear(allPairsPrefix(name), [change(entry)]);
       return removed !== undefined && { removed };
     });
     return removed;
@@ -337,19 +334,6 @@ export class PoolDirectory {
     const text = Buffer.from(`${pairsPrefix(pool)}${serial}.${pairs}\0`, 'latin1');
     const bytes = Buffer.concat([text, body]);
     return this.#native.stateMac(this.#rootKey, keyIdBytes(pool.keyId), bytes);
-  }
-
-  #seal(pool: PoolRecord): Buffer {
-    const id = keyIdBytes(pool.keyId);
-    return sealState(this.#native, this.#rootKey, id, { sequence: 0n, state: { pool } });
-  }
-
-  #open(path: string, bytes: Uint8Array): PoolRecord {
-    const [, keyId = ''] = path.split('/');
-    const opened = openState(this.#native, this.#rootKey, keyIdBytes(keyId), bytes)?.state;
-    const pool = (opened as { pool?: PoolRecord } | undefined)?.pool;
-    if (pool === undefined || recordPath(pool) !== path) throw damaged(path);
-    return pool;
   }
 }
 

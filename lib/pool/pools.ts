@@ -97,7 +97,7 @@ export class Pools {
     const { keyId, region, accountId } = key.record;
     const name = { keyId, region, accountId, spec };
     const found = this.#directory.known(name);
-    const pool = found ? found.record : await this.#directory.find(name);
+    const pool = found ? found.record?.record : await this.#directory.find(name);
     const known = this.#knownAs(pool, key.arn, spec);
     if (known === undefined) return undefined;
     for (;;) {

@@ -1,6 +1,9 @@
-import type { Entry, KeyStore } from './key-store.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Entry, KeyStore, ListOptions, Stamp } from './key-store.ts';
 
 const atOnce = 500;
+// Some milliseconds' work where each is opened; then others have their turn.
+const readAtOnce = 100;
 
 /** All entries of a store, a page at a time: those that are added meanwhile may be among them or not. */
 export async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
@@ -10,4 +13,27 @@ export async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
     yield* entries;
     after = entries.at(-1)?.path;
   } while (after !== undefined);
+}
+
+/**
+ * Pages through the entries whose paths begin with `prefix`, from the one after `after`, until `limit`
+ * of them have something that `read` makes of them. `read` gets the stamp from before they were listed.
+ */
+export async function collect<T>(
+  store: KeyStore,
+  prefix: string,
+  { after, limit }: ListOptions,
+  read: (entries: Entry[], stamp: Stamp | undefined) => Promise<(T | undefined)[]>,
+): Promise<T[]> {
+  const found: T[] = [];
+  let last = after === undefined ? undefined : prefix + after;
+  for (;;) {
+    const wanted = Math.min(limit - found.length, readAtOnce);
+    const stamp = store.stamp();
+    const entries = await store.list(prefix, { after: last, limit: wanted });
+    for (const value of await read(entries, stamp)) if (value !== undefined) found.push(value);
+    if (entries.length < wanted || found.length >= limit) return found;
+    last = entries.at(-1)?.path;
+    await turn();
+  }
 }

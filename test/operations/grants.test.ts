@@ -1,8 +1,9 @@
 // Labels such as [LS] name the evidence of AWS's answer: docs/aws-parity.md explains them.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { GrantListEntry, GrantOperation, Requests } from '../../lib/model/types.ts';
 import type { Pairmint } from '../../lib/service/pairmint.ts';
+import { MemoryStore } from '../../lib/store/memory-store.ts';
 import {
   allAllowed,
   everyRequest,
@@ -1204,3 +1205,22 @@ describe('an AWS service', () => {
     expect(await failureText(kms.listRetirableGrants({}))).toMatch(/'retiringPrincipal' failed/);
   });
 });
+
+test.each(['revokeGrant', 'retireGrant'] as const)(
+  '%s gives up when changes of others come first for five seconds',
+  async (method) => {
+    const { GrantId } = await kms.createGrant({ ...terms, KeyId: Arn });
+    const commit = vi.spyOn(MemoryStore.prototype, 'commit').mockResolvedValue(false);
+    let time = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 100));
+    onTestFinished(() => {
+      commit.mockRestore();
+      clock.mockRestore();
+    });
+    await expect(kms[method]({ KeyId: Arn, GrantId: GrantId as string })).rejects.toMatchObject({
+      name: 'KMSInternalException',
+      message: 'The key store could not complete the request.',
+      cause: { name: 'StoreError', fault: 'busy' },
+    });
+  },
+);
