@@ -7,7 +7,7 @@
 
 namespace pairmint::addon {
 
-// A function that JavaScript can call. lib/native.ts has the same name and says
+// A function that JavaScript can call. lib/native/addon.ts has the same name and says
 // what it takes and gives.
 struct Export {
   const char *name;
