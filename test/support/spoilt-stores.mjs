@@ -2,7 +2,16 @@
 // it. Arguments: the folder of the store, which files and how, from where, and how densely; each variant
 // is a line before it is tried, so that the parent knows which one ended the process.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { ConfigurationError, Pairmint } from '../../dist/index.js';
 import { CommitReader } from '../../dist/store/commit-counter.js';
 import { monotonicNow } from '../../dist/store/sqlite/calls.js';
@@ -25,6 +34,9 @@ const originals = new Map(
 );
 const known = JSON.parse(readFileSync(`${folder}/known.json`, 'utf8'));
 const pageSize = known.pageSize;
+// This file knows itself by its inode, and a store that is made anew gets another one.
+const keptDrawn = `${folder}/kept-drawn`;
+if (!existsSync(keptDrawn)) linkSync(`${folder}/store.db-drawn`, keptDrawn);
 
 /** As LocalEngine, in one thread: thousands of stores are opened here. */
 class QuickEngine {
@@ -127,7 +139,8 @@ function put({ name, bytes }) {
     const content = file === name ? bytes : original;
     const place = `${folder}/${file}`;
     if (file === 'store.db-drawn') {
-      // Knows itself by its inode.
+      rmSync(place, { force: true });
+      linkSync(keptDrawn, place);
       const drawn = openSync(place, 'r+');
       writeSync(drawn, content, 0, content.length, 0);
       closeSync(drawn);
