@@ -46,11 +46,10 @@ export class Fence {
   async follow(): Promise<void> {
     this.#last = await this.read().catch(() => 0n);
     this.#store.onChanged(() => {
-      this.read().then(
-        (number) => this.#rise(number),
-        // Whoever asks for something is told.
-        () => {},
-      );
+      // The next request that needs the store is told of what fails here.
+      this.read()
+        .then((number) => this.#rise(number))
+        .catch(() => {});
     });
   }
 

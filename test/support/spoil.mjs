@@ -62,8 +62,12 @@ export async function tryAll(folder, kind, { from = 0, step = 1, silence = 60_00
   const found = { tried: 0, noEffect: 0, errors: 0, drawn: 0, wrong: [], ended: [], hung: [] };
   for (let next = from; ; ) {
     const args = [script, folder, kind, `${next}`, `${step}`];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const lines = [];
+    let complaint = '';
+    child.stderr.on('data', (data) => {
+      complaint = `${complaint}${data}`.slice(-2000);
+    });
     let rest = '';
     let hung = false;
     const kill = () => {
@@ -89,7 +93,7 @@ export async function tryAll(folder, kind, { from = 0, step = 1, silence = 60_00
       return found;
     }
     const last = variants.at(-1) ?? 'none';
-    found[hung ? 'hung' : 'ended'].push(`${last}: ${signal ?? code}`);
+    found[hung ? 'hung' : 'ended'].push(`${last}: ${signal ?? code} ${complaint}`);
     found.tried += variants.length;
     next = Number.parseInt(last, 10) + step;
     if (Number.isNaN(next) || found.hung.length + found.ended.length > 50) return found;
