@@ -7,8 +7,8 @@
 
 namespace pairmint::addon {
 
-// A function that JavaScript can call. lib/native/addon.ts has the same name and says
-// what it takes and gives.
+// A function that JavaScript can call. lib/native/addon.ts has the same name
+// and says what it takes and gives.
 struct Export {
   const char *name;
   Napi::Value (*function)(const Napi::CallbackInfo &info);

@@ -19,9 +19,10 @@ namespace pairmint::addon {
 // node-addon-api, built without exceptions, then ends the process. Here what
 // cannot be read is empty and what cannot be made is an empty value.
 
-// The bytes of a Uint8Array, valid until JavaScript runs again. lib/native/addon.ts
-// is the only caller and its types are the check; anything that is not a
-// Uint8Array reads as no bytes, which every function refuses by length.
+// The bytes of a Uint8Array, valid until JavaScript runs again.
+// lib/native/addon.ts is the only caller and its types are the check; anything
+// that is not a Uint8Array reads as no bytes, which every function refuses by
+// length.
 inline core::ByteSpan BytesOf(const Napi::Value &value) {
   napi_typedarray_type type;
   size_t len = 0;
