@@ -71,6 +71,12 @@ export interface KeySpecRow {
    * is too long for any, so that it needs an AES key in between.
    */
   readonly wrappedBy?: number;
+  /**
+   * The fewest bytes of EncryptedKeyMaterial that has a key of the spec: PKCS #8 with the shortest
+   * private exponent that is allowed, wrapped by RSA_2048. Absent if importing a key takes no longer
+   * than using one.
+   */
+  readonly shortestImport?: number;
   /** Node's name for the private key (`nodeKeyName`). Absent if Node cannot tell the spec. */
   readonly nodeName?: string;
   /** Needs an OpenSSL that has ML-DSA. */
@@ -125,18 +131,21 @@ export const keySpecs: Readonly<Record<KeySpec, KeySpecRow>> = {
     code: 2,
     ...rsa(2048),
     minting: { kind: 'rsa', units: 1 },
+    shortestImport: 1200,
     pair: { lot: 1, crossing: 1, quota: { china: 1, elsewhere: 20 } },
   },
   RSA_3072: {
     code: 3,
     ...rsa(3072),
     minting: { kind: 'rsa', units: 4 },
+    shortestImport: 1800,
     pair: { lot: 1, crossing: 1, quota: { china: 0.5, elsewhere: 4 } },
   },
   RSA_4096: {
     code: 4,
     ...rsa(4096),
     minting: { kind: 'rsa', units: 10 },
+    shortestImport: 2350,
     pair: { lot: 1, crossing: 1, quota: { china: 0.1, elsewhere: 1 } },
   },
   ECC_NIST_P256: {

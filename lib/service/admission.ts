@@ -125,21 +125,20 @@ function stepOf(algorithm: string | undefined): Work | undefined {
     : { kind: 'step', units: 1 };
 }
 
-// A request to import does not name the key spec, but the length of the wrapped key gives RSA away.
-// Each bound is the shortest wrapped key of its spec: PKCS #8 with the shortest private exponent
-// that is allowed, wrapped by RSA_2048. A usual key of the next smaller spec, even wrapped by
-// RSA_4096, is shorter. An ML-DSA key in its expanded form counts as RSA here, but is imported on
-// the threads for short work.
-const shortestImports = [
-  [2350, 'RSA_4096'],
-  [1800, 'RSA_3072'],
-  [1200, 'RSA_2048'],
-] as const;
+// The longest first, which the shorter ones are part of.
+const importedSpecs = Object.values(keySpecs)
+  .filter(({ shortestImport }) => shortestImport !== undefined)
+  .sort((one, other) => (other.shortestImport ?? 0) - (one.shortestImport ?? 0));
 
-// Unwrapping is one use of a key. Proving an RSA key's factors prime takes as long as minting one.
+/**
+ * What an import takes. The request does not name the key spec, but how long the wrapped key is tells
+ * an RSA key, whose factors are proved prime; any other is used once. A usual RSA key, wrapped by
+ * RSA_4096, is shorter than the shortest of the next larger spec. An ML-DSA key in its expanded form
+ * counts as RSA here, and is still imported on the threads of short work.
+ */
 function importOf({ length }: Uint8Array): Work {
-  const [, spec] = shortestImports.find(([shortest]) => length >= shortest) ?? [];
-  return mintingOf(spec) ?? { kind: 'step', units: 1 };
+  const row = importedSpecs.find(({ shortestImport = 0 }) => length >= shortestImport);
+  return row?.minting ?? { kind: 'step', units: 1 };
 }
 
 const workOfOperations: {

@@ -128,7 +128,7 @@ const mayName: Readonly<Record<string, string>> = {
   'native/keys/key_parts.cc': 'RSA_2048 stands for RSA until the modulus is read',
   'native/ec/curve.cc': 'SM2 is the name of a curve, too',
   'lib/keys/credential-directory.ts': 'a secret of its own is stored as HMAC_512',
-  'lib/cli/arguments/skeleton.ts': 'the order of the published model',
+  'lib/cli/help/skeleton.ts': 'the order of the published model',
   'lib/cli/help/operation-descriptions.ts': 'examples',
   'lib/cli/help/command-descriptions.ts': 'examples',
 };
