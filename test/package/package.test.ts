@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Every regular entry that may lie at the top of the repository; dotfiles are for tools. */
 const rootEntries = [
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
   'LICENSE',
   'NOTICE',
   'README.md',
