@@ -30,14 +30,14 @@ export class AliasIndex {
     this.#keyIds = new RecordCache(store, (_path, bytes) => latin1(bytes));
   }
 
-  /** The key of an alias at once, where both were read before and nothing has been committed since. */
+  /** The key of an alias at once, if both were read before and nothing has been committed since. */
   known(alias: AliasReference): ReadKey | undefined {
     const keyId = this.#keyIds.peek(aliasPath(alias))?.record;
     const key = keyId === undefined ? undefined : this.#living.known({ ...alias, keyId });
     return key !== undefined && hasAlias(key, alias) ? key : undefined;
   }
 
-  /** The key of an alias; undefined where there is none or it is gone. */
+  /** The key of an alias; undefined if there is no such alias or its key is gone. */
   async target(alias: AliasReference): Promise<ReadKey | undefined> {
     const keyId = await this.keyId(alias);
     if (keyId === undefined) return undefined;

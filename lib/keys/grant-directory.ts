@@ -4,12 +4,14 @@ import { keyIdBytes } from '../model/key-id.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import { principalName } from '../policy/principal.ts';
+import type { Change } from '../store/change.ts';
 import { collect } from '../store/entries.ts';
-import type { Change, Entry, KeyStore } from '../store/key-store.ts';
+import type { Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { removal, SealedTable, unchanged } from '../store/sealed-table.ts';
-import type { Key, KeyDirectory } from './key-directory.ts';
+import type { Key } from './key.ts';
+import type { KeyDirectory } from './key-directory.ts';
 import {
   grantNamesPrefix,
   grantsPrefix,
@@ -193,7 +195,7 @@ export class GrantDirectory {
     return Buffer.concat([id, sealed]).toString('base64url');
   }
 
-  /** The grant of a token; undefined where it is not one of this store or the grant is gone. */
+  /** The grant of a token; undefined if it is not one of this store or the grant is gone. */
   async ofToken(token: string): Promise<GrantRecord | undefined> {
     const bytes = Buffer.from(token, 'base64url');
     // Two spellings of the same bytes would be two tokens.

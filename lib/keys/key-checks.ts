@@ -1,7 +1,7 @@
 import { KmsError } from '../model/errors.ts';
 import { keySpecs } from '../model/key-specs.ts';
 import type { KeyUsageType } from '../model/types.ts';
-import type { Key } from './key-directory.ts';
+import type { Key } from './key.ts';
 import { type KeyState, stateOf } from './key-record.ts';
 
 // The order of these checks is AWS's: usage, state, spec and algorithm, dry run.

@@ -8,9 +8,10 @@ import {
 } from '../model/key-id.ts';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
 import type { StoreChanges } from '../store/after.ts';
+import type { Change } from '../store/change.ts';
 import { collect } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
-import type { Change, Entry, KeyStore } from '../store/key-store.ts';
+import type { Entry, KeyStore } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { unchanged } from '../store/sealed-table.ts';
 import {
@@ -31,9 +32,6 @@ import { MaterialVault, type NewMaterial } from './material-vault.ts';
 import { sharing } from './multi-region.ts';
 import { aliasesPrefix, type KeyPlace, keyPath, keysPrefix, type Place, scope } from './paths.ts';
 import { isGone } from './settlement.ts';
-
-export type { Alias, Key } from './key.ts';
-export type { KeyPlace, Place } from './paths.ts';
 
 /** What a change makes of a key: its record, and other changes that go with it. */
 export interface KeyChange {
@@ -64,9 +62,9 @@ interface Parts {
  * The keys and aliases of a store: finds, makes and changes them, and opens their material.
  *
  * Everything read is authenticated first; a record that was changed behind pairmint's back gives
- * KMSInternalException and is never used. Whoever comes across a key does what fell due since it was
- * last looked at: rotates it, expires what was imported. A key whose deletion date has passed is
- * gone, and is destroyed, with its material, aliases and grants, when that is certain.
+ * KMSInternalException and is never used. Reading a key first does what fell due since it was last
+ * read: rotates it, expires what was imported. A key whose deletion date has passed is gone, and is
+ * destroyed, with its material, aliases and grants, when that is certain.
  */
 export class KeyDirectory {
   readonly #options: Options;
@@ -110,7 +108,7 @@ export class KeyDirectory {
   }
 
   /**
-   * The same at once, where it was found before and nothing has been committed since; undefined says
+   * The same at once, if it was found before and nothing has been committed since; undefined says
    * nothing.
    */
   known(reference: KeyReference | AliasReference): Key | undefined {
@@ -140,7 +138,7 @@ export class KeyDirectory {
 
   /**
    * Makes a key, with its material and the aliases of its record; on return it is durable.
-   * Undefined where the key or one of the aliases is there already.
+   * Undefined if the key or one of the aliases is there already.
    */
   async create(record: NewKeyRecord, material?: NewMaterial): Promise<Key | undefined> {
     const full = withMaterial({ ...record, materials: [] }, material);
@@ -162,8 +160,8 @@ export class KeyDirectory {
   }
 
   /**
-   * Changes a key: `change` gets it as it is and returns what it shall be, or throws. It may be
-   * called again where another process changed the key meanwhile. What the regions of a
+   * Changes a key: `change` gets it as it is and returns what it is to be, or throws. It is called
+   * again if another process changed the key meanwhile. What the regions of a
    * multi-Region key share is changed in all of them.
    */
   async change(
@@ -181,7 +179,7 @@ export class KeyDirectory {
     });
   }
 
-  /** The change of nothing that makes a commit fail where the key is not as it was read. */
+  /** A no-op change: the commit fails if the key changed since it was read. */
   unchanged(key: Key): Change {
     return unchanged(key as ReadKey);
   }
@@ -328,7 +326,7 @@ export class KeyDirectory {
       .map((record) => aliasOf(key, record));
   }
 
-  /** Opens material of a key; undefined where the key has none of that id. */
+  /** Opens material of a key; undefined if the key has none of that id. */
   async material(
     record: KeyRecord,
     materialId = record.currentMaterialId,
@@ -345,7 +343,7 @@ export class KeyDirectory {
     await this.commit(aliasRemoval(alias, key, this.#replace));
   }
 
-  /** Applies the changes of a request, all or none; false where something is not as expected. */
+  /** Applies the changes of a request, all or none; false if something is not as expected. */
   async commit(changes: readonly Change[]): Promise<boolean> {
     return this.vault.commit(changes, this.#requested);
   }
@@ -357,7 +355,7 @@ function partsOf(options: Options): Parts {
   const vault = new MaterialVault(options);
   const burial = new Burial(options, { table, vault });
   const living = new LivingKeys(options, { table, vault, burial });
-  // Lets go of what other processes may have destroyed, and of what is behind a fence.
+  // Another process may have destroyed material, and a fence makes earlier sequence numbers void.
   store.onChanged(() => vault.forgetAll());
   fence?.onRaised(() => table.forgetAll());
   return { table, vault, burial, living, index: new AliasIndex(store, { table, living }) };

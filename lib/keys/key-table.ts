@@ -1,7 +1,8 @@
 import { RecentlyUsed } from '../core/recently-used.ts';
 import { keyArn, keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
-import type { Change, Entry, KeyStore, Stamp } from '../store/key-store.ts';
+import type { Change } from '../store/change.ts';
+import type { Entry, KeyStore, Stamp } from '../store/key-store.ts';
 import type { Found } from '../store/record-cache.ts';
 import { type Row, SealedTable } from '../store/sealed-table.ts';
 import { damaged, wentBack } from '../store/store-errors.ts';
@@ -94,7 +95,7 @@ export class KeyTable {
     return this.#table.replacement(key, record, key.sequence + 1n);
   }
 
-  /** The change of a key, and of the others where it is one of a multi-Region key. */
+  /** The change of a key and, if it is one of a multi-Region key, of the others. */
   async replacements(
     key: ReadKey,
     record: KeyRecord,

@@ -10,8 +10,8 @@ import { type KeyPlace, keyPath } from './paths.ts';
 import { isGone, type Settlement, settle } from './settlement.ts';
 
 /**
- * Keys as they are now: whoever reads one does what fell due since it was last looked at. What falls
- * due by time goes to the bare store: nobody asked for it.
+ * Keys as they are now: reading one first does what fell due since it was last read. What falls due
+ * by time goes to the bare store, because it is no request's change.
  */
 export class LivingKeys {
   readonly #store: KeyStore;
@@ -31,13 +31,13 @@ export class LivingKeys {
     this.#burial = burial;
   }
 
-  /** A key at once, where it was read before, nothing has been committed since and nothing can fall due. */
+  /** A key at once, if it was read before, nothing has been committed since and nothing can fall due. */
   known(place: KeyPlace): ReadKey | undefined {
     const key = this.#table.peek(keyPath(place))?.record;
     return key?.hasTerms ? undefined : key;
   }
 
-  /** The key of a path; undefined where there is none or it is gone. */
+  /** The key at a path; undefined if there is none or it is gone. */
   async get(path: string): Promise<ReadKey | undefined> {
     const key = await this.#table.get(path);
     return key && this.present(key);
@@ -50,7 +50,7 @@ export class LivingKeys {
     return key;
   }
 
-  /** A key that was read, after what fell due; undefined where it is gone. */
+  /** A key that was read, after what fell due; undefined if it is gone. */
   present(key: ReadKey): ReadKey | Promise<ReadKey | undefined> {
     return key.hasTerms ? this.#settled(key) : key;
   }

@@ -10,7 +10,8 @@ import {
   type RootKey,
 } from '../native/addon.ts';
 import type { StoreChanges } from '../store/after.ts';
-import type { Change, KeyStore } from '../store/key-store.ts';
+import type { Change } from '../store/change.ts';
+import type { KeyStore } from '../store/key-store.ts';
 import { RecordCache } from '../store/record-cache.ts';
 import { damaged } from '../store/store-errors.ts';
 import {
@@ -54,7 +55,7 @@ export class MaterialVault {
     this.#opened = new RecordCache(options.store, (path, bytes) => this.#open(path, bytes));
   }
 
-  /** Opens the material of a key; undefined where the key has no material of that id. */
+  /** Opens the material of a key; undefined if the key has no material of that id. */
   async open(record: KeyRecord, materialId: string): Promise<KeyMaterial | undefined> {
     return this.#opened.get(materialPath(record, materialId));
   }
@@ -150,7 +151,7 @@ export class MaterialVault {
     return abortable(options.signal, (onStart) => this.#native.createImportToken(args, onStart));
   }
 
-  /** The terms of a token; undefined where it is not one of this key. */
+  /** The terms of a token; undefined if it is not one of this key. */
   termsOf(record: KeyRecord, token: Uint8Array): Uint8Array | undefined {
     const { rootKey, keyId } = this.#binding(record);
     try {

@@ -47,7 +47,7 @@ export function withRotationResumed(record: KeyRecord, now: number): KeyRecord {
   return { ...record, rotation: { ...rotation, nextDate: now } };
 }
 
-/** Works out what is due for a key that is not gone; undefined where nothing is. */
+/** Works out what is due for a key that is not gone; undefined if nothing is. */
 export function settle(record: KeyRecord, now: number): Settlement | undefined {
   const { materials, destroyed } = settleMaterials(record.materials, now);
   const { rotation, rotationDates } = settleRotation(record, now);

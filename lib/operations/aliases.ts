@@ -1,5 +1,5 @@
+import type { Key } from '../keys/key.ts';
 import { requireNotPendingDeletion } from '../keys/key-checks.ts';
-import type { Key } from '../keys/key-directory.ts';
 import { KmsError } from '../model/errors.ts';
 import { authorizeChanged } from './key-change.ts';
 import { authorize, authorizeAlias } from './rules/access.ts';

@@ -1,6 +1,6 @@
 import { abortable } from '../core/abortable.ts';
+import type { Key } from '../keys/key.ts';
 import { endDryRun, refuseRecipient, requireSymmetric } from '../keys/key-checks.ts';
-import type { Key } from '../keys/key-directory.ts';
 import { encodeEncryptionContext } from '../model/encryption-context.ts';
 import { pairOf, refuseMlKem } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';

@@ -1,7 +1,8 @@
 import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
+import type { Key } from '../keys/key.ts';
 import { endDryRun, requireState } from '../keys/key-checks.ts';
-import type { Key, KeyPlace } from '../keys/key-directory.ts';
 import type { KeyRecord } from '../keys/key-record.ts';
+import type { KeyPlace } from '../keys/paths.ts';
 import { missingMemberError } from '../model/constraints.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
@@ -9,7 +10,7 @@ import type { CheckedRequest } from '../model/request.ts';
 import type { GrantListEntry, GrantOperation, KeyUsageType } from '../model/types.ts';
 import { givenConstraints } from '../policy/grant.ts';
 import { parsePrincipal, principalName, reachOf, rootArn } from '../policy/principal.ts';
-import type { Change } from '../store/key-store.ts';
+import type { Change } from '../store/change.ts';
 import { retry } from '../store/retry.ts';
 import { authorizeChanged } from './key-change.ts';
 import { authorize, authorizeIdentity, authorizeRetiring, refuseForeign } from './rules/access.ts';

@@ -1,5 +1,6 @@
+import type { Key } from '../keys/key.ts';
 import { isSymmetric, requireNotPendingDeletion, requireOrigin } from '../keys/key-checks.ts';
-import type { Key, KeyChange } from '../keys/key-directory.ts';
+import type { KeyChange } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,
@@ -15,7 +16,7 @@ import { keySpecs } from '../model/key-specs.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import type { AlgorithmSpec, ImportType, WrappingKeySpec } from '../model/types.ts';
 import { isNativeError } from '../native/addon.ts';
-import type { Change } from '../store/key-store.ts';
+import type { Change } from '../store/change.ts';
 import { changeKey } from './key-change.ts';
 import { findOwnKey } from './rules/key-lookup.ts';
 import type { KeyReader, Operation, Services } from './rules/operation.ts';

@@ -1,4 +1,5 @@
-import type { Key, KeyChange } from '../keys/key-directory.ts';
+import type { Key } from '../keys/key.ts';
+import type { KeyChange } from '../keys/key-directory.ts';
 import type { KeyRecord } from '../keys/key-record.ts';
 import { authorize } from './rules/access.ts';
 import type { Services } from './rules/operation.ts';

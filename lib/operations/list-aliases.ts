@@ -1,4 +1,4 @@
-import type { Alias } from '../keys/key-directory.ts';
+import type { Alias } from '../keys/key.ts';
 import type { CheckedRequest } from '../model/request.ts';
 import { authorizeIdentity, refuseForeign } from './rules/access.ts';
 import { lookUpOwn } from './rules/key-lookup.ts';

@@ -1,5 +1,5 @@
+import type { Key } from '../keys/key.ts';
 import { requireState } from '../keys/key-checks.ts';
-import type { Key } from '../keys/key-directory.ts';
 import {
   isInUse,
   isPrimary,

@@ -1,5 +1,5 @@
+import type { Key } from '../keys/key.ts';
 import { isSymmetric, requireOrigin, requireState } from '../keys/key-checks.ts';
-import type { Key } from '../keys/key-directory.ts';
 import { isPrimary, type MaterialEntry, stateOf, withCurrentMaterial } from '../keys/key-record.ts';
 import { dayInMilliseconds } from '../keys/settlement.ts';
 import { KmsError } from '../model/errors.ts';

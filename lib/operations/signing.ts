@@ -1,5 +1,5 @@
+import type { Key } from '../keys/key.ts';
 import { endDryRun, requireAlgorithm, requireState, requireUsage } from '../keys/key-checks.ts';
-import type { Key } from '../keys/key-directory.ts';
 import { KmsError } from '../model/errors.ts';
 import type { MessageType, SigningAlgorithmSpec } from '../model/types.ts';
 import { isNativeError } from '../native/addon.ts';

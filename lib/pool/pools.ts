@@ -1,5 +1,6 @@
 import { messageOf } from '../core/error-message.ts';
-import type { Key, KeyDirectory } from '../keys/key-directory.ts';
+import type { Key } from '../keys/key.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
 import { materialIdOfBlob } from '../model/blob-header.ts';
 import { KmsError } from '../model/errors.ts';
 import type { DataKeyPairSpec } from '../model/types.ts';

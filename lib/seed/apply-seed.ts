@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import type { GrantRecord, NewGrant } from '../keys/grant-directory.ts';
-import type { Key, KeyDirectory, KeyPlace } from '../keys/key-directory.ts';
+import type { Key } from '../keys/key.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
 import {
   type KeyRecord,
   type KeyTag,
@@ -10,6 +11,7 @@ import {
   withCurrentMaterial,
 } from '../keys/key-record.ts';
 import type { NewMaterial } from '../keys/material-vault.ts';
+import type { KeyPlace } from '../keys/paths.ts';
 import { dayInMilliseconds } from '../keys/settlement.ts';
 import { KmsError } from '../model/errors.ts';
 import type { CheckedRequest } from '../model/request.ts';
@@ -19,7 +21,7 @@ import { requireAliasQuota } from '../operations/aliases.ts';
 import { grantOf } from '../operations/grants.ts';
 import { policyTextOf } from '../operations/rules/access.ts';
 import type { Services } from '../operations/rules/operation.ts';
-import type { Change } from '../store/key-store.ts';
+import type { Change } from '../store/change.ts';
 import { checked, placeIn } from './model-request.ts';
 import type { Seed, SeededAlias, SeededGrant, SeededKey } from './seed.ts';
 import { refusal } from './seed-document.ts';

@@ -1,7 +1,8 @@
 import { cpuShare } from '../core/cpu-share.ts';
 import { requireWhole } from '../core/whole-number.ts';
+import type { Key } from '../keys/key.ts';
 import { requireState, requireSymmetric, requireUsage } from '../keys/key-checks.ts';
-import type { Key, Place } from '../keys/key-directory.ts';
+import type { Place } from '../keys/paths.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyArn } from '../model/key-id.ts';
 import { refuseMlKem } from '../model/key-specs.ts';

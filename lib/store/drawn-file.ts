@@ -24,8 +24,7 @@ export function isOwn(file: number, owner: DrawnOwner): boolean {
 }
 
 /**
- * Puts a new file in the place of what is there, for a store whose pools are empty. What was known of
- * pools stays known.
+ * Replaces the file, for a store whose pools are empty. The new file keeps the places of the old one.
  *
  * @returns the open file
  * @throws Error if it cannot be made
@@ -47,7 +46,10 @@ export function beginAnew(path: string, owner: DrawnOwner): number {
   }
 }
 
-/** The same for whoever holds the store's lock, unless a later fence has done so for the same store. */
+/**
+ * Replaces the file in the same way, unless a later fence has done so for the same store. Only for a
+ * process that holds the store's lock.
+ */
 export function vouch(path: string, owner: DrawnOwner): void {
   if (!isVouchedFor(path, owner)) closeSync(beginAnew(path, owner));
 }
@@ -64,8 +66,8 @@ function isVouchedFor(path: string, { storeId, fence }: DrawnOwner): boolean {
 }
 
 /**
- * Takes down, for whoever holds the store's lock, that all lots of a pool are taken up to a serial, if
- * there is a file. Without the lock one of two that do so at once may be lost.
+ * Notes that all lots of a pool are taken up to a serial, if there is a file. Only for a process that
+ * holds the store's lock: without it, one of two notes made at once may be lost.
  */
 export function raiseAt(path: string, pool: string, serial: number): void {
   const file = openAnyway(path);

@@ -5,7 +5,7 @@ const atOnce = 500;
 // Some milliseconds' work where each is opened; then others have their turn.
 const readAtOnce = 100;
 
-/** All entries of a store, a page at a time: those that are added meanwhile may be among them or not. */
+/** All entries of a store, a page at a time. Entries that are added meanwhile may be missing. */
 export async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
   let after: string | undefined;
   do {
@@ -16,8 +16,8 @@ export async function* entriesOf(store: KeyStore): AsyncGenerator<Entry> {
 }
 
 /**
- * Pages through the entries whose paths begin with `prefix`, from the one after `after`, until `limit`
- * of them have something that `read` makes of them. `read` gets the stamp from before they were listed.
+ * Pages through the entries whose paths begin with `prefix`, after the path `after`, until `read` has
+ * made `limit` values of them. `read` gets the stamp from before the entries were listed.
  */
 export async function collect<T>(
   store: KeyStore,

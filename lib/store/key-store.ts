@@ -1,8 +1,6 @@
 import type { Change } from './change.ts';
 import type { LotStore } from './lot-store.ts';
 
-export type { Change };
-
 export interface Entry {
   readonly path: string;
   readonly value: Uint8Array;

@@ -1,10 +1,5 @@
-import {
-  type Change,
-  type Entry,
-  type KeyStore,
-  type ListOptions,
-  sameValue,
-} from './key-store.ts';
+import type { Change } from './change.ts';
+import { type Entry, type KeyStore, type ListOptions, sameValue } from './key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from './lot-store.ts';
 
 /** Keys that end with the process: for tests and for services that need no key twice. */

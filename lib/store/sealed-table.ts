@@ -1,5 +1,6 @@
 import type { Native, RootKey } from '../native/addon.ts';
-import type { Change, Entry, KeyStore, ListOptions, Stamp } from './key-store.ts';
+import type { Change } from './change.ts';
+import type { Entry, KeyStore, ListOptions, Stamp } from './key-store.ts';
 import { type Found, RecordCache } from './record-cache.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { damaged } from './store-errors.ts';
@@ -13,12 +14,12 @@ export interface Row<T> extends Entry {
 /** How records of one kind are kept. */
 export interface Format<T, R extends Row<T>> {
   /**
-   * The only member of the sealed state, which is the record: so that it can be taken for nothing else
-   * that the same MAC covers. Undefined where the record is the state itself.
+   * The record is this only member of the sealed state, so that it cannot be taken for anything else
+   * that the same MAC covers. Undefined if the record is the state itself.
    */
   readonly member?: string;
   pathOf(record: T): string;
-  /** The 16 bytes of the key, or whatever else, that the record at a path belongs to. */
+  /** The 16 bytes that the record at a path is sealed for: an id of a key, or of another owner. */
   sealingId(path: string): Uint8Array;
   /** What a row is for those who read it; may throw. */
   rowOf(row: Row<T>): R;
@@ -75,7 +76,7 @@ export class SealedTable<T, R extends Row<T> = Row<T>> {
     return entries.map((entry) => this.open(entry));
   }
 
-  /** What is at a path, be it as pairmint wrote it or not. */
+  /** The entry at a path, not authenticated. */
   async entry(path: string): Promise<Entry | undefined> {
     const value = await this.#store.get(path);
     return value && { path, value };
@@ -116,7 +117,7 @@ export function removal({ path, value }: Entry): Change {
   return { path, expected: value, next: undefined };
 }
 
-/** The change of nothing that makes a commit fail where an entry is not as it was read. */
+/** A no-op change: the commit fails if the entry changed since it was read. */
 export function unchanged({ path, value }: Entry): Change {
   return { path, expected: value, next: value };
 }

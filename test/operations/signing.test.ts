@@ -2,7 +2,7 @@
 
 import crypto, { type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Key } from '../../lib/keys/key-directory.ts';
+import type { Key } from '../../lib/keys/key.ts';
 import { KmsError } from '../../lib/model/errors.ts';
 import type { KeySpec, MessageType, SigningAlgorithmSpec } from '../../lib/model/types.ts';
 import { requireMessage } from '../../lib/operations/signing.ts';

@@ -3,7 +3,7 @@ import { countPairs } from '../../lib/pool/lots.ts';
 import { Refill } from '../../lib/pool/refill.ts';
 import { Pairmint } from '../../lib/service/pairmint.ts';
 import { PoolWorker } from '../../lib/service/pool-worker.ts';
-import type { Change } from '../../lib/store/key-store.ts';
+import type { Change } from '../../lib/store/change.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 import { StoreError, unavailable } from '../../lib/store/store-errors.ts';
 import { newKey } from '../operations/support.ts';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { GrantDirectory, type GrantRecord } from '../../lib/keys/grant-directory.ts';
-import { type Key, KeyDirectory } from '../../lib/keys/key-directory.ts';
+import type { Key } from '../../lib/keys/key.ts';
+import { KeyDirectory } from '../../lib/keys/key-directory.ts';
 import { loadNative, type RootKey } from '../../lib/native/addon.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { GrantRecord } from '../../keys/grant-directory.ts';
-import type { Key } from '../../keys/key-directory.ts';
+import type { Key } from '../../keys/key.ts';
 import { isPrimary, type KeyRecord, type NewKeyRecord } from '../../keys/key-record.ts';
 import { KmsError } from '../../model/errors.ts';
 import { aliasArn } from '../../model/key-id.ts';

@@ -1,4 +1,4 @@
-import type { Key } from '../../keys/key-directory.ts';
+import type { Key } from '../../keys/key.ts';
 import { KmsError } from '../../model/errors.ts';
 import { keySpecs } from '../../model/key-specs.ts';
 import type { KeySpec } from '../../model/types.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Key } from '../../keys/key-directory.ts';
+import type { Key } from '../../keys/key.ts';
 import type { NewKeyRecord } from '../../keys/key-record.ts';
 import { KmsError } from '../../model/errors.ts';
 import { type AliasReference, type KeyReference, keyArn, parseKeyId } from '../../model/key-id.ts';

@@ -1,4 +1,4 @@
-import type { Key } from '../../keys/key-directory.ts';
+import type { Key } from '../../keys/key.ts';
 import { isInUse, isPrimary, type KeyRecord, stateOf } from '../../keys/key-record.ts';
 import { keyArn } from '../../model/key-id.ts';
 import { keySpecs } from '../../model/key-specs.ts';

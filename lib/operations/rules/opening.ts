@@ -1,5 +1,5 @@
+import type { Key } from '../../keys/key.ts';
 import { requireAlgorithm, requireState, requireUsage } from '../../keys/key-checks.ts';
-import type { Key } from '../../keys/key-directory.ts';
 import { type BlobHeader, readHeader } from '../../model/blob-header.ts';
 import { missingMemberError } from '../../model/constraints.ts';
 import { encodeEncryptionContext } from '../../model/encryption-context.ts';

@@ -1,4 +1,4 @@
-import type { Key } from '../../keys/key-directory.ts';
+import type { Key } from '../../keys/key.ts';
 import { damaged } from '../../store/store-errors.ts';
 
 /** The public half of an asymmetric key, SubjectPublicKeyInfo in DER. */

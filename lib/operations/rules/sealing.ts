@@ -1,10 +1,10 @@
+import type { Key } from '../../keys/key.ts';
 import {
   isSymmetric,
   requireAlgorithm,
   requireState,
   requireUsage,
 } from '../../keys/key-checks.ts';
-import type { Key } from '../../keys/key-directory.ts';
 import type { CurrentMaterial } from '../../keys/material-vault.ts';
 import { encodeEncryptionContext } from '../../model/encryption-context.ts';
 import { KmsError } from '../../model/errors.ts';

@@ -8,9 +8,9 @@ import {
   statfsSync,
 } from 'node:fs';
 import path from 'node:path';
+import type { Change } from '../change.ts';
 import { CommitWriter } from '../commit-counter.ts';
 import { type DrawnOwner, raiseAt, vouch } from '../drawn-file.ts';
-import type { Change } from '../key-store.ts';
 import { sameValue } from '../key-store.ts';
 import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
