@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Addon, joinCalls } from '../../lib/native/addon.ts';
 import type { MathInternals } from './math-internals.ts';
 
-export type { Fault } from './math-internals.ts';
+export type { Fault, SearchOptions } from './math-internals.ts';
 
 export interface EncodedPair {
   spki: Uint8Array;
