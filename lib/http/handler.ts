@@ -162,8 +162,10 @@ function receiveCall(gate: Gate, head: RequestHead, course: Course): Received | 
   const operation = operationOf(head.headers);
   const admit =
     (callerOf: CallerOf, offered: OfferedOperation): TakeBody =>
-    (body) =>
-      call(offered, callerOf, { ...head, body }, course);
+    (body) => {
+      const { method, path, headers, origin } = head;
+      return call(offered, callerOf, { method, path, headers, origin, body }, course);
+    };
   try {
     if (operation === undefined) throw new KmsError('UnknownOperationException');
     const entered = gate(head);

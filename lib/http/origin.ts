@@ -26,20 +26,44 @@ export function originReader(trustedProxies: readonly string[] = []): OriginOf {
   const networks = trustedProxies.map(readNetwork);
   const isTrusted = (address: string | undefined) =>
     address !== undefined && networks.some((holds) => holds(address));
-  return ({ address, secure }, headers) => {
-    const facts = {
-      userAgent: fieldValue(headers, 'user-agent'),
-      referer: fieldValue(headers, 'referer'),
-    };
-    if (networks.length === 0 || !isTrusted(address)) {
-      return { ...facts, sourceIp: address, secureTransport: secure };
-    }
-    return {
-      ...facts,
-      sourceIp: clientOf(address, listOf(headers, 'x-forwarded-for'), isTrusted),
-      secureTransport: schemeOf(listOf(headers, 'x-forwarded-proto')) ?? secure,
-    };
-  };
+  return (peer, headers) => new SeenOrigin(peer, headers, isTrusted);
+}
+
+/** Reads a fact when a policy asks for it: most policies ask for none. */
+class SeenOrigin implements RequestOrigin {
+  readonly #peer: Peer;
+  readonly #headers: HeaderFields;
+  readonly #isTrusted: (address: string | undefined) => boolean;
+
+  constructor(
+    peer: Peer,
+    headers: HeaderFields,
+    isTrusted: (address: string | undefined) => boolean,
+  ) {
+    this.#peer = peer;
+    this.#headers = headers;
+    this.#isTrusted = isTrusted;
+  }
+
+  get sourceIp(): string | undefined {
+    const { address } = this.#peer;
+    if (!this.#isTrusted(address)) return address;
+    return clientOf(address, listOf(this.#headers, 'x-forwarded-for'), this.#isTrusted);
+  }
+
+  get secureTransport(): boolean {
+    const { address, secure } = this.#peer;
+    if (!this.#isTrusted(address)) return secure;
+    return schemeOf(listOf(this.#headers, 'x-forwarded-proto')) ?? secure;
+  }
+
+  get userAgent(): string | undefined {
+    return fieldValue(this.#headers, 'user-agent');
+  }
+
+  get referer(): string | undefined {
+    return fieldValue(this.#headers, 'referer');
+  }
 }
 
 /** The last address in the chain that is not a trusted proxy's. */
