@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     pools: { type: 'boolean', default: false },
     server: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
   },
 });
 if (options.pools) {

@@ -4,6 +4,7 @@
 // servers have one core and the client another.
 //
 //   npm run bench -- --server --quick        a fifth of the turns: for a look, not for a claim
+//   npm run bench -- --server --smoke        whether it still runs, within seconds; the tests do so
 //   npm run bench -- --server --json FILE    all figures for machines
 import { execFileSync, fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,12 +22,18 @@ const region = 'us-east-1';
 const connections = 16;
 // A tenth of them are different, and signed anew for every turn.
 const requestsToATurn = 3000;
-// The pairs that wait in the pool have to last: for the turns, those that warm up, and some more.
 const pooledToATurn = 1000;
-const pooled = 36_000;
-const warmUpTurns = 4;
 
-export async function benchServer({ quick, json }) {
+const lengths = {
+  whole: { turns: 30, warmUpTurns: 4, seconds: 60, verifications: 25 },
+  quick: { turns: 6, warmUpTurns: 4, seconds: 15, verifications: 5 },
+  smoke: { turns: 1, warmUpTurns: 1, seconds: 1, verifications: 1 },
+};
+
+export async function benchServer({ quick, smoke, json }) {
+  const length = lengths[smoke ? 'smoke' : quick ? 'quick' : 'whole'];
+  // The pairs that wait have to last for the turns and those that warm up.
+  const pooled = (length.turns + length.warmUpTurns + 2) * pooledToATurn;
   const pinned = canPin();
   if (pinned) execFileSync('taskset', ['-cap', '1', process.pid], { stdio: 'ignore' });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-bench-'));
@@ -45,12 +52,12 @@ export async function benchServer({ quick, json }) {
   );
   const rows = [];
   for (const [title, one] of Object.entries(cases(pairmint.ready))) {
-    rows.push({ title, ...(await contest(one, { pairmint, bare, turns: quick ? 6 : 30 })) });
+    rows.push({ title, ...(await contest(one, { pairmint, bare, ...length })) });
     printRow(rows.at(-1));
   }
-  const latency = await whileMinting(pairmint, quick ? 15 : 60);
+  const latency = await whileMinting(pairmint, length.seconds);
   printLatency(latency);
-  const verification = await verifications({ places, ready: pairmint.ready }, quick ? 5 : 25);
+  const verification = await verifications({ places, ready: pairmint.ready }, length.verifications);
   process.stdout.write(
     `Signatures verified: ${verification.rate.toFixed(0)}/s of one core ± ${verification.error.toFixed(0)}\n`,
   );
@@ -138,7 +145,7 @@ function bytesOf({ method, path, headers, body }) {
   return Buffer.from(`${method} ${path} HTTP/1.1\r\n${fields.join('')}\r\n${Buffer.from(body)}`);
 }
 
-async function contest(one, { pairmint, bare, turns }) {
+async function contest(one, { pairmint, bare, turns, warmUpTurns }) {
   const sides = { pairmint, bare };
   const [, , requestCount = requestsToATurn] = one;
   const cpu = { pairmint: [], bare: [] };

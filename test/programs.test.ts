@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { sourceFiles } from './support/import-graph.ts';
+
+// Programs that people start by hand, the benchmarks and soaks above all: nobody sees them break
+// when what they import is renamed, because TypeScript does not read them.
+
+const programs = ['test', 'lib', 'native'].flatMap((folder) => sourceFiles(folder, /\.mjs$/));
+const imported = [
+  /import \{([^}]*)\} from '(\.[^']+)'/g,
+  /const \{([^}]*)\} =\s+await import\('(\.[^']+)'\)/g,
+];
+
+interface Import {
+  readonly names: readonly string[];
+  /** A path from the root of the project, in lib if the program imports what is compiled from it. */
+  readonly from: string;
+}
+
+function importsOf(text: string, folder: string): Import[] {
+  return imported
+    .flatMap((pattern) => [...text.matchAll(pattern)])
+    .map(([, list = '', from = '']) => ({
+      names: list
+        .split(',')
+        .map((name) => name.trim().split(/ as |: /)[0] as string)
+        .filter((name) => name !== ''),
+      from: path.join(folder, from).replace(/^dist\/(.*)\.js$/, 'lib/$1.ts'),
+    }));
+}
+
+async function exportsOf(file: string): Promise<string[]> {
+  // Importing another program would start it.
+  if (!file.endsWith('.mjs')) return Object.keys(await import(path.resolve(file)));
+  const declared = /^export (?:async )?(?:function\*?|class|const|let) (\w+)/gm;
+  return [...readFileSync(file, 'utf8').matchAll(declared)].map(([, name]) => name as string);
+}
+
+async function missingFrom(text: string, folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { names, from } of importsOf(text, folder)) {
+    const exported = await exportsOf(from);
+    missing.push(...names.filter((name) => !exported.includes(name)).map((n) => `${from}: ${n}`));
+  }
+  return missing;
+}
+
+describe('a program', () => {
+  test.each(programs)('imports only what there is: %s', async (file) => {
+    expect(await missingFrom(readFileSync(file, 'utf8'), path.dirname(file))).toEqual([]);
+  });
+
+  test('that imports what was renamed is found', async () => {
+    const text = `
+      import { Pairmint, Pairmunt } from '../dist/index.js';
+      const { createServer: make, createSever } = await import('../dist/server.js');
+      import { openLode } from './bench/load.mjs';`;
+    expect(await missingFrom(text, 'test')).toEqual([
+      'lib/index.ts: Pairmunt',
+      'test/bench/load.mjs: openLode',
+      'lib/server.ts: createSever',
+    ]);
+  });
+});
+
+describe("the server's benchmark", () => {
+  test('runs, with every figure above nothing', () => {
+    const args = ['test/bench/bench.mjs', '--server', '--smoke'];
+    const out = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: 'pipe' });
+    for (const title of ['DescribeKey', 'GenerateDataKey', 'ECC_NIST_P256', 'RSA_4096']) {
+      expect(out).toMatch(new RegExp(`${title}: [1-9][\\d.]* us .*, bare [1-9]`));
+    }
+    expect(out).toMatch(/^Signatures verified: [1-9]/m);
+  });
+});
