@@ -50,7 +50,7 @@ export interface MintedPair {
 }
 
 export interface NativeCapabilities {
-  /** The kernel that searches RSA primes. */
+  /** The kernel that searches RSA primes; with `openssl`, curves are left to OpenSSL as well. */
   readonly kernel: string;
   /** All kernels that this processor can run, best first. */
   readonly kernels: readonly string[];
@@ -58,6 +58,11 @@ export interface NativeCapabilities {
   readonly kernelRefused: string;
   /** Why a kernel was switched off, if one was caught miscalculating; otherwise empty. */
   readonly kernelSwitchedOff: string;
+  /**
+   * The curves whose pairs are minted with our own arithmetic: in batches and, from the 33rd of a
+   * process on, alone. OpenSSL mints those of the others.
+   */
+  readonly curves: readonly string[];
   /**
    * Why curves are left to OpenSSL, if our arithmetic was caught miscalculating; otherwise empty.
    */
@@ -348,7 +353,7 @@ export function loadNative(): Native {
 export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): void {
   if (kernelRefused === '') return;
   throw new ConfigurationError(
-    `PAIRMINT_KERNEL is '${kernelRefused}', which is no RSA kernel that can run here`,
+    `PAIRMINT_KERNEL is '${kernelRefused}', which is no kernel that can run here`,
     { hint: `set it to one of ${kernels.join(', ')}, or leave it out` },
   );
 }

@@ -24,6 +24,13 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
     }
   }
   out.Set("kernels", kernels);
+  Napi::Array combs = Napi::Array::New(info.Env());
+  for (const ec::Curve &curve : ec::Curves()) {
+    if (ec::HasComb(curve)) {
+      combs.Set(combs.Length(), curve.name);
+    }
+  }
+  out.Set("curves", combs);
   out.Set("curvesSwitchedOff", ec::SwitchedOff());
   out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
   out.Set("lockedMemory", core::LockedMemory());

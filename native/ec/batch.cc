@@ -30,8 +30,7 @@ Status PointsByOpenSsl(const Curve &curve, const AbortFlag &abort, Keys keys,
 
 Status Points(const Curve &curve, const AbortFlag &abort, Keys keys,
               MutableByteSpan out) {
-  const Multiplier multiplier =
-      curve.fast ? Multiplier{} : MultiplierFor(curve);
+  const Multiplier multiplier = MultiplierFor(curve);
   if (multiplier.comb != nullptr) {
     bool verified = false;
     PAIRMINT_RETURN_IF_ERROR(

@@ -11,9 +11,10 @@
 namespace pairmint::ec {
 
 // Mints a pair for every element of `out`. After a failure some may be written,
-// but must not be used. On a fast curve OpenSSL computes the public keys. On
-// the other curves, which need at least kMinLot pairs, our own arithmetic does,
-// and OpenSSL checks all of them at once, which is quicker than computing them.
+// but must not be used. On a curve with a comb (dispatch.h), which needs at
+// least kMinLot pairs, our own arithmetic computes the public keys, and OpenSSL
+// checks all of them at once, which is quicker than computing them. On the
+// other curves OpenSSL computes them.
 // If the check fails, our arithmetic is switched off for the process and
 // OpenSSL computes the keys.
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,

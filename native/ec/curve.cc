@@ -2,11 +2,13 @@
 
 #include <openssl/obj_mac.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
 
 #include "core/der.h"
+#include "core/process_function.h"
 #include "core/random.h"
 
 namespace pairmint::ec {
@@ -39,7 +41,7 @@ constexpr std::array<uint8_t, 10> kSm2Oid = {0x06, 0x08, 0x2a, 0x81, 0x1c,
                                              0xcf, 0x55, 0x01, 0x82, 0x2d};
 
 constexpr std::array<Curve, 5> kCurves = {{
-    {"P-256", NID_X9_62_prime256v1, 32, kP256Oid, 0, true},
+    {"P-256", NID_X9_62_prime256v1, 32, kP256Oid, 0},
     {"P-384", NID_secp384r1, 48, kP384Oid, 0},
     {"P-521", NID_secp521r1, 66, kP521Oid, 0},
     {"secp256k1", NID_secp256k1, 32, kSecp256k1Oid, 0},
@@ -86,6 +88,8 @@ void WritePrivate(const Curve &curve, const BIGNUM *d, ByteSpan point,
 
 }  // namespace
 
+std::span<const Curve> Curves() { return kCurves; }
+
 const Curve *FindCurve(const char *name) {
   for (const Curve &curve : kCurves) {
     if (strcmp(curve.name, name) == 0) {
@@ -102,6 +106,28 @@ const EC_GROUP *GroupOf(const Curve &curve) {
   return groups[static_cast<size_t>(&curve - kCurves.data())].Get(
       [&curve] { return EC_GROUP_new_by_curve_name(curve.nid); },
       EC_GROUP_free);
+}
+
+// A group knows the code that computes in it. The functions are deprecated and
+// may be gone from a later OpenSSL, which is then taken to be like all so far.
+bool OpenSslHasOwnCode(const Curve &curve) {
+  using MethodOf = const EC_METHOD *(*)(const EC_GROUP *);
+  using Method = const EC_METHOD *(*)();
+  static const auto kMethodOf =
+      core::FindProcessFunction<MethodOf>("EC_GROUP_method_of");
+  static const std::array<Method, 3> kForAnyPrime = {
+      core::FindProcessFunction<Method>("EC_GFp_mont_method"),
+      core::FindProcessFunction<Method>("EC_GFp_nist_method"),
+      core::FindProcessFunction<Method>("EC_GFp_simple_method")};
+  const EC_GROUP *group = GroupOf(curve);
+  if (kMethodOf == nullptr || kForAnyPrime[0] == nullptr || group == nullptr) {
+    return curve.nid == NID_X9_62_prime256v1;
+  }
+  const EC_METHOD *method = kMethodOf(group);
+  return std::none_of(kForAnyPrime.begin(), kForAnyPrime.end(),
+                      [method](Method generic) {
+                        return generic != nullptr && generic() == method;
+                      });
 }
 
 // FIPS 186-5, A.2.2: c of N bits, refused above n - 2 (n - 3 for SM2), d = c+1.

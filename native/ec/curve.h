@@ -3,6 +3,8 @@
 
 #include <openssl/ec.h>
 
+#include <span>
+
 #include "core/key_pair.h"
 #include "core/openssl.h"
 #include "core/status.h"
@@ -25,10 +27,10 @@ struct Curve {
   // d is in [1, n - 1 - order_margin]. SM2 excludes n - 1, whose signatures
   // need the inverse of 1 + d = 0 (GB/T 32918.1, 6.1).
   unsigned order_margin;
-  // Whether OpenSSL's arithmetic is made for the curve: tens of microseconds
-  // for a multiplication, and ours is not tried.
-  bool fast = false;
 };
+
+// All curves.
+std::span<const Curve> Curves();
 
 // The curve called `name` ("P-256", "P-384", "P-521", "secp256k1", "SM2"), or
 // nullptr.
@@ -37,6 +39,12 @@ const Curve *FindCurve(const char *name);
 // OpenSSL's group of the curve, which lives as long as the process; nullptr
 // where this OpenSSL has none.
 const EC_GROUP *GroupOf(const Curve &curve);
+
+// Whether this OpenSSL has code made for the curve, which takes less time than
+// ours: for P-256 every build has it (tens of microseconds a multiplication),
+// for P-521 those with `enable-ec_nistp_64_gcc_128`, as on Debian, and
+// since 3.1 for SM2 some on arm64. The others multiply with code for any prime.
+bool OpenSslHasOwnCode(const Curve &curve);
 
 // Bytes of an uncompressed point (SEC 1, 2.3.3).
 inline size_t PointLen(const Curve &curve) { return 1 + 2 * curve.field_len; }

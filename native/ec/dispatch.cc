@@ -1,6 +1,7 @@
 #include "ec/dispatch.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -9,7 +10,6 @@
 
 #include "core/secret_bytes.h"
 #include "core/words.h"
-#include "ec/cpu_time.h"
 #include "ec/verify.h"
 
 namespace pairmint::ec {
@@ -78,7 +78,7 @@ bool KnownKeys(const Curve &curve, std::array<BignumPtr, 4> *out) {
   return ok;
 }
 
-enum class Verdict { kUnknown, kGood, kSlow, kWrong, kNone };
+enum class Verdict { kUnknown, kGood, kWrong, kNone };
 
 // kUnknown if OpenSSL failed, for which a lack of memory is one reason: the
 // comparison is repeated the next time.
@@ -91,26 +91,31 @@ Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
   if (!KnownKeys(curve, &keys)) {
     return Verdict::kUnknown;
   }
-  const double began = MillisecondsNow();
   if (!MultiplyUnchecked(curve, multiplier, keys, computed).ok() ||
       !VerifyPoints(curve, keys, computed, &verified).ok()) {
     return Verdict::kUnknown;
   }
-  const double ours = MillisecondsNow() - began;
   for (size_t i = 0; i < keys.size(); i++) {
     const MutableByteSpan point(expected.data() + i * point_len, point_len);
     if (!PublicPoint(curve, keys[i].get(), point).ok()) {
       return Verdict::kUnknown;
     }
   }
-  const double theirs = MillisecondsNow() - began - ours;
   if (computed != expected) {
     return Verdict::kWrong;
   }
-  if (!verified) {
-    return Verdict::kUnknown;
-  }
-  return ours < theirs ? Verdict::kGood : Verdict::kSlow;
+  return verified ? Verdict::kGood : Verdict::kUnknown;
+}
+
+bool IsLeftToOpenSsl(const Curve &curve) {
+  const char *kernel = std::getenv("PAIRMINT_KERNEL");
+  return OpenSslHasOwnCode(curve) ||
+         (kernel != nullptr && strcmp(kernel, "openssl") == 0);
+}
+
+const Comb *CombFor(const Curve &curve, bool a_is_zero) {
+  return IsLeftToOpenSsl(curve) ? nullptr
+                                : FindComb(NumLimbs(curve), a_is_zero);
 }
 
 // A curve's comb, if it has one, its table and what came of its comparison.
@@ -171,7 +176,7 @@ class Dispatch {
       return false;
     }
     if (row->comb == nullptr) {
-      row->comb = FindComb(NumLimbs(curve), a_is_zero);
+      row->comb = CombFor(curve, a_is_zero);
     }
     if (row->comb == nullptr) {
       row->verdict = Verdict::kNone;
@@ -229,6 +234,13 @@ Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
     ToBytes(y, point.last(curve.field_len));
   }
   return Status::Ok();
+}
+
+bool HasComb(const Curve &curve) {
+  CombCurve description = {};
+  bool a_is_zero = false;
+  return Describe(curve, &description, &a_is_zero) &&
+         CombFor(curve, a_is_zero) != nullptr;
 }
 
 Multiplier MultiplierFor(const Curve &curve) {

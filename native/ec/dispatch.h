@@ -17,11 +17,15 @@ struct Multiplier {
   const void *table = nullptr;
 };
 
-// MultiplierFor returns the comb that multiplies the curve's generator, or
-// nothing if OpenSSL must do it. The first call for a curve fills the table for
-// good and tests the comb: it is switched off if its points differ from
-// OpenSSL's, and not used if it is no faster, the check of its points included.
-// That depends on the OpenSSL: some have special code for P-521.
+// Whether a comb of ours multiplies the curve's generator, and not OpenSSL:
+// there is a comb, OpenSSL has no code made for the curve, and PAIRMINT_KERNEL
+// is not `openssl`. Nothing is timed: on a busy machine a process would choose
+// the slow way for good.
+bool HasComb(const Curve &curve);
+
+// MultiplierFor returns that comb, or nothing if OpenSSL must multiply. The
+// first call for a curve fills the table for good and tests the comb: all combs
+// are switched off if its points differ from OpenSSL's.
 Multiplier MultiplierFor(const Curve &curve);
 
 // The points of `keys` by the multiplier, uncompressed and unchecked. On

@@ -4,9 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <utility>
 
-#include "ec/cpu_time.h"
 #include "ec/dispatch.h"
 #include "ec/lot.h"
 #include "ec/masks.h"
@@ -26,70 +24,31 @@ using core::Status;
 // Tables and the first masks take as long as a dozen of OpenSSL's
 // multiplications: a process that mints a few pairs must not pay for them.
 constexpr size_t kFirst = 32;
-// As many of either kind are timed, in turn, since the speed of a machine
-// varies. A lot of masks serves them all.
-constexpr size_t kTrial = kMaxLot;
 
-// What something took so far.
-struct Tally {
-  size_t count = 0;
-  double milliseconds = 0;
-
-  [[nodiscard]] double mean() const {
-    return count == 0 ? 0 : milliseconds / static_cast<double>(count);
-  }
-};
-
-// What came of a curve's pairs by OpenSSL, of those under masks, and of making
-// the masks.
-struct Trial {
-  size_t first = 0;
-  Tally openssl, masked, masks;
-
-  [[nodiscard]] bool begun() const { return first >= kFirst; }
-  [[nodiscard]] bool over() const { return masked.count >= kTrial; }
-  [[nodiscard]] bool UseMasks() const {
-    return over() ? masked.mean() + masks.mean() < openssl.mean()
-                  : begun() && masked.count <= openssl.count;
-  }
-};
-
-class Trials {
+// How many lone pairs the process has minted on each curve, up to kFirst.
+class Counts {
  public:
-  bool UseMasks(const Curve &curve) {
+  // Counts one more, and tells whether there had been enough.
+  bool Enough(const Curve &curve) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Trial &trial = trials_[&curve];
-    const bool use = trial.UseMasks();
-    trial.first += trial.begun() ? 0 : 1;
-    return use;
+    size_t &count = counts_[&curve];
+    return count == kFirst || ++count > kFirst;
   }
 
-  // Adds the time since `began` to that of `count` more.
-  void Record(const Curve &curve, Tally Trial::*of, size_t count,
-              double began) {
-    const double milliseconds = MillisecondsNow() - began;
+  void Set(const Curve &curve, size_t count) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Trial &trial = trials_[&curve];
-    if (trial.begun() && !trial.over()) {
-      (trial.*of).count += count;
-      (trial.*of).milliseconds += milliseconds;
-    }
-  }
-
-  void Set(const Curve &curve, const Trial &trial) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    trials_[&curve] = trial;
+    counts_[&curve] = count;
   }
 
  private:
   std::mutex mutex_;
-  std::map<const Curve *, Trial> trials_;
+  std::map<const Curve *, size_t> counts_;
 };
 
 // Never destroyed: a worker may still mint while the process exits.
-Trials &TheTrials() {
-  static Trials *trials = new Trials;
-  return *trials;
+Counts &TheCounts() {
+  static Counts *counts = new Counts;
+  return *counts;
 }
 
 // Gives a mask; none if OpenSSL refuses those that were made.
@@ -99,10 +58,7 @@ Status MaskFor(const Curve &curve, const Multiplier &multiplier,
   if (*out) {
     return Status::Ok();
   }
-  const double began = MillisecondsNow();
-  PAIRMINT_RETURN_IF_ERROR(MakeMasks(curve, multiplier, abort, out));
-  TheTrials().Record(curve, &Trial::masks, kMaxLot, began);
-  return Status::Ok();
+  return MakeMasks(curve, multiplier, abort, out);
 }
 
 // The point or the mask is wrong if OpenSSL computes another one. A refusal
@@ -141,22 +97,12 @@ Status PointByMask(const Curve &curve, const AbortFlag &abort,
   if (!mask) {
     return Status::Ok();
   }
-  const double began = MillisecondsNow();
   PAIRMINT_RETURN_IF_ERROR(MultiplyUnchecked(
       curve, multiplier, std::span<const BignumPtr>(&key, 1), out));
   PAIRMINT_RETURN_IF_ERROR(
       VerifyByMask(curve, key.get(), *mask, out, verified));
-  TheTrials().Record(curve, &Trial::masked, 1, began);
   return *verified ? Status::Ok()
                    : SwitchOffIfWrong(curve, key.get(), *mask, out);
-}
-
-Status PointByOpenSsl(const Curve &curve, const BIGNUM *key,
-                      MutableByteSpan out) {
-  const double began = MillisecondsNow();
-  PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key, out));
-  TheTrials().Record(curve, &Trial::openssl, 1, began);
-  return Status::Ok();
 }
 
 }  // namespace
@@ -166,23 +112,18 @@ Status MintAlone(const Curve &curve, const AbortFlag &abort, KeyPair *out) {
   PAIRMINT_RETURN_IF_ERROR(DrawPrivateKey(curve, &key));
   Bytes point(PointLen(curve));
   bool verified = false;
-  if (TheTrials().UseMasks(curve)) {
+  if (TheCounts().Enough(curve)) {
     PAIRMINT_RETURN_IF_ERROR(PointByMask(curve, abort, key, point, &verified));
   }
   if (!verified) {
-    PAIRMINT_RETURN_IF_ERROR(PointByOpenSsl(curve, key.get(), point));
+    PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key.get(), point));
   }
   return EncodeWithPoint(curve, key.get(), point, out);
 }
 
 #if defined(PAIRMINT_TESTING)
 void UseMasksForTest(const Curve &curve, bool use) {
-  Trial trial;
-  if (use) {
-    trial.openssl = {kTrial, 1};
-    trial.masked = {kTrial, 0};
-  }
-  TheTrials().Set(curve, trial);
+  TheCounts().Set(curve, use ? kFirst : 0);
 }
 #endif
 

@@ -8,17 +8,17 @@
 
 namespace pairmint::ec {
 
-// Mints a pair that is wanted by itself. Our own arithmetic computes the public
-// key and OpenSSL checks it under a mask (verify.h), if that takes less time
-// than OpenSSL's constant-time multiplication; if the check fails, that
-// arithmetic is switched off for the process and OpenSSL's computes the key
-// instead. kAborted only until the key is multiplied.
+// Mints a pair that is wanted by itself. From the 33rd on a curve with a comb
+// (dispatch.h), our own arithmetic computes the public key and OpenSSL checks
+// it under a mask (verify.h); if the check fails, that arithmetic is switched
+// off for the process and OpenSSL's computes the key instead. kAborted only
+// until the key is multiplied.
 core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
                        core::KeyPair *out);
 
 #if defined(PAIRMINT_TESTING)
-// Has masks used without a look at whether they are worth it; `use` false: has
-// that found out anew, as at the start of the process.
+// Has masks used from the next pair on; `use` false: as at the start of the
+// process.
 void UseMasksForTest(const Curve &curve, bool use);
 #endif
 

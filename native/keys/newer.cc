@@ -1,11 +1,11 @@
 #include "keys/newer.h"
 
 #include <openssl/err.h>
-#include <uv.h>
 
 #include <atomic>
 
 #include "core/openssl.h"
+#include "core/process_function.h"
 
 namespace pairmint::keys {
 namespace {
@@ -41,27 +41,13 @@ class Algorithm {
   std::atomic<bool> absent_{false};
 };
 
-// libuv's, because glibc's own dlsym would raise the floor to 2.34. On Windows
-// it opens no library without a name, and nothing newer is found.
-template <typename Function>
-Function FindFunction(uv_lib_t *process, const char *name) {
-  void *function = nullptr;
-  return uv_dlsym(process, name, &function) == 0
-             ? reinterpret_cast<Function>(function)
-             : nullptr;
-}
-
 Ed25519Ph WithFunctions(EVP_SIGNATURE *algorithm) {
   Ed25519Ph found;
   found.algorithm = algorithm;
-  uv_lib_t process;
-  if (uv_dlopen(nullptr, &process) == 0) {
-    found.sign_init =
-        FindFunction<Ed25519Ph::Init>(&process, "EVP_PKEY_sign_init_ex2");
-    found.verify_init =
-        FindFunction<Ed25519Ph::Init>(&process, "EVP_PKEY_verify_init_ex2");
-  }
-  uv_dlclose(&process);
+  found.sign_init =
+      core::FindProcessFunction<Ed25519Ph::Init>("EVP_PKEY_sign_init_ex2");
+  found.verify_init =
+      core::FindProcessFunction<Ed25519Ph::Init>("EVP_PKEY_verify_init_ex2");
   return found;
 }
 

@@ -98,8 +98,9 @@ Begun BeginPair(const Spec &spec, const AbortFlag &abort) {
     case Family::kSm2:
       return std::make_unique<QuickMinting>(
           [curve = ec::FindCurve(spec.curve), &abort](KeyPair *out) {
-            return curve->fast ? ec::Mint(*curve, out)
-                               : ec::MintAlone(*curve, abort, out);
+            return ec::OpenSslHasOwnCode(*curve)
+                       ? ec::Mint(*curve, out)
+                       : ec::MintAlone(*curve, abort, out);
           },
           abort);
     case Family::kEd25519:
@@ -136,7 +137,8 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
-  if (curve != nullptr && (curve->fast || out.size() >= ec::kMinLot)) {
+  if (curve != nullptr &&
+      (ec::OpenSslHasOwnCode(*curve) || out.size() >= ec::kMinLot)) {
     return ec::MintSeveral(*curve, abort, out);
   }
   for (KeyPair &each : out) {

@@ -64,6 +64,7 @@ export async function run(
       kernels: ['openssl'],
       kernelRefused: '',
       kernelSwitchedOff: '',
+      curves: ['P-384'],
       curvesSwitchedOff: '',
       threads: 2,
       cpu: 'a CPU',

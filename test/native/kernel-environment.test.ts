@@ -41,9 +41,7 @@ describe('PAIRMINT_KERNEL', () => {
     const env = { PAIRMINT_KERNEL: name };
     const { code, stdout, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
     expect({ code, stdout }).toEqual({ code: 253, stdout: '' });
-    expect(stderr).toContain(
-      `PAIRMINT_KERNEL is '${name}', which is no RSA kernel that can run here`,
-    );
+    expect(stderr).toContain(`PAIRMINT_KERNEL is '${name}', which is no kernel that can run here`);
     expect(stderr).toContain(`set it to one of ${kernels.join(', ')}, or leave it out`);
   });
 
@@ -59,5 +57,13 @@ describe('PAIRMINT_KERNEL', () => {
       const found = await pairmint({ PAIRMINT_KERNEL: name }, 'doctor', '--store', 'memory:').ended;
       expect(found.stdout).toMatch(new RegExp(`RSA kernel +${name}`));
     }
+  });
+
+  it('leaves the curves to OpenSSL, too, if it names OpenSSL', async () => {
+    const left = await pairmint({ PAIRMINT_KERNEL: 'openssl' }, 'doctor', '--store', 'memory:')
+      .ended;
+    expect(left.stdout).toMatch(/curves +openssl\n/);
+    const ours = await pairmint({}, 'doctor', '--store', 'memory:').ended;
+    expect(ours.stdout).toMatch(/curves +P-384, P-521, secp256k1, SM2: pairmint; others: openssl/);
   });
 });

@@ -71,9 +71,13 @@ export function describeBackup(date: Date | undefined, now: number): Finding {
 
 /** What mints here, and what keeps it from being faster or safer. */
 export function describeMinting(capabilities: ReturnType<Service['capabilities']>): Finding[] {
-  const { cpu, openssl, threads, lockedMemory, curvesSwitchedOff } = capabilities;
+  const { cpu, openssl, threads, lockedMemory, curves, curvesSwitchedOff } = capabilities;
   return [
     ...describeKernel(capabilities),
+    {
+      subject: 'curves',
+      text: curves.length === 0 ? 'openssl' : `${curves.join(', ')}: pairmint; others: openssl`,
+    },
     ...(curvesSwitchedOff === ''
       ? []
       : [{ subject: 'curves', text: `switched off: ${curvesSwitchedOff}`, isBroken: true }]),

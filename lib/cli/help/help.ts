@@ -23,7 +23,7 @@ const environment = {
   PAIRMINT_STORE: 'the store, where --store is not given',
   PAIRMINT_ROOT_KEY_FILE: 'the root key file, where --root-key-file is not given',
   PAIRMINT_HOME: 'the folder of the default store and root key; ~/.pairmint by default',
-  PAIRMINT_KERNEL: 'the name of the RSA kernel to use instead of the best one',
+  PAIRMINT_KERNEL: "the name of the RSA kernel to use, or 'openssl' for all arithmetic",
   AWS_ENDPOINT_URL_KMS: 'the server, where --endpoint-url is not given; or AWS_ENDPOINT_URL',
   AWS_PROFILE: 'the profile, where --profile is not given',
   AWS_REGION: 'the region, where --region is not given',
