@@ -32,7 +32,11 @@ class Counts {
   bool Enough(const Curve &curve) {
     const std::lock_guard<std::mutex> lock(mutex_);
     size_t &count = counts_[&curve];
-    return count == kFirst || ++count > kFirst;
+    if (count == kFirst) {
+      return true;
+    }
+    count++;
+    return false;
   }
 
   void Set(const Curve &curve, size_t count) {
