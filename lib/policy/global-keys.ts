@@ -30,9 +30,8 @@ const ofDelivery: Standing = { unknown: noDelivery };
 
 /** IAM User Guide, AWS global condition context keys: all of them, in its order. */
 export const globalKeys: Readonly<Record<string, Standing>> = {
-  'aws:PrincipalArn': always(({ caller }) => {
-    return caller.session === undefined ? caller.arn : caller.role;
-  }),
+  // Of roles without the path, which is not known of their sessions.
+  'aws:PrincipalArn': always(({ caller }) => caller.role ?? caller.arn),
   'aws:PrincipalAccount': always(({ caller }) => caller.accountId || undefined),
   'aws:PrincipalOrgPaths': ofOrganizations,
   'aws:PrincipalOrgID': ofOrganizations,

@@ -339,11 +339,19 @@ describe('mutated documents', () => {
   }
 });
 
+/** Why a policy is refused, if it is. */
+function outcomeOf(text: string, options?: { stored: boolean }): string {
+  try {
+    parsePolicy(text, 'key', options);
+    return 'ok';
+  } catch (error) {
+    return error instanceof KmsError ? `${error.name}: ${error.message}` : `${error}`;
+  }
+}
+
 describe('a condition key that is not known here', () => {
   const refused = (condition: object, more: object = {}) =>
-    failureText(() =>
-      parsePolicy(document([statement(), statement({ Condition: condition, ...more })]), 'key'),
-    );
+    outcomeOf(document([statement(), statement({ Condition: condition, ...more })]));
 
   test.each([
     ['aws:PrincipalOrgID', 'pairmint knows no organizations'],
@@ -368,9 +376,49 @@ describe('a condition key that is not known here', () => {
     expect(() => parsePolicy(old, 'key')).not.toThrow();
   });
 
+  test('is refused at any place of a statement, and in any spelling', () => {
+    const key = 'aws:SourceVpce';
+    for (const operator of ['StringEquals', 'StringNotLikeIfExists', 'ForAnyValue:StringLike']) {
+      expect(refused({ [operator]: { [key.toUpperCase()]: ['x'] } })).toMatch(/cannot be used/);
+    }
+    expect(refused({ Null: { [key]: 'false' } })).toMatch(/cannot be used/);
+    expect(refused({}, { Effect: 'Deny' })).toBe('ok');
+    const deny = {
+      Effect: 'Deny',
+      Resource: undefined,
+      NotResource: `arn:aws:kms:*:*:key/\${${key}}`,
+    };
+    expect(refused({}, deny)).toMatch(/"aws:sourcevpce" cannot be used/);
+  });
+
   test('is absent in a policy that was kept before', () => {
     const text = document([statement({ Condition: { Null: { 'aws:PrincipalOrgID': 'true' } } })]);
     expect(() => parsePolicy(text, 'key')).toThrow();
     expect(() => parsePolicy(text, 'key', { stored: true })).not.toThrow();
   });
+});
+
+describe('a condition that says something else than it seems to', () => {
+  const parsed = (condition: object, options?: { stored: boolean }) =>
+    outcomeOf(document([statement({ Condition: condition })]), options);
+
+  test.each<[object, string]>([
+    [{ StringNotEquals: { 'kms:KeySpec': [] } }, 'The condition key "kms:KeySpec" has no value.'],
+    [{ StringEquals: { 'kms:KeySpec': [] } }, 'The condition key "kms:KeySpec" has no value.'],
+    [{ Null: { 'kms:RequestAlias': [] } }, 'The condition key "kms:RequestAlias" has no value.'],
+    [
+      { ArnLike: { 'AWS:principalarn': ['arn:aws:iam::*:role/a', 'arn:aws:iam::*:role/team/*'] } },
+      'The value "arn:aws:iam::*:role/team/*" of aws:PrincipalArn cannot be used: pairmint does ' +
+        'not know the path of a role from its sessions. Name the role without its path, as in ' +
+        "'role/NAME'.",
+    ],
+  ])('is refused: %j', (condition, reason) => {
+    expect(parsed(condition)).toBe(`MalformedPolicyDocumentException: ${reason} (Statement 1)`);
+    expect(parsed(condition, { stored: true })).toBe('ok');
+  });
+
+  test.each([
+    {},
+    { ArnLike: { 'aws:PrincipalArn': ['arn:aws:iam::*:role/*', 'arn:aws:iam::*:user/team/*'] } },
+  ])('is not %j', (condition) => expect(parsed(condition)).toBe('ok'));
 });
