@@ -360,6 +360,13 @@ describe('a condition key that is not known here', () => {
     ['kms:TrailingDaysWithoutKeyUsage', 'pairmint does not note when keys are used'],
     ['kms:KeySpecs', 'pairmint does not know what it is'],
     ['aws:SourceIP2', 'pairmint does not know what it is'],
+    ['kms:EncryptionContext:', 'pairmint does not know what it is'],
+    ['aws:ResourceTag/', 'pairmint does not know what it is'],
+    ['kms:EncryptionContext', 'pairmint does not know what it is'],
+    ['saml:sub', 'pairmint does not know who authenticated a session'],
+    ['SAML:aud', 'pairmint does not know who authenticated a session'],
+    ['accounts.google.com:aud', 'pairmint does not know who authenticated a session'],
+    ['cognito-identity.amazonaws.com:amr', 'pairmint does not know who authenticated a session'],
   ])('is refused: %s', (key, reason) => {
     expect(refused({ StringEquals: { 'kms:KeySpec': 'x' }, StringLike: { [key]: 'x' } })).toBe(
       `MalformedPolicyDocumentException: The condition key ${JSON.stringify(key)} cannot be used: ` +
@@ -372,6 +379,8 @@ describe('a condition key that is not known here', () => {
     expect(refused(Condition)).toMatch(/"aws:principaltag\/name" cannot be used/);
     const Resource = 'arn:aws:kms:*:*:key/${aws:SourceIdentity}';
     expect(refused({}, { Resource })).toMatch(/"aws:sourceidentity" cannot be used/);
+    const ofIdentity = { StringEquals: { 'kms:EncryptionContext:who': '${saml:sub}' } };
+    expect(refused(ofIdentity)).toMatch(/"saml:sub" cannot be used/);
     const old = JSON.stringify({ Version: '2008-10-17', Statement: [statement({ Condition })] });
     expect(() => parsePolicy(old, 'key')).not.toThrow();
   });
@@ -389,6 +398,10 @@ describe('a condition key that is not known here', () => {
       NotResource: `arn:aws:kms:*:*:key/\${${key}}`,
     };
     expect(refused({}, deny)).toMatch(/"aws:sourcevpce" cannot be used/);
+  });
+
+  test('is not refused if it is of another service, whose requests alone have it', () => {
+    expect(refused({ StringEquals: { 's3:prefix': 'x', 'kms-x:y': 'z' } })).toBe('ok');
   });
 
   test('is absent in a policy that was kept before', () => {
