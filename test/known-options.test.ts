@@ -34,6 +34,7 @@ const takers: readonly [string, (options: unknown) => unknown][] = [
   ['tls of createServer', (tls) => createServer(kms, any({ tls }))],
   ['listen', (options) => createServer(kms, { auth: true }).listen(any(options))],
   ['a request', (options) => kms.call('ListKeys', {}, any(options))],
+  ['origin of a request', (origin) => kms.call('ListKeys', {}, any({ origin }))],
 ];
 
 describe.each(takers)('%s', (taker, give) => {
@@ -67,4 +68,31 @@ describe('the options of a request', () => {
     const options = { abortSignal: undefined, requestId: 'an id', origin: undefined };
     await expect(kms.listKeys({}, options)).resolves.toBeDefined();
   });
+});
+
+describe('the origin of a request', () => {
+  const ask = (origin: object) => failureOf(() => kms.listKeys({}, any({ origin })));
+
+  it.each([
+    [{ sourceIp: '10.1.2.3:443' }, 'sourceIp', 'an IP address without a port'],
+    [{ sourceIp: '[::1]' }, 'sourceIp', 'an IP address without a port'],
+    [{ sourceIp: 'localhost' }, 'sourceIp', 'an IP address without a port'],
+    [{ sourceIp: 12 }, 'sourceIp', 'a string'],
+    [{ secureTransport: 'false' }, 'secureTransport', 'true or false'],
+    [{ secureTransport: 0 }, 'secureTransport', 'true or false'],
+    [{ userAgent: ['a'] }, 'userAgent', 'a string'],
+    [{ referer: null }, 'referer', 'a string'],
+  ])('cannot be %j: a Deny by that fact would not apply', async (origin, name, expected) => {
+    const error = await ask(origin);
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect((error as Error).message).toMatch(
+      `${name} of a request's origin must be ${expected}, not `,
+    );
+  });
+
+  it.each([
+    {},
+    { sourceIp: '::ffff:10.0.0.1', secureTransport: false, userAgent: '', referer: undefined },
+    { sourceIp: 'fe80::1%eth0' },
+  ])('may be %j', async (origin) => expect(await ask(origin)).toBeUndefined());
 });

@@ -6,7 +6,7 @@ import { fieldValue, type HeaderFields } from './message.ts';
 
 /** The other end of a connection. */
 export interface Peer {
-  /** Undefined if the connection was closed before it was read. */
+  /** Undefined if the connection was reset before it was read: its requests are not served. */
   readonly address: string | undefined;
   /** Whether the connection is TLS. */
   readonly secure: boolean;

@@ -274,6 +274,12 @@ export class PairmintServer {
     askForBody?: () => void,
   ): void {
     const connection = this.#connections.of(request.socket);
+    // The system forgets the peer of a connection that was reset, and a Deny by its address would
+    // not apply. Nobody waits for the answer.
+    if (connection.peer.address === undefined) {
+      request.socket.destroy();
+      return;
+    }
     // An earlier answer closes the connection: an answer to this request could not be sent.
     if (!this.#connections.begin(connection, response)) return;
     const { signal, peer } = connection;

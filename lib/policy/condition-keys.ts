@@ -1,5 +1,5 @@
 import type { Tag } from '../model/types.ts';
-import { globalKeys, type Standing } from './global-keys.ts';
+import { globalKeys, notAuthenticated, type Standing } from './global-keys.ts';
 import { type GrantConstraints, givenConstraints } from './grant.ts';
 import type { Lookup } from './pattern.ts';
 import type { KeyFacts, Read, RequestFacts, Value } from './request-facts.ts';
@@ -127,12 +127,18 @@ const standings: ReadonlyMap<string, Standing> = new Map(
  */
 export function whyUnknown(key: string): string | undefined {
   const name = key.toLowerCase();
-  const [family = ''] = /^(?:kms:\w+:|aws:\w+\/)(?=.)/.exec(name) ?? [];
-  const standing = standings.get(name) ?? standings.get(family);
+  const [family = name] = /^(?:kms:\w+:|aws:\w+\/)(?=.)/.exec(name) ?? [];
+  // A family's prefix alone names no key.
+  const standing = /[:/]$/.test(name) ? undefined : (standings.get(name) ?? standings.get(family));
   if (standing !== undefined) return 'unknown' in standing ? standing.unknown : undefined;
+  if (ofProvider.test(name)) return notAuthenticated;
   // Requests to KMS never have other services' keys.
   return /^(?:aws|kms):/.test(name) ? 'pairmint does not know what it is' : undefined;
 }
+
+// IAM User Guide, keys for OIDC and SAML federation: sessions keep what their identity provider said
+// of them (`accounts.google.com:sub`, `saml:sub`).
+const ofProvider = /^(?:saml|[^:]*\.[^:]*):/;
 
 const reads: ReadonlyMap<string, Read> = new Map(
   [...standings].flatMap(([name, standing]) => ('read' in standing ? [[name, standing.read]] : [])),

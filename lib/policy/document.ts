@@ -69,8 +69,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads and compiles a policy document. Anything that could be misunderstood is refused: unknown
- * and duplicate members, invalid principals and condition operators, and condition keys, as
- * variables too, whose values pairmint does not know.
+ * and duplicate members, invalid principals and condition operators, conditions without a value,
+ * and condition keys, as variables too, whose values pairmint does not know.
  *
  * @param options `stored`: the policy may be older than some of these rules; a condition key that
  *   is not known then counts as absent
@@ -97,7 +97,10 @@ export function parsePolicy(
     const statement = inStatement(index + 1, () => {
       if (!isObject(source)) throw new RangeError('A statement must be an object.');
       if (kind === 'identity') requireNewId(source.Sid, ids);
-      if (!stored) refuseUnknownKeys(source, variables);
+      if (!stored) {
+        refuseUnknownKeys(source, variables);
+        refuseIdleConditions(source);
+      }
       return compileStatement(source, { kind, variables });
     });
     (source.Effect === 'Deny' ? denies : allows).push(statement);
@@ -209,6 +212,28 @@ function refuseUnknownKeys(source: Json, variables: boolean): void {
     if (reason === undefined) continue;
     throw new RangeError(`The condition key ${JSON.stringify(key)} cannot be used: ${reason}.`);
   }
+}
+
+/**
+ * Refuses conditions that say something else than they seem to: without a value, an operator holds
+ * always or never, and the path of a role is not known of its sessions.
+ */
+function refuseIdleConditions({ Condition: conditions }: Json): void {
+  const lines = isObject(conditions) ? Object.values(conditions).filter(isObject) : [];
+  for (const [key, value] of lines.flatMap((line) => Object.entries(line))) {
+    if (Array.isArray(value) && value.length === 0) {
+      throw new RangeError(`The condition key ${JSON.stringify(key)} has no value.`);
+    }
+    if (key.toLowerCase() === 'aws:principalarn') [value].flat().forEach(refuseRolePath);
+  }
+}
+
+function refuseRolePath(value: unknown): void {
+  if (typeof value !== 'string' || !/:role\/.*\//s.test(value)) return;
+  throw new RangeError(
+    `The value ${JSON.stringify(value)} of aws:PrincipalArn cannot be used: pairmint does not know ` +
+      "the path of a role from its sessions. Name the role without its path, as in 'role/NAME'.",
+  );
 }
 
 function variablesOf(value: unknown): readonly string[] {

@@ -19,6 +19,7 @@ const temporary = 'temporary credentials';
 const noServiceCalls = 'AWS services call nothing here';
 const noOrganizations = 'pairmint knows no organizations';
 const noEndpoints = 'pairmint does not know what network a request came through';
+export const notAuthenticated = 'pairmint does not know who authenticated a session';
 const noDelivery = 'pairmint does not know where credentials were delivered';
 
 const always = (read: Read): Standing => ({ given: every, read });
@@ -30,9 +31,8 @@ const ofDelivery: Standing = { unknown: noDelivery };
 
 /** IAM User Guide, AWS global condition context keys: all of them, in its order. */
 export const globalKeys: Readonly<Record<string, Standing>> = {
-  'aws:PrincipalArn': always(({ caller }) => {
-    return caller.session === undefined ? caller.arn : caller.role;
-  }),
+  // Of roles without the path, which is not known of their sessions.
+  'aws:PrincipalArn': always(({ caller }) => caller.role ?? caller.arn),
   'aws:PrincipalAccount': always(({ caller }) => caller.accountId || undefined),
   'aws:PrincipalOrgPaths': ofOrganizations,
   'aws:PrincipalOrgID': ofOrganizations,
@@ -47,7 +47,7 @@ export const globalKeys: Readonly<Record<string, Standing>> = {
     read: ({ caller }) => (caller.kind === 'user' ? caller.name : undefined),
   },
   'aws:AssumedRoot': { absent: 'no credentials here are of AssumeRoot' },
-  'aws:FederatedProvider': { unknown: 'pairmint does not know who authenticated a session' },
+  'aws:FederatedProvider': { unknown: notAuthenticated },
   'aws:TokenIssueTime': {
     given: temporary,
     read: ({ tokenIssueTime }) => tokenIssueTime && new Date(tokenIssueTime),

@@ -48,11 +48,19 @@ function isGiven(value: Pairs | string | undefined): boolean {
 /** The operations that an encryption context constraint does not apply to. */
 const withoutContext: ReadonlySet<string> = new Set(['DescribeKey', 'RetireGrant']);
 
+const understood: ReadonlySet<string> = new Set<keyof GrantConstraints>([
+  'EncryptionContextEquals',
+  'EncryptionContextSubset',
+  'SourceArn',
+]);
+
 /** Tells whether a grant allows its grantee the request. */
 export function grantCovers(terms: GrantTerms, request: GrantRequest): boolean {
   if (!terms.operations.includes(request.operation)) return false;
   if (!reaches(terms.granteePrincipal, request)) return false;
   if (request.operation === 'RetireGrant') return true;
+  // A later version may have made the grant: a limit that is not understood is not fulfilled.
+  if (Object.keys(terms.constraints ?? {}).some((name) => !understood.has(name))) return false;
   // pairmint gets no calls on behalf of a resource, so a SourceArn is never fulfilled.
   if (terms.constraints?.SourceArn !== undefined) return false;
   if (withoutContext.has(request.operation)) return true;

@@ -8,8 +8,8 @@ import { parsePrincipal } from '../policy/principal.ts';
 export interface CallerOptions {
   /**
    * The caller's IAM policy, as JSON text. By default it allows `kms:*` on everything in the
-   * caller's account. An account's root has no such policy: only key policies decide what it may
-   * do.
+   * caller's account. An account's root cannot be given such a policy: only key policies decide
+   * what it may do.
    */
   readonly identityPolicy?: string | undefined;
   /**
@@ -25,9 +25,11 @@ export const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
 };
 
 /**
- * The caller that an ARN names. A malformed policy is refused: it would not restrict the caller.
+ * The caller that an ARN names. A malformed policy, and one for a root, is refused: it would not
+ * restrict the caller. So is a time that is not one: no date in a policy would compare with it.
  *
- * @throws ConfigurationError if the ARN names no caller, or the identity policy is malformed
+ * @throws ConfigurationError if the ARN names no caller, the identity policy is malformed or is a
+ *   root's, or `tokenIssueTime` is not a time
  */
 export function callerOf(
   arn: string,
@@ -39,9 +41,13 @@ export function callerOf(
       hint: 'name a user, role, session or root, as in arn:aws:iam::000000000000:user/alice',
     });
   }
+  if (tokenIssueTime !== undefined) requireTime(tokenIssueTime);
   const isSession = principal.kind === 'assumed-role' || principal.kind === 'federated-user';
   const issued = { tokenIssueTime: tokenIssueTime ?? (isSession ? Date.now() : undefined) };
-  if (principal.isRoot) return { principal, identityPolicy: undefined, ...issued };
+  if (principal.isRoot) {
+    if (identityPolicy !== undefined) throw rootHasNoPolicy(arn);
+    return { principal, identityPolicy: undefined, ...issued };
+  }
   return {
     principal,
     ...issued,
@@ -54,10 +60,18 @@ export function callerOf(
 
 /** @throws ConfigurationError if no caller has this ARN, or the policy would have no effect */
 export function checkCaller({ principal, identityPolicy }: NewCredential): void {
-  const caller = callerOf(principal, { identityPolicy });
-  if (caller.principal.isRoot && identityPolicy !== undefined) {
-    throw new ConfigurationError(`${principal} is a root, which identity policies do not bind`);
-  }
+  callerOf(principal, { identityPolicy });
+}
+
+function rootHasNoPolicy(arn: string): ConfigurationError {
+  return new ConfigurationError(`${arn} is a root, which identity policies do not bind`);
+}
+
+function requireTime(milliseconds: number): void {
+  if (typeof milliseconds === 'number' && !Number.isNaN(new Date(milliseconds).getTime())) return;
+  throw new ConfigurationError(
+    `tokenIssueTime must be a time in milliseconds since the epoch, not ${milliseconds}`,
+  );
 }
 
 function parseIdentityPolicy(arn: string, text: string): Policy {

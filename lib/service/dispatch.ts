@@ -14,7 +14,7 @@ import { after, type BeforeChange } from '../store/after.ts';
 import { workOf } from './admission.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { type Core, requireOpen } from './core.ts';
-import { type RequestOptions, requestOptions } from './options.ts';
+import { type RequestOptions, requestOptions, requireOrigin } from './options.ts';
 
 /** A request as it came; only its options are checked. */
 interface Incoming extends RequestOptions {
@@ -170,7 +170,7 @@ export class Dispatch {
 
 /**
  * @throws TypeError if the signal is not one, or the options are null; ConfigurationError if there
- *   is no such option
+ *   is no such option, or the origin is not one
  */
 function receive(operation: string, request: unknown, options: RequestOptions): Incoming {
   const abortSignal = options === null ? null : options.abortSignal;
@@ -179,6 +179,7 @@ function receive(operation: string, request: unknown, options: RequestOptions): 
   }
   requireKnown('a request', options, requestOptions);
   const { requestId, origin } = options;
+  if (origin !== undefined) requireOrigin(origin);
   return { operation, request, abortSignal, requestId, origin };
 }
 

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { ConfigurationError } from '../core/configuration-error.ts';
+import { plainAddress } from '../core/ip-address.ts';
 import { requireKnown } from '../core/known-options.ts';
 import type { RequestOrigin } from '../policy/request-facts.ts';
 import type { StoreOptions } from '../store/open-store.ts';
@@ -51,6 +53,41 @@ export const requestOptions: Readonly<Record<keyof RequestOptions, true>> = {
   origin: true,
 };
 
+const originOptions: Readonly<Record<keyof RequestOrigin, true>> = {
+  sourceIp: true,
+  secureTransport: true,
+  userAgent: true,
+  referer: true,
+};
+
+/**
+ * Refuses an origin that policies would take for another: a Deny by a misspelt or misshapen fact
+ * would not apply. The facts of an HTTP server's own origins are not its properties, and are not
+ * read here: most policies ask for none.
+ *
+ * @throws ConfigurationError
+ */
+export function requireOrigin(origin: RequestOrigin): void {
+  requireKnown('origin of a request', origin, originOptions);
+  for (const name in origin) {
+    if (!Object.hasOwn(origin, name)) continue;
+    const value = origin[name as keyof RequestOrigin];
+    if (value === undefined) continue;
+    const expected = expectedOf(name, value);
+    if (expected === undefined) continue;
+    throw new ConfigurationError(
+      `${name} of a request's origin must be ${expected}, not ${JSON.stringify(value)}`,
+    );
+  }
+}
+
+function expectedOf(name: string, value: string | boolean): string | undefined {
+  if (name === 'secureTransport') return typeof value === 'boolean' ? undefined : 'true or false';
+  if (typeof value !== 'string') return 'a string';
+  const isAddress = name !== 'sourceIp' || isIP(plainAddress(value)) !== 0;
+  return isAddress ? undefined : 'an IP address without a port';
+}
+
 const rootKeyOptions = { file: true, bytes: true };
 const openOptions: Readonly<Record<keyof OpenOptions, true>> = {
   ...callerOptions,
@@ -68,9 +105,14 @@ const openOptions: Readonly<Record<keyof OpenOptions, true>> = {
   onNotice: true,
 };
 
-/** @throws ConfigurationError if there is no such option */
+/** @throws ConfigurationError if there is no such option, or a policy has no caller to restrict */
 export function requireOpenOptions(options: OpenOptions): void {
   requireKnown('Pairmint.open', options, openOptions);
+  if (options.identityPolicy !== undefined && options.caller === undefined) {
+    throw new ConfigurationError('identityPolicy is given without a caller', {
+      hint: 'name the caller: requests are made as the root otherwise, which has no such policy',
+    });
+  }
   if (options.rootKey !== undefined) {
     requireKnown('rootKey of Pairmint.open', options.rootKey, rootKeyOptions);
   }

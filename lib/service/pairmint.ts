@@ -86,7 +86,7 @@ export class Pairmint extends WithOperationMethods {
     const seed = options.seed === undefined ? undefined : await loadSeed(options.seed, native);
     const core = await openCore(native, options);
     const { region, accountId } = core.opened.identity;
-    const caller = named ?? callerOf(rootArn(accountId));
+    const caller = named ?? callerOf(rootArn(accountId), options);
     const service = new Pairmint(core, { caller, region, ownsCore: true });
     if (seed === undefined) return service;
     try {

@@ -5,6 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigurationError } from '../../lib/core/configuration-error.ts';
 import { headerFields } from '../../lib/http/message.ts';
@@ -96,6 +97,39 @@ test('aws:SourceIp is the peer, and nobody in the process', async () => {
   const origin = { sourceIp: '127.0.0.1' };
   expect(await outcomeOf(kms.encrypt({ KeyId: outside, Plaintext }, { origin }))).toBe('ok');
 });
+
+test('a client that resets its connection at once is not served without aws:SourceIp', async () => {
+  const url = new URL(await serve());
+  const deny = {
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 'kms:DisableKey',
+    Resource: '*',
+    Condition: { IpAddress: { 'aws:SourceIp': ['127.0.0.0/8', '::1'] } },
+  };
+  const { KeyMetadata } = await kms.createKey({ Policy: policyText(everything, deny) });
+  const KeyId = KeyMetadata?.KeyId ?? '';
+  const body = JSON.stringify({ KeyId });
+  const head = [
+    'POST / HTTP/1.1',
+    `Host: ${url.host}`,
+    `Content-Type: ${contentType}`,
+    'X-Amz-Target: TrentService.DisableKey',
+    `Content-Length: ${body.length}`,
+  ];
+  const sent = `${head.join('\r\n')}\r\n\r\n${body}`;
+  // This thread waits until all is sent and the connection is reset: only then does it accept it.
+  execFileSync(process.execPath, ['-e', resettingClient, url.hostname, url.port, sent]);
+  await setTimeout(300);
+  expect((await kms.describeKey({ KeyId })).KeyMetadata?.KeyState).toBe('Enabled');
+});
+
+const resettingClient = `
+  const [host, port, sent] = process.argv.slice(1);
+  const socket = require('node:net').connect(Number(port), host, () => {
+    socket.write(sent, () => setTimeout(() => socket.resetAndDestroy(), 50));
+  });
+`;
 
 test('aws:UserAgent and aws:referer are the fields, the first though it was not sent', async () => {
   const url = await serve();

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OfferedOperation } from '../../lib/operations/index.ts';
-import type { Pairmint } from '../../lib/service/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import {
   allAllowed,
   everyOperation,
@@ -318,9 +318,10 @@ describe('who a caller is', () => {
     const manage = { ...ourRoot, Action: 'kms:PutKeyPolicy' };
     const Policy = policyText(manage, { ...everyone, Principal: { AWS: principal } });
     const { KeyId } = await newKey(kms, { Policy });
-    const identityPolicy = nothingAllowed;
-    expect(await outcomeOf(kms.as(arn, { identityPolicy }).describeKey({ KeyId }))).toBe('ok');
-    const another = kms.as(somebody, { identityPolicy });
+    // A root cannot be given an identity policy.
+    const named = arn === root ? kms.as(arn) : kms.as(arn, { identityPolicy: nothingAllowed });
+    expect(await outcomeOf(named.describeKey({ KeyId }))).toBe('ok');
+    const another = kms.as(somebody, { identityPolicy: nothingAllowed });
     expect(await failureText(another.describeKey({ KeyId }))).toMatch(/^AccessDeniedException: /);
   });
 
@@ -357,10 +358,31 @@ describe('who a caller is', () => {
     await user.scheduleKeyDeletion({ KeyId });
   });
 
-  test('the root has none, whatever is said of it', async () => {
-    const { KeyId } = await newKey(kms.as(root, { identityPolicy: nothingAllowed }));
+  test('the root cannot be given one, which would not restrict it', async () => {
+    for (const identityPolicy of [nothingAllowed, allAllowed, '{']) {
+      const refusal = `${root} is a root, which identity policies do not bind`;
+      expect(() => kms.as(root, { identityPolicy })).toThrow(refusal);
+      const options = { store: 'memory:', caller: root, identityPolicy };
+      await expect(Pairmint.open(options)).rejects.toThrow(refusal);
+    }
+    const { KeyId } = await newKey(kms.as(root));
     await kms.describeKey({ KeyId });
   });
+
+  test('a service is not opened with one for nobody', async () => {
+    const opening = Pairmint.open({ store: 'memory:', identityPolicy: nothingAllowed });
+    await expect(opening).rejects.toThrow('identityPolicy is given without a caller');
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, 9e15, '2026-01-01', null, new Date(0)])(
+    'the time of its credentials cannot be %s',
+    (tokenIssueTime) => {
+      const options = { tokenIssueTime: tokenIssueTime as number };
+      for (const caller of [somebody, root]) {
+        expect(() => kms.as(caller, options)).toThrow(/^tokenIssueTime must be a time in millisec/);
+      }
+    },
+  );
 
   test('one view of a service neither ends the others nor changes who they are', async () => {
     const { KeyId } = await newKey(kms);

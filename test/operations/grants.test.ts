@@ -46,6 +46,8 @@ beforeAll(async () => {
 
 /** Makes requests as a principal to which no policy allows anything. */
 function only(arn = somebody): Pairmint {
+  // A root cannot be given an identity policy.
+  if (arn.endsWith(':root')) return kms.as(arn);
   return kms.as(arn, { identityPolicy: nothingAllowed });
 }
 
@@ -855,7 +857,7 @@ describe('RetireGrant', () => {
       const { GrantId, GrantToken } = await newGrant(kms, key.KeyId, changes);
       // [LS-v test_retire_grant_with_grant_token, …_with_grant_id_and_key_id]
       const request = how === 'by token' ? { GrantToken } : { KeyId: key.Arn, GrantId };
-      const as = kms.as(arn, { identityPolicy: nothingAllowed });
+      const as = only(arn);
       expect(await failureText(as.retireGrant({ ...request, DryRun: true }))).toMatch(
         allowed ? dryRun : denied,
       );

@@ -244,7 +244,7 @@ describe('global keys', () => {
     ['aws:EpochTime', {}, ['1795316645']],
     ['aws:PrincipalArn', {}, [userName]],
     ['aws:PrincipalArn', { caller: session }, ['arn:aws:iam::111122223333:role/R']],
-    ['aws:PrincipalArn', { caller: role }, ['arn:aws:iam::111122223333:role/p/R']],
+    ['aws:PrincipalArn', { caller: role }, ['arn:aws:iam::111122223333:role/R']],
     ['aws:PrincipalAccount', {}, ['111122223333']],
     ['aws:PrincipalAccount', { caller: principal('ec2.amazonaws.com') }, undefined],
     ['aws:PrincipalType', {}, ['User']],

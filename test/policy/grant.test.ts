@@ -68,6 +68,15 @@ describe('constraints [BC GrantConstraints]', () => {
     expect(covers(constraints, context)).toBe(expected);
   });
 
+  test('one that is not understood is fulfilled by no request, but for retiring the grant', () => {
+    const later = { ExpiresAt: '2027-01-01' } as GrantConstraints;
+    for (const terms of [later, { ...later, EncryptionContextSubset: { a: '1' } }]) {
+      expect(covers(terms, { a: '1' })).toBe(false);
+      expect(covers(terms, { a: '1' }, 'DescribeKey')).toBe(false);
+      expect(covers(terms, undefined, 'RetireGrant')).toBe(true);
+    }
+  });
+
   test('DescribeKey and RetireGrant know no constraints [DG create-grant-overview]', () => {
     const constraints = { EncryptionContextEquals: { a: '1' } };
     expect(covers(constraints, undefined, 'DescribeKey')).toBe(true);
