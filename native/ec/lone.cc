@@ -48,6 +48,8 @@ struct Trial {
 
   [[nodiscard]] bool begun() const { return first >= kFirst; }
   [[nodiscard]] bool over() const { return masked.count >= kTrial; }
+  // A pair under a mask costs the mask as well: MakeMasks is counted for each
+  // of its kMaxLot masks.
   [[nodiscard]] bool UseMasks() const {
     return over() ? masked.mean() + masks.mean() < openssl.mean()
                   : begun() && masked.count <= openssl.count;
