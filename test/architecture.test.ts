@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   arrowsOf,
@@ -59,6 +59,20 @@ describe('the map', () => {
     );
     const names = rooms.map(({ name }) => name);
     expect(floors.flat().sort()).toEqual(names.sort());
+  });
+});
+
+/** The files of the project that a page names, in the form `lib/store/open-store.ts`. */
+function namedFiles(page: string): string[] {
+  const pattern = /`((?:lib|native|test)\/[\w./-]+\.(?:ts|cc|h|json|gypi|mjs|txt))`/g;
+  return [...page.matchAll(pattern)].map(([, file = '']) => file);
+}
+
+describe('the pages for developers', () => {
+  it.each(['docs/architecture.md', 'CONTRIBUTING.md'])('name files that are there: %s', (page) => {
+    const files = namedFiles(readFileSync(page, 'utf8'));
+    expect(files.filter((file) => !existsSync(file))).toEqual([]);
+    expect(files).not.toEqual([]);
   });
 });
 
@@ -129,6 +143,12 @@ describe('a planted fault', () => {
   it('is found: a door that reaches past the service', () => {
     const graph = new Map([['lib/http/x.ts', ['lib/keys/y.ts', 'lib/service/z.ts']]]);
     expect(pastTheService(graph)).toEqual([{ from: 'lib/http/x.ts', to: 'lib/keys/y.ts' }]);
+  });
+
+  it('is found: a file that is not there', () => {
+    const files = namedFiles('`lib/index.ts`, `lib/model/` and `native/gone.cc`');
+    expect(files).toEqual(['lib/index.ts', 'native/gone.cc']);
+    expect(files.filter((file) => !existsSync(file))).toEqual(['native/gone.cc']);
   });
 
   it('is found: napi.h outside the addon', () => {

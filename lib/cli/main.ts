@@ -4,7 +4,7 @@ import { type ParsedArguments, parseKnown, takeSubcommand } from './arguments/ar
 import { complain, exitCodeOf } from './arguments/complaints.ts';
 import { globalOptions } from './arguments/global-options.ts';
 import { findCommand, outerSyntax, ownSyntax, sharedOptions } from './arguments/own-options.ts';
-import { invalidChoice } from './arguments/usage.ts';
+import { invalidChoice, required } from './arguments/usage.ts';
 import type { Context, OwnOptions } from './context.ts';
 import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
 import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
@@ -50,7 +50,7 @@ async function run(argv: readonly string[], context: Context): Promise<number> {
   if (word === 'help' || given.has('--help')) {
     return showHelp([...(word === 'help' || word === undefined ? [] : [word]), ...rest], context);
   }
-  if (word === undefined) throw new UsageError('the following arguments are required: command');
+  if (word === undefined) throw required('command');
   if (Object.hasOwn(awsCommandDescriptions, word) && rest[0] === 'help') {
     return showHelp([word], context);
   }

@@ -23,6 +23,9 @@ struct Coordinates {
 
 bool WriteAffine(const Curve &curve, const EC_POINT *point, BN_CTX *ctx,
                  Coordinates *room, MutableByteSpan out) {
+  // OpenSSL's point is (X / Z^2, Y / Z^3): with Z = 1, X and Y are what is
+  // encoded. The point at infinity, which has no encoding of this length, keeps
+  // Z = 0 and is refused here; a private key below n never leads to it.
   const int len = static_cast<int>(curve.field_len);
   out[0] = POINT_CONVERSION_UNCOMPRESSED;
   return EC_POINT_get_Jprojective_coordinates_GFp(GroupOf(curve), point,

@@ -42,7 +42,9 @@ constexpr int NumWindows() {
   //
   // The windows cover the bits below 5 * NumWindows(), at least one more than a
   // scalar has: the top bit of the last window is 0, its digit is not negative,
-  // and nothing carries out of it.
+  // and nothing carries out of it. That is 52 windows for 256 bits, 77 for 384
+  // and 105 for 521, with an addition each; a ladder takes a doubling and an
+  // addition for every bit.
   const int bits = kLimbs == 9 ? 521 : 64 * kLimbs;
   return (bits + kWindowBits) / kWindowBits;
 }
@@ -189,6 +191,9 @@ void Multiply(const void *memory, size_t count, const uint64_t *scalars,
     // The sum stays at infinity while digits are 0, which the formulas bear. In
     // the end it is scalar * generator, with a scalar that the order does not
     // divide: Z is not 0.
+    //
+    // Windows above the scalar's highest bit are added like all others: how
+    // long a scalar is does not show.
     sum = law.Infinity();
     for (int w = 0; w < NumWindows<kLimbs>(); w++) {
       const Digit digit = DigitAt<kLimbs>(scalars + i * kLimbs, w);

@@ -48,8 +48,11 @@ constexpr std::array<Curve, 5> kCurves = {{
     {"SM2", NID_sm2, 32, kSm2Oid, 1},
 }};
 
+// P-521, whose numbers have 521 bits, is the longest.
 constexpr size_t kMaxFieldLen = 66;
 constexpr size_t kMaxPointLen = 1 + 2 * kMaxFieldLen;
+// Its PrivateKeyInfo has 241 bytes. A DerWriter without room says so, and the
+// key is not answered.
 constexpr size_t kMaxEncodedLen = 256;
 
 void WriteAlgorithm(const Curve &curve, DerWriter *der) {
@@ -174,6 +177,9 @@ Status Multiple(const Curve &curve, const BIGNUM *d, PointPtr *out) {
     return Failed(kKeyGeneration);
   }
   PointPtr point(EC_POINT_new(group));
+  // OpenSSL takes a factor of the generator alone for a secret: it multiplies
+  // with a Montgomery ladder of as many steps as the order has bits, or with
+  // code for this curve, whose time depends on the factor no more than that.
   if (point == nullptr ||
       EC_POINT_mul(group, point.get(), d, nullptr, nullptr, ctx.get()) != 1) {
     return Failed(kKeyGeneration);
@@ -205,6 +211,8 @@ Status EncodeWithPoint(const Curve &curve, const BIGNUM *d, ByteSpan point,
   if (!public_der.ok() || !private_der.ok()) {
     return Failed(kKeyGeneration);
   }
+  // PaddedNumber writes d in the length of the field, zeros in front included
+  // (RFC 5915, section 3): the length of the encoding tells nothing of d.
   const ByteSpan spki = public_der.written();
   out->public_key.assign(spki.begin(), spki.end());
   out->private_key = SecretBytes(private_der.written());

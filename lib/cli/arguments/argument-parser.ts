@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { pythonRepr } from '../python/python-text.ts';
-import { invalidChoice } from './usage.ts';
+import { invalidChoice, required } from './usage.ts';
 
 /** An option. Several may share a `key`: `--dry-run` and `--no-dry-run` do. */
 export interface OptionSyntax {
@@ -180,12 +180,10 @@ class ArgumentReader {
 
   #requireAll(): void {
     const { options, positional } = this.#syntax;
-    const required = options.filter((option) => option.required).map((option) => option.name);
-    if (positional?.required === true) required.push(positional.name);
-    const missing = required.filter((name) => !this.#seen.has(name));
-    if (missing.length > 0) {
-      throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
-    }
+    const names = options.filter((option) => option.required).map((option) => option.name);
+    if (positional?.required === true) names.push(positional.name);
+    const missing = names.filter((name) => !this.#seen.has(name));
+    if (missing.length > 0) throw required(...missing);
   }
 }
 

@@ -1,20 +1,19 @@
 import { parseRequest } from '../../model/request.ts';
 import type { OperationName } from '../../model/shapes.ts';
 import { operationShapes } from '../../model/shapes.ts';
-import { cannotParse, isServiceFailure, ServiceError, UsageError } from '../errors.ts';
+import { cannotParse, isServiceFailure, ServiceError } from '../errors.ts';
 import { Dictionary, toRequest } from '../python/value.ts';
 import { requestOptions } from './operation-options.ts';
 import { readParameter } from './parameter-values.ts';
 import { checkRequest, decodeBlobs } from './request-checks.ts';
+import { required } from './usage.ts';
 
 type Given = ReadonlyMap<string, string>;
 
 /** @throws UsageError if one of these options is missing */
 export function requireOptions(given: Given, names: readonly string[]): void {
   const missing = names.filter((name) => !given.has(name));
-  if (missing.length > 0) {
-    throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
-  }
+  if (missing.length > 0) throw required(...missing);
 }
 
 /**

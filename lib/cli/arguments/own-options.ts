@@ -9,6 +9,9 @@ export interface OwnOption {
   readonly explanation: string;
 }
 
+/** A word behind a command's name: one of a list, or a value that help calls so. */
+export type Operand = string | readonly string[];
+
 export const sharedOptions = [
   {
     name: '--store',

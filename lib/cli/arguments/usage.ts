@@ -12,6 +12,26 @@ To see help text, you can run:
   pairmint <operation> --help
 `;
 
+export function required(...names: readonly string[]): UsageError {
+  return new UsageError(`the following arguments are required: ${names.join(', ')}`);
+}
+
+/**
+ * The row of a table that a word of the command line names.
+ * @throws UsageError if there is no word, or no such row
+ */
+export function choose<Row>(
+  rows: Readonly<Record<string, Row>>,
+  word: string | undefined,
+  argument = 'action',
+): Row {
+  const names = Object.keys(rows);
+  if (word === undefined) throw required(names.join('|'));
+  const row = Object.hasOwn(rows, word) ? rows[word] : undefined;
+  if (row === undefined) throw invalidChoice(argument, word, names);
+  return row;
+}
+
 /** Lists what might have been meant, in two columns, and what most likely was. */
 export function invalidChoice(
   argument: string,

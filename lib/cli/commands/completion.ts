@@ -1,6 +1,6 @@
-import { invalidChoice } from '../arguments/usage.ts';
+import { choose } from '../arguments/usage.ts';
 import type { RunCommand } from '../context.ts';
-import { UsageError } from '../errors.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { complete } from '../help/completion.ts';
 
 const bash = `_pairmint() {
@@ -52,7 +52,7 @@ end
 complete -c pairmint -f -a '(__pairmint_complete)'
 `;
 
-const scripts: Readonly<Record<string, string>> = { bash, zsh, fish };
+const scripts: Readonly<Record<ActionOf<'completion'>, string>> = { bash, zsh, fish };
 
 /** Prints the script for a shell; for the scripts, what may stand where the cursor is. */
 export const run: RunCommand = async (_given, _own, { stdout, env }, [shell]) => {
@@ -65,12 +65,6 @@ export const run: RunCommand = async (_given, _own, { stdout, env }, [shell]) =>
     );
     return 0;
   }
-  const shells = Object.keys(scripts);
-  if (shell === undefined) {
-    throw new UsageError(`the following arguments are required: ${shells.join('|')}`);
-  }
-  const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
-  if (script === undefined) throw invalidChoice('shell', shell, shells);
-  stdout.write(script);
+  stdout.write(choose(scripts, shell, 'shell'));
   return 0;
 };

@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ParsedArguments, takeSubcommand } from '../arguments/argument-parser.ts';
-import { invalidChoice } from '../arguments/usage.ts';
+import { choose, required } from '../arguments/usage.ts';
 import type { Context } from '../context.ts';
-import { GeneralError, ParameterError, UnknownOptionsError, UsageError } from '../errors.ts';
+import { GeneralError, ParameterError, UnknownOptionsError } from '../errors.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { configFiles, nameOf, readProfile, setting } from '../settings/aws-config.ts';
 import { unknownProfile } from '../settings/setting-checks.ts';
 
@@ -14,22 +15,18 @@ interface Call {
 
 type Action = (words: readonly string[], call: Call) => number;
 
-const actions: Readonly<Record<string, Action>> = { list, get, set };
+const actions: Readonly<Record<ActionOf<'configure'>, Action>> = { list, get, set };
 
 /** `configure list`, `get` and `set` of the AWS CLI, on the files that it reads, too. */
 export function runConfigure(words: readonly string[], call: Call): number {
   const { name, rest } = takeSubcommand('subcommand', words);
-  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (action === undefined) throw invalidChoice('subcommand', name, Object.keys(actions));
-  return action(rest, call);
+  return choose(actions, name, 'subcommand')(rest, call);
 }
 
 /** @throws UsageError if words are missing; UnknownOptionsError if there are more */
 function take(words: readonly string[], names: readonly string[]): string[] {
   const missing = names.slice(words.length);
-  if (missing.length > 0) {
-    throw new UsageError(`the following arguments are required: ${missing.join(', ')}`);
-  }
+  if (missing.length > 0) throw required(...missing);
   const rest = words.slice(names.length);
   if (rest.length > 0) throw new UnknownOptionsError(rest);
   return [...words];

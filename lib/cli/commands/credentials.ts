@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { invalidChoice } from '../arguments/usage.ts';
-import {
-  type Context,
-  type OwnOptions,
-  openOptions,
-  type RunCommand,
-  type Service,
-  withService,
-} from '../context.ts';
-import { cannotParse, GeneralError, UsageError } from '../errors.ts';
+import { choose, required } from '../arguments/usage.ts';
+import { openOptions, type RunCommand, type Service, withService } from '../context.ts';
+import { cannotParse, GeneralError } from '../errors.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { formatJson } from '../output/output.ts';
 
 type Credential = Awaited<ReturnType<Service['credentials']['list']>>[number];
@@ -20,7 +14,7 @@ type Work = (service: Service) => Promise<string>;
 // As many as are read at a time.
 const page = 100;
 
-const actions: Readonly<Record<string, Action>> = {
+const actions: Readonly<Record<ActionOf<'credentials'>, Action>> = {
   async create(given) {
     const principal = given.get('--principal');
     if (principal === undefined) throw required('--principal');
@@ -64,16 +58,10 @@ const actions: Readonly<Record<string, Action>> = {
 };
 
 export const run: RunCommand = async (given, own, context, [name, id]) => {
-  if (name === undefined) throw required(Object.keys(actions).join('|'));
-  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (action === undefined) throw invalidChoice('action', name, Object.keys(actions));
-  context.stdout.write(await perform(await action(given, id), own, context));
+  const work = await choose(actions, name)(given, id);
+  context.stdout.write(await withService(context, openOptions(own), work));
   return 0;
 };
-
-function perform(work: Work, own: OwnOptions, context: Context): Promise<string> {
-  return withService(context, openOptions(own), work);
-}
 
 function describe({ accessKeyId, principal, identityPolicy, creationDate, session }: Credential) {
   return {
@@ -102,8 +90,4 @@ function readDuration(text: string | undefined): number | undefined {
 
 function timeText(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
-}
-
-function required(what: string): UsageError {
-  return new UsageError(`the following arguments are required: ${what}`);
 }

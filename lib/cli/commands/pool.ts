@@ -4,7 +4,7 @@ import type {
   FillProgress as PoolProgress,
 } from '../../service/pool-api.ts';
 import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
-import { invalidChoice } from '../arguments/usage.ts';
+import { choose } from '../arguments/usage.ts';
 import {
   type Context,
   oneShot,
@@ -13,7 +13,8 @@ import {
   type TextSink,
   withService,
 } from '../context.ts';
-import { GeneralError, isServiceFailure, ServiceError, UsageError } from '../errors.ts';
+import { GeneralError, isServiceFailure, ServiceError } from '../errors.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { formatJson } from '../output/output.ts';
 import { Progress } from '../output/progress.ts';
 
@@ -24,7 +25,7 @@ type Action = (given: Given, context: Context) => (pools: Service['pools']) => P
 const operation = 'GenerateDataKeyPairWithoutPlaintext';
 const naming = ['--key-id', '--key-pair-spec'] as const;
 
-const actions: Readonly<Record<string, Action>> = {
+const actions: Readonly<Record<ActionOf<'pool'>, Action>> = {
   create(given) {
     const pool = readPool(given);
     requireOptions(given, ['--target']);
@@ -74,13 +75,7 @@ const actions: Readonly<Record<string, Action>> = {
 };
 
 export const run: RunCommand = async (given, own, context, [name]) => {
-  const names = Object.keys(actions);
-  if (name === undefined) {
-    throw new UsageError(`the following arguments are required: ${names.join('|')}`);
-  }
-  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (action === undefined) throw invalidChoice('action', name, names);
-  const perform = action(given, context);
+  const perform = choose(actions, name)(given, context);
   const text = await withService(context, oneShot(own), async ({ pools }) => {
     try {
       return await perform(pools);

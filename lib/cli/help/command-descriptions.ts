@@ -1,4 +1,4 @@
-import { type OwnOption, sharedOptions } from '../arguments/own-options.ts';
+import { type Operand, type OwnOption, sharedOptions } from '../arguments/own-options.ts';
 
 export interface CommandDescription {
   readonly summary: string;
@@ -7,7 +7,7 @@ export interface CommandDescription {
   /** Whether it has no use for `--store` and its like. */
   readonly isStoreless?: true;
   /** What may stand behind the command's name, in this order. */
-  readonly operands?: readonly OwnOption['name'][];
+  readonly operands?: readonly Operand[];
   /** What to write after the command's name. */
   readonly examples: readonly string[];
 }
@@ -25,7 +25,7 @@ export const commandDescriptions = {
       'An access key lets a client of `pairmint serve` sign requests that are made as a principal. ' +
       '`create` prints it; the secret is sealed in the store and shown this once. `list` prints ' +
       'all keys without it. `delete` takes the id of one, which is refused from then on.',
-    operands: ['create|list|delete', 'ACCESS_KEY_ID'],
+    operands: [['create', 'list', 'delete'], 'ACCESS_KEY_ID'],
     options: [
       {
         name: '--principal',
@@ -56,7 +56,7 @@ export const commandDescriptions = {
       'their values. The examples put it where the shell finds it when it starts; open a new one ' +
       'to have it. Other names are completed, too, where they are aliases of pairmint; in bash, ' +
       'make them above the script.',
-    operands: ['bash|zsh|fish'],
+    operands: [['bash', 'zsh', 'fish']],
     options: [],
     isStoreless: true,
     examples: ['bash >> ~/.bashrc', 'zsh >> ~/.zshrc', 'fish >> ~/.config/fish/config.fish'],
@@ -178,7 +178,7 @@ export const commandDescriptions = {
       'record, prints what is wrong, and exits with 1 if anything is. `fence` says that a store that ' +
       'was copied or put back by other means is the one to go on with: pairs that waited in its ' +
       'pools are void, for they may have been answered elsewhere.',
-    operands: ['backup|restore|check|fence', 'FILE'],
+    operands: [['backup', 'restore', 'check', 'fence'], 'FILE'],
     options: [],
     examples: [
       'backup /var/backups/pairmint.db',
@@ -194,7 +194,7 @@ export const commandDescriptions = {
       '`create` makes a pool, or changes its levels. `fill` mints until it has its target, in all ' +
       'pools where none is named. `drain` removes the pairs that wait; `delete` removes the pool, ' +
       'too. `list` shows them all.',
-    operands: ['create|list|fill|drain|delete'],
+    operands: [['create', 'list', 'fill', 'drain', 'delete']],
     options: [
       ...poolOptions,
       { name: '--target', value: 'N', explanation: 'how many pairs a full pool holds' },
@@ -248,7 +248,7 @@ export const awsCommandDescriptions = {
     description:
       'As the AWS CLI does, in the files and the profile that it uses: `list` shows the settings in ' +
       'force and where they come from, `get` prints one, `set` writes one.',
-    operands: ['list|get|set', 'VARNAME', 'VALUE'],
+    operands: [['list', 'get', 'set'], 'VARNAME', 'VALUE'],
     options: [],
     isStoreless: true,
     examples: ['list', 'get region', 'set region eu-central-1'],
@@ -258,11 +258,20 @@ export const awsCommandDescriptions = {
     description:
       "`get-caller-identity` prints the ARN, account and id of the caller: the store's, or that of " +
       'the access key if there is an endpoint URL.',
-    operands: ['get-caller-identity'],
+    operands: [['get-caller-identity']],
     options: [],
     examples: ['get-caller-identity'],
   },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
+
+type Described = typeof commandDescriptions & typeof awsCommandDescriptions;
+
+/** The words of which one comes first behind the command's name, as its description lists them. */
+export type ActionOf<Command extends keyof Described> = Described[Command] extends {
+  readonly operands: readonly [readonly (infer Word extends string)[], ...unknown[]];
+}
+  ? Word
+  : never;
 
 /** All commands that are no operations. */
 export const allCommandDescriptions: Readonly<Record<string, CommandDescription>> = {

@@ -171,9 +171,9 @@ function operandsOf(command: string, words: readonly string[]): readonly string[
       !word.startsWith('-') &&
       openOption(words.slice(0, index), optionsOfOther(command)) === undefined,
   ).length;
-  const operand = otherCommands.get(command)?.operands?.[taken] ?? '';
-  // Operands in capitals stand for values that only the user knows.
-  const choices = /^[a-z|-]+$/.test(operand) ? operand.split('|') : [];
+  const operand = otherCommands.get(command)?.operands?.[taken];
+  // A text stands for a value that only the user knows.
+  const choices = Array.isArray(operand) ? operand : [];
   return taken === 0 ? [...choices, 'help'] : choices;
 }
 

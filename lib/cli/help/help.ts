@@ -5,7 +5,7 @@ import { inputOptions, skeletonOption } from '../arguments/cli-input.ts';
 import { globalOptions } from '../arguments/global-options.ts';
 import { kebabCase } from '../arguments/operation-names.ts';
 import { type RequestOption, requestOptions, structure } from '../arguments/operation-options.ts';
-import { type OwnOption, sharedOptions } from '../arguments/own-options.ts';
+import { type Operand, type OwnOption, sharedOptions } from '../arguments/own-options.ts';
 import { pagingOptions } from '../output/paginated-call.ts';
 import { definition, wrap } from '../output/text-layout.ts';
 import {
@@ -99,11 +99,15 @@ export function commandHelp(name: string): string {
   const { summary, description, operands = [], examples } = command;
   const options = optionsOf(command);
   return document([
-    title([name, ...operands].join(' '), summary),
+    title([name, ...operands.map(operandText)].join(' '), summary),
     wrap(description, 2),
     ...(options.length === 0 ? [] : [section('Options', options.map(optionRow))]),
     ['Examples', ...examples.map((example) => formatExample(name, example))].join('\n'),
   ]);
+}
+
+function operandText(operand: Operand): string {
+  return typeof operand === 'string' ? operand : operand.join('|');
 }
 
 function document(parts: readonly string[]): string {
