@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -99,7 +100,9 @@ describe('a backup', () => {
   it('replaces no file, and cannot be made of a store in memory', async () => {
     const kms = await open();
     writeFileSync(backup, 'mine');
-    await expect(kms.store.backup(backup)).rejects.toThrow(`${backup} cannot be written: `);
+    await expect(kms.store.backup(backup)).rejects.toThrow(
+      `${backup} cannot be written: there is such a file already`,
+    );
     expect(readFileSync(backup, 'utf8')).toBe('mine');
     const memory = await Pairmint.open({ store: 'memory:' });
     await expect(memory.store.backup(`${folder}/x`)).rejects.toThrow('ends with its process');
@@ -212,12 +215,45 @@ describe('a restored backup', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('app.db'))).toEqual(['app.db']);
   });
 
+  it.each([
+    ['an empty file', () => writeFileSync(backup, '')],
+    ['a pipe', () => execFileSync('mkfifo', [backup])],
+    ['a folder', () => mkdirSync(backup)],
+    ['garbage', () => writeFileSync(backup, crypto.randomBytes(50_000))],
+  ])('cannot be %s, which is named as it was given', async (_what, make) => {
+    const kms = await open();
+    await newKey(kms);
+    make();
+    await expect(restore()).rejects.toThrow(`${backup} is not a backup`);
+    expect(await keyCount(kms)).toBe(1);
+    expect(readdirSync(folder).filter((name) => name.includes('restoring'))).toEqual([]);
+  });
+
+  it('is named as it was given if its root key is another', async () => {
+    const kms = await open();
+    await kms.store.backup(backup);
+    await close(await open(`${folder}/other.db`, `${folder}/other.key`));
+    const refusal = `the root key is not the one that the backup ${backup} was made with`;
+    await expect(restore(backup, file, `${folder}/other.key`)).rejects.toThrow(refusal);
+  });
+
   it('is no store in use, nor the store itself', async () => {
     const kms = await open();
     await newKey(kms);
     await expect(restore(file)).rejects.toThrow('is the store itself');
     await expect(restore(file, `${folder}/new.db`)).rejects.toThrow('is a store in use');
     expect(existsSync(`${folder}/new.db`)).toBe(false);
+  });
+});
+
+describe('a store that lost its records of itself', () => {
+  it('is not made anew beside its keys, and says so', async () => {
+    const kms = await open();
+    await newKey(kms);
+    await close(kms);
+    byHand(file, "delete from record where path in ('format', 'identity')");
+    await expect(open()).rejects.toThrow('holds something that is not a pairmint store');
+    expect(recordIn(file, 'us-east-1:%key/%')).toBeDefined();
   });
 });
 
