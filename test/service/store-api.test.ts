@@ -304,6 +304,32 @@ describe('a copy of a store', () => {
     expect(await answersAgain(old, KeyId, answered)).toEqual([]);
   });
 
+  it('answers no pair again if all files of the store are written over by an earlier copy of them', async () => {
+    const kms = await open();
+    const { KeyId } = await newKey(kms);
+    await kms.pools.create({ KeyId, KeyPairSpec: spec, target: 8 });
+    await kms.pools.fill();
+    await takePair(kms, KeyId);
+    await close(kms);
+    const names = ['store.db', 'store.db-commits', 'store.db-drawn'];
+    const copy = `${folder}/copy`;
+    mkdirSync(copy);
+    for (const name of names) copyFileSync(`${folder}/${name}`, `${copy}/${name}`);
+    const again = await open();
+    expect(again.store.needsFence).toBe(false);
+    const answered = new Set<string>();
+    for (let i = 0; i < 4; i++) answered.add(publicKeyText(await takePair(again, KeyId)));
+    await close(again);
+    // In their places: each file keeps its inode.
+    for (const name of names) copyFileSync(`${copy}/${name}`, `${folder}/${name}`);
+    const old = await open();
+    expect(old.store.needsFence).toBe(true);
+    expect(await answersAgain(old, KeyId, answered)).toEqual([]);
+    await old.store.fence();
+    expect(await old.pools.fill()).toBe(8);
+    expect(await answersAgain(old, KeyId, answered)).toEqual([]);
+  });
+
   it('is fenced though a record of its pools is damaged: that pool is gone', async () => {
     const { kms, KeyId } = await drawnStore();
     await close(kms);
