@@ -1,4 +1,4 @@
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import {
   beginAnew,
   find,
@@ -11,13 +11,17 @@ import {
 } from '../store/drawn-file.ts';
 import type { LotStore } from '../store/lot-store.ts';
 
+// No process claims so often that it would meet all of these.
+const attempts = 100;
+
 /**
  * The serial of the last lot taken from each pool, in a file beside the store that all its
  * processes share. A lot with that serial or a lower one was put back, by hand or with an older
  * copy of the store, and is never served.
  *
  * The file holds its own inode and time of birth, which tell the original from a copy made with the
- * store. It also holds the store's id and fence, so that it does not vouch for another store or for
+ * store. It is replaced by each claim, so a copy from before is known even where it was written over
+ * the original. It also holds the store's id and fence, so that it does not vouch for another store or for
  * a copy from before the fence.
  */
 export class Drawn {
@@ -36,14 +40,13 @@ export class Drawn {
 
   /** Whether the file belongs to this store; otherwise its pairs may have been served elsewhere. */
   get isTrusted(): boolean {
-    // Another process has reset the file, or fenced the store.
-    if (this.#file !== undefined && !this.#isOurs(this.#file)) this.close();
-    this.#file ??= this.#open();
+    this.#follow();
     return this.#path === undefined || this.#file !== undefined;
   }
 
   /** The serial of the last lot taken from a pool. */
   of(pool: string): number {
+    this.#follow();
     return Math.max(this.#highest.get(pool) ?? 0, this.#read(pool));
   }
 
@@ -89,11 +92,22 @@ export class Drawn {
     this.#places.clear();
   }
 
+  /** Takes the file that is at the path now: another process has claimed, reset it or fenced the store. */
+  #follow(): void {
+    if (this.#file !== undefined && !this.#isOurs(this.#file)) this.close();
+    this.#file ??= this.#open();
+  }
+
   #open(): number | undefined {
     if (this.#path === undefined) return undefined;
-    const file = openAnyway(this.#path);
-    if (file === undefined || this.#isOurs(file)) return file;
-    closeSync(file);
+    for (let left = attempts; left > 0; left--) {
+      const file = openAnyway(this.#path);
+      if (file === undefined || this.#isOurs(file)) return file;
+      // Another process may have claimed in between.
+      const wasReplaced = fstatSync(file).nlink === 0;
+      closeSync(file);
+      if (!wasReplaced) return undefined;
+    }
     return undefined;
   }
 

@@ -1,2 +1,2 @@
 /** The paths of a store and its root key file, for commands that check them before opening. */
-export { type Places, placesOf } from '../store/places.ts';
+export { type Places, placesOf, storeStateAt } from '../store/places.ts';

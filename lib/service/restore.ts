@@ -13,7 +13,7 @@ import { PoolDirectory } from '../pool/pool-directory.ts';
 import { Fence } from '../store/fence.ts';
 import type { KeyStore } from '../store/key-store.ts';
 import { openExistingRootKey } from '../store/open-store.ts';
-import { type Places, placesOf } from '../store/places.ts';
+import { companions, type Places, placesOf } from '../store/places.ts';
 import { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { StoreError } from '../store/store-errors.ts';
 import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
@@ -24,8 +24,6 @@ export interface Restored {
   /** The new path of the store that could not be opened. */
   readonly movedTo: string | undefined;
 }
-
-const companions = ['-wal', '-shm', '-commits', '-drawn'];
 
 /**
  * Replaces a store by a backup, which must be sound and made under the same root key; otherwise
@@ -66,9 +64,14 @@ interface Keys {
 
 /** Checks a backup and returns the id of its store. */
 async function examine(copy: string, backup: string, { native, rootKey }: Keys): Promise<string> {
-  const store = await SqliteStore.open(copy);
+  const store = await SqliteStore.open(copy).catch((error) => {
+    const reason = messageOf(((error as Error).cause as Error | undefined) ?? error);
+    throw new ConfigurationError(`${backup} is not a backup: ${reason}`, { cause: error });
+  });
   try {
-    const identity = await readIdentity(store, native, rootKey);
+    const identity = await readIdentity(store, native, rootKey).catch((error) => {
+      throw namedAfter(backup, store.url, error);
+    });
     const { faults } = await checkStore(readersOf(store, identity, { native, rootKey }));
     const [first] = faults;
     if (first === undefined) return identity.storeId;
@@ -77,6 +80,16 @@ async function examine(copy: string, backup: string, { native, rootKey }: Keys):
   } finally {
     await store.close();
   }
+}
+
+/** A refusal of the copy as one of the backup itself. */
+function namedAfter(backup: string, url: string, error: unknown): unknown {
+  if (!(error instanceof ConfigurationError)) return error;
+  const { message, hint, cause } = error;
+  return new ConfigurationError(
+    message.replace(`the store ${url}`, `the backup ${backup}`).replace(url, backup),
+    { cause, ...(hint !== undefined && { hint }) },
+  );
 }
 
 /** Restores the copy; returns the new path of a store that could not be opened. */
@@ -135,6 +148,10 @@ function replaceDamaged(copy: string, file: string): string | undefined {
 function requireBackup(backup: string, file: string): void {
   const found = statSync(backup, { throwIfNoEntry: false });
   if (found === undefined) throw new ConfigurationError(`there is no file ${backup}`);
+  // Reading a pipe or a device might never end, and an empty file would be made a store.
+  if (!found.isFile() || found.size === 0) {
+    throw new ConfigurationError(`${backup} is not a backup`);
+  }
   if (found.ino === statSync(file, { throwIfNoEntry: false })?.ino) {
     throw new ConfigurationError(`${backup} is the store itself`);
   }

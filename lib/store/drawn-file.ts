@@ -30,9 +30,17 @@ export function isOwn(file: number, owner: DrawnOwner): boolean {
  * @throws Error if it cannot be made
  */
 export function beginAnew(path: string, owner: DrawnOwner): number {
-  const places = placesAt(path);
-  // Whole, for other processes look at it, and may begin anew at the same moment.
+  // Others may begin anew at the same moment.
   const made = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  return replace(path, made, { owner, places: placesAt(path) });
+}
+
+/** Whole, for other processes look at it. */
+function replace(
+  path: string,
+  made: string,
+  { owner, places }: { owner: DrawnOwner; places: Buffer },
+): number {
   const file = openSync(made, 'wx+', 0o600);
   try {
     const bytes = Buffer.concat([headOf(file, owner), places]);
@@ -68,22 +76,54 @@ function isVouchedFor(path: string, { storeId, fence }: DrawnOwner): boolean {
 /**
  * Notes that all lots of a pool are taken up to a serial, if there is a file. Only for a process that
  * holds the store's lock: without it, one of two notes made at once may be lost.
+ *
+ * The file is replaced: an earlier copy that is written over this one has the inode of another, though
+ * it was a copy of this very file.
  */
 export function raiseAt(path: string, pool: string, serial: number): void {
   const file = openAnyway(path);
   if (file === undefined) return;
   try {
     const at = find(file, pool);
-    if (at === undefined || readSerial(file, at) < serial) write(file, at, pool, serial);
+    if (at !== undefined && readSerial(file, at) >= serial) return;
+    if (!replaceRaised(path, file, { pool, serial })) write(file, at, pool, serial);
   } finally {
     closeSync(file);
   }
 }
 
+/** False if the file belongs to no store here, which it must not do afterwards, or if the disk is full. */
+function replaceRaised(
+  path: string,
+  file: number,
+  { pool, serial }: { pool: string; serial: number },
+): boolean {
+  const head = readHead(file);
+  const owner = {
+    storeId: head.subarray(storeIdAt, fenceAt),
+    fence: head.readBigUInt64LE(fenceAt),
+  };
+  if (!isOwn(file, owner)) return false;
+  const hash = hashOf(pool);
+  const places = placesIn(file);
+  const at = placeOf(places, hash);
+  const place = Buffer.concat([hash, numberOf(serial)]);
+  if (at !== undefined) place.copy(places, at);
+  // The same name each time: one that a killed process has left is gone with the next note.
+  const made = `${path}-new`;
+  try {
+    rmSync(made, { force: true });
+    const all = at === undefined ? Buffer.concat([places, place]) : places;
+    closeSync(replace(path, made, { owner, places: all }));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Writes a pool's serial to its place, or to a new one behind the others. */
 export function write(file: number, at: number | undefined, pool: string, serial: number): void {
-  const number = Buffer.alloc(8);
-  number.writeBigUInt64LE(BigInt(serial));
+  const number = numberOf(serial);
   if (at !== undefined) {
     writeSync(file, number, 0, 8, at + hashLength);
     return;
@@ -94,12 +134,21 @@ export function write(file: number, at: number | undefined, pool: string, serial
 
 /** Where the place of a pool is in a file, if it has one. */
 export function find(file: number, pool: string): number | undefined {
-  const hash = hashOf(pool);
-  const places = placesIn(file);
+  const at = placeOf(placesIn(file), hashOf(pool));
+  return at === undefined ? undefined : headLength + at;
+}
+
+function placeOf(places: Buffer, hash: Buffer): number | undefined {
   for (let at = 0; at < places.length; at += placeLength) {
-    if (places.subarray(at, at + hashLength).equals(hash)) return headLength + at;
+    if (places.subarray(at, at + hashLength).equals(hash)) return at;
   }
   return undefined;
+}
+
+function numberOf(serial: number): Buffer {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(BigInt(serial));
+  return number;
 }
 
 export function readSerial(file: number, at: number): number {

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -11,6 +11,9 @@ export interface Places {
 }
 
 const scheme = 'sqlite:';
+
+/** Suffixes of the names of the files beside a store's. */
+export const companions = ['-wal', '-shm', '-commits', '-drawn'];
 
 /**
  * Where a store and its root key file are: as given, or as PAIRMINT_STORE and PAIRMINT_ROOT_KEY_FILE
@@ -26,6 +29,24 @@ export function placesOf(
   const key = given.rootKeyFile ?? (env.PAIRMINT_ROOT_KEY_FILE || path.join(home, 'root.key'));
   const file = store.startsWith(scheme) ? path.resolve(store.slice(scheme.length)) : undefined;
   return { store, file: file && realPathOf(file), rootKeyFile: path.resolve(key) };
+}
+
+/** What is at the path of a store's file; `emptied` is one that lost its contents. */
+export type StoreState = 'none' | 'some' | 'emptied';
+
+/**
+ * An empty file is no store yet. But the files beside a store are made after its own has contents,
+ * so if one of them is there, the contents were lost.
+ */
+export function storeStateAt(file: string): StoreState {
+  const size = sizeOf(file);
+  if (size === undefined) return 'none';
+  if (size > 0) return 'some';
+  return companions.some((end) => (sizeOf(file + end) ?? 0) > 0) ? 'emptied' : 'none';
+}
+
+function sizeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size;
 }
 
 /** Resolves the symbolic links of the part of a path that exists. */

@@ -20,9 +20,13 @@ const identityPath = 'identity';
 const currentFormat = 1;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Tells whether the store has been made; refuses one that a newer pairmint made. */
+/**
+ * Tells whether the store has been made.
+ *
+ * @throws ConfigurationError if a newer pairmint made it, or it has lost its records of itself
+ */
 export async function storeExists(store: KeyStore): Promise<boolean> {
-  const bytes = await read(store, formatPath);
+  const bytes = await readFormatRecord(store);
   if (bytes === undefined) return false;
   const { format } = readFormat(store, bytes);
   if (format > currentFormat) {
@@ -73,6 +77,18 @@ export async function readIdentity(
   // A record of a key is authenticated as well, but names no store.
   if (identity.storeId !== storeId) throw damaged(store);
   return identity;
+}
+
+/** Undefined only if there is no record at all: one with others was a store, and is not made anew. */
+async function readFormatRecord(store: KeyStore): Promise<Uint8Array | undefined> {
+  const first = await read(store, formatPath);
+  if (first !== undefined) return first;
+  const others = await store.list('', { limit: 1 }).catch((cause) => refuse(store, 'read', cause));
+  if (others.length === 0) return undefined;
+  // Another process may have made it in between.
+  const second = await read(store, formatPath);
+  if (second === undefined) throw damaged(store);
+  return second;
 }
 
 function readFormat(store: KeyStore, bytes: Uint8Array): { format: number; storeId: string } {

@@ -92,7 +92,7 @@ describe('doctor', () => {
   });
 
   function makeStore({ rootKeyMode }: { rootKeyMode: number }): void {
-    writeFileSync(path.join(home, 'store.db'), '', { mode: 0o600 });
+    writeFileSync(path.join(home, 'store.db'), 'x', { mode: 0o600 });
     writeFileSync(path.join(home, 'root.key'), '');
     chmodSync(path.join(home, 'root.key'), rootKeyMode);
   }
@@ -105,6 +105,17 @@ describe('doctor', () => {
     }
     expect(stdout).toContain('none yet at');
     expect(opened).toEqual([{ store: 'memory:', onNotice: expect.any(Function) }]);
+  });
+
+  it('takes an empty file for no store, as store check does', async () => {
+    const file = path.join(home, 'store.db');
+    writeFileSync(file, '');
+    const { stdout, opened } = await run(['doctor']);
+    expect(stdout).toContain('none yet at');
+    expect(opened).toEqual([{ store: 'memory:', onNotice: expect.any(Function) }]);
+    const checked = await run(['store', 'check']);
+    expect([checked.exitCode, checked.opened]).toEqual([252, []]);
+    expect(checked.stderr).toContain(`there is no store at sqlite:${file}`);
   });
 
   it('looks at the store and its root key', async () => {

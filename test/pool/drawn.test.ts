@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   copyFileSync,
@@ -12,10 +14,13 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Drawn } from '../../lib/pool/drawn.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 let path: string;
 const opened: Drawn[] = [];
@@ -120,6 +125,57 @@ describe('a note of how far the pools of a store in a file were drawn', () => {
     const later = open();
     expect(pools.map((pool) => later.of(pool))).toEqual(pools.map(() => 4));
     expect(statSync(path).size).toBe(48 + 20 * 24);
+  });
+
+  it('is trusted all the while that another process claims', async () => {
+    const drawn = begin();
+    const script = `
+      import { raiseAt } from '${root}/dist/store/drawn-file.js';
+      process.stdout.write('.');
+      for (let serial = 1; ; serial++) raiseAt('${path}', 'a', serial);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    const closed = once(child, 'close');
+    await once(child.stdout, 'data');
+    let doubts = 0;
+    const seen: number[] = [];
+    for (const end = performance.now() + 2000; performance.now() < end; ) {
+      if (!drawn.isTrusted) doubts++;
+      seen.push(drawn.of('a'));
+    }
+    child.kill('SIGKILL');
+    await closed;
+    expect(doubts).toBe(0);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(open().isTrusted).toBe(true);
+    expect(open().of('a')).toBeGreaterThan(100);
+  });
+
+  it('has another inode after each claim, so that an earlier copy written over it is known', async () => {
+    const stores = await openStores();
+    begin();
+    const lots = [1, 2].map((serial) => ({ serial, pairs: 1, value: Buffer.from('x') }));
+    const unchanged = { path: 'record', value: Buffer.from('1') };
+    await stores[0].lots.add({ pool: 'a/', lots, unchanged, filler: 'me' });
+    await stores[0].lots.take('a/', 1);
+    const copy = readFileSync(path);
+    expect(open().isTrusted).toBe(true);
+    overwrite(copy, 0);
+    expect(open().isTrusted).toBe(true);
+    await stores[1].lots.take('a/', 1);
+    expect([open().isTrusted, open().of('a/')]).toEqual([true, 2]);
+    overwrite(copy, 0);
+    expect(open().isTrusted).toBe(false);
+  });
+
+  it('that belongs to no store here belongs to none after a claim', async () => {
+    const stores = await openStores();
+    begin();
+    overwrite(Buffer.alloc(8, 7), 16);
+    const lots = [{ serial: 1, pairs: 1, value: Buffer.from('x') }];
+    const unchanged = { path: 'record', value: Buffer.from('1') };
+    await stores[0].lots.add({ pool: 'a/', lots, unchanged, filler: 'me' });
+    await stores[0].lots.take('a/', 1);
+    expect(open().isTrusted).toBe(false);
   });
 
   it('vouches for the later of two fences, whoever comes last, and for no other store', async () => {

@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -99,7 +100,9 @@ describe('a backup', () => {
   it('replaces no file, and cannot be made of a store in memory', async () => {
     const kms = await open();
     writeFileSync(backup, 'mine');
-    await expect(kms.store.backup(backup)).rejects.toThrow(`${backup} cannot be written: `);
+    await expect(kms.store.backup(backup)).rejects.toThrow(
+      `${backup} cannot be written: there is such a file already`,
+    );
     expect(readFileSync(backup, 'utf8')).toBe('mine');
     const memory = await Pairmint.open({ store: 'memory:' });
     await expect(memory.store.backup(`${folder}/x`)).rejects.toThrow('ends with its process');
@@ -212,12 +215,45 @@ describe('a restored backup', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('app.db'))).toEqual(['app.db']);
   });
 
+  it.each([
+    ['an empty file', () => writeFileSync(backup, '')],
+    ['a pipe', () => execFileSync('mkfifo', [backup])],
+    ['a folder', () => mkdirSync(backup)],
+    ['garbage', () => writeFileSync(backup, crypto.randomBytes(50_000))],
+  ])('cannot be %s, which is named as it was given', async (_what, make) => {
+    const kms = await open();
+    await newKey(kms);
+    make();
+    await expect(restore()).rejects.toThrow(`${backup} is not a backup`);
+    expect(await keyCount(kms)).toBe(1);
+    expect(readdirSync(folder).filter((name) => name.includes('restoring'))).toEqual([]);
+  });
+
+  it('is named as it was given if its root key is another', async () => {
+    const kms = await open();
+    await kms.store.backup(backup);
+    await close(await open(`${folder}/other.db`, `${folder}/other.key`));
+    const refusal = `the root key is not the one that the backup ${backup} was made with`;
+    await expect(restore(backup, file, `${folder}/other.key`)).rejects.toThrow(refusal);
+  });
+
   it('is no store in use, nor the store itself', async () => {
     const kms = await open();
     await newKey(kms);
     await expect(restore(file)).rejects.toThrow('is the store itself');
     await expect(restore(file, `${folder}/new.db`)).rejects.toThrow('is a store in use');
     expect(existsSync(`${folder}/new.db`)).toBe(false);
+  });
+});
+
+describe('a store that lost its records of itself', () => {
+  it('is not made anew beside its keys, and says so', async () => {
+    const kms = await open();
+    await newKey(kms);
+    await close(kms);
+    byHand(file, "delete from record where path in ('format', 'identity')");
+    await expect(open()).rejects.toThrow('holds something that is not a pairmint store');
+    expect(recordIn(file, 'us-east-1:%key/%')).toBeDefined();
   });
 });
 
@@ -265,6 +301,32 @@ describe('a copy of a store', () => {
     copyFileSync(`${folder}/old.db`, file);
     const old = await open();
     expect(old.store.needsFence).toBe(isFenced);
+    expect(await answersAgain(old, KeyId, answered)).toEqual([]);
+  });
+
+  it('answers no pair again if all files of the store are written over by an earlier copy of them', async () => {
+    const kms = await open();
+    const { KeyId } = await newKey(kms);
+    await kms.pools.create({ KeyId, KeyPairSpec: spec, target: 8 });
+    await kms.pools.fill();
+    await takePair(kms, KeyId);
+    await close(kms);
+    const names = ['store.db', 'store.db-commits', 'store.db-drawn'];
+    const copy = `${folder}/copy`;
+    mkdirSync(copy);
+    for (const name of names) copyFileSync(`${folder}/${name}`, `${copy}/${name}`);
+    const again = await open();
+    expect(again.store.needsFence).toBe(false);
+    const answered = new Set<string>();
+    for (let i = 0; i < 4; i++) answered.add(publicKeyText(await takePair(again, KeyId)));
+    await close(again);
+    // In their places: each file keeps its inode.
+    for (const name of names) copyFileSync(`${copy}/${name}`, `${folder}/${name}`);
+    const old = await open();
+    expect(old.store.needsFence).toBe(true);
+    expect(await answersAgain(old, KeyId, answered)).toEqual([]);
+    await old.store.fence();
+    expect(await old.pools.fill()).toBe(8);
     expect(await answersAgain(old, KeyId, answered)).toEqual([]);
   });
 

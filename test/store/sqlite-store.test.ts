@@ -264,6 +264,28 @@ describe('a file that is no store', () => {
     await expect(SqliteStore.open(file, viewFile)).rejects.toThrow(/cannot be opened: /);
   });
 
+  it.each(['-wal', '-commits', '-drawn'])(
+    'such as one that lost its contents, of which %s is left, is refused and left alone',
+    async (end) => {
+      writeFileSync(file, '');
+      writeFileSync(file + end, 'of a store');
+      await expect(SqliteStore.open(file, viewFile)).rejects.toThrow(/cannot be opened: .* empty/);
+      expect([statSync(file).size, readFileSync(file + end, 'utf8')]).toEqual([0, 'of a store']);
+    },
+  );
+
+  it('but one that another process begins anew is waited for', async () => {
+    writeFileSync(file, '');
+    writeFileSync(`${file}-drawn`, 'of a store that was removed');
+    const opening = SqliteStore.open(file, viewFile);
+    setTimeout(() => {
+      rmSync(`${file}-drawn`);
+    }, 200);
+    const store = await opening;
+    expect(await put(store, 'a', '1')).toBe(true);
+    await store.close();
+  });
+
   it('but an empty file is made a store', async () => {
     writeFileSync(file, '');
     const store = await open();

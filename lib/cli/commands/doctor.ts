@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { type Places, placesOf } from '../../service/places.ts';
+import { type Places, placesOf, storeStateAt } from '../../service/places.ts';
 import { internalFailure } from '../arguments/complaints.ts';
 import {
   type Context,
@@ -52,7 +51,7 @@ function describeCapabilities(service: Service): Finding[] {
 /** Does not open an absent store: opening would make it. */
 async function inspectStore(context: Context, own: OwnOptions, places: Places): Promise<Finding[]> {
   const { store, file, rootKeyFile } = places;
-  if (file !== undefined && !existsSync(file)) {
+  if (file !== undefined && storeStateAt(file) === 'none') {
     return [{ subject: 'store', text: `none yet at ${store}; the first operation makes it` }];
   }
   const opened = await reporting('store', () =>

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { placesOf } from '../../service/places.ts';
+import { placesOf, storeStateAt } from '../../service/places.ts';
 import { invalidChoice } from '../arguments/usage.ts';
 import {
   type Context,
@@ -85,6 +84,6 @@ async function check(context: Context, own: OwnOptions) {
 /** None of the actions makes a store. */
 function requireStore(own: OwnOptions): void {
   const { store, file } = placesOf(own);
-  if (file === undefined || existsSync(file)) return;
+  if (file === undefined || storeStateAt(file) !== 'none') return;
   throw new UsageError(`there is no store at ${store}`);
 }

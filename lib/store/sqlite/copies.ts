@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { StoreError } from '../store-errors.ts';
 import { openToRead, patience, rollBack, schemaOf } from './database.ts';
@@ -13,6 +13,8 @@ const atOnce = 500;
  * @param check called again and again; the copy ends if it throws
  */
 export function copyTo(source: Database, file: string, check: () => void): void {
+  // Before the work; linking makes sure of it.
+  if (existsSync(file)) throw new StoreError('failed', 'there is such a file already');
   const unfinished = `${file}.${randomBytes(8).toString('hex')}.unfinished`;
   // Fails if the file exists; the mode keeps other users from reading it.
   closeSync(openSync(unfinished, 'wx', 0o600));

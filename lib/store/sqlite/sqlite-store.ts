@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { Native } from '../../native/addon.ts';
@@ -7,6 +8,7 @@ import type { Change } from '../change.ts';
 import { CommitReader } from '../commit-counter.ts';
 import type { Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '../key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
+import { storeStateAt } from '../places.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { isBuiltIn } from './engine.ts';
 import { storeError } from './faults.ts';
@@ -19,6 +21,9 @@ type ViewFile = Native['viewFile'];
 // How long changes of the file by other programs than pairmint may go unseen.
 const lookEvery = 500;
 const probeLimit = 1800;
+// Until a process that makes the file again has written to it; the files beside it may be older.
+const makingLimit = 2000;
+const makingLook = 20;
 
 /** Keys in a file, shared by the processes of one machine: SQLite with a write-ahead log. */
 export class SqliteStore implements KeyStore {
@@ -59,7 +64,7 @@ export class SqliteStore implements KeyStore {
   static async open(file: string, viewFile: ViewFile = () => undefined): Promise<SqliteStore> {
     const engine = isBuiltIn ? new LocalEngine(file) : new RemoteEngine(file);
     try {
-      const isThere = existsSync(file) && statSync(file).size > 0;
+      const isThere = await holdsStore(file);
       if (!isThere) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       await engine.open({ isThere });
       const commits = new CommitReader(`${file}-commits`, viewFile);
@@ -196,6 +201,19 @@ export class SqliteStore implements KeyStore {
     } finally {
       this.#isLooking = false;
     }
+  }
+}
+
+/** Whether there is a store. @throws StoreError if it lost its contents: it must not be made anew */
+async function holdsStore(file: string): Promise<boolean> {
+  const end = performance.now() + makingLimit;
+  for (;;) {
+    const state = storeStateAt(file);
+    if (state !== 'emptied') return state === 'some';
+    if (performance.now() > end) {
+      throw new StoreError('corrupt', 'the file is empty, and files of a store are beside it');
+    }
+    await pause(makingLook);
   }
 }
 
