@@ -22,9 +22,9 @@ export interface Submitter {
   /** The ARN of a caller. */
   readonly principal: string;
   /** The text of its identity policy, if it was given one. */
-  readonly identityPolicy?: string;
+  readonly identityPolicy?: string | undefined;
   /** When its temporary credentials were issued, in milliseconds since the epoch. */
-  readonly tokenIssueTime?: number;
+  readonly tokenIssueTime?: number | undefined;
 }
 
 /** A batch as it was submitted; all of it is authenticated at rest. */
@@ -228,7 +228,8 @@ export class BatchDirectory {
     }
     const [now] = await this.store.levels([entry.path]);
     const faults: string[] = [];
-    if (spoilt > 0) faults.push(`${entry.path} has ${spoilt} chunks that are not as pairmint wrote them`);
+    if (spoilt > 0)
+      faults.push(`${entry.path} has ${spoilt} chunks that are not as pairmint wrote them`);
     if (now !== undefined && (done < level.done || done > now.done)) {
       faults.push(`${entry.path} is said to have ${level.done} pairs, and its chunks have ${done}`);
     }

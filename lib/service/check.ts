@@ -43,7 +43,8 @@ type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly stri
  * pools and batches, every lot and chunk. Changes nothing.
  */
 export async function checkStore(readers: Readers): Promise<CheckReport> {
-  const { store, native, rootKey, identity, fence, keys, grants, credentials, pools, batches } = readers;
+  const { store, native, rootKey, identity, fence, keys, grants, credentials, pools, batches } =
+    readers;
   const faults: string[] = [];
   const materials = new Set<string>();
   let records = 0;

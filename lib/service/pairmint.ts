@@ -200,8 +200,10 @@ export class Pairmint extends WithOperationMethods {
   /** The pools of waiting pairs of this caller's account, in this region. */
   get pools(): PoolApi {
     const core = this.#core;
+    const { services, ...minting } = this.#minting();
     return new PoolApi({
-      ...this.#minting(),
+      ...minting,
+      services: ({ KeyId, KeyPairSpec }) => services({ KeyId, KeyPairSpec }),
       directory: core.poolDirectory,
       pools: core.pools,
       filler: core.filler,
