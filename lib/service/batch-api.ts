@@ -280,6 +280,7 @@ export class BatchApi {
     const { BatchWorker, requireWorkOptions } = await import('./batch-worker.ts');
     requireWorkOptions(options);
     const { store: _ } = this.#directory;
+    if (options.signal?.aborted) return 0;
     return this.#attend(async (signal) => {
       const worker = new BatchWorker(
         { directory: this.#directory, dispatchAs: this.#dispatchAs },

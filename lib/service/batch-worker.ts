@@ -265,6 +265,9 @@ export class BatchWorker {
     this.#chunkTime = now - this.#settledAt;
     this.#settledAt = now;
     this.#settled += count;
+    // If the batch was refused before, its other chunks can be claimed now.
+    this.#isIdle = false;
+    this.#claimAt = now;
     this.#recovered(record.batchId);
     this.#options.onSettled?.(count, record.batchId);
     const { trail } = this.#dispatchOf(record);
