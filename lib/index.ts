@@ -3,6 +3,14 @@ export { KmsError, type KmsErrorName } from './model/errors.ts';
 export type * from './model/types.ts';
 export type { Load, WorkKind } from './service/admission.ts';
 export type { AuditEvent, AuditSink } from './service/audit.ts';
+export type {
+  BatchApi,
+  BatchDescription,
+  BatchStateName,
+  BatchSubmission,
+  BatchWorkerShare,
+} from './service/batch-api.ts';
+export type { WorkOptions } from './service/batch-worker.ts';
 export type { BatchOptions } from './service/batches.ts';
 export type { CallerOptions } from './service/callers.ts';
 export type { CheckReport } from './service/check.ts';

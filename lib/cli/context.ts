@@ -22,6 +22,7 @@ export interface Terminal {
 export type Service = Pick<
   Pairmint,
   | 'as'
+  | 'batches'
   | 'call'
   | 'capabilities'
   | 'checkStore'

@@ -10,6 +10,7 @@ type CommandName = keyof typeof commandDescriptions;
 
 /** Loaded one by one, for starting the program must not take longer with every command. */
 const loaders: Readonly<Record<CommandName, OwnCommand['load']>> = {
+  batch: () => import('./commands/batch.ts'),
   credentials: () => import('./commands/credentials.ts'),
   completion: () => import('./commands/completion.ts'),
   doctor: () => import('./commands/doctor.ts'),

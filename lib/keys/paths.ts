@@ -59,6 +59,11 @@ export function poolPrefixes(key: KeyPlace): [records: string, names: string] {
   return [`${poolRecordsPrefix(key)}${key.keyId}/`, `${scope(key)}pool/${key.keyId}/`];
 }
 
+/** Path prefix of the batches of an account and region. */
+export function batchesPrefix(place: Place): string {
+  return `${scope(place)}batch/`;
+}
+
 /** Path prefix of a key's grant-name index. */
 export function grantNamesPrefix(key: KeyPlace): string {
   return `${scope(key)}grant-name/${key.keyId}/`;

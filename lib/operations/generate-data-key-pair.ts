@@ -34,6 +34,12 @@ export function pairsToACrossing(spec: DataKeyPairSpec): number {
   return pairOf(spec).crossing;
 }
 
+/** Checks a request for pairs as if it were made, mints nothing, and returns the key's ARN. */
+export async function checkPairRequest(services: Services, request: Request): Promise<string> {
+  const { key } = await prepare(services, request, { plaintext: false });
+  return key.arn;
+}
+
 /** Mints several pairs for one request, which is checked once. */
 export async function generateSeveral(
   services: Services,

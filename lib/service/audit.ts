@@ -8,7 +8,8 @@ import type { Principal } from '../policy/principal.ts';
 
 /**
  * The audit's record of one request, in the members of CloudTrail's events. Each pair of a batch
- * counts as a request. Filling a pool does not; the request that a waiting pair answers does.
+ * counts as a request, one of a batch in the store when it is settled. Filling a pool does not; the
+ * request that a waiting pair answers does.
  */
 export interface AuditEvent {
   readonly eventTime: string;
@@ -167,7 +168,11 @@ const identityTypes: Readonly<Record<Principal['kind'], string>> = {
   service: 'AWSService',
 };
 
+// What AWS does not have, and has nothing in its requests that must not be seen.
+const ownOperations: readonly string[] = ['SubmitBatch', 'CancelBatch', 'DeleteBatch'];
+
 function parametersOf(operation: string, request: object): Readonly<Record<string, unknown>> {
+  if (ownOperations.includes(operation)) return { ...request };
   if (!isOperationName(operation)) return {};
   const { members } = shapes[operationShapes[operation].input] as StructureShape;
   const parameters: Record<string, unknown> = {};

@@ -19,6 +19,11 @@ export interface CallerOptions {
   readonly tokenIssueTime?: number | undefined;
 }
 
+/** A caller, and what it can be made of again. */
+export interface NamedCaller extends Caller {
+  readonly named: CallerOptions & { readonly principal: string };
+}
+
 export const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
   identityPolicy: true,
   tokenIssueTime: true,
@@ -34,7 +39,7 @@ export const callerOptions: Readonly<Record<keyof CallerOptions, true>> = {
 export function callerOf(
   arn: string,
   { identityPolicy, tokenIssueTime }: CallerOptions = {},
-): Caller {
+): NamedCaller {
   const principal = parsePrincipal(arn);
   if (principal === undefined || principal.kind === 'service') {
     throw new ConfigurationError(`'${arn}' is not the ARN of a caller`, {
@@ -44,13 +49,15 @@ export function callerOf(
   if (tokenIssueTime !== undefined) requireTime(tokenIssueTime);
   const isSession = principal.kind === 'assumed-role' || principal.kind === 'federated-user';
   const issued = { tokenIssueTime: tokenIssueTime ?? (isSession ? Date.now() : undefined) };
+  const named = { principal: arn, identityPolicy, ...issued };
   if (principal.isRoot) {
     if (identityPolicy !== undefined) throw rootHasNoPolicy(arn);
-    return { principal, identityPolicy: undefined, ...issued };
+    return { principal, identityPolicy: undefined, ...issued, named };
   }
   return {
     principal,
     ...issued,
+    named,
     identityPolicy:
       identityPolicy === undefined
         ? defaultIdentityPolicy(principal.accountId)

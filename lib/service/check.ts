@@ -1,3 +1,4 @@
+import type { BatchDirectory } from '../batch/batch-directory.ts';
 import { messageOf } from '../core/error-message.ts';
 import type { CredentialDirectory } from '../keys/credential-directory.ts';
 import type { GrantDirectory } from '../keys/grant-directory.ts';
@@ -22,6 +23,7 @@ export interface Readers {
   readonly grants: GrantDirectory;
   readonly credentials: CredentialDirectory;
   readonly pools: PoolDirectory;
+  readonly batches: BatchDirectory;
 }
 
 export interface CheckReport {
@@ -38,10 +40,11 @@ type Kinds = readonly (readonly [RegExp, (entry: Entry) => Promise<readonly stri
 
 /**
  * Checks every record of a store: that it is authentic, that the records it names exist and, for
- * pools, every lot. Changes nothing.
+ * pools and batches, every lot and chunk. Changes nothing.
  */
 export async function checkStore(readers: Readers): Promise<CheckReport> {
-  const { store, native, rootKey, identity, fence, keys, grants, credentials, pools } = readers;
+  const { store, native, rootKey, identity, fence, keys, grants, credentials, pools, batches } =
+    readers;
   const faults: string[] = [];
   const materials = new Set<string>();
   let records = 0;
@@ -77,6 +80,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
         return found.faults;
       },
     ],
+    [/^[^/]*:batch\//, async (entry) => batches.check(entry)],
     // Last: by now the keys have said which materials are theirs.
     [/^material\//, async ({ path }) => (materials.has(path) ? [] : [`${path} is of no key`])],
   ];
@@ -95,6 +99,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
     });
   }
   await attempt(() => pools.strayLots());
+  await attempt(() => batches.strays());
   return { records, pairs, faults };
 }
 

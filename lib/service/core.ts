@@ -1,3 +1,4 @@
+import { BatchDirectory } from '../batch/batch-directory.ts';
 import { cpuShare } from '../core/cpu-share.ts';
 import { UnderWay } from '../core/under-way.ts';
 import { CredentialDirectory } from '../keys/credential-directory.ts';
@@ -29,6 +30,7 @@ export interface Core {
   readonly grants: GrantDirectory;
   readonly credentials: CredentialDirectory;
   readonly poolDirectory: PoolDirectory;
+  readonly batchDirectory: BatchDirectory;
   readonly filler: Filler;
   readonly pools: Pools;
   readonly audit: AuditSink | undefined;
@@ -61,6 +63,7 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
   const storeId = keyIdBytes(identity.storeId);
   const drawn = new Drawn(opened.drawnFile, { storeId, fence: () => fence.last });
   const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
+  const needsFence = () => poolDirectory.needsFence;
   const filler = new Filler({ directory: poolDirectory, native });
   const { onDryPool = 'mint', refillPools = true } = options;
   const refill = refillPools ? new Refill({ directory: poolDirectory, keys, filler }) : undefined;
@@ -71,6 +74,7 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
     drawn,
     keys,
     poolDirectory,
+    batchDirectory: new BatchDirectory({ store, native, rootKey, needsFence }),
     filler,
     pools: new Pools({ directory: poolDirectory, keys, native, onDryPool, refill }),
     grants: new GrantDirectory({ store, native, rootKey }),

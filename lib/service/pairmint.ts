@@ -7,12 +7,12 @@ import { isRegionName, noRegion } from '../model/region-name.ts';
 import { parseRequest } from '../model/request.ts';
 import type { Requests, Responses } from '../model/types.ts';
 import { loadNative, type NativeCapabilities } from '../native/addon.ts';
-import type { Caller } from '../operations/rules/operation.ts';
 import { rootArn } from '../policy/principal.ts';
 import type { Load } from './admission.ts';
+import { BatchApi } from './batch-api.ts';
 import { type BatchOptions, mintBatch, requireBatchOptions } from './batches.ts';
-import { type CallerOptions, callerOf, callerOptions } from './callers.ts';
-import { attend, type Core, closeCore, openCore, requireOpen } from './core.ts';
+import { type CallerOptions, callerOf, callerOptions, type NamedCaller } from './callers.ts';
+import { type Attended, attend, type Core, closeCore, openCore, requireOpen } from './core.ts';
 import { Dispatch } from './dispatch.ts';
 import { WithOperationMethods } from './operation-methods.ts';
 import {
@@ -53,7 +53,7 @@ export interface StoreDescription {
  */
 export class Pairmint extends WithOperationMethods {
   readonly #core: Core;
-  readonly #caller: Caller;
+  readonly #caller: NamedCaller;
   readonly #region: string;
   readonly #dispatch: Dispatch;
   /** Whether `close` closes the store; false for a view made by `as` or `inRegion`. */
@@ -61,7 +61,7 @@ export class Pairmint extends WithOperationMethods {
 
   private constructor(
     core: Core,
-    { caller, region, ownsCore }: { caller: Caller; region: string; ownsCore: boolean },
+    { caller, region, ownsCore }: { caller: NamedCaller; region: string; ownsCore: boolean },
   ) {
     super();
     this.#core = core;
@@ -185,9 +185,10 @@ export class Pairmint extends WithOperationMethods {
 
   /** Copies, checks and fences the store. */
   get store(): StoreApi {
-    const { native, opened, keys, grants, credentials, poolDirectory, fence } = this.#core;
+    const { native, opened, keys, grants, credentials, fence } = this.#core;
     const { store, rootKey, identity } = opened;
-    const records = { keys, grants, credentials, pools: poolDirectory };
+    const { poolDirectory: pools, batchDirectory: batches } = this.#core;
+    const records = { keys, grants, credentials, pools, batches };
     return new StoreApi({ store, native, rootKey, identity, fence, ...records });
   }
 
@@ -199,12 +200,38 @@ export class Pairmint extends WithOperationMethods {
   /** The pools of waiting pairs of this caller's account, in this region. */
   get pools(): PoolApi {
     const core = this.#core;
+    const { services, ...minting } = this.#minting();
+    return new PoolApi({
+      ...minting,
+      services: ({ KeyId, KeyPairSpec }) => services({ KeyId, KeyPairSpec }),
+      directory: core.poolDirectory,
+      pools: core.pools,
+      filler: core.filler,
+    });
+  }
+
+  /** The batches of this caller's account, in this region, which any number of processes mint. */
+  get batches(): BatchApi {
+    const core = this.#core;
+    return new BatchApi({
+      ...this.#minting(),
+      directory: core.batchDirectory,
+      submitter: this.#caller.named,
+      trail: this.#dispatch.trail,
+      dispatchAs: ({ principal, ...options }, region) =>
+        new Dispatch(core, callerOf(principal, options), region),
+      now: core.now,
+    });
+  }
+
+  #minting() {
+    const core = this.#core;
     const dispatch = this.#dispatch;
     const operation = 'GenerateDataKeyPairWithoutPlaintext' as const;
-    return new PoolApi({
-      attend: (work, signal) => attend(core, work, signal),
-      services: ({ KeyId, KeyPairSpec }) => {
-        const request = parseRequest(operation, { KeyId, KeyPairSpec });
+    return {
+      attend: <T>(work: Attended<T>, signal?: AbortSignal) => attend(core, work, signal),
+      services: (given: Requests[typeof operation]) => {
+        const request = parseRequest(operation, given);
         const call = { operation, request, keyArns: new Set<string>() };
         // This is no request: the audit records it only if it makes a key.
         return dispatch.services(
@@ -213,10 +240,7 @@ export class Pairmint extends WithOperationMethods {
         );
       },
       place: { region: this.#region, accountId: this.#caller.principal.accountId },
-      directory: core.poolDirectory,
-      pools: core.pools,
-      filler: core.filler,
-    });
+    };
   }
 
   /** Refuses further requests, waits for those under way, and closes the store. */

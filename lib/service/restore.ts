@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { BatchDirectory } from '../batch/batch-directory.ts';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
 import { CredentialDirectory } from '../keys/credential-directory.ts';
@@ -187,6 +188,7 @@ function readersOf(store: KeyStore, identity: StoreIdentity, { native, rootKey }
     grants: new GrantDirectory(options),
     credentials: new CredentialDirectory({ ...options, now, check: () => {} }),
     pools: new PoolDirectory({ ...options, drawn: new Drawn(undefined) }),
+    batches: new BatchDirectory({ ...options, needsFence: () => false }),
   };
 }
 

@@ -19,9 +19,9 @@ export class StoreApi {
   }
 
   /**
-   * Writes all keys, aliases, grants, credentials and pools to a new file, as they are at one
-   * moment, while others go on writing. The file has no waiting pairs and no root key, without
-   * which it is of no use.
+   * Writes all keys, aliases, grants, credentials, pools and batches to a new file, as they are at one
+   * moment, while others go on writing. The file has neither waiting pairs nor those of batches, and
+   * no root key, without which it is of no use.
    *
    * @throws ConfigurationError if the store is in memory, or the file cannot be made
    */
@@ -49,19 +49,21 @@ export class StoreApi {
     return backup === undefined ? undefined : new Date(backup);
   }
 
-  /** Checks every record and every lot of waiting pairs; changes nothing. */
+  /** Checks every record, every lot of waiting pairs and every chunk of batches; changes nothing. */
   check(): Promise<CheckReport> {
     return checkStore(this.#readers);
   }
 
   /**
    * Declares this store, which was copied or put back from a copy, to be the one to go on with. Its
-   * waiting pairs become void, and processes that remember later states forget them.
+   * waiting pairs become void, chunks of batches that are being minted are minted again, and processes
+   * that remember later states forget them.
    *
    * @throws KmsError
    */
   async fence(): Promise<void> {
     await this.#readers.fence.raise();
+    await this.#readers.batches.fence();
     await this.#readers.pools.fence();
   }
 

@@ -1,3 +1,4 @@
+import type { BatchStore } from './batch-store.ts';
 import type { Change } from './change.ts';
 import type { LotStore } from './lot-store.ts';
 
@@ -10,8 +11,8 @@ export interface Entry {
 export type Stamp = number;
 
 /**
- * Where keys live: an ordered map from paths (ASCII, at most 1,024 characters) to bytes, and lots of
- * waiting pairs.
+ * Where keys live: an ordered map from paths (ASCII, at most 1,024 characters) to bytes, lots of
+ * waiting pairs, and batches.
  *
  * The store knows nothing of keys. Values are wrapped or authenticated before they get here, so a
  * store can lose data but not forge it. Several processes may share one; they coordinate by
@@ -59,6 +60,9 @@ export interface KeyStore {
   probe(): Promise<void>;
 
   readonly lots: LotStore;
+
+  /** Undefined if the store keeps no batches. */
+  readonly batches?: BatchStore;
 
   /** What keeps a copy of the store and brings it back, if the store can do that itself. */
   readonly copies?: StoreCopies;

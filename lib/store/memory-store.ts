@@ -1,11 +1,14 @@
+import type { BatchStore } from './batch-store.ts';
 import type { Change } from './change.ts';
 import { type Entry, type KeyStore, type ListOptions, sameValue } from './key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from './lot-store.ts';
+import { MemoryBatches } from './memory-batches.ts';
 
 /** Keys that end with the process: for tests and for services that need no key twice. */
 export class MemoryStore implements KeyStore {
   readonly url = 'memory:';
   readonly lots: LotStore = new MemoryLots(this);
+  readonly batches: BatchStore = new MemoryBatches((changes) => this.commitNow(changes));
   readonly #values = new Map<string, Uint8Array>();
   #commits = 0;
 

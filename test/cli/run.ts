@@ -51,6 +51,9 @@ export async function run(
     get pools() {
       return notAsked();
     },
+    get batches() {
+      return notAsked();
+    },
     get store() {
       return { needsFence: false, lastBackup: async () => undefined } as Service['store'];
     },

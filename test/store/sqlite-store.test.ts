@@ -243,12 +243,62 @@ describe('a pool whose count is not that of its lots', () => {
   });
 });
 
+describe('a store that was made before there were batches', () => {
+  const name = 'place:batch/1';
+  const submission = { name, pairs: 5, chunk: 5 };
+  beforeEach(async () => {
+    const store = await SqliteStore.open(file, viewFile);
+    await put(store, 'a', '1');
+    await store.close();
+    const database = new (loadEngine().DatabaseSync)(file);
+    for (const table of ['batch', 'chunk', 'chunk_result', 'batch_worker']) {
+      database.exec(`drop table ${table}`);
+    }
+    database.exec('pragma user_version = 1');
+    database.close();
+  });
+
+  it('is read as it is, and has no batches', async () => {
+    const store = await open();
+    expect(await store.get('a')).toEqual(new Uint8Array(bytes('1')));
+    expect(await store.batches.isWaiting()).toBe(false);
+    expect(await store.batches.names()).toEqual([]);
+    expect(await store.batches.levels([name])).toEqual([undefined]);
+    expect(foreign().prepare('pragma user_version').get()).toEqual({ user_version: 1 });
+  });
+
+  it('gets their tables when it is written to, while others have it open', async () => {
+    const [store, other] = [await open(), await open()];
+    expect(await other.batches.isWaiting()).toBe(false);
+    expect(await put(store, 'b', '2')).toBe(true);
+    expect(await store.batches.submit(submission, [])).toBe(true);
+    expect(await other.batches.isWaiting()).toBe(true);
+    const claims = await other.batches.claim({ worker: 'x', most: 1, seconds: 5 });
+    expect(await other.batches.settle('x', claims[0] as never, bytes('pairs'))).toBe(true);
+    expect(await store.get('a')).toEqual(new Uint8Array(bytes('1')));
+    expect(await (await open()).batches.names()).toEqual([name]);
+    expect(foreign().prepare('pragma user_version').get()).toEqual({ user_version: 2 });
+  });
+
+  it('is brought back by a restore into a store of today', async () => {
+    const backup = `${file}.old`;
+    copyFileSync(file, backup);
+    const store = await open();
+    await store.batches.submit(submission, []);
+    await store.copies.restore(backup);
+    expect(await store.batches.names()).toEqual([]);
+    expect(await store.batches.isWaiting()).toBe(false);
+    expect(await store.get('a')).toEqual(new Uint8Array(bytes('1')));
+  });
+});
+
 describe('a file that is no store', () => {
   it.each([
     ['another program’s database', "create table t (a); insert into t values ('theirs')"],
     ['a store with a trigger in it', 'create trigger t after insert on record begin select 1; end'],
     ['a store of other tables', 'create table more (a)'],
-    ['a store of a later version', 'pragma user_version = 2'],
+    ['a store of a later version', 'pragma user_version = 3'],
+    ['a store of no version', 'pragma user_version = 0'],
   ])('such as %s is refused and left alone', async (name, sql) => {
     if (name.startsWith('a store')) await (await SqliteStore.open(file, viewFile)).close();
     const database = foreign();

@@ -1,20 +1,13 @@
 import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
 import { type Context, oneShot, type RunCommand, type Service, withService } from '../context.ts';
-import { exitCodes, GeneralError, isServiceFailure, ServiceError } from '../errors.ts';
-import { BatchFile, lineOf, type Response } from '../files/batch-file.ts';
+import { exitCodes, isServiceFailure, ServiceError } from '../errors.ts';
+import type { Response } from '../files/batch-file.ts';
+import { type Destination, withDestination } from '../files/destination.ts';
 import { Progress } from '../output/progress.ts';
 import { stopAt } from './stop-signals.ts';
 
 const operation = 'GenerateDataKeyPairWithoutPlaintext';
 type Request = Parameters<Service['mintDataKeyPairs']>[0];
-
-/** Where responses go. */
-interface Destination {
-  /** How many it has from an earlier run. */
-  readonly lines: number;
-  /** False if the reader is gone. */
-  append(responses: readonly Response[]): Promise<boolean>;
-}
 
 // Waiting for the disk takes as long as some thousand pairs of a curve's points, or one of RSA_4096.
 const chunk = 256;
@@ -28,16 +21,9 @@ export const run: RunCommand = async (given, own, context) => {
   const stop = stopAt('SIGINT');
   try {
     await withService(context, oneShot(own), async (service) => {
-      if (file === undefined) {
-        return pregenerate(service, request, count, toStdout(context), context, stop.signal);
-      }
-      const batch = await BatchFile.open(file, request);
-      try {
-        requireRoom(batch, file, count);
-        await pregenerate(service, request, count, toFile(batch), context, stop.signal);
-      } finally {
-        await batch.close();
-      }
+      await withDestination(file, { request, most: count }, context, (destination) =>
+        pregenerate(service, request, count, destination, context, stop.signal),
+      );
     });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -84,29 +70,4 @@ async function pregenerate(
     if (pending.length > 0) await flush();
     progress.end();
   }
-}
-
-function toFile(batch: BatchFile): Destination {
-  return {
-    lines: batch.lines,
-    async append(responses) {
-      await batch.append(responses);
-      return true;
-    },
-  };
-}
-
-function toStdout({ stdout }: Context): Destination {
-  return {
-    lines: 0,
-    async append(responses) {
-      stdout.write(responses.map(lineOf).join(''));
-      return (await stdout.drained?.()) ?? true;
-    },
-  };
-}
-
-function requireRoom({ lines }: BatchFile, file: string, count: number): void {
-  if (lines <= count) return;
-  throw new GeneralError(`pairmint: ${file} has ${lines} pairs already, more than ${count}`);
 }

@@ -1,23 +1,38 @@
 import type { PoolDescription } from '../../service/pool-api.ts';
 import { PoolWorker } from '../../service/pool-worker.ts';
-import { oneShot, type RunCommand, type TextSink, withService } from '../context.ts';
+import { oneShot, type RunCommand, type Service, type TextSink, withService } from '../context.ts';
 import { stopAt } from './stop-signals.ts';
 
 const lineEvery = 10_000;
 
-export const run: RunCommand = async (_given, own, context) => {
+/** The kinds of work; one that is asked for by its option excludes those that are not. */
+const kinds = ['--pools', '--batches'] as const;
+
+export const run: RunCommand = async (given, own, context) => {
+  const isLimited = kinds.some((kind) => given.has(kind));
+  const wants = (kind: (typeof kinds)[number]) => !isLimited || given.has(kind);
   const stop = stopAt('SIGTERM', 'SIGINT');
+  const { signal } = stop;
   const status = new StatusLine(context.stderr);
+  const onTrouble = (sentence: string) => status.tell(sentence);
+  const fillPools = (pools: Service['pools']) =>
+    new PoolWorker({
+      pools,
+      signal,
+      onStatus: (listed) => status.show(listed),
+      onAdded: (pairs) => status.add(pairs),
+      onTrouble,
+    }).run();
+  const mintBatches = (batches: Service['batches']) =>
+    batches.work({ signal, onSettled: (pairs) => status.settled(pairs), onTrouble });
   try {
-    await withService(context, oneShot(own), async ({ pools }) => {
-      const worker = new PoolWorker({
-        pools,
-        signal: stop.signal,
-        onStatus: (listed) => status.show(listed),
-        onAdded: (pairs) => status.add(pairs),
-        onTrouble: (sentence) => status.tell(sentence),
-      });
-      await worker.run();
+    await withService(context, oneShot(own), async ({ pools, batches }) => {
+      // A store that keeps no batches has pools all the same.
+      const hasBatches = wants('--batches') && (isLimited || batches.isOffered);
+      await Promise.all([
+        ...(wants('--pools') ? [fillPools(pools)] : []),
+        ...(hasBatches ? [mintBatches(batches)] : []),
+      ]);
     });
   } finally {
     stop.release();
@@ -34,6 +49,11 @@ class StatusLine {
   #addedAt = performance.now();
   #wasFull: boolean | undefined;
   #shownAt = Number.NEGATIVE_INFINITY;
+  #pools: readonly PoolDescription[] | undefined;
+  /** Pairs of batches, in all and since the last line. */
+  #minted = 0;
+  #mintedNow = 0;
+  #mintedAt = performance.now();
 
   constructor(sink: TextSink) {
     this.#sink = sink;
@@ -43,13 +63,28 @@ class StatusLine {
     this.#added += pairs;
   }
 
+  /** Counts pairs of a batch that were stored. */
+  settled(pairs: number): void {
+    this.#minted += pairs;
+    this.#mintedNow += pairs;
+    const now = performance.now();
+    // The first time at once.
+    const isNews = this.#minted === pairs || now - this.#shownAt >= lineEvery;
+    if (this.#sink.isTerminal || isNews) this.#draw(now);
+  }
+
   show(pools: readonly PoolDescription[]): void {
+    this.#pools = pools;
     const now = performance.now();
     const isFull = pools.every(({ level, target }) => level >= target);
     const isNews = isFull !== this.#wasFull || (!isFull && now - this.#shownAt >= lineEvery);
-    if (!this.#sink.isTerminal && !isNews) return;
-    this.#text = this.#describe(pools, now);
     this.#wasFull = isFull;
+    if (this.#sink.isTerminal || isNews) this.#draw(now);
+  }
+
+  #draw(now: number): void {
+    const parts = [this.#describePools(now), this.#describeBatches(now)];
+    this.#text = `pairmint: ${parts.filter((part) => part !== undefined).join('; ')}`;
     this.#shownAt = now;
     this.#sink.write(this.#sink.isTerminal ? `\r${this.#text}\x1b[K` : `${this.#text}\n`);
   }
@@ -67,12 +102,26 @@ class StatusLine {
     this.tell(sentence);
   }
 
-  #describe(pools: readonly PoolDescription[], now: number): string {
+  #describePools(now: number): string | undefined {
+    const pools = this.#pools;
+    if (pools === undefined) return undefined;
     const total = (of: 'level' | 'target') => pools.reduce((sum, pool) => sum + pool[of], 0);
     const rate = (1000 * this.#added) / Math.max(1, now - this.#addedAt);
     this.#added = 0;
     this.#addedAt = now;
-    const minted = rate > 0 ? `, ${rate.toFixed(1)}/s` : '';
-    return `pairmint: ${pools.length} pools, ${total('level')} of ${total('target')} pairs wait${minted}`;
+    const waiting = `${pools.length} pools, ${total('level')} of ${total('target')} pairs wait`;
+    return `${waiting}${perSecond(rate)}`;
   }
+
+  #describeBatches(now: number): string | undefined {
+    if (this.#minted === 0) return undefined;
+    const rate = (1000 * this.#mintedNow) / Math.max(1, now - this.#mintedAt);
+    this.#mintedNow = 0;
+    this.#mintedAt = now;
+    return `${this.#minted} pairs of batches minted${perSecond(rate)}`;
+  }
+}
+
+function perSecond(rate: number): string {
+  return rate > 0 ? `, ${rate.toFixed(1)}/s` : '';
 }

@@ -12,6 +12,12 @@ export interface CommandDescription {
   readonly examples: readonly string[];
 }
 
+const contextOption = {
+  name: '--encryption-context',
+  value: 'MAP',
+  explanation: 'what all private keys are bound to: k=v,k2=v2 or JSON',
+} as const satisfies OwnOption;
+
 const poolOptions = [
   { name: '--key-id', value: 'ID', explanation: 'the KMS key: its id, ARN, alias or alias ARN' },
   { name: '--key-pair-spec', value: 'SPEC', explanation: 'what kind of pairs, such as RSA_4096' },
@@ -19,6 +25,34 @@ const poolOptions = [
 
 /** The commands that AWS's CLI does not have. */
 export const commandDescriptions = {
+  batch: {
+    summary: 'have workers mint many pairs into the store',
+    description:
+      '`submit` makes a batch, prints its BatchId, and is done: all processes of `pairmint worker` on ' +
+      'the store mint it together, as who submitted it. `status` shows how far it is, of all batches ' +
+      'if none is named; with --watch until they are done. `export` writes the lines that pregenerate ' +
+      'would, in an order that never changes; run again, it goes on where it stopped. `cancel` stops ' +
+      'a batch for good: what is minted can still be exported. `delete` removes one that is done or ' +
+      'cancelled, with its pairs.',
+    operands: ['submit|status|list|cancel|export|delete', 'BATCH_ID'],
+    options: [
+      ...poolOptions,
+      { name: '--count', value: 'N', explanation: 'how many pairs: 1 to 100,000,000' },
+      {
+        name: '--chunk',
+        value: 'N',
+        explanation: 'how many a worker stores together; by default 50 RSA pairs or 2,000 others',
+      },
+      contextOption,
+      { name: '--watch', explanation: 'show the progress until nothing is left to mint' },
+      { name: '--out', value: 'FILE', explanation: 'made with mode 0600; stdout by default' },
+    ],
+    examples: [
+      'submit --key-id alias/pairmint/default --key-pair-spec RSA_4096 --count 100000',
+      'status --watch',
+      'export 1f0e5a3c-9d1b-4c6e-8f5a-2b7d4e6f8a90 --out pairs.jsonl',
+    ],
+  },
   credentials: {
     summary: 'make, list and delete access keys for the server',
     description:
@@ -219,11 +253,7 @@ export const commandDescriptions = {
     options: [
       ...poolOptions,
       { name: '--count', value: 'N', explanation: 'how many pairs the file gets' },
-      {
-        name: '--encryption-context',
-        value: 'MAP',
-        explanation: 'what all private keys are bound to: k=v,k2=v2 or JSON',
-      },
+      contextOption,
       { name: '--out', value: 'FILE', explanation: 'made with mode 0600; stdout by default' },
     ],
     examples: [
@@ -231,13 +261,16 @@ export const commandDescriptions = {
     ],
   },
   worker: {
-    summary: 'keep all pools of the store at their targets',
+    summary: 'keep all pools of the store at their targets, and work on its batches',
     description:
-      'Mints on all cores whenever a pool of the store has less than its target, until SIGTERM or ' +
-      'SIGINT. What cannot be filled, such as the pool of a disabled key, is tried again less and ' +
-      'less often, once a minute in the end.',
-    options: [],
-    examples: [''],
+      'Mints on all cores whenever a pool of the store has less than its target or a batch has ' +
+      'pairs to mint, until SIGTERM or SIGINT. What cannot be minted, such as the pool of a disabled ' +
+      'key, is tried again less and less often. Any number of workers may run.',
+    options: [
+      { name: '--pools', explanation: 'fill pools alone' },
+      { name: '--batches', explanation: 'work on batches alone' },
+    ],
+    examples: ['', '--batches'],
   },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 

@@ -29,12 +29,14 @@ export function copyTo(source: Database, file: string, check: () => void): void 
   syncFolder(path.dirname(file));
 }
 
-/** Replaces the records by those of a backup. Waiting pairs are removed. */
+const others = ['lot', 'pool', 'reservation', 'batch', 'chunk', 'chunk_result', 'batch_worker'];
+
+/** Replaces the records by those of a backup. Waiting pairs are removed, and the pairs of batches. */
 export function takeOver(database: Database, file: string): void {
   // Opening it checks that the file is a backup.
   const { database: source } = openToRead(file, { wait: patience });
   try {
-    for (const table of ['record', 'lot', 'pool', 'reservation']) {
+    for (const table of ['record', ...others]) {
       database.exec(`delete from main.${table}`);
     }
     copyRecords(source, database, () => {});

@@ -17,18 +17,34 @@ import { inodeOf, OpenFiles } from './open-files.ts';
 
 // 'PRMT' marks a store among SQLite files.
 const applicationId = 0x5052_4d54;
-const version = 1;
 
-// To the letter as SQLite keeps them in its schema.
-const tables = [
-  'CREATE TABLE record (path text primary key, value blob not null) strict',
-  'CREATE TABLE pool (id integer primary key, name text not null unique, ' +
-    'last_serial integer not null, waiting integer not null) strict',
-  'CREATE TABLE lot (pool integer not null, serial integer not null, pairs integer not null, ' +
-    'value blob not null, primary key (pool, serial)) strict',
-  'CREATE TABLE reservation (pool integer not null, filler text not null, pairs integer not null, ' +
-    'until integer not null, primary key (pool, filler)) strict',
+// What each version added to the one before. To the letter as SQLite keeps them in its schema.
+const steps: readonly (readonly string[])[] = [
+  [
+    'CREATE TABLE record (path text primary key, value blob not null) strict',
+    'CREATE TABLE pool (id integer primary key, name text not null unique, ' +
+      'last_serial integer not null, waiting integer not null) strict',
+    'CREATE TABLE lot (pool integer not null, serial integer not null, pairs integer not null, ' +
+      'value blob not null, primary key (pool, serial)) strict',
+    'CREATE TABLE reservation (pool integer not null, filler text not null, pairs integer not null, ' +
+      'until integer not null, primary key (pool, filler)) strict',
+  ],
+  [
+    'CREATE TABLE batch (id integer primary key, name text not null unique, ' +
+      'pairs integer not null, chunk integer not null, done integer not null, ' +
+      'state integer not null, refusal text, rest integer not null, rest_until integer not null, ' +
+      'turn integer not null) strict',
+    'CREATE TABLE chunk (batch integer not null, n integer not null, pairs integer not null, ' +
+      'attempt integer not null, lease integer not null, primary key (batch, n)) strict',
+    'CREATE TABLE chunk_result (batch integer not null, n integer not null, ' +
+      'pairs integer not null, attempt integer not null, value blob not null, ' +
+      'primary key (batch, n)) strict',
+    'CREATE TABLE batch_worker (batch integer not null, worker text not null, ' +
+      'pairs integer not null, since integer not null, seen integer not null, ' +
+      'settled_at integer not null, stint integer not null, primary key (batch, worker)) strict',
+  ],
 ];
+const version = steps.length;
 
 // For every connection. A schema that is not ours to the letter is refused, and even ours is not
 // trusted. Cells are checked as they are read, which finds most damaged pages.
@@ -174,9 +190,14 @@ function looksOf(file: string): string {
 
 /** The statements that make the schema of a backup called `name` in a connection. */
 export function schemaOf(name: string): string[] {
+  return [...additions(name, { after: 0 }), `pragma ${name}.application_id = ${applicationId}`];
+}
+
+/** The statements that make the schema of an earlier version that of today. */
+function additions(name: string, { after }: { after: number }): string[] {
+  const tables = steps.slice(after).flat();
   return [
     ...tables.map((table) => table.replace('CREATE TABLE ', `CREATE TABLE ${name}.`)),
-    `pragma ${name}.application_id = ${applicationId}`,
     `pragma ${name}.user_version = ${version}`,
   ];
 }
@@ -196,7 +217,9 @@ function set(database: Database, wait: number, prepare: () => void): Database {
 function makeSchema(database: Database): void {
   database.exec('begin immediate');
   try {
-    if (isEmpty(database)) for (const statement of schemaOf('main')) database.exec(statement);
+    const after = isEmpty(database) ? 0 : checkSchema(database);
+    const statements = after === 0 ? schemaOf('main') : additions('main', { after });
+    if (after < version) for (const statement of statements) database.exec(statement);
     checkSchema(database);
     database.exec('commit');
   } catch (error) {
@@ -218,20 +241,26 @@ function isEmpty(database: Database): boolean {
   return database.prepare('select 1 from sqlite_schema limit 1').get() === undefined;
 }
 
-// A trigger or view that was added to the file would run in our transactions.
-function checkSchema(database: Database): void {
+/**
+ * The version of the schema. A trigger or view that was added to the file would run in our
+ * transactions.
+ */
+function checkSchema(database: Database): number {
   if (isEmpty(database)) throw new StoreError('corrupt', 'it has no tables');
   const id = database.prepare('pragma application_id').get()?.application_id;
   if (id !== applicationId) throw new StoreError('foreign', 'it is not a pairmint store');
   const found = database.prepare('pragma user_version').get()?.user_version;
-  if (found !== version) {
+  // A store of an earlier version that cannot be written to can be read all the same.
+  if (typeof found !== 'number' || found < 1 || found > version) {
     throw new StoreError(
       'foreign',
       `its tables are of version ${found}, made by another pairmint; this one reads version ${version}`,
     );
   }
+  const tables = steps.slice(0, found).flat();
   const schema = database.prepare('select sql from sqlite_schema where sql is not null').all();
   const statements = schema.map(({ sql }) => sql);
   const isOurs = statements.length === tables.length && tables.every((t) => statements.includes(t));
   if (!isOurs) throw new StoreError('corrupt', 'its tables are not as pairmint made them');
+  return found;
 }

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { BatchLevel, ChunkResult, SettledChunk } from '../batch-store.ts';
 import type { Entry } from '../key-store.ts';
 import type { StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
+import { BatchRows } from './batch-rows.ts';
+import { monotonicNow } from './calls.ts';
+import { bytesOf, numberOf, textOf } from './cells.ts';
 import { openToRead } from './database.ts';
-import type { Database, Row, SqlValue, Statement } from './engine.ts';
+import type { Database, Row, Statement } from './engine.ts';
 import { replaced } from './faults.ts';
 import type { OpenFiles } from './open-files.ts';
 
@@ -25,6 +29,7 @@ export class Reader {
   readonly #lots: Statement;
   readonly #pools: Statement;
   readonly #version: Statement;
+  readonly #batches: BatchRows;
 
   /**
    * @param inode the inode that the file must have, if known
@@ -58,6 +63,7 @@ export class Reader {
       'select name from pool where exists (select 1 from lot where pool = pool.id) order by name',
     );
     this.#version = database.prepare('pragma data_version');
+    this.#batches = new BatchRows(database);
   }
 
   /** The inode of the file that it reads. */
@@ -130,6 +136,26 @@ export class Reader {
     return this.#pools.all().map(({ name }) => textOf(name));
   }
 
+  chunksWait(): boolean {
+    return this.#batches.isWaiting(monotonicNow());
+  }
+
+  batchLevels(names: readonly string[]): (BatchLevel | undefined)[] {
+    return this.#batches.levels(names, monotonicNow());
+  }
+
+  settledChunks(name: string, after: number, limit: number): SettledChunk[] {
+    return this.#batches.settled(name, after, limit);
+  }
+
+  chunkResult(name: string, n: number): ChunkResult | undefined {
+    return this.#batches.result(name, n);
+  }
+
+  batchNames(): string[] {
+    return this.#batches.names();
+  }
+
   /**
    * Changes whenever another connection has committed; differs from reader to reader.
    *
@@ -148,30 +174,6 @@ export class Reader {
   close(): void {
     this.#database.close();
   }
-}
-
-// SQLite checks the types of columns only as it writes. On reading it trusts the page, and a page
-// in the place of another has rows of other columns.
-
-/** @throws StoreError if a value is not of its column's type */
-export function bytesOf(value: SqlValue | undefined): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  throw misplaced();
-}
-
-function textOf(value: SqlValue | undefined): string {
-  if (typeof value === 'string') return value;
-  throw misplaced();
-}
-
-/** @throws StoreError as bytesOf does */
-export function numberOf(value: SqlValue | undefined): number {
-  if (Number.isSafeInteger(value)) return value as number;
-  throw misplaced();
-}
-
-function misplaced(): StoreError {
-  return new StoreError('corrupt', 'a row has values that are not of its columns');
 }
 
 /** The lots of selected rows. @throws StoreError if their serials do not rise */

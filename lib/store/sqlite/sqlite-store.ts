@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { Native } from '../../native/addon.ts';
+import type { BatchStore } from '../batch-store.ts';
 import type { Change } from '../change.ts';
 import { CommitReader } from '../commit-counter.ts';
 import type { Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '../key-store.ts';
@@ -29,6 +30,7 @@ const makingLook = 20;
 export class SqliteStore implements KeyStore {
   readonly url: string;
   readonly lots: LotStore;
+  readonly batches: BatchStore;
   readonly copies: StoreCopies;
   readonly #engine: FileEngine;
   readonly #commits: CommitReader;
@@ -49,6 +51,7 @@ export class SqliteStore implements KeyStore {
     this.#engine = engine;
     this.#commits = commits;
     this.lots = this.#lotStore();
+    this.batches = this.#batchStore();
     this.copies = {
       backup: (to) => this.#call('backup', path.resolve(to)),
       restore: (from) => this.#call('restore', path.resolve(from)),
@@ -167,6 +170,25 @@ export class SqliteStore implements KeyStore {
         this.#call('listLots', pool, after, limit),
       vouch: (at, owner) => this.#call('vouch', at, owner),
       pools: () => this.#call('pools'),
+    };
+  }
+
+  #batchStore(): BatchStore {
+    return {
+      submit: (batch, changes) => this.#call('submitBatch', batch, changes),
+      isWaiting: () => this.#call('chunksWait'),
+      claim: (demand) => this.#call('claimChunks', demand),
+      renew: (worker, claims, seconds) => this.#call('renewChunks', worker, claims, seconds),
+      settle: (worker, claim, value) => this.#call('settleChunk', worker, claim, value),
+      release: (claims, refusal) => this.#call('releaseChunks', claims, refusal),
+      levels: (names) => this.#call('batchLevels', names),
+      settled: (name, { after, limit }) => this.#call('settledChunks', name, after, limit),
+      result: (name, n) => this.#call('chunkResult', name, n),
+      cancel: (name, changes) => this.#call('cancelBatch', name, changes),
+      delete: (name, changes) => this.#call('deleteBatch', name, changes),
+      purge: () => this.#call('purgeBatches'),
+      fence: () => this.#call('fenceBatches'),
+      names: () => this.#call('batchNames'),
     };
   }
 

@@ -11,16 +11,17 @@ import path from 'node:path';
 import type { Change } from '../change.ts';
 import { CommitWriter } from '../commit-counter.ts';
 import { type DrawnOwner, raiseAt, vouch } from '../drawn-file.ts';
-import { sameValue } from '../key-store.ts';
 import type { LotAddition, Reservation, StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
+import { batchMethods } from './batch-writes.ts';
 import { type Answer, type Call, failureOf, monotonicNow } from './calls.ts';
+import { bytesOf, numberOf } from './cells.ts';
 import { takeOver } from './copies.ts';
 import { openToWrite } from './database.ts';
 import type { Database, Statement } from './engine.ts';
 import { isBusy, replaced, storeError } from './faults.ts';
-import type { OpenFiles } from './open-files.ts';
-import { afterAll, bytesOf, inOrder, numberOf } from './reader.ts';
+import { afterAll, inOrder } from './reader.ts';
+import { apply, areExpected, changed, type Method, unchanged, type Writing } from './writing.ts';
 
 // As long as people will wait, and shorter than clients' time limits.
 const lockLimit = 5000;
@@ -30,27 +31,10 @@ const longestSleep = 32;
 // Enough for one or two commits in the file of changes.
 const leastRoom = 65_536;
 
-/** The result of a step of a transaction: its answer, and whether earlier reads may be stale. */
-interface Step {
-  readonly result: unknown;
-  readonly changes: boolean;
-}
-
-type Method = (writer: Writing, ...args: never[]) => Step;
-
-/** A writing connection with its statements. */
-interface Writing {
-  readonly file: string;
-  readonly database: Database;
-  readonly files: OpenFiles;
-  readonly statement: (sql: string) => Statement;
-}
-
-const changed = (result: unknown): Step => ({ result, changes: true });
-const unchanged = (result: unknown): Step => ({ result, changes: false });
-
 /** Methods that can share a transaction with others. */
 const methods = {
+  ...batchMethods,
+
   commit: (writing, changes: readonly Change[]) =>
     areExpected(writing, changes) ? changed(apply(writing, changes)) : unchanged(false),
 
@@ -380,30 +364,6 @@ function syncChanges(file: string): void {
 /** The time until which a call waits for the write lock. */
 function limitOf({ sentAt }: Call): number {
   return sentAt + lockLimit;
-}
-
-function areExpected({ statement }: Writing, changes: readonly Change[]): boolean {
-  const get = statement('select value from record where path = ?');
-  return changes.every(({ path, expected }) => {
-    const row = get.get(path);
-    return sameValue(row && bytesOf(row.value), expected);
-  });
-}
-
-function apply({ database, statement }: Writing, changes: readonly Change[]): boolean {
-  // Deleted key material must be overwritten, not just unlinked.
-  database.exec('pragma secure_delete = on');
-  for (const { path, expected, next } of changes) {
-    if (next === undefined) statement('delete from record where path = ?').run(path);
-    else if (expected === undefined || !sameValue(expected, next)) {
-      statement(
-        'insert into record (path, value) values (?, ?) on conflict (path) do update set ' +
-          'value = excluded.value',
-      ).run(path, next);
-    }
-  }
-  database.exec('pragma secure_delete = fast');
-  return true;
 }
 
 /**
