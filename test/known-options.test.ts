@@ -33,6 +33,9 @@ const takers: readonly [string, (options: unknown) => unknown][] = [
   ['limits of createServer', (limits) => createServer(kms, any({ limits }))],
   ['tls of createServer', (tls) => createServer(kms, any({ tls }))],
   ['listen', (options) => createServer(kms, { auth: true }).listen(any(options))],
+  ['credentials.create', (options) => kms.credentials.create(any(options))],
+  ['pools.create', (options) => kms.pools.create(any(options))],
+  ['pools.fill', (options) => kms.pools.fill(any(options))],
   ['a request', (options) => kms.call('ListKeys', {}, any(options))],
   ['origin of a request', (origin) => kms.call('ListKeys', {}, any({ origin }))],
 ];

@@ -1,4 +1,6 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
+import { requireKnown } from '../core/known-options.ts';
+import { requireWhole } from '../core/whole-number.ts';
 import type { NewCredential } from '../keys/credential-directory.ts';
 import type { Caller } from '../operations/rules/operation.ts';
 import { defaultIdentityPolicy, type Policy, parsePolicy } from '../policy/document.ts';
@@ -65,8 +67,22 @@ export function callerOf(
   };
 }
 
-/** @throws ConfigurationError if no caller has this ARN, or the policy would have no effect */
-export function checkCaller({ principal, identityPolicy }: NewCredential): void {
+const credentialOptions: Readonly<Record<keyof NewCredential, true>> = {
+  principal: true,
+  identityPolicy: true,
+  durationSeconds: true,
+};
+
+/**
+ * Refuses a credential that would not be limited as it seems to be.
+ *
+ * @throws ConfigurationError if there is no such option, no caller has this ARN, or the policy would
+ *   have no effect; TypeError if the duration is not whole
+ */
+export function checkCaller(credential: NewCredential): void {
+  requireKnown('credentials.create', credential, credentialOptions);
+  const { principal, identityPolicy, durationSeconds } = credential;
+  if (durationSeconds !== undefined) requireWhole('durationSeconds', durationSeconds);
   callerOf(principal, { identityPolicy });
 }
 

@@ -1,4 +1,5 @@
 import { cpuShare } from '../core/cpu-share.ts';
+import { requireKnown } from '../core/known-options.ts';
 import { requireWhole } from '../core/whole-number.ts';
 import type { Key } from '../keys/key.ts';
 import { requireState, requireSymmetric, requireUsage } from '../keys/key-checks.ts';
@@ -65,6 +66,20 @@ export interface FillOptions {
 type Attend = <T>(work: Attended<T>, signal?: AbortSignal) => Promise<T>;
 
 const largestTarget = 1_000_000;
+const poolSettings: Readonly<Record<keyof PoolSettings, true>> = {
+  KeyId: true,
+  KeyPairSpec: true,
+  target: true,
+  low: true,
+};
+const fillOptions: Readonly<Record<keyof FillOptions, true>> = {
+  pool: true,
+  signal: true,
+  onProgress: true,
+  onRefusal: true,
+  most: true,
+  concurrency: true,
+};
 
 /** The pools of an account and region, for a caller who may mint pairs under their keys. */
 export class PoolApi {
@@ -98,6 +113,7 @@ export class PoolApi {
 
   /** Makes an empty pool, or changes the levels of the one that exists. */
   async create(settings: PoolSettings): Promise<PoolDescription> {
+    requireKnown('pools.create', settings, poolSettings);
     const { target, low = Math.floor(target / 2) } = settings;
     if (!Number.isInteger(target) || target < 1 || target > largestTarget) {
       throw new KmsError('ValidationException', `target must be from 1 to ${largestTarget}`);
@@ -151,6 +167,7 @@ export class PoolApi {
    *   the options is not whole
    */
   async fill(options: FillOptions = {}): Promise<number> {
+    requireKnown('pools.fill', options, fillOptions);
     const { most, concurrency, signal: callers } = options;
     for (const [name, value] of Object.entries({ most, concurrency })) {
       if (value !== undefined) requireWhole(name, value);

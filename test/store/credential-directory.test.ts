@@ -91,6 +91,30 @@ describe('a credential', () => {
   });
 });
 
+describe('a limit of an access key', () => {
+  it.each([
+    { identitypolicy: '{"Statement":[]}' },
+    { policy: '{"Statement":[]}' },
+    { durationSecond: 900 },
+  ])('that is misspelt is refused, not dropped: %j', async (limit) => {
+    await expect(kms.credentials.create({ principal, ...limit })).rejects.toThrow(
+      `credentials.create has no option '${Object.keys(limit)[0]}'`,
+    );
+    expect(await kms.credentials.list({ limit: 10 })).toEqual([]);
+  });
+
+  it.each([0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '900', null])(
+    'cannot be a duration of %j',
+    async (durationSeconds) => {
+      const given = { principal, durationSeconds: durationSeconds as number };
+      await expect(kms.credentials.create(given)).rejects.toThrow(
+        /^durationSeconds must be a whole/,
+      );
+      expect(await kms.credentials.list({ limit: 10 })).toEqual([]);
+    },
+  );
+});
+
 describe('the credentials of a store', () => {
   it('are listed page by page in the order of their ids', async () => {
     const ids: string[] = [];
