@@ -71,7 +71,7 @@ describe('processes that are killed', () => {
       if (drawn !== 1) broken.push(`after ${300 + 80 * i} ms: a pool cannot be drawn from`);
     }
     expect(broken).toEqual([]);
-  });
+  }, 180_000);
 });
 
 describe('processes in namespaces of their own', () => {
