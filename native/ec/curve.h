@@ -35,7 +35,7 @@ struct Curve {
 const Curve *FindCurve(const char *name);
 
 // OpenSSL's group of the curve, which lives as long as the process; nullptr
-// where this OpenSSL has none.
+// if this OpenSSL does not know it.
 const EC_GROUP *GroupOf(const Curve &curve);
 
 // Bytes of an uncompressed point (SEC 1, 2.3.3).

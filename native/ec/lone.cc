@@ -94,7 +94,7 @@ Trials &TheTrials() {
   return *trials;
 }
 
-// Gives a mask; none if OpenSSL refuses those that were made.
+// Gives a mask. `out` stays empty if OpenSSL refuses the lot that was made.
 Status MaskFor(const Curve &curve, const Multiplier &multiplier,
                const AbortFlag &abort, std::optional<Mask> *out) {
   *out = TakeMask(curve);

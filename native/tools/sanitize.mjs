@@ -36,8 +36,8 @@ function memoryEnvironment(addon) {
 
 function threadEnvironment(folder) {
   const suppressions = path.join(folder, 'suppressions');
-  // What Node and V8 hand from thread to thread through atomics is unseen: their own accesses would
-  // be findings. The destructors of V8's jobs are, although they are none of an instrumented module.
+  // What Node and V8 hand from thread to thread through atomics is unseen, so that their own accesses
+  // look like races: those of V8's jobs have been reported.
   writeFileSync(suppressions, 'race:v8::platform::\n');
   return {
     PAIRMINT_PREBUILD: folder,

@@ -45,7 +45,7 @@ class Questions {
     this.#terminal = terminal;
   }
 
-  /** A word that is no operation's name is where the search for one begins. */
+  /** A first word that names no operation becomes the start of the search for one. */
   async askOperation(): Promise<string> {
     const at = findCommand(this.#words, passedWords);
     const word = this.#words[at];
