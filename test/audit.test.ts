@@ -442,28 +442,28 @@ describe('while the sink fails', () => {
   test('only now and then, what was refused is not there and what was not is recorded', async () => {
     const recorded: string[] = [];
     let turn = 0;
-    const some = await openAudited(async (event) => {
+    const audited = await openAudited(async (event) => {
       await new Promise((resolve) => setTimeout(resolve, turn % 4));
       if (turn++ % 3 === 0) throw new Error('now and then');
       if (event.errorCode === undefined) recorded.push(event.requestID);
     });
-    const made = new Map<string, string>();
+    const outcomes = new Map<string, string>();
     await Promise.all(
       Array.from({ length: 60 }, async (_, i) => {
         const requestId = `request ${i}`;
-        const outcome = await some.createKey({ Description: requestId }, { requestId }).then(
+        const outcome = await audited.createKey({ Description: requestId }, { requestId }).then(
           ({ KeyMetadata }) => KeyMetadata?.KeyId as string,
           ({ name, message }: Error) => `${name}: ${message}`,
         );
         if (outcome === notRecorded) expect(recorded).not.toContain(requestId);
-        else made.set(requestId, outcome);
+        else outcomes.set(requestId, outcome);
       }),
     );
-    expect(made.size).toBeGreaterThan(20);
-    expect(made.size).toBeLessThan(60);
-    expect(recorded.sort()).toEqual([...made.keys()].sort());
-    const { Keys = [] } = await some.listKeys({});
-    expect(Keys.map(({ KeyId }) => KeyId)).toEqual([...made.values()].sort());
+    expect(outcomes.size).toBeGreaterThan(20);
+    expect(outcomes.size).toBeLessThan(60);
+    expect(recorded.sort()).toEqual([...outcomes.keys()].sort());
+    const { Keys = [] } = await audited.listKeys({});
+    expect(Keys.map(({ KeyId }) => KeyId)).toEqual([...outcomes.values()].sort());
   });
 });
 
@@ -598,10 +598,10 @@ describe('an audit file', () => {
     );
     expect(ends.map(({ stderr }) => stderr)).toEqual(['', '', '']);
     const lines = linesOf(file);
-    const made = ends.flatMap(({ stdout }) => stdout.trim().split('\n'));
-    expect(made).toHaveLength(180);
+    const keyIds = ends.flatMap(({ stdout }) => stdout.trim().split('\n'));
+    expect(keyIds).toHaveLength(180);
     expect(lines.map(({ resources }) => resources[0]?.ARN.split('/')[1]).sort()).toEqual(
-      made.sort(),
+      keyIds.sort(),
     );
     expect(new Set(lines.map(({ eventID }) => eventID)).size).toBe(180);
   });

@@ -125,7 +125,7 @@ function publicKeyOf(pkcs8: Uint8Array): Buffer {
 describe('in one crossing into native code', () => {
   const context = Buffer.alloc(4);
   const rootKey = internals.openRootKey(undefined);
-  const made = (length: number) => {
+  const materialOf = (length: number) => {
     const { header, wrapped } = internals.createKeyMaterial(
       rootKey,
       Buffer.alloc(16),
@@ -134,9 +134,9 @@ describe('in one crossing into native code', () => {
     );
     return internals.openKeyMaterial(rootKey, header, wrapped);
   };
-  const material = made(32);
-  const other = made(32);
-  const mac = made(64);
+  const material = materialOf(32);
+  const other = materialOf(32);
+  const mac = materialOf(64);
 
   test('every data key is sealed for its own request', async () => {
     const requests = [

@@ -136,8 +136,8 @@ describe('the options of a request', () => {
     ['an object for a signal', { abortSignal: {} }],
     ['a controller for a signal', { abortSignal: new AbortController() }],
   ])('are refused if they are %s, before anything starts', async (_what, options) => {
-    const made = kms.createKey({}, options as unknown as RequestOptions);
-    await expect(made).rejects.toThrow(new TypeError('abortSignal must be an AbortSignal'));
+    const creation = kms.createKey({}, options as unknown as RequestOptions);
+    await expect(creation).rejects.toThrow(new TypeError('abortSignal must be an AbortSignal'));
     expect((await kms.listKeys({})).Keys).toEqual([]);
   });
 

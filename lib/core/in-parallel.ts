@@ -23,7 +23,7 @@ export async function* inParallel<T extends {}>(
   // Each piece of work under way adds a listener.
   setMaxListeners(0, stop.signal);
   const underWay = new Set<Promise<void>>();
-  const made: T[] = [];
+  const results: T[] = [];
   const failures: unknown[] = [];
   let started = 0;
   let wake = () => {};
@@ -35,7 +35,7 @@ export async function* inParallel<T extends {}>(
     started++;
     const work: Promise<void> = make(stop.signal)
       .then(
-        (result) => void made.push(result),
+        (result) => void results.push(result),
         (error) => void failures.push(error),
       )
       .then(() => {
@@ -48,8 +48,8 @@ export async function* inParallel<T extends {}>(
   signal?.addEventListener('abort', leave, { once: true });
   try {
     while (failures.length === 0) {
-      while (started < count && underWay.size + made.length < concurrency) start();
-      const next = made.shift();
+      while (started < count && underWay.size + results.length < concurrency) start();
+      const next = results.shift();
       if (next !== undefined) {
         yield next;
       } else if (underWay.size === 0) {

@@ -79,13 +79,13 @@ export class GrantDirectory {
     grant: NewGrant,
     check?: (key: Key) => Promise<readonly Change[]>,
   ): Promise<GrantRecord> {
-    let known: Key | undefined = first;
+    let keyAsRead: Key | undefined = first;
     return retry(async () => {
-      const key = known ?? (await keys.find({ kind: 'key', ...grant }));
-      known = undefined;
+      const key = keyAsRead ?? (await keys.find({ kind: 'key', ...grant }));
+      keyAsRead = undefined;
       const others = (await check?.(key)) ?? [];
       const tail = randomBytes(32).toString('hex').slice(granteeLength);
-      const made = { ...grant, grantId: nameHash(granteeOf(grant)) + tail };
+      const record = { ...grant, grantId: nameHash(granteeOf(grant)) + tail };
       const namePath = namePathOf(grant);
       const namesake = namePath === undefined ? undefined : await this.#store.get(namePath);
       if (namesake) {
@@ -94,15 +94,15 @@ export class GrantDirectory {
         if (existing !== undefined && namePathOf(existing) === namePath) return existing;
       }
       await this.#requireRoom(key);
-      const note = { expected: namesake, next: Buffer.from(made.grantId, 'latin1') };
+      const note = { expected: namesake, next: Buffer.from(record.grantId, 'latin1') };
       const committed = await keys.commit([
         keys.unchanged(key),
         ...others,
-        this.#table.insertion(made),
-        ...indexChanges(made, undefined, Buffer.from(made.keyId, 'latin1')),
+        this.#table.insertion(record),
+        ...indexChanges(record, undefined, Buffer.from(record.keyId, 'latin1')),
         ...(namePath === undefined ? [] : [{ path: namePath, ...note }]),
       ]);
-      return committed && made;
+      return committed && record;
     });
   }
 

@@ -116,13 +116,13 @@ export class MaterialVault {
     { signal, caller }: { signal?: AbortSignal | undefined; caller?: string } = {},
   ): Promise<NewMaterial> {
     if (materialLength(record.keySpec) !== undefined) return this.makeSymmetric(record);
-    const made = await abortable(signal, (onStart) =>
+    const material = await abortable(signal, (onStart) =>
       this.#native.createPrivateKeyMaterial(
         { ...this.#binding(record), spec: record.keySpec, caller },
         onStart,
       ),
     );
-    return newMaterial(record, made);
+    return newMaterial(record, material);
   }
 
   /** Makes fresh material of a key that is no private key, at once. */

@@ -152,10 +152,10 @@ async function deleteGrant(
   { grant, key }: GrantOfKey,
   authorizeAgain: (key: Key) => Promise<void> | void,
 ): Promise<void> {
-  let known: Key | undefined = key;
+  let keyAsRead: Key | undefined = key;
   await retry(async () => {
-    const found = known ?? (await keyOf(services, grant));
-    known = undefined;
+    const found = keyAsRead ?? (await keyOf(services, grant));
+    keyAsRead = undefined;
     if (found !== key) await authorizeAgain(found);
     if (await services.grants.delete(services.keysToChange(), grant, found)) return true;
     // Another request may have deleted it.

@@ -154,7 +154,7 @@ const families: readonly { prefix: string; entries: (facts: RequestFacts) => Pai
 /** The condition keys of a request, each made when a policy asks for it. */
 export function conditionsOf(facts: RequestFacts): Lookup {
   // Each value is computed once: a policy may ask for the same key very often.
-  const known = new Map<string, readonly string[] | undefined>();
+  const computed = new Map<string, readonly string[] | undefined>();
   const pairs = new Map<string, ReadonlyMap<string, readonly string[]>>();
   const find = (name: string) => {
     const read = reads.get(name);
@@ -167,8 +167,8 @@ export function conditionsOf(facts: RequestFacts): Lookup {
     return values.get(name.slice(prefix.length));
   };
   return (name) => {
-    if (!known.has(name)) known.set(name, find(name));
-    return known.get(name);
+    if (!computed.has(name)) computed.set(name, find(name));
+    return computed.get(name);
   };
 }
 
@@ -177,9 +177,9 @@ function byFoldedName(entries: Pairs): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
   for (const [name, value] of Object.entries(entries)) {
     const folded = name.toLowerCase();
-    const there = values.get(folded);
-    if (there === undefined) values.set(folded, [value]);
-    else there.push(value);
+    const earlier = values.get(folded);
+    if (earlier === undefined) values.set(folded, [value]);
+    else earlier.push(value);
   }
   return values;
 }
@@ -215,8 +215,8 @@ function created(
 ): Read {
   return ({ operation, request, key }) => {
     if (key !== undefined || operation !== 'CreateKey') return key?.[property];
-    const given = members.find((name) => request[name] !== undefined);
-    return given === undefined ? absent : (request[given] as Value);
+    const member = members.find((name) => request[name] !== undefined);
+    return member === undefined ? absent : (request[member] as Value);
   };
 }
 

@@ -37,8 +37,8 @@ export interface GrantRequest {
 export function givenConstraints(
   constraints: GrantConstraints | undefined,
 ): GrantConstraints | undefined {
-  const given = Object.entries(constraints ?? {}).filter(([, value]) => isGiven(value));
-  return given.length > 0 ? Object.fromEntries(given) : undefined;
+  const entries = Object.entries(constraints ?? {}).filter(([, value]) => isGiven(value));
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 function isGiven(value: Pairs | string | undefined): boolean {

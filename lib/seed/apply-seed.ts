@@ -45,10 +45,10 @@ export interface SeedSummary {
 
 /** What a seed made, in a sentence for people; undefined if it made nothing. */
 export function describeSummary(summary: SeedSummary): string | undefined {
-  const made = Object.entries(summary)
+  const parts = Object.entries(summary)
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${number === 1 ? singular(what) : what}`);
-  return made.length === 0 ? undefined : `made what the seed has: ${made.join(', ')}`;
+  return parts.length === 0 ? undefined : `made what the seed has: ${parts.join(', ')}`;
 }
 
 function singular(what: string): string {
@@ -105,8 +105,8 @@ interface Granting {
 }
 
 async function compare(seed: Seed, services: SeedServices): Promise<Work> {
-  const there = new Map<string, Key>();
-  const aliases = await newAliases(seed, services, there);
+  const targets = new Map<string, Key>();
+  const aliases = await newAliases(seed, services, targets);
   const ofNewKeys = (id: string) => aliases.filter((alias) => targetOf(alias) === id);
   const keys: NewKey[] = [];
   const grants: Granting[] = [];
@@ -121,17 +121,17 @@ async function compare(seed: Seed, services: SeedServices): Promise<Work> {
   }
   return {
     keys,
-    aliases: aliases.filter((alias) => there.has(targetOf(alias))),
+    aliases: aliases.filter((alias) => targets.has(targetOf(alias))),
     numAliases: aliases.length,
     grants,
   };
 }
 
-/** The aliases that the store lacks; adds their keys that exist to `there`. */
+/** The aliases that the store lacks; adds the keys that they name and that exist to `targets`. */
 async function newAliases(
   { document, keys, aliases }: Seed,
   services: SeedServices,
-  there: Map<string, Key>,
+  targets: Map<string, Key>,
 ): Promise<SeededAlias[]> {
   const missing: SeededAlias[] = [];
   for (const alias of aliases) {
@@ -146,7 +146,7 @@ async function newAliases(
       throw refusal(document, alias.at, `${reason}, not ${TargetKeyId}`);
     }
     if (current !== undefined) continue;
-    if (target !== undefined) there.set(TargetKeyId, target);
+    if (target !== undefined) targets.set(TargetKeyId, target);
     missing.push(alias);
   }
   return missing;
@@ -168,9 +168,9 @@ async function newKey(
   aliases: readonly SeededAlias[],
 ): Promise<NewKey> {
   const blank = blankRecord(services, seeded);
-  const given = await importAll(seed, services, seeded, blank);
-  const fresh = given.length === 0 && seeded.origin === 'AWS_KMS';
-  const materials = fresh ? [await services.keys.vault.make(blank)] : given;
+  const imported = await importAll(seed, services, seeded, blank);
+  const fresh = imported.length === 0 && seeded.origin === 'AWS_KMS';
+  const materials = fresh ? [await services.keys.vault.make(blank)] : imported;
   let record: KeyRecord = { ...blank, materials: [] };
   for (const [index, { id, publicKey }] of materials.entries()) {
     record = {
@@ -274,8 +274,8 @@ async function requireSame(
   if (tags !== undefined && !isDeepStrictEqual(sorted(tags), sorted(record.tags))) {
     throw conflict('Tags', 'other tags');
   }
-  const given = await importAll(seed, services, seeded, record);
-  if (given.some(({ id }, index) => id !== record.materials[index]?.id)) {
+  const imported = await importAll(seed, services, seeded, record);
+  if (imported.some(({ id }, index) => id !== record.materials[index]?.id)) {
     const pem = seeded.entry.members.has('PrivateKeyPem');
     throw conflict(pem ? 'PrivateKeyPem' : 'KeyMaterial', 'other key material');
   }
@@ -316,12 +316,12 @@ async function newGrants(
   { record }: Key,
 ): Promise<SeededGrant[]> {
   if (seeded.length === 0) return [];
-  const there = await grantsOf(services, record);
+  const existing = await grantsOf(services, record);
   return seeded.filter(({ at, request }) => {
     const wanted = grantOf(services, record, request);
-    if (there.some((grant) => isDeepStrictEqual(termsOf(grant), termsOf(wanted)))) return false;
+    if (existing.some((grant) => isDeepStrictEqual(termsOf(grant), termsOf(wanted)))) return false;
     const { Name } = request;
-    if (Name === undefined || !there.some(({ name }) => name === Name)) return true;
+    if (Name === undefined || !existing.some(({ name }) => name === Name)) return true;
     throw refusal(document, at, `the store has a grant of this key named ${Name} on other terms`);
   });
 }

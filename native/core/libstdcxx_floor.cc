@@ -26,7 +26,7 @@ namespace std {
 #if defined(__GLIBCXX__)
 #if !__cpp_rtti
 // std::make_shared compares a tag by address first and asks libstdc++
-// (GLIBCXX_3.4.26) only for objects of code that has RTTI. There is none here.
+// (GLIBCXX_3.4.26) only for objects of code that has RTTI. This code has none.
 bool std::_Sp_make_shared_tag::_S_eq(const type_info & /*ti*/) noexcept {
   return false;
 }

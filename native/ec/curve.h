@@ -37,7 +37,7 @@ std::span<const Curve> Curves();
 const Curve *FindCurve(const char *name);
 
 // OpenSSL's group of the curve, which lives as long as the process; nullptr
-// where this OpenSSL has none.
+// if this OpenSSL does not know it.
 const EC_GROUP *GroupOf(const Curve &curve);
 
 // Whether this OpenSSL has code made for the curve, which takes less time than

@@ -55,7 +55,7 @@ Counts &TheCounts() {
   return *counts;
 }
 
-// Gives a mask; none if OpenSSL refuses those that were made.
+// Gives a mask. `out` stays empty if OpenSSL refuses the lot that was made.
 Status MaskFor(const Curve &curve, const Multiplier &multiplier,
                const AbortFlag &abort, std::optional<Mask> *out) {
   *out = TakeMask(curve);

@@ -11,7 +11,7 @@ namespace pairmint::keys {
 // Signs with a private key (PrivateKeyInfo) by the algorithm and message type
 // that KMS calls `algorithm` and `message_type`. kInvalidArgument if they do
 // not fit the key or each other, or a digest has another length; kUnsupported
-// where OpenSSL lacks the algorithm.
+// if OpenSSL lacks the algorithm.
 core::Status Sign(core::ByteSpan pkcs8, std::string_view algorithm,
                   std::string_view message_type, core::ByteSpan message,
                   core::Bytes *out);

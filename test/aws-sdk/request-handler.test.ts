@@ -78,13 +78,13 @@ describe('a KMSClient without a socket', () => {
   });
 
   it('reads lists page by page', async () => {
-    const made = [await newKeyId(), await newKeyId(), await newKeyId()];
+    const created = [await newKeyId(), await newKeyId(), await newKeyId()];
     const found: (string | undefined)[] = [];
     for await (const { Keys = [] } of paginateListKeys({ client, pageSize: 1 }, {})) {
       expect(Keys.length).toBeLessThanOrEqual(1);
       found.push(...Keys.map(({ KeyId }) => KeyId));
     }
-    expect(found).toEqual(expect.arrayContaining(made));
+    expect(found).toEqual(expect.arrayContaining(created));
   });
 
   it('acts as the caller of the service, not of its credentials', async () => {

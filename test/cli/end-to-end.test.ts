@@ -51,10 +51,10 @@ it('is an executable file', () => {
 
 describe('the main job', () => {
   it('makes a store, says where on stderr, and prints the pair on stdout', async () => {
-    const made = await pairmint(pairCommand, ...defaultKey, '--key-pair-spec', 'ECC_NIST_P256');
-    expect(made.code).toBe(0);
-    expect(made.stderr).toMatch(/^pairmint: made a new store at sqlite:.*\n$/);
-    expect(Object.keys(JSON.parse(made.stdout))).toEqual([
+    const minted = await pairmint(pairCommand, ...defaultKey, '--key-pair-spec', 'ECC_NIST_P256');
+    expect(minted.code).toBe(0);
+    expect(minted.stderr).toMatch(/^pairmint: made a new store at sqlite:.*\n$/);
+    expect(Object.keys(JSON.parse(minted.stdout))).toEqual([
       'PrivateKeyCiphertextBlob',
       'PublicKey',
       'KeyId',

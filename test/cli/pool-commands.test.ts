@@ -198,8 +198,8 @@ describe('pregenerate', () => {
 
 describe('pool', () => {
   it('makes, fills, lists, drains and deletes a pool', async () => {
-    const made = await json('pool', 'create', ...naming, '--target', '20', '--low', '5');
-    expect(made).toEqual({
+    const pool = await json('pool', 'create', ...naming, '--target', '20', '--low', '5');
+    expect(pool).toEqual({
       KeyId: expect.stringMatching(/^arn:aws:kms:/),
       KeyPairSpec: 'ECC_NIST_EDWARDS25519',
       Target: 20,
@@ -208,7 +208,7 @@ describe('pool', () => {
     });
     expect(await json('pool', 'fill')).toEqual({ Minted: 20 });
     await json('generate-data-key-pair-without-plaintext', ...naming);
-    expect(await json('pool', 'list')).toEqual({ Pools: [{ ...made, Level: 19 }] });
+    expect(await json('pool', 'list')).toEqual({ Pools: [{ ...pool, Level: 19 }] });
     expect(await json('pool', 'fill', ...naming)).toEqual({ Minted: 1 });
     expect(await json('pool', 'drain', ...naming)).toEqual({ Drained: 20 });
     expect(await json('pool', 'delete', ...naming)).toEqual({});

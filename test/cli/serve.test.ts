@@ -254,8 +254,8 @@ describe('pairmint credentials', () => {
     const options = ['--identity-policy', policy, '--duration-seconds', '900'];
     const created = await pairmint('credentials', 'create', '--principal', principal, ...options)
       .ended;
-    const made = JSON.parse(created.stdout);
-    expect(Object.keys(made)).toEqual([
+    const credential = JSON.parse(created.stdout);
+    expect(Object.keys(credential)).toEqual([
       'AccessKeyId',
       'SecretAccessKey',
       'SessionToken',
@@ -265,19 +265,19 @@ describe('pairmint credentials', () => {
     expect(JSON.parse(listed.stdout)).toEqual({
       Credentials: [
         {
-          AccessKeyId: made.AccessKeyId,
+          AccessKeyId: credential.AccessKeyId,
           Principal: principal,
           CreateDate: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-          Expiration: made.Expiration,
+          Expiration: credential.Expiration,
           IdentityPolicy: text,
         },
       ],
     });
-    const deleted = await pairmint('credentials', 'delete', made.AccessKeyId).ended;
+    const deleted = await pairmint('credentials', 'delete', credential.AccessKeyId).ended;
     expect(deleted).toMatchObject({ code: 0, stdout: '', stderr: '' });
-    const again = await pairmint('credentials', 'delete', made.AccessKeyId).ended;
+    const again = await pairmint('credentials', 'delete', credential.AccessKeyId).ended;
     expect(again).toMatchObject({ code: 255, stdout: '' });
-    expect(again.stderr).toContain(`there is no access key ${made.AccessKeyId}`);
+    expect(again.stderr).toContain(`there is no access key ${credential.AccessKeyId}`);
   });
 
   it.each([

@@ -336,13 +336,13 @@ describe('the listener', () => {
 });
 
 it('leaves no listener behind when it is closed', async () => {
-  const made: Metrics[] = [];
-  for (let i = 0; i < 3; i++) made.push(await createMetrics(kms));
-  for (const metrics of made) metrics.close();
+  const all: Metrics[] = [];
+  for (let i = 0; i < 3; i++) all.push(await createMetrics(kms));
+  for (const metrics of all) metrics.close();
   const { KeyId } = await newKey(kms);
   await kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'ECC_NIST_P256' });
   const spec = { spec: 'ECC_NIST_P256' };
-  for (const metrics of made) {
+  for (const metrics of all) {
     const name = 'pairmint_minting_duration_seconds_count';
     expect(sampleOf(await metrics.text(), name, spec)).toBeUndefined();
   }

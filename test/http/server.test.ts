@@ -317,7 +317,7 @@ describe('strangers', () => {
 
   it('with an unknown access key are, too, and those with a known one wait', async () => {
     const { url } = await start({});
-    const known = await kms.credentials.create({
+    const credential = await kms.credentials.create({
       principal: 'arn:aws:iam::000000000000:user/alice',
     });
     const send = async (accessKeyId: string) => {
@@ -327,7 +327,7 @@ describe('strangers', () => {
       const fields = Object.entries(all).map(([field, value]) => `${field}: ${value}\r\n`);
       return exchange(url, `POST / HTTP/1.1\r\n${fields.join('')}\r\n{`, pause(300), 'x\0');
     };
-    const unknown = known.accessKeyId.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const unknown = credential.accessKeyId.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
     expect(await send(unknown)).toContain('UnrecognizedClientException');
     const limits = { headersTimeout: 300, requestTimeout: 500, connectionsCheckingInterval: 50 };
     const { url: impatient } = await start({ limits });
@@ -391,8 +391,8 @@ describe('a client that goes away', () => {
   it('takes its request with it', async () => {
     const service = await openKms();
     const { KeyMetadata } = await service.createKey({});
-    const made = createServer(service, { auth: false });
-    const url = await made.listen({ port: 0 });
+    const server = createServer(service, { auth: false });
+    const url = await server.listen({ port: 0 });
     const pair = { KeyId: KeyMetadata?.KeyId, KeyPairSpec: 'RSA_4096' };
     for (let i = 0; i < 100; i++) {
       const socket = connect(url);
@@ -402,7 +402,7 @@ describe('a client that goes away', () => {
     }
     // Closing waits for requests under way, and minting them all would take much longer.
     const began = Date.now();
-    await made.drain();
+    await server.drain();
     await service.close();
     expect(Date.now() - began).toBeLessThan(5000);
   });
@@ -573,8 +573,8 @@ describe('without authentication', () => {
   it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '128.0.0.1'])(
     'nothing listens on %s',
     async (host) => {
-      const made = createServer(kms, { auth: false });
-      await expect(made.listen({ host, port: 0 })).rejects.toMatchObject({
+      const server = createServer(kms, { auth: false });
+      await expect(server.listen({ host, port: 0 })).rejects.toMatchObject({
         name: 'ConfigurationError',
         message: `without authentication everyone could use keys at ${host}`,
       });
@@ -582,10 +582,10 @@ describe('without authentication', () => {
   );
 
   it.each(['127.0.0.1', 'localhost', '127.1.2.3'])('%s is fine', async (host) => {
-    const made = createServer(kms, { auth: false });
-    const where = await made.listen({ host, port: 0 });
+    const server = createServer(kms, { auth: false });
+    const where = await server.listen({ host, port: 0 });
     expect(where).toMatch(`http://${host}:`);
-    await made.drain();
+    await server.drain();
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { residentMemory, startServer } from '../support/server-process.mjs';
 import { answered, bytesOf, connect, exchange, lastOne } from './raw.ts';
 
 const count = 500;
-const most = 100;
+const maxConnections = 100;
 
 let server: Awaited<ReturnType<typeof startServer>>;
 beforeAll(async () => {
@@ -43,6 +43,6 @@ it.runIf(process.platform === 'linux')(
       highest = Math.max(highest, residentMemory(server.pid));
     }
     for (const socket of sockets) socket.destroy();
-    expect(highest - before).toBeLessThan(most);
+    expect(highest - before).toBeLessThan(maxConnections);
   },
 );

@@ -79,14 +79,14 @@ export async function signed(
 ): Promise<Sent & { readonly headers: Record<string, string> }> {
   const signer = new SignatureV4({ credentials, region, service, sha256: Sha256 });
   const [pathname = '', query] = path.split('?');
-  const given = headers as Record<string, string>;
+  const unsigned = headers as Record<string, string>;
   const request = await signer.sign(
     {
       method,
       path: pathname,
       protocol: 'https:',
       hostname: host,
-      headers: given,
+      headers: unsigned,
       body,
       ...(query !== undefined && { query: Object.fromEntries(new URLSearchParams(query)) }),
     },

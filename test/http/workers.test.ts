@@ -72,14 +72,14 @@ function client(url: string) {
 async function clientOfEach(server: PairmintProcess & { url: string }, count: number) {
   const found = new Map<number, ReturnType<typeof client>>();
   for (let i = 0; i < 500 && found.size < count; i++) {
-    const made = client(server.url);
-    const { requestId } = await made('ListKeys');
+    const send = client(server.url);
+    const { requestId } = await send('ListKeys');
     const pid = await vi.waitFor(() => {
       const line = logOf(server).find((one) => one.requestId === requestId);
       expect(line).toBeDefined();
       return line?.pid as number;
     }, soon);
-    found.set(pid, made);
+    found.set(pid, send);
   }
   expect(found.size).toBe(count);
   return found;

@@ -49,7 +49,7 @@ test('every algorithm of the model belongs to some key spec, and no other does',
   const used = Object.values(keySpecs).flatMap(({ usages }) =>
     Object.values(usages).flatMap((algorithms) => Object.values(algorithms).flat()),
   );
-  const known = (
+  const algorithms = (
     [
       'EncryptionAlgorithmSpec',
       'SigningAlgorithmSpec',
@@ -58,7 +58,7 @@ test('every algorithm of the model belongs to some key spec, and no other does',
       'EncapsulationAlgorithmSpec',
     ] as const
   ).flatMap(values);
-  expect(new Set(used)).toEqual(new Set(known));
+  expect(new Set(used)).toEqual(new Set(algorithms));
 });
 
 test('usages are those that CreateKey documents', () => {

@@ -14,7 +14,7 @@ const algorithms = [
 ] as const;
 
 /** RFC 4231, sections 4.2 to 4.8, as far as MACs are not cut short: key, data, MACs by hash. */
-const known: [key: Buffer, data: Buffer, macs: Record<string, string>][] = [
+const vectors: [key: Buffer, data: Buffer, macs: Record<string, string>][] = [
   [
     Buffer.alloc(20, 0x0b),
     Buffer.from('Hi There'),
@@ -50,7 +50,7 @@ const fill = (key: Buffer, length: number) => Buffer.concat([key, Buffer.alloc(l
 
 describe.each(algorithms)('a key of %s', (spec, algorithm, hash, length) => {
   it('gives the known answers of RFC 4231', async () => {
-    for (const [key, message, macs] of known) {
+    for (const [key, message, macs] of vectors) {
       const { material } = await importKey(spec, fill(key, length));
       const mac = Buffer.from(internals.generateMac({ material, algorithm, message }));
       expect(mac.toString('hex')).toBe(macs[hash]);

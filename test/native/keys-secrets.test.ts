@@ -60,7 +60,7 @@ describe.runIf(searchable)('the memory of a process', () => {
     const needles = needlesOf(pkcs8Of(key));
     expect(countInMemory(child.pid as number, needles)).toEqual(needles.map(() => 0));
     // What was imported is found where it must be, so that this search finds what is there.
-    const known = Buffer.from(spkiOf(key)).subarray(-24, -8);
-    expect(countInMemory(child.pid as number, [known])).not.toEqual([0]);
+    const publicBytes = Buffer.from(spkiOf(key)).subarray(-24, -8);
+    expect(countInMemory(child.pid as number, [publicBytes])).not.toEqual([0]);
   });
 });

@@ -218,7 +218,7 @@ function readEcScalar(key: KeyObject): { d: bigint } {
 describe.runIf(internals.capabilities().ed25519ph)('Ed25519ph', () => {
   // RFC 8032, 7.3.
   const seed = '833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42';
-  const known =
+  const expected =
     '98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41' +
     '31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406';
   const algorithm = 'ED25519_PH_SHA_512';
@@ -229,7 +229,7 @@ describe.runIf(internals.capabilities().ed25519ph)('Ed25519ph', () => {
     const { material, publicKey } = await importKey('ECC_NIST_EDWARDS25519', pkcs8 as Uint8Array);
     const args = { algorithm, message: digest, messageType: 'DIGEST' } as const;
     const signature = await internals.sign({ ...args, material });
-    expect(Buffer.from(signature).toString('hex')).toBe(known);
+    expect(Buffer.from(signature).toString('hex')).toBe(expected);
     expect(await internals.verify({ ...args, publicKey, signature })).toBe(true);
     const flipped = flip(signature, 100);
     expect(await internals.verify({ ...args, publicKey, signature: flipped })).toBe(false);
@@ -254,13 +254,13 @@ describe.runIf(internals.capabilities().mlDsa)('a key of ML-DSA', () => {
     expect(signature).toHaveLength(length);
     expect(crypto.verify(null, message, spki, signature)).toBe(true);
     const mu = muOf(publicKey, message);
-    const given = { message: mu, messageType: 'EXTERNAL_MU' } as const;
-    expect(await internals.verify({ ...args, ...given, signature })).toBe(true);
-    const second = await internals.sign({ material, algorithm, ...given });
+    const externalMu = { message: mu, messageType: 'EXTERNAL_MU' } as const;
+    expect(await internals.verify({ ...args, ...externalMu, signature })).toBe(true);
+    const second = await internals.sign({ material, algorithm, ...externalMu });
     expect(crypto.verify(null, message, spki, second)).toBe(true);
     const flipped = flip(second, 1000);
-    expect(await internals.verify({ ...args, ...given, signature: flipped })).toBe(false);
-    const short = internals.sign({ material, algorithm, ...given, message: mu.subarray(1) });
+    expect(await internals.verify({ ...args, ...externalMu, signature: flipped })).toBe(false);
+    const short = internals.sign({ material, algorithm, ...externalMu, message: mu.subarray(1) });
     await expect(short).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     const digest = internals.sign({ material, algorithm, message: mu, messageType: 'DIGEST' });
     await expect(digest).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

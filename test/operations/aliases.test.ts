@@ -362,8 +362,10 @@ describe('alias/pairmint/default', () => {
 
   test('first uses at the same time make one key', async () => {
     const request = { KeyId, KeySpec: 'AES_256' } as const;
-    const made = await Promise.all(Array.from({ length: 20 }, () => kms.generateDataKey(request)));
-    expect(new Set(made.map((each) => each.KeyId)).size).toBe(1);
+    const dataKeys = await Promise.all(
+      Array.from({ length: 20 }, () => kms.generateDataKey(request)),
+    );
+    expect(new Set(dataKeys.map((each) => each.KeyId)).size).toBe(1);
     expect((await kms.listKeys({})).Keys).toHaveLength(3);
   });
 

@@ -150,14 +150,14 @@ describe('SM2PKE', () => {
   test('decrypts what the formulas of the standard encrypt, and not a bit of it changed', async () => {
     const KeyId = arnOf('SM2');
     const spki = bytes((await kms.getPublicKey({ KeyId })).PublicKey);
-    const made = sm2.encrypt(spki, Plaintext);
+    const ciphertext = sm2.encrypt(spki, Plaintext);
     const decrypt = (CiphertextBlob: Buffer) =>
       kms.decrypt({ KeyId, EncryptionAlgorithm, CiphertextBlob });
-    expect(bytes((await decrypt(made)).Plaintext)).toEqual(Plaintext);
+    expect(bytes((await decrypt(ciphertext)).Plaintext)).toEqual(Plaintext);
     for (const wrong of [
-      flipped(made, made.length * 8 - 1),
-      flipped(made, 80),
-      made.subarray(0, -1),
+      flipped(ciphertext, ciphertext.length * 8 - 1),
+      flipped(ciphertext, 80),
+      ciphertext.subarray(0, -1),
       Buffer.from('garbage'),
     ]) {
       expect(await failureText(decrypt(wrong))).toBe(invalidCiphertext);

@@ -63,7 +63,7 @@ interface Row {
 let kms: Pairmint;
 let sound: MadeKey;
 let soundBlob: Uint8Array;
-const made = new Map<string, Promise<MadeKey>>();
+const madeKeys = new Map<string, Promise<MadeKey>>();
 
 beforeAll(async () => {
   kms = await openKms();
@@ -346,10 +346,10 @@ function faultsOf({ kind, faults = [], without = [] }: Row): Fault[] {
 /** A key of the scene; scenes that want the same share it, as no request here changes it. */
 function keyOf({ key, kind, state }: Scene): Promise<MadeKey> {
   const name = `${key} ${kind} ${state}`;
-  const known = made.get(name);
-  if (known !== undefined) return known;
+  const earlier = madeKeys.get(name);
+  if (earlier !== undefined) return earlier;
   const making = makeKey(key === 'foreign' ? kms.as(foreignRoot) : kms, kind, state);
-  made.set(name, making);
+  madeKeys.set(name, making);
   return making;
 }
 

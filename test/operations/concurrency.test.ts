@@ -123,10 +123,10 @@ describe('requests at the same time', () => {
   });
 
   test('keys made at the same time are all different and all listed', async () => {
-    const made = await parallel(50, () => newKey(kms));
-    const ids = new Set(made.map(({ KeyId }) => KeyId));
+    const keys = await parallel(50, () => newKey(kms));
+    const ids = new Set(keys.map(({ KeyId }) => KeyId));
     expect(ids.size).toBe(50);
-    expect(new Set(made.map(({ materialId }) => materialId)).size).toBe(50);
+    expect(new Set(keys.map(({ materialId }) => materialId)).size).toBe(50);
     expect((await kms.listKeys({})).Keys).toHaveLength(53);
   });
 

@@ -100,8 +100,8 @@ describe('every kind of key', () => {
       );
       return;
     }
-    const made = await kms.createKey(kind);
-    const { KeyId = '', CreationDate, CurrentKeyMaterialId, ...fixed } = made.KeyMetadata ?? {};
+    const created = await kms.createKey(kind);
+    const { KeyId = '', CreationDate, CurrentKeyMaterialId, ...fixed } = created.KeyMetadata ?? {};
     expect(fixed).toEqual({
       ...fixedMembers,
       ...kinds[KeySpec][KeyUsage],
@@ -113,22 +113,22 @@ describe('every kind of key', () => {
     expect(CreationDate).toBeInstanceOf(Date);
     // Only a symmetric encryption key tells its material.
     expect(CurrentKeyMaterialId !== undefined).toBe(KeySpec === 'SYMMETRIC_DEFAULT');
-    expect(await kms.describeKey({ KeyId })).toEqual(made);
+    expect(await kms.describeKey({ KeyId })).toEqual(created);
   });
 
   test.each(allowed)(
     '$KeySpec for $KeyUsage waits for its material if it is to be imported',
     async (kind) => {
       if (lacksMlDsa(kind.KeySpec)) return;
-      const made = await kms.createKey({ ...kind, Origin: 'EXTERNAL' });
+      const created = await kms.createKey({ ...kind, Origin: 'EXTERNAL' });
       // [LS test_import_key_symmetric 2025-11]
-      expect(made.KeyMetadata).toMatchObject({
+      expect(created.KeyMetadata).toMatchObject({
         Enabled: false,
         KeyState: 'PendingImport',
         Origin: 'EXTERNAL',
       });
       for (const absent of ['CurrentKeyMaterialId', 'ExpirationModel', 'ValidTo']) {
-        expect(made.KeyMetadata).not.toHaveProperty(absent);
+        expect(created.KeyMetadata).not.toHaveProperty(absent);
       }
     },
   );

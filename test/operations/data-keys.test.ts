@@ -33,13 +33,13 @@ describe('GenerateDataKey', () => {
     '%j gives a key of %i bytes that Decrypt gives again',
     async (asked, length) => {
       const EncryptionContext = { tenant: '42' };
-      const made = await kms.generateDataKey({ KeyId: key.KeyId, EncryptionContext, ...asked });
-      expect(members(made)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId', 'Plaintext']);
-      expect(made).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
-      expect(made.Plaintext).toHaveLength(length);
-      const { CiphertextBlob } = made;
+      const answer = await kms.generateDataKey({ KeyId: key.KeyId, EncryptionContext, ...asked });
+      expect(members(answer)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId', 'Plaintext']);
+      expect(answer).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
+      expect(answer.Plaintext).toHaveLength(length);
+      const { CiphertextBlob } = answer;
       const opened = await kms.decrypt({ CiphertextBlob, EncryptionContext });
-      expect(bytes(opened.Plaintext)).toEqual(bytes(made.Plaintext));
+      expect(bytes(opened.Plaintext)).toEqual(bytes(answer.Plaintext));
     },
   );
 
@@ -63,10 +63,10 @@ describe('GenerateDataKey', () => {
 
 describe('GenerateDataKeyWithoutPlaintext', () => {
   test.each(lengths)('%j gives a key of %i bytes to Decrypt alone', async (asked, length) => {
-    const made = await kms.generateDataKeyWithoutPlaintext({ KeyId: key.KeyId, ...asked });
-    expect(members(made)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId']);
-    expect(made).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
-    const { Plaintext } = await kms.decrypt({ CiphertextBlob: made.CiphertextBlob });
+    const answer = await kms.generateDataKeyWithoutPlaintext({ KeyId: key.KeyId, ...asked });
+    expect(members(answer)).toEqual(['CiphertextBlob', 'KeyId', 'KeyMaterialId']);
+    expect(answer).toMatchObject({ KeyId: key.Arn, KeyMaterialId: key.materialId });
+    const { Plaintext } = await kms.decrypt({ CiphertextBlob: answer.CiphertextBlob });
     expect(Plaintext).toHaveLength(length);
   });
 });

@@ -99,8 +99,8 @@ describe('every operation that seals binds the context', () => {
   test.each(['GenerateDataKey', 'GenerateDataKeyWithoutPlaintext'])('%s', async (operation) => {
     const EncryptionContext = { a: 'b' };
     const request = { KeyId: key.KeyId, KeySpec: 'AES_256', EncryptionContext };
-    const made = (await kms.call(operation, request)) as { CiphertextBlob: Uint8Array };
-    await onlyOpensUnder(made.CiphertextBlob, EncryptionContext);
+    const answer = (await kms.call(operation, request)) as { CiphertextBlob: Uint8Array };
+    await onlyOpensUnder(answer.CiphertextBlob, EncryptionContext);
   });
 
   test.each(['GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'])(
@@ -108,8 +108,8 @@ describe('every operation that seals binds the context', () => {
     async (operation) => {
       const EncryptionContext = { a: 'b' };
       const request = { KeyId: key.KeyId, KeyPairSpec: 'ECC_NIST_P256', EncryptionContext };
-      const made = await kms.call(operation, request);
-      const { PrivateKeyCiphertextBlob } = made as { PrivateKeyCiphertextBlob: Uint8Array };
+      const answer = await kms.call(operation, request);
+      const { PrivateKeyCiphertextBlob } = answer as { PrivateKeyCiphertextBlob: Uint8Array };
       await onlyOpensUnder(PrivateKeyCiphertextBlob, EncryptionContext);
     },
   );

@@ -67,22 +67,22 @@ describe('CreateGrant', () => {
   test('answers with an id and a token [BC], and the grant is listed with all its members', async () => {
     const key = await newKey(kms);
     const before = Date.now();
-    const made = await kms.createGrant({
+    const created = await kms.createGrant({
       ...terms,
       KeyId: key.KeyId,
       RetiringPrincipal: retirer,
       Name: 'a/b:c_d-1',
       Constraints: { EncryptionContextSubset: { a: '1' } },
     });
-    expect(members(made)).toEqual(['GrantId', 'GrantToken']);
-    expect(made.GrantId).toMatch(/^[0-9a-f]{64}$/);
+    expect(members(created)).toEqual(['GrantId', 'GrantToken']);
+    expect(created.GrantId).toMatch(/^[0-9a-f]{64}$/);
     // A token of AWS's is unpadded base64url, and a request takes 8,192 characters of it [BC].
-    expect(made.GrantToken).toMatch(/^[A-Za-z0-9_-]{1,8192}$/);
+    expect(created.GrantToken).toMatch(/^[A-Za-z0-9_-]{1,8192}$/);
     const [listed, ...others] = await grantsOf(key.KeyId);
     expect(others).toEqual([]);
     expect(listed).toEqual({
       KeyId: key.Arn,
-      GrantId: made.GrantId,
+      GrantId: created.GrantId,
       Name: 'a/b:c_d-1',
       CreationDate: expect.any(Date),
       GranteePrincipal: somebody,
@@ -316,11 +316,11 @@ describe('a name', () => {
 
   test('gives twenty that ask at once one grant', async () => {
     const key = await newKey(kms);
-    const made = await Promise.all(
+    const answers = await Promise.all(
       Array.from({ length: 20 }, () => kms.createGrant({ ...named, KeyId: key.KeyId })),
     );
-    expect(new Set(made.map(({ GrantId }) => GrantId)).size).toBe(1);
-    expect(new Set(made.map(({ GrantToken }) => GrantToken)).size).toBe(20);
+    expect(new Set(answers.map(({ GrantId }) => GrantId)).size).toBe(1);
+    expect(new Set(answers.map(({ GrantToken }) => GrantToken)).size).toBe(20);
     expect(await grantsOf(key.KeyId)).toHaveLength(1);
   });
 
@@ -350,12 +350,12 @@ describe('a name', () => {
     const Policy = policyText({ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' });
     const [one, other] = [await newKey(kms, { Policy }), await newKey(kms)];
     const theirs = kms.as(stranger, { identityPolicy: allAllowed });
-    const made = [
+    const answers = [
       await kms.createGrant({ ...named, KeyId: one.KeyId }),
       await kms.createGrant({ ...named, KeyId: other.KeyId }),
       await theirs.createGrant({ ...named, KeyId: one.Arn }),
     ];
-    expect(new Set(made.map(({ GrantId }) => GrantId)).size).toBe(3);
+    expect(new Set(answers.map(({ GrantId }) => GrantId)).size).toBe(3);
     const issuers = (await grantsOf(one.KeyId)).map(({ IssuingAccount }) => IssuingAccount);
     expect(issuers.sort()).toEqual([root, `arn:aws:iam::${otherAccount}:root`]);
   });
@@ -641,13 +641,13 @@ describe('a grant that is made through a grant', () => {
 
 describe('ListGrants', () => {
   let key: { KeyId: string; Arn: string };
-  let made: string[];
+  let grantIds: string[];
   beforeAll(async () => {
     key = await newKey(kms);
-    made = [];
+    grantIds = [];
     for (let i = 0; i < 120; i++) {
       const GranteePrincipal = i % 40 === 0 ? retirer : `arn:aws:iam::${accountId}:user/u${i}`;
-      made.push((await newGrant(kms, key.KeyId, { GranteePrincipal })).GrantId);
+      grantIds.push((await newGrant(kms, key.KeyId, { GranteePrincipal })).GrantId);
     }
   });
 
@@ -679,7 +679,7 @@ describe('ListGrants', () => {
         .flat()
         .map(({ GrantId }) => GrantId)
         .sort(),
-    ).toEqual([...made].sort());
+    ).toEqual([...grantIds].sort());
   });
 
   test('filters by grantee and by id', async () => {
@@ -690,14 +690,14 @@ describe('ListGrants', () => {
       return { items: Grants, NextMarker };
     });
     expect(ofRetirer.map(({ length }) => length)).toEqual([2, 1]);
-    const expected = made.filter((_, i) => i % 40 === 0).sort();
+    const expected = grantIds.filter((_, i) => i % 40 === 0).sort();
     expect(
       ofRetirer
         .flat()
         .map(({ GrantId }) => GrantId)
         .sort(),
     ).toEqual(expected);
-    const GrantId = made[7] as string;
+    const GrantId = grantIds[7] as string;
     const one = await kms.listGrants({ KeyId, GrantId });
     expect(one.Grants?.map((grant) => grant.GrantId)).toEqual([GrantId]);
     expect(one.Truncated).toBe(false);
@@ -736,10 +736,10 @@ describe('ListRetirableGrants', () => {
 
   test('lists the grants over all keys of the account that the principal may retire', async () => {
     const keys = [await newKey(kms), await newKey(kms)];
-    const made: string[] = [];
+    const grantIds: string[] = [];
     for (let i = 0; i < 60; i++) {
       const { GrantId } = await newGrant(kms, keys[i % 2]?.KeyId as string, { RetiringPrincipal });
-      made.push(GrantId);
+      grantIds.push(GrantId);
     }
     await newGrant(kms, KeyId, { RetiringPrincipal: `${RetiringPrincipal}s` });
     await newGrant(kms, KeyId, {
@@ -765,12 +765,12 @@ describe('ListRetirableGrants', () => {
         .flat()
         .map(({ GrantId }) => GrantId)
         .sort(),
-    ).toEqual([...made].sort());
+    ).toEqual([...grantIds].sort());
     expect(new Set(pages.flat().map((grant) => grant.KeyId))).toEqual(
       new Set(keys.map(({ Arn: arn }) => arn)),
     );
     expect(pages[0]?.[0]).toMatchObject({ RetiringPrincipal, IssuingAccount: root, Name: '' });
-    await kms.revokeGrant({ KeyId: keys[0]?.KeyId as string, GrantId: made[0] as string });
+    await kms.revokeGrant({ KeyId: keys[0]?.KeyId as string, GrantId: grantIds[0] as string });
     expect((await list(7)).flat()).toHaveLength(59);
   });
 
@@ -826,8 +826,8 @@ describe('RevokeGrant', () => {
 
   test('of twenty at once, and none hurts another', async () => {
     const key = await newKey(kms);
-    const made = await Promise.all(Array.from({ length: 20 }, () => newGrant(kms, key.KeyId)));
-    await Promise.all(made.map(({ GrantId }) => kms.revokeGrant({ KeyId: key.KeyId, GrantId })));
+    const grants = await Promise.all(Array.from({ length: 20 }, () => newGrant(kms, key.KeyId)));
+    await Promise.all(grants.map(({ GrantId }) => kms.revokeGrant({ KeyId: key.KeyId, GrantId })));
     expect(await grantsOf(key.KeyId)).toEqual([]);
   });
 });

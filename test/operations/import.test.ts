@@ -95,16 +95,16 @@ describe('a key of origin EXTERNAL', () => {
   test('can do nothing before material comes', async () => {
     const key = await externalKey();
     const { KeyId } = key;
-    const made = await newBlob(kms, (await newKey(kms)).KeyId);
+    const blob = await newBlob(kms, (await newKey(kms)).KeyId);
     for (const operation of symmetricCalls.filter((name) => !/Decrypt|ReEncrypt/.test(name))) {
-      const outcome = await failureText(callCryptographic(kms, operation, { KeyId, made }));
+      const outcome = await failureText(callCryptographic(kms, operation, { KeyId, made: blob }));
       expect(outcome, operation).toBe(pendingImport(key));
     }
     for (const operation of ['EnableKey', 'DisableKey', 'RotateKeyOnDemand']) {
       expect(await failureText(kms.call(operation, { KeyId })), operation).toBe(pendingImport(key));
     }
     // [FL reEncryptRejectsADestinationKeyPendingImport]
-    const moving = kms.reEncrypt({ CiphertextBlob: made, DestinationKeyId: KeyId });
+    const moving = kms.reEncrypt({ CiphertextBlob: blob, DestinationKeyId: KeyId });
     expect(await failureText(moving)).toBe(pendingImport(key));
   });
 
@@ -115,11 +115,11 @@ describe('a key of origin EXTERNAL', () => {
     const Message = Buffer.from('message');
     const mac = { KeyId: hmac.KeyId, Message, MacAlgorithm: 'HMAC_SHA_256' } as const;
     const sign = { KeyId: ec.KeyId, Message, SigningAlgorithm: 'ECDSA_SHA_256' } as const;
-    const some = Buffer.alloc(32);
+    const zeros = Buffer.alloc(32);
     expect(await failureText(kms.generateMac(mac))).toBe(pendingImport(hmac));
-    expect(await failureText(kms.verifyMac({ ...mac, Mac: some }))).toBe(pendingImport(hmac));
+    expect(await failureText(kms.verifyMac({ ...mac, Mac: zeros }))).toBe(pendingImport(hmac));
     expect(await failureText(kms.sign(sign))).toBe(pendingImport(ec));
-    expect(await failureText(kms.verify({ ...sign, Signature: some }))).toBe(pendingImport(ec));
+    expect(await failureText(kms.verify({ ...sign, Signature: zeros }))).toBe(pendingImport(ec));
     // [FL getPublicKeyRejectsAKeyPendingDeletionOrImport]: before the spec, which HMAC has not
     for (const key of [hmac, ec]) {
       expect(await failureText(kms.getPublicKey({ KeyId: key.KeyId }))).toBe(pendingImport(key));

@@ -142,12 +142,14 @@ describe('when the date has come', () => {
 
   test.each(names(cryptographicCalls))('%s finds neither the key nor its alias', async (name) => {
     daysLater(8);
-    const made = await newBlob(kms, (await newKey(kms)).KeyId);
+    const blob = await newBlob(kms, (await newKey(kms)).KeyId);
     for (const KeyId of [key.KeyId, key.Arn]) {
-      expect(await failureText(callCryptographic(kms, name, { KeyId, made }))).toBe(gone());
+      expect(await failureText(callCryptographic(kms, name, { KeyId, made: blob }))).toBe(gone());
     }
     for (const KeyId of [AliasName, aliasArn(AliasName)]) {
-      expect(await failureText(callCryptographic(kms, name, { KeyId, made }))).toBe(aliasGone);
+      expect(await failureText(callCryptographic(kms, name, { KeyId, made: blob }))).toBe(
+        aliasGone,
+      );
     }
   });
 

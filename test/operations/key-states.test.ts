@@ -437,9 +437,9 @@ async function prepare(
   const secret = newSecret(kind);
   const hasMaterial = !isExternal || state !== 'PendingImport' || used === true;
   if (isExternal && hasMaterial) await importMaterial(kms, KeyId, secret);
-  const made = hasMaterial ? await madeBy(kms, kind, KeyId) : new Uint8Array(256);
+  const result = hasMaterial ? await madeBy(kms, kind, KeyId) : new Uint8Array(256);
   const build = row.request ?? requests[operation] ?? theKey;
-  const request = await build({ KeyId, made, secret, enabled, enabledBlob });
+  const request = await build({ KeyId, made: result, secret, enabled, enabledBlob });
   if (multiRegion && state !== 'PendingDeletion' && state !== 'PendingImport') {
     await kms.replicateKey({ KeyId, ReplicaRegion: otherRegion });
   }
@@ -480,9 +480,9 @@ describe('every operation in every state', () => {
   });
 
   test('the other states of the model are those that no key is ever in', () => {
-    const known = [...states, ...Object.keys(unreachable)];
-    expect(shapes.KeyState).toMatchObject({ enum: expect.arrayContaining(known) });
-    expect(shapes.KeyState).toHaveProperty('enum.length', known.length);
+    const tested = [...states, ...Object.keys(unreachable)];
+    expect(shapes.KeyState).toMatchObject({ enum: expect.arrayContaining(tested) });
+    expect(shapes.KeyState).toHaveProperty('enum.length', tested.length);
   });
 });
 

@@ -79,10 +79,10 @@ describe('CreateKey', () => {
     { CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT' },
     { BypassPolicyLockoutSafetyCheck: true, MultiRegion: false, Tags: [] },
   ] as const)('DescribeKey repeats what CreateKey answered: %j', async (request) => {
-    const made = await kms.createKey(request as never);
-    const found = await kms.describeKey({ KeyId: made.KeyMetadata?.KeyId ?? '' });
-    expect(found).toEqual(made);
-    expect(members(made.KeyMetadata ?? {})).toEqual(defaultMembers);
+    const created = await kms.createKey(request as never);
+    const found = await kms.describeKey({ KeyId: created.KeyMetadata?.KeyId ?? '' });
+    expect(found).toEqual(created);
+    expect(members(created.KeyMetadata ?? {})).toEqual(defaultMembers);
   });
 
   test('a description of up to 8,192 characters is kept as it is', async () => {

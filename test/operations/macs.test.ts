@@ -40,11 +40,11 @@ beforeAll(async () => {
 describe.each(rows)('%s with %s', (KeySpec, MacAlgorithm, hash, length) => {
   test('a MAC is that of the algorithm’s full length, and verifies', async () => {
     const { Arn } = await newKey(kms, { KeySpec, KeyUsage });
-    const made = await kms.generateMac({ KeyId: Arn, MacAlgorithm, Message });
-    expect(members(made)).toEqual(['KeyId', 'Mac', 'MacAlgorithm']);
-    expect(made).toMatchObject({ KeyId: Arn, MacAlgorithm });
-    expect(made.Mac).toHaveLength(length);
-    const { Mac } = made;
+    const answer = await kms.generateMac({ KeyId: Arn, MacAlgorithm, Message });
+    expect(members(answer)).toEqual(['KeyId', 'Mac', 'MacAlgorithm']);
+    expect(answer).toMatchObject({ KeyId: Arn, MacAlgorithm });
+    expect(answer.Mac).toHaveLength(length);
+    const { Mac } = answer;
     expect(await kms.verifyMac({ KeyId: Arn, MacAlgorithm, Message, Mac })).toEqual({
       KeyId: Arn,
       MacValid: true,

@@ -90,15 +90,15 @@ test.each(['data key', 'private key'])(
   'the ciphertext of a %s is re-encrypted too',
   async (kind) => {
     const KeyId = source.KeyId;
-    const made =
+    const answer =
       kind === 'data key'
         ? await kms.generateDataKey({ KeyId, KeySpec: 'AES_256' })
         : await kms.generateDataKeyPair({ KeyId, KeyPairSpec: 'ECC_NIST_P256' });
     const [sealed, plaintext] =
-      'Plaintext' in made
-        ? [made.CiphertextBlob, made.Plaintext]
-        : 'PrivateKeyPlaintext' in made
-          ? [made.PrivateKeyCiphertextBlob, made.PrivateKeyPlaintext]
+      'Plaintext' in answer
+        ? [answer.CiphertextBlob, answer.Plaintext]
+        : 'PrivateKeyPlaintext' in answer
+          ? [answer.PrivateKeyCiphertextBlob, answer.PrivateKeyPlaintext]
           : [];
     const CiphertextBlob = bytes(sealed);
     const moved = await kms.reEncrypt({ CiphertextBlob, DestinationKeyId: destination.KeyId });

@@ -266,10 +266,10 @@ describe('after a rotation', () => {
     ['GenerateDataKeyPairWithoutPlaintext', { KeyPairSpec: 'ECC_NIST_EDWARDS25519' }],
   ])('%s names the new material', async (operation, request) => {
     const { KeyId, materialId } = key;
-    const made = () => kms.call(operation, { KeyId, ...request });
-    expect(await made()).toMatchObject({ KeyMaterialId: materialId });
+    const generate = () => kms.call(operation, { KeyId, ...request });
+    expect(await generate()).toMatchObject({ KeyMaterialId: materialId });
     await kms.rotateKeyOnDemand({ KeyId });
-    expect(await made()).toMatchObject({ KeyMaterialId: await currentMaterial() });
+    expect(await generate()).toMatchObject({ KeyMaterialId: await currentMaterial() });
   });
 
   test('the private key of a pair that was made before opens', async () => {

@@ -202,15 +202,17 @@ describe('properties of keys', () => {
   });
 
   test('CreateKey has those of the key it is to make, defaults too [DG conditions-kms]', () => {
-    const made = (name: string, members = {}) =>
+    const valuesOfCreateKey = (name: string, members = {}) =>
       values(name, 'CreateKey', members, { key: undefined });
-    expect(made('kms:KeySpec')).toEqual(['SYMMETRIC_DEFAULT']);
-    expect(made('kms:KeySpec', { CustomerMasterKeySpec: 'RSA_2048' })).toEqual(['RSA_2048']);
-    expect(made('kms:KeyUsage', { KeyUsage: 'SIGN_VERIFY' })).toEqual(['SIGN_VERIFY']);
-    expect(made('kms:KeyOrigin')).toEqual(['AWS_KMS']);
-    expect(made('kms:MultiRegion')).toEqual(['false']);
-    expect(made('kms:MultiRegionKeyType')).toBeUndefined();
-    expect(made('kms:MultiRegionKeyType', { MultiRegion: true })).toEqual(['PRIMARY']);
+    expect(valuesOfCreateKey('kms:KeySpec')).toEqual(['SYMMETRIC_DEFAULT']);
+    expect(valuesOfCreateKey('kms:KeySpec', { CustomerMasterKeySpec: 'RSA_2048' })).toEqual([
+      'RSA_2048',
+    ]);
+    expect(valuesOfCreateKey('kms:KeyUsage', { KeyUsage: 'SIGN_VERIFY' })).toEqual(['SIGN_VERIFY']);
+    expect(valuesOfCreateKey('kms:KeyOrigin')).toEqual(['AWS_KMS']);
+    expect(valuesOfCreateKey('kms:MultiRegion')).toEqual(['false']);
+    expect(valuesOfCreateKey('kms:MultiRegionKeyType')).toBeUndefined();
+    expect(valuesOfCreateKey('kms:MultiRegionKeyType', { MultiRegion: true })).toEqual(['PRIMARY']);
   });
 
   test('CreateKey has those of the replica that ReplicateKey makes by it', () => {

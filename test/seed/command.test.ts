@@ -39,12 +39,12 @@ describe('init --seed', () => {
   it('makes a store with its keys, and the second time nothing', async () => {
     const home = temporaryFolder();
     const file = seedFile(JSON.stringify(seed));
-    const made = await pairmint(home, 'init', '--seed', file, '--region', 'eu-west-1');
-    expect(made.code).toBe(0);
-    expect(made.stderr).toMatch(
+    const first = await pairmint(home, 'init', '--seed', file, '--region', 'eu-west-1');
+    expect(first.code).toBe(0);
+    expect(first.stderr).toMatch(
       /^pairmint: made a new store at .*\npairmint: made what the seed has: 2 keys, 1 alias\n$/,
     );
-    expect(JSON.parse(made.stdout)).toMatchObject({ Region: 'eu-west-1' });
+    expect(JSON.parse(first.stdout)).toMatchObject({ Region: 'eu-west-1' });
     const shown = await pairmint(home, 'describe-key', '--key-id', 'alias/a');
     expect(JSON.parse(shown.stdout).KeyMetadata.KeyId).toBe(keyId);
     const again = await pairmint(home, 'init', '--seed', file);

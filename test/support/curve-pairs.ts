@@ -7,8 +7,8 @@ import { hex } from './numbers.ts';
 /** That the public key is node:crypto's for the private key. */
 export function expectGoodPair(curve: TestCurve, { spki, pkcs8 }: CurvePair) {
   const privateKey = crypto.createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  const known = pkcs8.indexOf(Buffer.from([0x04, fieldLength(curve)]));
-  const d = pkcs8.subarray(known + 2, known + 2 + fieldLength(curve));
+  const start = pkcs8.indexOf(Buffer.from([0x04, fieldLength(curve)]));
+  const d = pkcs8.subarray(start + 2, start + 2 + fieldLength(curve));
   expect(spki.subarray(-1 - 2 * fieldLength(curve))).toEqual(
     pointOf(curve, hex(d.toString('hex'))),
   );

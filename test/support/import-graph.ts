@@ -33,14 +33,14 @@ export function typeScriptImports(folder: string): ImportGraph {
 /** What C++ files include, the standard library and OpenSSL left out, with `napi.h` as itself. */
 export function nativeIncludes(folder: string): ImportGraph {
   const files = sourceFiles(folder, /\.(cc|h)$/);
-  const known = new Set(files);
+  const ours = new Set(files);
   return new Map(
     files.map((file) => {
       const names = readFileSync(file, 'utf8').matchAll(/^#include ["<]([^">]+)[">]/gm);
       const targets = [...names].map(([, name = '']) =>
         name === 'napi.h' ? name : path.join(folder, name),
       );
-      return [file, targets.filter((target) => target === 'napi.h' || known.has(target))];
+      return [file, targets.filter((target) => target === 'napi.h' || ours.has(target))];
     }),
   );
 }

@@ -16,9 +16,7 @@ export function requireOptions(given: Given, names: readonly string[]): void {
   if (missing.length > 0) throw required(...missing);
 }
 
-/**
- * The request of an operation that those of our own options stand for which are the operation's.
- */
+/** Makes the request of an operation from the options that it shares with a command of our own. */
 export function requestOf(operation: OperationName, given: Given): object {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
@@ -31,7 +29,7 @@ export function requestOf(operation: OperationName, given: Given): object {
   return checked(operation, toRequest(request) as object);
 }
 
-/** Before a store is opened, or even made: what the model refuses needs none. */
+/** Checks a request against the model before a store is opened, or even made. */
 function checked(operation: OperationName, request: object): object {
   try {
     parseRequest(operation, request);

@@ -161,15 +161,15 @@ function* memberProblems(
   for (const required of shape.required ?? []) {
     if (!value.has(required)) yield `Missing required parameter in ${shown(path)}: "${required}"`;
   }
-  const known = new Map(Object.entries(shape.members));
+  const members = new Map(Object.entries(shape.members));
   for (const key of value.keys()) {
-    if (!known.has(key)) {
-      const names = [...known.keys()].join(', ');
+    if (!members.has(key)) {
+      const names = [...members.keys()].join(', ');
       yield `Unknown parameter in ${shown(path)}: "${key}", must be one of: ${names}`;
     }
   }
   for (const [key, member] of value) {
-    const name = known.get(key);
+    const name = members.get(key);
     if (name !== undefined) yield* findProblems(name, member, `${path}.${key}`);
   }
 }

@@ -226,7 +226,7 @@ export const commandDescriptions = {
     description:
       'A request for a pair is answered from the pool of its key and spec without minting. ' +
       '`create` makes a pool, or changes its levels. `fill` mints until it has its target, in all ' +
-      'pools where none is named. `drain` removes the pairs that wait; `delete` removes the pool, ' +
+      'pools if none is named. `drain` removes the pairs that wait; `delete` removes the pool, ' +
       'too. `list` shows them all.',
     operands: [['create', 'list', 'fill', 'drain', 'delete']],
     options: [

@@ -20,13 +20,13 @@ const termColumn = 26;
 const noBreakSpace = '\u00a0';
 
 const environment = {
-  PAIRMINT_STORE: 'the store, where --store is not given',
-  PAIRMINT_ROOT_KEY_FILE: 'the root key file, where --root-key-file is not given',
+  PAIRMINT_STORE: 'the store, if --store is not given',
+  PAIRMINT_ROOT_KEY_FILE: 'the root key file, if --root-key-file is not given',
   PAIRMINT_HOME: 'the folder of the default store and root key; ~/.pairmint by default',
   PAIRMINT_KERNEL: "the name of the RSA kernel to use, or 'openssl' for all arithmetic",
-  AWS_ENDPOINT_URL_KMS: 'the server, where --endpoint-url is not given; or AWS_ENDPOINT_URL',
-  AWS_PROFILE: 'the profile, where --profile is not given',
-  AWS_REGION: 'the region, where --region is not given',
+  AWS_ENDPOINT_URL_KMS: 'the server, if --endpoint-url is not given; or AWS_ENDPOINT_URL',
+  AWS_PROFILE: 'the profile, if --profile is not given',
+  AWS_REGION: 'the region, if --region is not given',
   AWS_CLI_AUTO_PROMPT: 'on: ask for options on the terminal; on-partial: where some are wrong',
   AWS_PAGER: 'the program that long output is shown with on a terminal; empty for none',
 } as const;

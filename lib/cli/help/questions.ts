@@ -45,18 +45,18 @@ class Questions {
     this.#terminal = terminal;
   }
 
-  /** A word that is no operation's name is where the search for one begins. */
+  /** A first word that names no operation becomes the start of the search for one. */
   async askOperation(): Promise<string> {
     const at = findCommand(this.#words, passedWords);
-    const given = this.#words[at];
-    if (given !== undefined && operations.has(given)) return given;
+    const word = this.#words[at];
+    if (word !== undefined && operations.has(word)) return word;
     const choices = [...operations].map(([value, operation]) => ({
       value,
       description: operationDescriptions[operation]?.summary ?? '',
     }));
-    const chosen = await this.#choose('Operation', choices, given);
-    const place = given === undefined ? this.#words.indexOf('kms') + 1 : at;
-    this.#words.splice(place, given === undefined ? 0 : 1, chosen);
+    const chosen = await this.#choose('Operation', choices, word);
+    const place = word === undefined ? this.#words.indexOf('kms') + 1 : at;
+    this.#words.splice(place, word === undefined ? 0 : 1, chosen);
     return chosen;
   }
 

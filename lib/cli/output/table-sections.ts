@@ -139,7 +139,7 @@ function namesIn(list: readonly Dictionary[]): { scalars: string[]; others: stri
   return { scalars: [...scalars].sort(compareText), others: [...others].sort(compareText) };
 }
 
-/** The AWS CLI cannot print what is no structure in a list of some. Its words are Python's. */
+/** The AWS CLI fails on a list that mixes structures and other values, in Python's words. */
 function asStructure(item: Value): Dictionary {
   if (item instanceof Dictionary) return item;
   if (item === '' || (Array.isArray(item) && item.length === 0)) return new Dictionary();

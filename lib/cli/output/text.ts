@@ -51,7 +51,7 @@ function member(structure: Dictionary, key: string): Value {
   return structure.get(key) as Value;
 }
 
-/** The AWS CLI cannot print what is no structure in a list of some. Its words are Python's. */
+/** The AWS CLI fails on a list that mixes structures and other values, in Python's words. */
 function scalarNames(list: readonly Value[]): string[] {
   const names = new Set<string>();
   for (const item of list) {

@@ -43,9 +43,9 @@ function clientOf(config: KMSClientConfig): KMS {
 
 /** For one test. */
 function otherClient(config: KMSClientConfig): KMS {
-  const made = clientOf(config);
-  onTestFinished(() => made.destroy());
-  return made;
+  const client = clientOf(config);
+  onTestFinished(() => client.destroy());
+  return client;
 }
 
 type Call = (request: object) => Promise<{ $metadata: sdk.KMSServiceException['$metadata'] }>;
@@ -130,8 +130,8 @@ describe('every operation of AWS’s model', () => {
       $metadata: { httpStatusCode: 400, ...metadata },
     });
     // Of those that the model names, the SDK has classes.
-    const known = new Map<string, unknown>(Object.entries(sdk)).get(expected);
-    expect(error).toBeInstanceOf(known ?? sdk.KMSServiceException);
+    const ErrorClass = new Map<string, unknown>(Object.entries(sdk)).get(expected);
+    expect(error).toBeInstanceOf(ErrorClass ?? sdk.KMSServiceException);
   });
 });
 
@@ -234,7 +234,7 @@ describe('one endpoint serves every region:', () => {
 
   it('each has keys and aliases of its own', async () => {
     const AliasName = 'alias/of-every-region';
-    const made = await Promise.all(
+    const keys = await Promise.all(
       clients().map(async (own) => {
         const { KeyMetadata: { KeyId, Arn } = {} } = await own.createKey({});
         await own.createAlias({ AliasName, TargetKeyId: KeyId });
@@ -243,9 +243,9 @@ describe('one endpoint serves every region:', () => {
     );
     for (const [i, own] of clients().entries()) {
       const { KeyMetadata } = await own.describeKey({ KeyId: AliasName });
-      expect(KeyMetadata?.Arn).toBe(made[i]?.Arn);
+      expect(KeyMetadata?.Arn).toBe(keys[i]?.Arn);
       expect(KeyMetadata?.Arn).toContain(`:kms:${regions[i]}:`);
-      const { KeyId, Arn } = made[(i + 1) % regions.length] ?? {};
+      const { KeyId, Arn } = keys[(i + 1) % regions.length] ?? {};
       expect(await caught(own.describeKey({ KeyId }))).toMatchObject({
         name: 'NotFoundException',
       });
