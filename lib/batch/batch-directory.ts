@@ -145,8 +145,13 @@ export class BatchDirectory {
       if (entry === undefined) return { found: false };
       return (await this.store.delete(name, [removal(entry)])) && { found: true };
     });
-    if (found) while (await this.store.purge()) {}
+    if (found) await this.purge();
     return found;
+  }
+
+  /** Frees the room of deleted batches: of those too whose deletion was ended by a kill. */
+  async purge(): Promise<void> {
+    while (await this.store.purge()) {}
   }
 
   /**

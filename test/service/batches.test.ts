@@ -473,6 +473,20 @@ describe('a batch whose store was meddled with', () => {
     expect(await kms.batches.status(batchId)).toMatchObject({ state: 'cancelled', done: 0 });
   });
 
+  it('leaves nothing behind if its deletion was ended by a kill, once a worker runs', async () => {
+    const { kms, batchId } = await minted();
+    const database = foreign();
+    const row = "path like '%:batch/' || ?";
+    // What the first transaction of a deletion does.
+    database.prepare(`delete from record where ${row}`).run(batchId);
+    database.prepare(`update batch set state = 2 where id = ${first}`).run(batchId);
+    const left = () => database.prepare('select count(*) as n from chunk_result').get()?.n;
+    expect(left()).toBe(8);
+    await mint(kms);
+    expect(left()).toBe(4);
+    expect((await kms.store.check()).faults).toEqual([]);
+  });
+
   it('is named by a check if its record is gone', async () => {
     const { kms, batchId } = await minted();
     foreign().prepare("delete from record where path like '%:batch/' || ?").run(batchId);
