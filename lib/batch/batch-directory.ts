@@ -137,9 +137,9 @@ export class BatchDirectory {
     return found;
   }
 
-  /** Deletes a batch with its pairs, also one that is damaged; false if it is gone. */
-  async delete(record: BatchRecord): Promise<boolean> {
-    const name = batchName(record);
+  /** Deletes a batch with its pairs, also one whose record is damaged; false if it is gone. */
+  async delete(batch: Place & { readonly batchId: string }): Promise<boolean> {
+    const name = batchName(batch);
     const { found } = await retry(async () => {
       const entry = await this.#table.entry(name);
       if (entry === undefined) return { found: false };

@@ -456,6 +456,12 @@ describe('a batch whose store was meddled with', () => {
     expect(await failureText(kms.batches.status(batchId))).toMatch(/^KMSInternalException: /);
     expect((await kms.batches.status(other)).state).toBe('done');
     expect(database.prepare('select sum(done) as n from batch').get()?.n).toBe(45);
+    // Nobody can tell whose it was.
+    const text = await failureText(kms.as(alice).batches.delete(batchId));
+    expect(text).toMatch(/^KMSInternalException: The key store is damaged/);
+    await kms.batches.delete(batchId);
+    expect(await kms.batches.list()).toHaveLength(3);
+    expect((await kms.store.check()).faults).toEqual([]);
   });
 
   it('is not continued when it was cancelled, whatever its row says', async () => {
