@@ -137,16 +137,21 @@ export class BatchDirectory {
     return found;
   }
 
-  /** Deletes a batch with its pairs, also one that is damaged; false if it is gone. */
-  async delete(record: BatchRecord): Promise<boolean> {
-    const name = batchName(record);
+  /** Deletes a batch with its pairs, also one whose record is damaged; false if it is gone. */
+  async delete(batch: Place & { readonly batchId: string }): Promise<boolean> {
+    const name = batchName(batch);
     const { found } = await retry(async () => {
       const entry = await this.#table.entry(name);
       if (entry === undefined) return { found: false };
       return (await this.store.delete(name, [removal(entry)])) && { found: true };
     });
-    if (found) while (await this.store.purge()) {}
+    if (found) await this.purge();
     return found;
+  }
+
+  /** Frees the room of deleted batches: of those too whose deletion was ended by a kill. */
+  async purge(): Promise<void> {
+    while (await this.store.purge()) {}
   }
 
   /**

@@ -172,13 +172,19 @@ export class BatchWorker {
       for (const claim of claims) await this.#take(claim, began);
       this.#recovered('the batches');
       this.#failures = 0;
-      this.#isIdle = claims.length === 0;
-      if (this.#isIdle) this.#claimAt = performance.now() + lookEvery;
+      if (claims.length === 0) await this.#rest();
+      else this.#isIdle = false;
     } catch (error) {
       this.#isIdle = true;
       this.#claimAt = performance.now() + Math.min(lookEvery * 2 ** this.#failures++, longestPause);
       this.#trouble('the batches', messageOf(error));
     }
+  }
+
+  async #rest(): Promise<void> {
+    if (!this.#isIdle) await this.#directory.purge();
+    this.#isIdle = true;
+    this.#claimAt = performance.now() + lookEvery;
   }
 
   async #take(claim: ChunkClaim, claimedAt: number): Promise<void> {

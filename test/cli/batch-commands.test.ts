@@ -1,9 +1,14 @@
 import { appendFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { lineOf } from '../../lib/cli/files/batch-file.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { Commands } from '../support/batch-processes.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
-const naming = ['--key-id', 'alias/pairmint/default', '--key-pair-spec', 'ECC_NIST_P256'];
+const KeyId = 'alias/pairmint/default';
+const naming = ['--key-id', KeyId, '--key-pair-spec', 'ECC_NIST_P256'];
+
+const waiting = { timeout: 30_000, interval: 20 };
 
 let folder: string;
 let out: string;
@@ -13,6 +18,18 @@ beforeEach(() => {
   out = `${folder}/pairs.jsonl`;
   commands = new Commands(`${folder}/home`);
 });
+
+/** The service on the store of the commands. */
+async function service(): Promise<Pairmint> {
+  const home = `${folder}/home`;
+  const kms = await Pairmint.open({
+    store: `sqlite:${home}/store.db`,
+    rootKey: { file: `${home}/root.key` },
+    refillPools: false,
+  });
+  onTestFinished(() => kms.close());
+  return kms;
+}
 
 const submit = async (count: number, ...more: string[]) => {
   const args = ['batch', 'submit', ...naming, '--count', `${count}`, ...more];
@@ -35,58 +52,56 @@ async function mint(id: string): Promise<void> {
 describe('batch', () => {
   it('is submitted, minted by a worker, watched, exported as pregenerate does, and deleted', async () => {
     const id = await submit(230, '--chunk', '50', '--encryption-context', 'app=billing');
+    const kms = await service();
+    const EncryptionContext = { app: 'billing' };
+    const submitted = { state: 'waiting', count: 230, chunk: 50, EncryptionContext };
+    expect(await kms.batches.status(id)).toMatchObject(submitted);
+    await mint(id);
     expect(await status(id)).toMatchObject({
       BatchId: id,
-      State: 'waiting',
-      Done: 0,
+      State: 'done',
+      Done: 230,
       Count: 230,
       Chunk: 50,
-      EncryptionContext: { app: 'billing' },
-      Workers: [],
+      EncryptionContext,
+      Rate: 0,
+      Workers: [{ Done: 230, Active: false }],
     });
-    await mint(id);
-    expect(await status(id)).toMatchObject({ State: 'done', Done: 230, Workers: [{ Done: 230 }] });
     const { Batches } = await commands.json<{ Batches: object[] }>('batch', 'list');
     expect(Batches).toMatchObject([{ BatchId: id, State: 'done', Done: 230, Count: 230 }]);
     expect(await exported(id)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(statSync(out).mode & 0o777).toBe(0o600);
-    const keys = lines().map((line) => JSON.parse(line).PublicKey);
-    expect(new Set(keys).size).toBe(230);
-    const { stdout } = await commands.run('pregenerate', ...naming, '--count', '1');
-    const like = JSON.parse(stdout);
-    const first = JSON.parse(lines()[0] ?? '');
-    expect(Object.keys(first)).toEqual(Object.keys(like));
-    expect(first.KeyId).toBe(like.KeyId);
-    const [blob, context] = [first.PrivateKeyCiphertextBlob, 'app=billing'];
-    const decrypt = ['decrypt', '--ciphertext-blob', blob, '--encryption-context', context];
-    expect(await commands.json(...decrypt)).toMatchObject({ KeyId: like.KeyId });
+    const whole = readFileSync(out, 'utf8');
+    let expected = '';
+    for await (const pairs of kms.batches.results(id)) expected += pairs.map(lineOf).join('');
+    expect(whole).toBe(expected);
+    expect(new Set(lines().map((line) => JSON.parse(line).PublicKey)).size).toBe(230);
     // Without --out it goes to stdout.
-    const printed = await commands.run('batch', 'export', id);
-    expect(printed.stdout).toBe(readFileSync(out, 'utf8'));
+    expect((await commands.run('batch', 'export', id)).stdout).toBe(whole);
     expect((await commands.run('batch', 'delete', id)).code).toBe(0);
-    expect(await commands.json('batch', 'list')).toEqual({ Batches: [] });
+    expect(await kms.batches.list()).toEqual([]);
   });
 
   it('is exported on where an export was killed, with the same lines', async () => {
-    const id = await submit(6000, '--chunk', '100');
-    await mint(id);
-    await exported(id);
+    const kms = await service();
+    const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    const { batchId } = await kms.batches.submit({ ...request, count: 6000, chunk: 100 });
+    await kms.batches.work({ untilIdle: true });
+    await exported(batchId);
     const whole = readFileSync(out);
-    for (const size of [whole.length - 7, Math.floor(whole.length / 3), 0]) {
+    for (const size of [whole.length - 7, Math.floor(whole.length / 3)]) {
       truncateSync(out, size);
-      expect((await exported(id)).code).toBe(0);
+      expect((await exported(batchId)).code).toBe(0);
       expect(readFileSync(out).equals(whole)).toBe(true);
     }
-    for (let kills = 0; kills < 3; kills++) {
-      truncateSync(out, 0);
-      const { child, ended } = commands.start('batch', 'export', id, '--out', out);
-      while (statSync(out).size === 0) await new Promise((done) => setTimeout(done, 5));
-      child.kill('SIGKILL');
-      await ended;
-      expect(statSync(out).size).toBeLessThanOrEqual(whole.length);
-      expect((await exported(id)).code).toBe(0);
-      expect(readFileSync(out).equals(whole)).toBe(true);
-    }
+    truncateSync(out, 0);
+    const { child, ended } = commands.start('batch', 'export', batchId, '--out', out);
+    while (statSync(out).size === 0) await new Promise((done) => setTimeout(done, 5));
+    child.kill('SIGKILL');
+    await ended;
+    expect(statSync(out).size).toBeLessThanOrEqual(whole.length);
+    expect((await exported(batchId)).code).toBe(0);
+    expect(readFileSync(out).equals(whole)).toBe(true);
   });
 
   it('is exported as far as it is minted, and later on', async () => {
@@ -114,34 +129,29 @@ describe('batch', () => {
     expect(watched).toMatchObject({ Batches: [{ State: 'cancelled' }] });
   });
 
-  it('says while it is watched that it is stalled, and why', async () => {
-    const id = await submit(300);
-    const { KeyMetadata } = await commands.json<{ KeyMetadata: { KeyId: string } }>(
-      'describe-key',
-      ...naming.slice(0, 2),
-    );
-    await commands.run('disable-key', '--key-id', KeyMetadata.KeyId);
+  it('says while it is watched that it is stalled, and why, until it goes on or Ctrl-C', async () => {
+    const kms = await service();
+    const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    const { batchId: id, KeyId: arn } = await kms.batches.submit({ ...request, count: 300 });
+    await kms.disableKey({ KeyId: arn });
     const worker = commands.start('worker');
-    const watch = commands.start('batch', 'status', id, '--watch');
-    let seen = '';
-    watch.child.stderr.on('data', (data) => {
-      seen += data;
-    });
-    while (!seen.includes('\n')) await new Promise((done) => setTimeout(done, 20));
-    expect(seen).toMatch(new RegExp(`^pairmint: the batch ${id} is stalled: DisabledException: `));
-    await commands.run('enable-key', '--key-id', KeyMetadata.KeyId);
-    const { code, stdout } = await watch.ended;
+    const watching = ['batch', 'status', id, '--watch'] as const;
+    const watches = [commands.start(...watching), commands.start(...watching)] as const;
+    const firstLine = ({ child }: (typeof watches)[0]) =>
+      new Promise<string>((resolve) => {
+        child.stderr.once('data', (data) => resolve(String(data)));
+      });
+    const stalled = new RegExp(`^pairmint: the batch ${id} is stalled: DisabledException: .*\\n`);
+    for (const line of await Promise.all(watches.map(firstLine))) expect(line).toMatch(stalled);
+    watches[1].child.kill('SIGINT');
+    const interrupted = await watches[1].ended;
+    expect([interrupted.code, interrupted.stdout]).toEqual([130, '']);
+    expect(interrupted.stderr).toMatch(/\npairmint: interrupted\n$/);
+    await kms.enableKey({ KeyId: arn });
+    const { code, stdout } = await watches[0].ended;
     expect([code, JSON.parse(stdout).State]).toEqual([0, 'done']);
     worker.child.kill('SIGINT');
     expect((await worker.ended).stderr).toContain(`the batch ${id} cannot be minted: Disabled`);
-  });
-
-  it('is watched until Ctrl-C', async () => {
-    const id = await submit(300);
-    const { child, ended } = commands.start('batch', 'status', id, '--watch');
-    await new Promise((done) => setTimeout(done, 2500));
-    child.kill('SIGINT');
-    expect(await ended).toEqual({ code: 130, stdout: '', stderr: 'pairmint: interrupted\n' });
   });
 
   it('is not exported into a file that is not its own', async () => {
@@ -203,27 +213,29 @@ describe('batch', () => {
 
 describe('worker', () => {
   it('leaves batches alone with --pools, and pools with --batches', async () => {
-    const id = await submit(100);
-    await commands.run('pool', 'create', ...naming, '--target', '20');
-    const pools = async () => {
-      const listed = await commands.json<{ Pools: { Level: number }[] }>('pool', 'list');
-      return listed.Pools[0]?.Level;
-    };
+    const kms = await service();
+    const request = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    const made = await kms.batches.submit({ ...request, count: 100 });
+    await kms.pools.create({ ...request, target: 20 });
+    const hasDone = (batchId: string) =>
+      vi.waitFor(async () => expect((await kms.batches.status(batchId)).done).toBe(100), waiting);
+    const hasLevel = (level: number) =>
+      vi.waitFor(async () => expect(await kms.pools.list()).toMatchObject([{ level }]), waiting);
     const batches = commands.start('worker', '--batches');
-    await commands.run('batch', 'status', id, '--watch');
+    await hasDone(made.batchId);
     batches.child.kill('SIGTERM');
     expect((await batches.ended).stderr).toMatch(/^pairmint: 100 pairs of batches minted, /);
-    expect(await pools()).toBe(0);
-    const second = await submit(100);
+    await hasLevel(0);
+    const second = await kms.batches.submit({ ...request, count: 100 });
     const filling = commands.start('worker', '--pools');
-    while ((await pools()) !== 20) {}
+    await hasLevel(20);
     filling.child.kill('SIGTERM');
     expect((await filling.ended).stderr).not.toContain('batches');
-    expect(await status(second)).toMatchObject({ State: 'waiting', Done: 0 });
+    expect(await kms.batches.status(second.batchId)).toMatchObject({ state: 'waiting', done: 0 });
+    await kms.pools.create({ ...request, target: 30 });
     const both = commands.start('worker');
-    await commands.run('pool', 'create', ...naming, '--target', '30');
-    await commands.run('batch', 'status', second, '--watch');
-    while ((await pools()) !== 30) {}
+    await hasDone(second.batchId);
+    await hasLevel(30);
     both.child.kill('SIGTERM');
     expect((await both.ended).code).toBe(0);
   });

@@ -105,7 +105,7 @@ it('processes that are killed again and again lose nothing that was stored, and 
   const commands = new Commands(home);
   const { batchId } = await kms.batches.submit({ KeyId, KeyPairSpec, count: 8000, chunk: 50 });
   const done = async () => (await kms.batches.status(batchId)).done;
-  for (let kills = 0; kills < 4; kills++) {
+  for (let kills = 0; kills < 2; kills++) {
     const before = await done();
     const { child, ended } = commands.start('worker', '--batches');
     await vi.waitFor(async () => expect(await done()).toBeGreaterThan(before), {

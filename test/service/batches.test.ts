@@ -456,6 +456,12 @@ describe('a batch whose store was meddled with', () => {
     expect(await failureText(kms.batches.status(batchId))).toMatch(/^KMSInternalException: /);
     expect((await kms.batches.status(other)).state).toBe('done');
     expect(database.prepare('select sum(done) as n from batch').get()?.n).toBe(45);
+    // Nobody can tell whose it was.
+    const text = await failureText(kms.as(alice).batches.delete(batchId));
+    expect(text).toMatch(/^KMSInternalException: The key store is damaged/);
+    await kms.batches.delete(batchId);
+    expect(await kms.batches.list()).toHaveLength(3);
+    expect((await kms.store.check()).faults).toEqual([]);
   });
 
   it('is not continued when it was cancelled, whatever its row says', async () => {
@@ -471,6 +477,20 @@ describe('a batch whose store was meddled with', () => {
     }
     expect(await mint(kms)).toBe(0);
     expect(await kms.batches.status(batchId)).toMatchObject({ state: 'cancelled', done: 0 });
+  });
+
+  it('leaves nothing behind if its deletion was ended by a kill, once a worker runs', async () => {
+    const { kms, batchId } = await minted();
+    const database = foreign();
+    const row = "path like '%:batch/' || ?";
+    // What the first transaction of a deletion does.
+    database.prepare(`delete from record where ${row}`).run(batchId);
+    database.prepare(`update batch set state = 2 where id = ${first}`).run(batchId);
+    const left = () => database.prepare('select count(*) as n from chunk_result').get()?.n;
+    expect(left()).toBe(8);
+    await mint(kms);
+    expect(left()).toBe(4);
+    expect((await kms.store.check()).faults).toEqual([]);
   });
 
   it('is named by a check if its record is gone', async () => {
