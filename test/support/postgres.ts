@@ -11,7 +11,7 @@ import {
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
+import { loadDriver } from '../../lib/store/postgres/driver.ts';
 
 const password = 'not-to-be-seen';
 const superuser = 'owner';
@@ -63,6 +63,23 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((done) => server.close(done));
   return port;
+}
+
+async function clientOf(port: number, database: string) {
+  const { Client } = await loadDriver();
+  const client = new Client({
+    host: '127.0.0.1',
+    port,
+    user: superuser,
+    database,
+    password: async () => password,
+    ssl: false,
+    application_name: 'test',
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
+  });
+  client.on('error', () => {});
+  return client;
 }
 
 /** A PostgreSQL server of a test's own, on loopback. */
@@ -134,18 +151,10 @@ export class Cluster {
 
   /** Runs SQL as the superuser. */
   async query(text: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.port,
-      user: superuser,
-      password,
-      database,
-      ssl: false,
-    });
-    client.on('error', () => {});
+    const client = await clientOf(this.port, database);
     await client.connect();
     try {
-      const { rows } = await client.query(text);
+      const { rows } = await client.query({ text });
       return rows ?? [];
     } finally {
       await client.end().catch(() => {});
@@ -199,16 +208,13 @@ export class Pooler {
       stdio: 'ignore',
     });
     const started = new Pooler(folder, port, process);
-    await started.#answers(cluster);
+    await started.#answers();
     return started;
   }
 
-  async #answers(cluster: Cluster): Promise<void> {
+  async #answers(): Promise<void> {
     for (let tries = 0; ; tries++) {
-      const client = new pg.Client({
-        connectionString: cluster.url('postgres', { port: this.port }),
-      });
-      client.on('error', () => {});
+      const client = await clientOf(this.port, 'postgres');
       try {
         await client.connect();
         await client.end();
