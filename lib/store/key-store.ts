@@ -60,10 +60,20 @@ export interface KeyStore {
 
   readonly lots: LotStore;
 
+  /** What operators want to know of a store that is more than a file. */
+  facts?(): Promise<StoreFact[]>;
+
   /** What keeps a copy of the store and brings it back, if the store can do that itself. */
   readonly copies?: StoreCopies;
 
   close(): Promise<void>;
+}
+
+/** A line of what is known of a store, and what would be better. */
+export interface StoreFact {
+  readonly subject: string;
+  readonly text: string;
+  readonly advice?: string;
 }
 
 export interface ListOptions {

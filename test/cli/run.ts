@@ -52,7 +52,11 @@ export async function run(
       return notAsked();
     },
     get store() {
-      return { needsFence: false, lastBackup: async () => undefined } as Service['store'];
+      return {
+        needsFence: false,
+        lastBackup: async () => undefined,
+        facts: async () => [],
+      } as unknown as Service['store'];
     },
     call: (operation, request) => {
       calls.push({ operation, request: request as object });

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { Change } from '../change.ts';
-import type { Entry, KeyStore, ListOptions, Stamp } from '../key-store.ts';
+import type { Entry, KeyStore, ListOptions, Stamp, StoreFact } from '../key-store.ts';
 import type { LotStore } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { withoutPassword } from '../store-url.ts';
@@ -16,6 +16,7 @@ import type { StorePassword } from './password.ts';
 import { afterAll } from './paths.ts';
 import { PostgresLots } from './postgres-lots.ts';
 import { inspectSchema, migrate } from './schema.ts';
+import { describeServer, factsOf } from './server-facts.ts';
 import { connectTo } from './servers.ts';
 
 const openLimit = 4700;
@@ -179,6 +180,11 @@ export class PostgresStore implements KeyStore {
     );
   }
 
+  async facts(): Promise<StoreFact[]> {
+    const rows = await this.#database.read(factsOf(this.#schema), []);
+    return describeServer(rows[0] ?? {}, await this.#follower.others());
+  }
+
   async close(): Promise<void> {
     await this.#follower.close();
     await Promise.all(this.#lanes.map((lane) => lane.close()));
@@ -188,7 +194,7 @@ export class PostgresStore implements KeyStore {
 /** Makes the schema of a store, or brings it up to date. @throws ConfigurationError */
 export async function migratePostgres(
   url: string,
-  password: StorePassword | undefined,
+  password?: StorePassword,
 ): Promise<{ url: string; from: number; to: number }> {
   const address = parseAddress(url);
   const connections = new Connections(connectTo(await loadDriver(), address, password), 1);
