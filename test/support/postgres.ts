@@ -124,7 +124,7 @@ export class Cluster {
         await this.query('select 1');
         return;
       } catch (error) {
-        if (tries > 300) throw error;
+        if (tries > 900) throw error;
         await new Promise((done) => setTimeout(done, 100));
       }
     }

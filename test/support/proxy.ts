@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 const readyForQuery = Buffer.from('Z\0\0\0\x05I', 'latin1');
 
 /** A TCP proxy before a server, which loses what a test tells it to lose. */
-export class Proxy {
+export class LossyProxy {
   readonly port: number;
   /** Whether it takes bytes and passes none on, as a network that drops packets. */
   isCut = false;
@@ -17,10 +17,10 @@ export class Proxy {
     this.port = port;
   }
 
-  static async start(target: number): Promise<Proxy> {
+  static async start(target: number): Promise<LossyProxy> {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => server.once('listening', done));
-    const proxy = new Proxy(server, (server.address() as { port: number }).port);
+    const proxy = new LossyProxy(server, (server.address() as { port: number }).port);
     server.on('connection', (client) => proxy.#serve(client, target));
     return proxy;
   }

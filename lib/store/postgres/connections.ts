@@ -140,18 +140,26 @@ export class Connections {
 
 /** Runs a statement on a connection, unnamed, so that any server connection of a pooler will do. */
 export async function query(client: Client, statement: Statement, end: number): Promise<Row[]> {
-  const left = Math.max(1, Math.ceil(end - performance.now()));
-  const { rows } = await client.query({ ...statement, query_timeout: left });
+  const { rows } = await within(end - performance.now(), client.query(statement));
   return rows;
+}
+
+/** Gives up waiting, whatever the driver does: its own time limits do not cover all that can hang. */
+export async function within<T>(milliseconds: number, waited: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const tooLate = () => reject(new Error('the database gave no answer in time'));
+    timer = setTimeout(tooLate, Math.max(1, milliseconds));
+  });
+  try {
+    return await Promise.race([waited, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Says goodbye, but not for long: the network may be cut. */
 async function end(client: Client): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, 500);
-  });
-  await Promise.race([client.end().catch(() => {}), late]);
-  clearTimeout(timer);
+  await within(500, client.end()).catch(() => {});
   client.connection.stream.destroy();
 }

@@ -6,8 +6,6 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Statement {
   readonly text: string;
   readonly values?: readonly SqlValue[];
-  /** Milliseconds until the client gives up; the connection is of no use afterwards. */
-  readonly query_timeout?: number;
 }
 
 /** What the store needs of `Client` in the package pg. */

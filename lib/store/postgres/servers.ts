@@ -1,6 +1,6 @@
 import { StoreError } from '../store-errors.ts';
 import type { Address, Host } from './address.ts';
-import { type Connect, query } from './connections.ts';
+import { type Connect, query, within } from './connections.ts';
 import type { Client, Driver } from './driver.ts';
 import { stateOf } from './faults.ts';
 import { passwordFor, type StorePassword } from './password.ts';
@@ -61,7 +61,7 @@ async function open(
   // Without a listener the failure of an idle connection would end the process.
   client.on('error', () => {});
   try {
-    await client.connect();
+    await within(limit, client.connect());
     await requireFit(client, end);
     return client;
   } catch (error) {
