@@ -104,10 +104,11 @@ export async function runWithout(args: readonly string[], failure: unknown): Pro
   return capture(args, () => Promise.reject(failure), { calls: [], opened: [] });
 }
 
-async function capture(
+/** Runs a command in this process with a service that `open` gives. */
+export async function capture(
   args: readonly string[],
   open: Context['open'],
-  seen: Pick<Outcome, 'calls' | 'opened'>,
+  seen: Pick<Outcome, 'calls' | 'opened'> = { calls: [], opened: [] },
   env = noEnvironment,
 ): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };

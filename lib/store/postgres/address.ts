@@ -50,7 +50,7 @@ const mostConnections = 100;
 export function parseAddress(text: string): Address {
   const url = withoutPassword(text);
   const match =
-    /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(text);
+    /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#@]*))?(?:\?([^#@]*))?$/i.exec(text);
   if (match === null) throw refused(url, `it has not the form ${form}`);
   const [, userInfo = '', hostList = '', path = '', query = ''] = match;
   const decode = (part: string) => decoded(url, part);
@@ -101,8 +101,9 @@ function hostOf(url: string, decode: (part: string) => string, part: string): Ho
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(part) ?? [];
   const host = bracketed ?? decode(plain ?? '');
   const port = Number(digits ?? process.env.PGPORT ?? defaultPort);
-  if (host === '' || port < 1 || port > 65_535) throw refused(url, `'${part}' is not a host`);
-  return { host, port };
+  if (host !== '' && port >= 1 && port <= 65_535) return { host, port };
+  // Not shown: where something was left out, it may be the password.
+  throw refused(url, 'one of its hosts is not HOST or HOST:PORT');
 }
 
 function connectionsOf(url: string, text = `${usualConnections}`): number {
