@@ -26,7 +26,10 @@ export interface KeyStore {
   /** To be taken before a read whose result is remembered; undefined: remember nothing. */
   stamp(): Stamp | undefined;
 
-  /** Whether what was read at a path after `stamp` is still there, for every process that shares it. */
+  /**
+   * Whether what was read at a path after `stamp` is still there, for every process that shares it; if
+   * machines share it, as far as this one heard within the last second.
+   */
   holds(path: string, stamp: Stamp): boolean;
 
   get(path: string): Promise<Uint8Array | undefined>;
@@ -42,7 +45,8 @@ export interface KeyStore {
 
   /**
    * Applies all changes or none. Resolves to false if a value is not as expected; when it resolves
-   * to true the changes are durable and every process sees them.
+   * to true the changes are durable and every process sees them, and where something was replaced or
+   * removed, no `holds` says any more that the earlier value is there.
    */
   commit(changes: readonly Change[]): Promise<boolean>;
 

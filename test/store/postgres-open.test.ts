@@ -200,6 +200,30 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  it('has pools that processes share, checks them, and voids them by a fence', async () => {
+    const store = cluster.url(await cluster.database());
+    const rootKey = { bytes: Buffer.alloc(32, 1) };
+    const one = await Pairmint.open({ store, rootKey, create: true, refillPools: false });
+    const two = await Pairmint.open({ store, rootKey, refillPools: false });
+    const { KeyMetadata } = await one.createKey({});
+    const request = {
+      KeyId: KeyMetadata?.KeyId as string,
+      KeyPairSpec: 'ECC_NIST_EDWARDS25519',
+    } as const;
+    await one.pools.create({ ...request, target: 40 });
+    expect(await one.pools.fill()).toBe(40);
+    const drawn = await Promise.all(
+      [one, two, one, two].map((kms) => kms.generateDataKeyPairWithoutPlaintext(request)),
+    );
+    const keys = drawn.map(({ PublicKey }) => Buffer.from(PublicKey ?? []).toString('hex'));
+    expect(new Set(keys).size).toBe(4);
+    expect(await two.store.check()).toMatchObject({ faults: [] });
+    await one.store.fence();
+    expect(await two.store.check()).toMatchObject({ pairs: 0, faults: [] });
+    expect(await two.pools.fill()).toBe(40);
+    await Promise.all([one.close(), two.close()]);
+  });
+
   it('takes its password from a function, anew for each connection', async () => {
     const store = cluster.url(await cluster.database()).replace(`:${secretPassword}`, '');
     let asked = 0;
