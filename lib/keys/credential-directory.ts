@@ -67,8 +67,8 @@ const attributes = new Uint8Array(20);
 
 /**
  * The access keys of a store. Secrets are sealed like key material and never come back: only what a
- * day's signatures are checked with does. What is deleted is refused at once by every process that
- * shares the store: no request is served by what was read before a commit.
+ * day's signatures are checked with does. What is deleted is refused by every process that shares
+ * the store when `delete` has returned: no request is served by what was read before a commit.
  */
 export class CredentialDirectory {
   readonly #options: Options;

@@ -92,6 +92,8 @@ const rootKeyOptions = { file: true, bytes: true };
 const openOptions: Readonly<Record<keyof OpenOptions, true>> = {
   ...callerOptions,
   store: true,
+  storePassword: true,
+  create: true,
   rootKey: true,
   region: true,
   accountId: true,

@@ -1,9 +1,10 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
-import type { KeyStore } from '../store/key-store.ts';
+import type { KeyStore, StoreFact } from '../store/key-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
+import { isPostgresUrl } from '../store/store-url.ts';
 import { type CheckReport, checkStore, type Readers } from './check.ts';
 
 const path = 'backup';
@@ -23,10 +24,15 @@ export class StoreApi {
    * moment, while others go on writing. The file has neither waiting pairs nor those of batches, and
    * no root key, without which it is of no use.
    *
-   * @throws ConfigurationError if the store is in memory, or the file cannot be made
+   * @throws ConfigurationError if the store is in memory or on PostgreSQL, or the file cannot be made
    */
   async backup(file: string): Promise<void> {
     const { copies } = this.#store;
+    if (isPostgresUrl(this.#store.url)) {
+      throw new ConfigurationError(`the store ${this.#store.url} is backed up by its server`, {
+        hint: "use pg_dump or pg_basebackup; after putting a copy in place: 'pairmint store fence'",
+      });
+    }
     if (copies === undefined) {
       throw new ConfigurationError(`the store ${this.#store.url} ends with its process`, {
         hint: 'only a sqlite: store can be backed up',
@@ -47,6 +53,11 @@ export class StoreApi {
     const opened = bytes && openState(native, rootKey, this.#id, bytes);
     const { backup } = (opened?.state ?? {}) as { backup?: number };
     return backup === undefined ? undefined : new Date(backup);
+  }
+
+  /** What operators want to know of the server of a store that has one. @throws KmsError */
+  async facts(): Promise<StoreFact[]> {
+    return (await this.#store.facts?.()) ?? [];
   }
 
   /** Checks every record, every lot of waiting pairs and every chunk of batches; changes nothing. */

@@ -27,7 +27,10 @@ export interface KeyStore {
   /** To be taken before a read whose result is remembered; undefined: remember nothing. */
   stamp(): Stamp | undefined;
 
-  /** Whether what was read at a path after `stamp` is still there, for every process that shares it. */
+  /**
+   * Whether what was read at a path after `stamp` is still there, for every process that shares it; if
+   * machines share it, as far as this one heard within the last second.
+   */
   holds(path: string, stamp: Stamp): boolean;
 
   get(path: string): Promise<Uint8Array | undefined>;
@@ -43,7 +46,8 @@ export interface KeyStore {
 
   /**
    * Applies all changes or none. Resolves to false if a value is not as expected; when it resolves
-   * to true the changes are durable and every process sees them.
+   * to true the changes are durable and every process sees them, and where something was replaced or
+   * removed, no `holds` says any more that the earlier value is there.
    */
   commit(changes: readonly Change[]): Promise<boolean>;
 
@@ -64,10 +68,20 @@ export interface KeyStore {
   /** Undefined if the store keeps no batches. */
   readonly batches?: BatchStore;
 
+  /** What operators want to know of a store that is more than a file. */
+  facts?(): Promise<StoreFact[]>;
+
   /** What keeps a copy of the store and brings it back, if the store can do that itself. */
   readonly copies?: StoreCopies;
 
   close(): Promise<void>;
+}
+
+/** A line of what is known of a store, and what would be better. */
+export interface StoreFact {
+  readonly subject: string;
+  readonly text: string;
+  readonly advice?: string;
 }
 
 export interface ListOptions {

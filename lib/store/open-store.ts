@@ -4,16 +4,31 @@ import path from 'node:path';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { isRegionName, noRegion } from '../model/region-name.ts';
 import { isNativeError, type Native, type RootKey } from '../native/addon.ts';
+import { makeWithKey, makeWithNewKey } from './first-start.ts';
 import type { KeyStore } from './key-store.ts';
 import { type Places, placesOf, realPathOf } from './places.ts';
 import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
+import { isPostgresUrl } from './store-url.ts';
 
 /** Where the root key comes from; `bytes` are 32 and are copied into native memory. */
 export type RootKeySource = { readonly file: string } | { readonly bytes: Uint8Array };
 
 export interface StoreOptions {
-  /** `sqlite:FILE` or `memory:`; by default PAIRMINT_STORE, or `store.db` in PAIRMINT_HOME. */
+  /**
+   * `sqlite:FILE`, `postgres://…` or `memory:`; by default PAIRMINT_STORE, or `store.db` in
+   * PAIRMINT_HOME.
+   */
   readonly store?: string | undefined;
+  /**
+   * Gives the password of each connection to PostgreSQL that is made, such as a token of a cloud's
+   * IAM; without it, the URL, PGPASSWORD or PGPASSFILE has it.
+   */
+  readonly storePassword?: (() => string | Promise<string>) | undefined;
+  /**
+   * Whether a store that is not there is made: by default yes, but not on PostgreSQL, where a
+   * mistaken name would make one beside the store of other machines.
+   */
+  readonly create?: boolean | undefined;
   /** By default the file PAIRMINT_ROOT_KEY_FILE, or `root.key` in PAIRMINT_HOME (~/.pairmint). */
   readonly rootKey?: RootKeySource | undefined;
   /** The region of a store that is made now; us-east-1 by default. */
@@ -27,7 +42,7 @@ export interface OpenedStore {
   readonly rootKey: RootKey;
   readonly identity: StoreIdentity;
   readonly rootKeyFile: string | undefined;
-  /** Where it stands how far pools were drawn; undefined for a store that ends with the process. */
+  /** Where it stands how far pools were drawn; undefined if that is no file's to say. */
   readonly drawnFile: string | undefined;
   /** Whether this call made the store. */
   readonly created: boolean;
@@ -51,15 +66,19 @@ export async function openStore(
     store: options.store,
     rootKeyFile: source !== undefined && 'file' in source ? source.file : undefined,
   });
-  const store = await connect(places, native);
+  checkMaking(places, options);
+  const store = await connect(places, native, options);
   try {
     const made = await storeExists(store);
-    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
     const { accountId = '000000000000', region = 'us-east-1' } = options;
-    const drawnFile = places.file && `${places.file}-drawn`;
     const storeId = randomUUID();
-    if (!made) beforeMaking(drawnFile, storeId);
     const own = { storeId, accountId, region };
+    if (!made && isPostgresUrl(places.given)) {
+      return await makeShared(store, native, { places, options, own });
+    }
+    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
+    const drawnFile = places.file && `${places.file}-drawn`;
+    if (!made) beforeMaking(drawnFile, storeId);
     const created = !made && (await createIdentity(store, native, rootKey, own));
     const identity = await readIdentity(store, native, rootKey);
     // Another process that was about to make it may have spoilt the file.
@@ -76,6 +95,55 @@ export async function openStore(
     await store.close();
     throw error;
   }
+}
+
+/** Makes a store on PostgreSQL, if that is asked for. @throws ConfigurationError */
+async function makeShared(
+  store: KeyStore,
+  native: Native,
+  { places, options, own }: { places: Places; options: StoreOptions; own: StoreIdentity },
+): Promise<OpenedStore> {
+  if (options.create !== true) throw notThere(places);
+  const { rootKey: source } = options;
+  const isGiven = source !== undefined && 'bytes' in source;
+  const rootKeyFile = isGiven ? undefined : places.rootKeyFile;
+  let rootKey: RootKey;
+  if (rootKeyFile === undefined || existsSync(rootKeyFile)) {
+    rootKey = openRootKey(native, places, source, { made: true }).rootKey;
+    await makeWithKey(store, native, rootKey, own);
+  } else {
+    rootKey = await makeWithNewKey(store, rootKeyFile, own, { native, refusing });
+  }
+  const identity = await readIdentity(store, native, rootKey);
+  return {
+    store,
+    rootKey,
+    identity: placed(store, identity, options),
+    rootKeyFile,
+    drawnFile: undefined,
+    created: true,
+  };
+}
+
+/** @throws ConfigurationError if an option does not go with the store */
+function checkMaking({ given, file, store }: Places, { create, storePassword }: StoreOptions) {
+  if (storePassword !== undefined && typeof storePassword !== 'function') {
+    throw new ConfigurationError('storePassword must be a function');
+  }
+  if (storePassword !== undefined && !isPostgresUrl(given)) {
+    throw new ConfigurationError(`storePassword is of no use to the store ${store}`);
+  }
+  if (create !== undefined && typeof create !== 'boolean') {
+    throw new ConfigurationError(`create must be true or false, not ${create}`);
+  }
+  const isAbsent = given === 'memory:' || (file !== undefined && !existsSync(file));
+  if (create === false && isAbsent) throw notThere({ store });
+}
+
+function notThere({ store }: Pick<Places, 'store'>): ConfigurationError {
+  return new ConfigurationError(`there is no store at ${store}`, {
+    hint: 'make it, once, on one machine: pairmint init',
+  });
 }
 
 function checkPlace({ region, accountId }: StoreOptions): void {
@@ -99,7 +167,11 @@ function placed(
   return { ...identity, region };
 }
 
-async function connect({ store: url, file }: Places, native: Native): Promise<KeyStore> {
+async function connect(
+  { store: url, given, file }: Places,
+  native: Native,
+  { storePassword: password, create: makeSchema }: StoreOptions,
+): Promise<KeyStore> {
   if (url === 'memory:') {
     const { MemoryStore } = await import('./memory-store.ts');
     return new MemoryStore();
@@ -110,9 +182,13 @@ async function connect({ store: url, file }: Places, native: Native): Promise<Ke
     const { SqliteStore } = await import('./sqlite/sqlite-store.ts');
     return SqliteStore.open(file, native.viewFile);
   }
+  if (isPostgresUrl(given)) {
+    const { PostgresStore } = await import('./postgres/postgres-store.ts');
+    return PostgresStore.open(given, { password, makeSchema });
+  }
   if (url.startsWith('lmdb:')) throw oldStore(url);
   throw new ConfigurationError(`'${url}' is not a store`, {
-    hint: 'a store is sqlite:FILE or memory:',
+    hint: 'a store is sqlite:FILE, postgres://USER@HOST/DATABASE or memory:',
   });
 }
 
@@ -140,7 +216,7 @@ function openRootKey(
   if (source !== undefined && 'bytes' in source) {
     return { rootKey: refusing(() => native.openRootKey(source.bytes)), rootKeyFile: undefined };
   }
-  if (source === undefined && places.file === undefined) {
+  if (source === undefined && places.given === 'memory:') {
     // Nothing of a memory store outlives it, so neither need its root key.
     return { rootKey: native.openRootKey(undefined), rootKeyFile: undefined };
   }

@@ -1,10 +1,13 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { withoutPassword } from './store-url.ts';
 
 export interface Places {
-  /** The store's URL. */
+  /** The store's URL as it may be shown, without a password. */
   readonly store: string;
+  /** The same as it was given. */
+  readonly given: string;
   /** The file of a `sqlite:` store, by its real name: others are named after it. */
   readonly file: string | undefined;
   readonly rootKeyFile: string;
@@ -28,7 +31,12 @@ export function placesOf(
   const store = given.store ?? (env.PAIRMINT_STORE || `${scheme}${path.join(home, 'store.db')}`);
   const key = given.rootKeyFile ?? (env.PAIRMINT_ROOT_KEY_FILE || path.join(home, 'root.key'));
   const file = store.startsWith(scheme) ? path.resolve(store.slice(scheme.length)) : undefined;
-  return { store, file: file && realPathOf(file), rootKeyFile: path.resolve(key) };
+  return {
+    store: withoutPassword(store),
+    given: store,
+    file: file && realPathOf(file),
+    rootKeyFile: path.resolve(key),
+  };
 }
 
 /** What is at the path of a store's file; `emptied` is one that lost its contents. */

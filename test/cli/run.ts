@@ -55,7 +55,11 @@ export async function run(
       return notAsked();
     },
     get store() {
-      return { needsFence: false, lastBackup: async () => undefined } as Service['store'];
+      return {
+        needsFence: false,
+        lastBackup: async () => undefined,
+        facts: async () => [],
+      } as unknown as Service['store'];
     },
     call: (operation, request) => {
       calls.push({ operation, request: request as object });
@@ -104,10 +108,11 @@ export async function runWithout(args: readonly string[], failure: unknown): Pro
   return capture(args, () => Promise.reject(failure), { calls: [], opened: [] });
 }
 
-async function capture(
+/** Runs a command in this process with a service that `open` gives. */
+export async function capture(
   args: readonly string[],
   open: Context['open'],
-  seen: Pick<Outcome, 'calls' | 'opened'>,
+  seen: Pick<Outcome, 'calls' | 'opened'> = { calls: [], opened: [] },
   env = noEnvironment,
 ): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };

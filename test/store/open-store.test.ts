@@ -211,7 +211,9 @@ describe('a store', () => {
   it.each(['lmdb', 'sqlite:', 'memory:x', 'mysql://host/db', '/a/folder', ''])(
     'is not named by %j',
     async (store) => {
-      expect((await refusal({ store })).hint).toBe('a store is sqlite:FILE or memory:');
+      expect((await refusal({ store })).hint).toBe(
+        'a store is sqlite:FILE, postgres://USER@HOST/DATABASE or memory:',
+      );
     },
   );
 
@@ -298,6 +300,7 @@ describe('a variable of the environment', () => {
     expect(placesOf({}, empty)).toEqual(placesOf({}, {}));
     expect(placesOf({}, { ...empty, PAIRMINT_HOME: '/home' })).toEqual({
       store: 'sqlite:/home/store.db',
+      given: 'sqlite:/home/store.db',
       file: '/home/store.db',
       rootKeyFile: '/home/root.key',
     });

@@ -16,7 +16,9 @@ export const sharedOptions = [
   {
     name: '--store',
     value: 'URL',
-    explanation: 'the store: sqlite:FILE, or memory: for one that lasts as long as the command',
+    explanation:
+      'the store: sqlite:FILE, postgres://USER@HOST/DATABASE, or memory: for one that lasts as ' +
+      'long as the command',
   },
   {
     name: '--root-key-file',

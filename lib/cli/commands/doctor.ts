@@ -1,4 +1,4 @@
-import { type Places, placesOf, storeStateAt } from '../../service/places.ts';
+import { isPostgresUrl, type Places, placesOf, storeStateAt } from '../../service/places.ts';
 import { internalFailure } from '../arguments/complaints.ts';
 import {
   type Context,
@@ -57,6 +57,7 @@ async function inspectStore(context: Context, own: OwnOptions, places: Places): 
   const opened = await reporting('store', () =>
     withService(context, openOptions(own), (service) => describeStore(service)),
   );
+  if (isPostgresUrl(store)) return [...opened, ...checkRootKeyFile(rootKeyFile)];
   return file === undefined
     ? opened
     : [...opened, ...checkStoreFile(file), ...checkRootKeyFile(rootKeyFile, file)];
@@ -66,8 +67,10 @@ async function describeStore(service: Service): Promise<Finding[]> {
   const { url, region, accountId } = service.describeStore();
   return [
     { subject: 'store', text: `${url}, for account ${accountId} in ${region}` },
+    ...(await service.store.facts()),
     ...checkFence(service.store.needsFence),
-    describeBackup(await service.store.lastBackup(), Date.now()),
+    // A server's own backups are not ours to know of.
+    ...(isPostgresUrl(url) ? [] : [describeBackup(await service.store.lastBackup(), Date.now())]),
   ];
 }
 

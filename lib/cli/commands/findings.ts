@@ -22,7 +22,7 @@ export function checkNode(version: string): Finding {
 }
 
 /** The key opens everything in the store, so what others may do with its file matters most. */
-export function checkRootKeyFile(file: string, storeFile: string): Finding[] {
+export function checkRootKeyFile(file: string, storeFile?: string): Finding[] {
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined) {
     return [{ subject: 'root key', text: `there is no file ${file}`, isBroken: true }];
@@ -38,7 +38,7 @@ export function checkRootKeyFile(file: string, storeFile: string): Finding[] {
         advice: `others can read the root key: chmod 600 ${file}`,
       }),
     },
-    ...separationAdvice(file, storeFile),
+    ...(storeFile === undefined ? [] : separationAdvice(file, storeFile)),
   ];
 }
 

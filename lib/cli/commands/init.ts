@@ -9,6 +9,7 @@ export const run: RunCommand = async (given, own, context) => {
     context,
     {
       ...openOptions(own),
+      create: true,
       ...(region !== undefined && { region }),
       ...(accountId !== undefined && { accountId }),
       ...(seed !== undefined && { seed }),

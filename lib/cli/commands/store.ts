@@ -45,6 +45,15 @@ const actions: Readonly<Record<string, { needsFile?: true; run: Action }>> = {
     },
   },
 
+  migrate: {
+    async run(context, own) {
+      const { migrateStore } = await import('../../service/migrate.ts');
+      const { url, from, to } = await migrateStore(own);
+      context.stdout.write(formatJson({ Store: url, From: from, To: to }));
+      return 0;
+    },
+  },
+
   fence: {
     async run(context, own) {
       requireStore(own);

@@ -107,7 +107,7 @@ export const commandDescriptions = {
     summary: 'make a store',
     description:
       'Makes a store and its root key. Without this command, the first operation makes the ' +
-      'default store. A store that exists is left as it is, but for what a seed adds to it: keys ' +
+      'default store; a store on PostgreSQL is made by this command alone, on one machine. A store that exists is left as it is, but for what a seed adds to it: keys ' +
       'with given ids, material, policies, tags, aliases and grants. Running it again changes ' +
       'nothing. Prints where everything is.',
     options: [
@@ -204,21 +204,24 @@ export const commandDescriptions = {
     ],
   },
   store: {
-    summary: 'back up, restore, check and fence the store',
+    summary: 'back up, restore, check, fence and migrate the store',
     description:
       '`backup` writes all keys, aliases, grants, credentials and pools to a new file, while others ' +
       'go on working; pairs that wait and the root key are not in it. `restore` puts such a file in ' +
       'the place of the store, if it is sound and of the same root key. `check` looks at every ' +
       'record, prints what is wrong, and exits with 1 if anything is. `fence` says that a store that ' +
       'was copied or put back by other means is the one to go on with: pairs that waited in its ' +
-      'pools are void, for they may have been answered elsewhere.',
-    operands: [['backup', 'restore', 'check', 'fence'], 'FILE'],
+      'pools are void, for they may have been answered elsewhere. `migrate` makes the tables of a ' +
+      'store on PostgreSQL, or brings them up to date, as the role that `--store` names; PostgreSQL ' +
+      'itself backs up and restores such a store.',
+    operands: [['backup', 'restore', 'check', 'fence', 'migrate'], 'FILE'],
     options: [],
     examples: [
       'backup /var/backups/pairmint.db',
       'restore /var/backups/pairmint.db',
       'check',
       'fence',
+      'migrate --store postgres://owner@db.example/pairmint',
     ],
   },
   pool: {

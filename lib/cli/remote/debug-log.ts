@@ -68,7 +68,9 @@ function maskArguments(argv: readonly string[]): string[] {
 
 /** Masks who logs in and how in a URL, written as leniently as `URL` reads it. */
 function withoutPassword(text: string): string {
-  return text.replace(/(https?:[\\/]*)[^\\/?#]*@/i, `$1${masked}@`);
+  return text
+    .replace(/(https?:[\\/]*)[^\\/?#]*@/i, `$1${masked}@`)
+    .replace(/(postgres(?:ql)?:\/*).*@/i, `$1${masked}@`);
 }
 
 function secretOptions(): ReadonlySet<string> {

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import type { Stamp } from '../key-store.ts';
+import { StoreError } from '../store-errors.ts';
+import type { Connections } from './connections.ts';
+import type { Row } from './driver.ts';
+import { Heard } from './heard.ts';
+
+/** How long, in milliseconds, a process may go without hearing of changes. */
+export interface Staleness {
+  /** How old what a request is served by may be. */
+  readonly bound: number;
+  /** How often the process asks. */
+  readonly every: number;
+}
+
+export const usualStaleness: Staleness = { bound: 1000, every: 250 };
+
+// Longer than a busy machine takes: an answer that comes late counts from when it was asked for.
+const askLimit = 2000;
+const registerEvery = 5000;
+// A process that is not registered remembers nothing, long before others stop waiting for it.
+const registeredFor = 30_000;
+const waitedFor = "interval '60 seconds'";
+// Removed records are noted for an hour.
+const longestSilence = 600_000;
+const mostChanges = 1000;
+const tidyEvery = 600_000;
+
+/**
+ * Hears of other processes' changes by asking for them on a connection of its own, and lets the
+ * others know that this process is there.
+ */
+export class Follower {
+  /** Names this process among those that have the store open. */
+  readonly machine = randomUUID();
+  readonly #connections: Connections;
+  readonly #schema: string;
+  readonly #staleness: Staleness;
+  readonly #listeners: (() => void)[] = [];
+  readonly #onReadOnly: () => void;
+  readonly #heard = new Heard();
+  #epoch: number | undefined;
+  /** When the last answered question was asked, by performance.now(). */
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #registeredAt = Number.NEGATIVE_INFINITY;
+  #tidyAt = performance.now() + tidyEvery * Math.random();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #running: Promise<void> = Promise.resolve();
+
+  /** @param onReadOnly called if the server takes no writes any more */
+  constructor(
+    connections: Connections,
+    options: { schema: string; staleness: Staleness; onReadOnly: () => void },
+  ) {
+    this.#connections = connections;
+    this.#schema = options.schema;
+    this.#staleness = options.staleness;
+    this.#onReadOnly = options.onReadOnly;
+  }
+
+  /** Registers this process and begins to ask. @throws what the driver throws */
+  async start(): Promise<void> {
+    const end = performance.now() + askLimit;
+    // First: a change that is made from now on waits for this process.
+    await this.#register(end);
+    await this.#ask(end);
+    this.#schedule();
+  }
+
+  onChanged(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  stamp(): Stamp | undefined {
+    return this.#isFresh ? this.#heard.stamp : undefined;
+  }
+
+  holds(path: string, stamp: Stamp): boolean {
+    return this.#isFresh && this.#heard.holds(path, stamp);
+  }
+
+  /** Notes changes of this process; no paths: of any. */
+  made(paths: readonly string[] | undefined, epoch = 0): void {
+    if (paths === undefined) this.#heard.dropAll();
+    else this.#heard.made(paths, epoch);
+  }
+
+  /**
+   * Resolves when no process serves any more by what was there before a change that is done. Others
+   * may have asked right before it.
+   */
+  async untilHeard(): Promise<void> {
+    const since = performance.now();
+    if (!(await this.#hasOthers())) return;
+    const left = this.#staleness.bound - (performance.now() - since);
+    if (left > 0) await new Promise((done) => setTimeout(done, left));
+  }
+
+  /** How many other processes have the store open. */
+  async others(): Promise<number> {
+    const text = `select count(*)::int as n from ${this.#schema}.machine where id <> $1 and seen > now() - ${waitedFor}`;
+    const values = [this.machine];
+    const [row] = await this.#connections.run({ text, values }, performance.now() + askLimit);
+    return row?.n as number;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+    const text = `delete from ${this.#schema}.machine where id = $1`;
+    const end = performance.now() + 500;
+    // Otherwise the others wait for it for a minute more.
+    await this.#connections.run({ text, values: [this.machine] }, end).catch(() => {});
+  }
+
+  get #isFresh(): boolean {
+    const now = performance.now();
+    return (
+      now - this.#askedAt < this.#staleness.bound &&
+      now - this.#registeredAt < registeredFor &&
+      !this.#isClosed
+    );
+  }
+
+  /** If it cannot be told, there may be others. */
+  async #hasOthers(): Promise<boolean> {
+    try {
+      return (await this.others()) > 0;
+    } catch {
+      return true;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#turn().finally(() => this.#schedule());
+    }, this.#staleness.every).unref();
+  }
+
+  async #turn(): Promise<void> {
+    const end = performance.now() + askLimit;
+    try {
+      if (performance.now() - this.#registeredAt > registerEvery) await this.#register(end);
+      await this.#ask(end);
+      await this.#tidy(end);
+    } catch {
+      // The next request that reads or writes is told of it; meanwhile nothing remembered holds.
+    }
+  }
+
+  async #register(end: number): Promise<void> {
+    const at = performance.now();
+    const text =
+      `insert into ${this.#schema}.machine (id, name, seen) values ($1, $2, now()) ` +
+      'on conflict (id) do update set seen = now()';
+    const values = [this.machine, `${os.hostname()} ${process.pid}`];
+    await this.#connections.run({ text, values }, end);
+    this.#registeredAt = at;
+  }
+
+  async #ask(end: number): Promise<void> {
+    const askedAt = performance.now();
+    const text =
+      'select m.epoch, pg_is_in_recovery() or ' +
+      "current_setting('transaction_read_only')::bool as is_read_only, c.path, c.epoch as changed " +
+      `from ${this.#schema}.meta m left join lateral (select path, epoch from ${this.#schema}.record ` +
+      `where epoch > $1 order by epoch limit ${mostChanges + 1}) c on true`;
+    const values = [this.#epoch ?? Number.MAX_SAFE_INTEGER];
+    const rows = await this.#connections.run({ text, values }, end);
+    this.#take(rows, askedAt);
+  }
+
+  #take(rows: readonly Row[], askedAt: number): void {
+    const [first] = rows;
+    if (first === undefined) throw new StoreError('foreign', 'the store was removed');
+    if (first.is_read_only === true) {
+      this.#connections.renew();
+      this.#onReadOnly();
+      throw new StoreError('read-only', 'the server takes no writes any more');
+    }
+    const epoch = Number(first.epoch);
+    const changes = rows.flatMap(({ path, changed }) =>
+      typeof path === 'string' ? [{ path, epoch: Number(changed) }] : [],
+    );
+    const known = this.#epoch;
+    // A database that was put back, or a silence in which notes of removed records were deleted.
+    const isUnknown =
+      known === undefined ||
+      epoch < known ||
+      askedAt - this.#askedAt > longestSilence ||
+      changes.length > mostChanges;
+    let hasChanged = isUnknown && known !== undefined;
+    if (isUnknown) this.#heard.dropAll();
+    else hasChanged = this.#heard.hear(changes, epoch);
+    this.#epoch = epoch;
+    this.#askedAt = askedAt;
+    if (hasChanged) for (const listener of this.#listeners) listener();
+  }
+
+  async #tidy(end: number): Promise<void> {
+    if (performance.now() < this.#tidyAt) return;
+    this.#tidyAt = performance.now() + tidyEvery * (0.5 + Math.random());
+    await this.#connections.run({ text: `select ${this.#schema}.tidy()` }, end);
+  }
+}

@@ -1,0 +1,2 @@
+/** Sorts after all characters of paths, which are printable ASCII, in the collation "C". */
+export const afterAll = '\x7f';

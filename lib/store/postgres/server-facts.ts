@@ -1,0 +1,33 @@
+import type { StoreFact } from '../key-store.ts';
+import type { Row } from './driver.ts';
+
+/** The question whose answer `describeServer` takes. */
+export function factsOf(schema: string): string {
+  return (
+    "select current_setting('server_version') as version, " +
+    "current_setting('synchronous_commit') as commit, " +
+    "current_setting('synchronous_standby_names') as standbys, current_database() as database, " +
+    'coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as is_encrypted, ' +
+    `(select version from ${schema}.meta) as schema_version, ` +
+    `pg_total_relation_size('${schema}.record') + pg_total_relation_size('${schema}.lot') as bytes`
+  );
+}
+
+/** What a store's server is, for `pairmint doctor`. @param others processes that have it open */
+export function describeServer(row: Row, others: number): StoreFact[] {
+  const connection = row.is_encrypted === true ? 'with TLS' : 'without TLS';
+  const megabytes = Math.ceil(Number(row.bytes) / 1e6);
+  const mayLose = row.commit === 'local' && row.standbys !== '';
+  const advice =
+    'synchronous_commit is local: a failover may bring pairs back that were answered; set it to on';
+  return [
+    { subject: 'server', text: `PostgreSQL ${row.version}, ${connection}` },
+    {
+      subject: 'durability',
+      text: `fsync on, synchronous_commit ${row.commit}`,
+      ...(mayLose && { advice }),
+    },
+    { subject: 'tables', text: `version ${row.schema_version}, ${megabytes} MB` },
+    { subject: 'processes', text: `${others} others have the store open` },
+  ];
+}

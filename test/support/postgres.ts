@@ -1,0 +1,235 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { loadDriver } from '../../lib/store/postgres/driver.ts';
+
+const password = 'not-to-be-seen';
+const superuser = 'owner';
+
+/** The folder of the newest PostgreSQL's programs, from 15 on. */
+function findBinaries(): string | undefined {
+  const folder = '/usr/lib/postgresql';
+  const versions = existsSync(folder) ? readdirSync(folder).map(Number) : [];
+  const [newest] = versions.filter((version) => version >= 15).sort((a, b) => b - a);
+  const bin = `${folder}/${newest}/bin`;
+  return newest !== undefined && existsSync(`${bin}/initdb`) ? bin : undefined;
+}
+
+function findPooler(): string | undefined {
+  return ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((file) => existsSync(file));
+}
+
+const binaries = findBinaries();
+const pooler = findPooler();
+
+/** Whether tests of PostgreSQL can run here. In CI they must. */
+export const hasPostgres = binaries !== undefined && pooler !== undefined;
+if (!hasPostgres) {
+  const sentence =
+    'Tests of PostgreSQL are skipped: install it (apt-get install postgresql pgbouncer).';
+  if (process.env.CI === 'true') throw new Error(sentence);
+  console.warn(sentence);
+}
+
+// PostgreSQL and PgBouncer refuse to run as root.
+const asUser = process.getuid?.() === 0 ? idsOf('postgres') : {};
+
+function idsOf(user: string): { uid: number; gid: number } | Record<string, never> {
+  if (!hasPostgres) return {};
+  const id = (option: string) => Number(execFileSync('id', [option, user], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+function ownFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-pg-'));
+  chmodSync(folder, 0o755);
+  if (asUser.uid !== undefined) chownSync(folder, asUser.uid, asUser.gid);
+  return folder;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+async function clientOf(port: number, database: string) {
+  const { Client } = await loadDriver();
+  const client = new Client({
+    host: '127.0.0.1',
+    port,
+    user: superuser,
+    database,
+    password: async () => password,
+    ssl: false,
+    application_name: 'test',
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
+  });
+  client.on('error', () => {});
+  return client;
+}
+
+/** A PostgreSQL server of a test's own, on loopback. */
+export class Cluster {
+  readonly port: number;
+  readonly #folder: string;
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.port = port;
+  }
+
+  static async start(): Promise<Cluster> {
+    const folder = ownFolder();
+    const secret = `${folder}/password`;
+    writeFileSync(secret, password);
+    chmodSync(secret, 0o644);
+    const made = ['-D', `${folder}/data`, '-U', superuser, '--pwfile', secret, '-N'];
+    const settings = ['-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C'];
+    execFileSync(`${binaries}/initdb`, [...made, ...settings], { ...asUser, stdio: 'pipe' });
+    const cluster = new Cluster(folder, await freePort());
+    await cluster.run();
+    return cluster;
+  }
+
+  /** Starts the server, with settings of its own, and waits until it answers. */
+  async run(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings };
+    const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const place = ['-D', `${this.#folder}/data`, '-p', `${this.port}`];
+    this.#process = spawn(`${binaries}/postgres`, [...place, ...options], {
+      ...asUser,
+      stdio: 'ignore',
+    });
+    await this.answers();
+  }
+
+  async answers(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.query('select 1');
+        return;
+      } catch (error) {
+        if (tries > 900) throw error;
+        await new Promise((done) => setTimeout(done, 100));
+      }
+    }
+  }
+
+  /** Stops the server as a power failure would, but for the disk: SIGQUIT is an immediate shutdown. */
+  async stop(signal: NodeJS.Signals = 'SIGQUIT'): Promise<void> {
+    const running = this.#process;
+    if (running === undefined || running.exitCode !== null) return;
+    const ended = new Promise((done) => running.once('exit', done));
+    running.kill(signal);
+    await ended;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop('SIGINT');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The URL of a database, by way of another port if one is given. */
+  url(database = 'postgres', { port = this.port, user = superuser, more = '' } = {}): string {
+    return `postgres://${user}:${password}@127.0.0.1:${port}/${database}${more}`;
+  }
+
+  /** Runs SQL as the superuser. */
+  async query(text: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
+    const client = await clientOf(this.port, database);
+    await client.connect();
+    try {
+      const { rows } = await client.query({ text });
+      return rows ?? [];
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** Makes a database and returns its name. */
+  async database(): Promise<string> {
+    const name = `db_${Math.random().toString(36).slice(2, 10)}`;
+    await this.query(`create database ${name}`);
+    return name;
+  }
+}
+
+export { password as secretPassword };
+
+/** PgBouncer before a cluster, which gives a server connection to a client for one transaction. */
+export class Pooler {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+
+  private constructor(folder: string, port: number, process: ChildProcess) {
+    this.#folder = folder;
+    this.port = port;
+    this.#process = process;
+  }
+
+  static async start(cluster: Cluster): Promise<Pooler> {
+    const folder = ownFolder();
+    const port = await freePort();
+    writeFileSync(`${folder}/users.txt`, `"${superuser}" "${password}"\n`);
+    writeFileSync(
+      `${folder}/pgbouncer.ini`,
+      [
+        '[databases]',
+        `* = host=127.0.0.1 port=${cluster.port}`,
+        '[pgbouncer]',
+        'listen_addr = 127.0.0.1',
+        `listen_port = ${port}`,
+        'unix_socket_dir =',
+        'auth_type = scram-sha-256',
+        `auth_file = ${folder}/users.txt`,
+        'pool_mode = transaction',
+        'default_pool_size = 4',
+        'max_client_conn = 500',
+      ].join('\n'),
+    );
+    const process = spawn(pooler as string, [`${folder}/pgbouncer.ini`], {
+      ...asUser,
+      stdio: 'ignore',
+    });
+    const started = new Pooler(folder, port, process);
+    await started.#answers();
+    return started;
+  }
+
+  async #answers(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const client = await clientOf(this.port, 'postgres');
+      try {
+        await client.connect();
+        await client.end();
+        return;
+      } catch (error) {
+        if (tries > 100) throw error;
+        await new Promise((done) => setTimeout(done, 100));
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((done) => this.#process.once('exit', done));
+    this.#process.kill('SIGKILL');
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
