@@ -33,5 +33,5 @@ export type {
   PoolSettings,
 } from './service/pool-api.ts';
 export type { StoreApi } from './service/store-api.ts';
-export type { Entry } from './store/key-store.ts';
+export type { Entry, StoreFact } from './store/key-store.ts';
 export type { RootKeySource } from './store/open-store.ts';

@@ -192,6 +192,14 @@ describe('--debug', () => {
       expect(stderr).not.toContain('c2VjcmV0');
     }
   });
+
+  it.each(['--store', '--store='])('logs no password of a store named by %s', async (option) => {
+    const url = 'postgres://app:c2Vj/cmV0@db.example/keys';
+    const named = option === '--store' ? [option, url] : [`${option}${url}`];
+    const { stderr } = await run(['describe-key', '--key-id', 'k', '--debug', ...named]);
+    expect(stderr).toContain('postgres://***@db.example/keys');
+    expect(stderr).not.toMatch(/c2Vj|cmV0/);
+  });
 });
 
 describe('--generate-cli-skeleton output', () => {
