@@ -12,7 +12,8 @@ export default defineConfig({
     // An RSA_4096 pair usually takes under a second, but the search has a long tail, on a busy
     // machine and under the sanitizers above all.
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Making a PostgreSQL server takes seconds, on a busy machine a minute.
+    hookTimeout: 180_000,
     reporters: report === undefined ? ['default'] : ['default', 'json'],
     ...(report !== undefined && { outputFile: { json: report } }),
   },
