@@ -25,7 +25,7 @@ const requestsToATurn = 3000;
 const pooledToATurn = 1000;
 
 const lengths = {
-  whole: { turns: 30, warmUpTurns: 4, seconds: 60, verifications: 25 },
+  whole: { turns: 30, warmUpTurns: 4, seconds: 30, verifications: 25 },
   quick: { turns: 6, warmUpTurns: 4, seconds: 15, verifications: 5 },
   smoke: { turns: 1, warmUpTurns: 1, seconds: 1, verifications: 1 },
 };
@@ -55,8 +55,11 @@ export async function benchServer({ quick, smoke, json }) {
     rows.push({ title, ...(await contest(one, { pairmint, bare, ...length })) });
     printRow(rows.at(-1));
   }
-  const latency = await whileMinting(pairmint, length.seconds);
-  printLatency(latency);
+  const latencies = {};
+  for (const [title, load] of Object.entries(loads(pairmint.ready))) {
+    latencies[title] = await latencyWhile(pairmint, load, length.seconds);
+    printLatency(title, latencies[title]);
+  }
   const verification = await verifications({ places, ready: pairmint.ready }, length.verifications);
   process.stdout.write(
     `Signatures verified: ${verification.rate.toFixed(0)}/s of one core ± ${verification.error.toFixed(0)}\n`,
@@ -64,7 +67,7 @@ export async function benchServer({ quick, smoke, json }) {
   for (const { child } of [pairmint, bare]) child.kill();
   rmSync(folder, { recursive: true });
   if (json !== undefined) {
-    const all = { machine, pinned, quick, rows, latency, verification };
+    const all = { machine, pinned, quick, rows, latencies, verification };
     writeFileSync(json, `${JSON.stringify(all, undefined, 2)}\n`);
   }
 }
@@ -181,35 +184,45 @@ function answerIn(text) {
   return { headers: Object.fromEntries(own), body };
 }
 
-/** How long DescribeKey takes while two pairs of RSA_4096 are minted all the time. */
-async function whileMinting({ ready, load }, seconds) {
-  const { DescribeKey: describe } = cases(ready);
-  const minting = await openLoad(new URL(ready.url).port, 2);
-  const mint = [
-    'GenerateDataKeyPairWithoutPlaintext',
-    { KeyId: ready.keyId, KeyPairSpec: 'RSA_4096' },
-  ];
-  const [pairRequest] = (await signedRequests(ready, mint, 1)).map(bytesOf);
-  const times = [];
-  let ended = false;
-  let pairs = 0;
-  const mintOn = async () => {
-    while (!ended) pairs += (await minting.run([pairRequest], 2)).times.length;
+/** What else the server does while DescribeKey is timed, in lanes of one request at a time. */
+function loads(ready) {
+  const pair = { KeyId: ready.keyId, KeyPairSpec: 'RSA_4096' };
+  return {
+    'nothing else runs': [undefined, 0],
+    'two RSA_4096 pairs are minted all the time': [
+      ['GenerateDataKeyPairWithoutPlaintext', pair],
+      2,
+    ],
+    'one client creates keys without pause': [['CreateKey', {}], 1],
   };
-  const lanes = mintOn();
+}
+
+/** How long DescribeKey takes while the server does something else. */
+async function latencyWhile({ ready, load }, [work, lanes], seconds) {
+  const { DescribeKey: describe } = cases(ready);
+  const others = await openLoad(new URL(ready.url).port, Math.max(1, lanes));
+  const [otherRequest] =
+    work === undefined ? [] : (await signedRequests(ready, work, 1)).map(bytesOf);
+  const times = [];
+  let ended = work === undefined;
+  let answered = 0;
+  const workOn = async () => {
+    while (!ended) answered += (await others.run([otherRequest], lanes)).times.length;
+  };
+  const working = workOn();
   for (const end = performance.now() + 1000 * seconds; performance.now() < end; ) {
     const requests = (await signedRequests(ready, describe, 20)).map(bytesOf);
     for (const request of requests) times.push(...(await load.run([request], 1)).times);
   }
   ended = true;
-  await lanes;
-  minting.close();
+  await working;
+  others.close();
   return {
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),
     most: Math.max(...times),
     count: times.length,
-    pairs,
+    answered,
   };
 }
 
@@ -250,9 +263,9 @@ function printRow({ title, requestCount, cpu, times: ratio, rate }) {
   );
 }
 
-function printLatency({ p50, p99, most, count, pairs }) {
+function printLatency(title, { p50, p99, most, count, answered }) {
   process.stdout.write(
-    `DescribeKey while two RSA_4096 pairs are minted all the time: p50 ${p50.toFixed(1)} ms, ` +
-      `p99 ${p99.toFixed(1)} ms, at most ${most.toFixed(1)} ms, of ${count}; ${pairs} pairs\n`,
+    `DescribeKey while ${title}: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ` +
+      `at most ${most.toFixed(1)} ms, of ${count}; ${answered} of the others answered\n`,
   );
 }

@@ -167,18 +167,19 @@ describe.each(['memory:', 'sqlite:'])('a batch in a %s store', (store) => {
   it('is bound by the identity policy of its submitter, whoever works on it', async () => {
     const kms = await open(store);
     const { KeyId } = await newKey(kms);
-    const onlyWithContext = JSON.stringify({
+    await kms.tagResource({ KeyId, Tags: [{ TagKey: 'state', TagValue: 'open' }] });
+    const whileOpen = JSON.stringify({
       Version: '2012-10-17',
       Statement: {
         Effect: 'Allow',
         Action: 'kms:*',
         Resource: '*',
-        Condition: { DateLessThan: { 'aws:CurrentTime': new Date(Date.now() + 1500) } },
+        Condition: { StringEquals: { 'aws:ResourceTag/state': 'open' } },
       },
     });
-    const limited = kms.as(alice, { identityPolicy: onlyWithContext });
+    const limited = kms.as(alice, { identityPolicy: whileOpen });
     const { batchId } = await limited.batches.submit({ KeyId, KeyPairSpec, count: 5 });
-    await new Promise((done) => setTimeout(done, 1600));
+    await kms.untagResource({ KeyId, TagKeys: ['state'] });
     const stop = working(kms);
     const { reason } = await until(kms, batchId, ({ state }) => state === 'stalled');
     expect(reason).toMatch(/^AccessDeniedException: /);

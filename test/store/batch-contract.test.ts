@@ -107,9 +107,9 @@ describe.each(Object.entries(stores))('batches in a %s store', (_name, openStore
 
   it('lets others have a chunk whose lease has run out, and the late worker settle nothing', async () => {
     await submit(10);
-    const late = await one('a', 0.05);
+    const late = await one('a', 1);
     expect(await claim('b')).toEqual([]);
-    await pause(80);
+    await pause(1050);
     const next = await one('b');
     expect(next).toEqual({ ...late, attempt: 2 });
     expect(await batches.renew('a', [late, next], 5)).toEqual([false, true]);
@@ -151,10 +151,10 @@ describe.each(Object.entries(stores))('batches in a %s store', (_name, openStore
 
   it('makes a lease last that is renewed', async () => {
     await submit(10);
-    const claimed = await one('a', 0.1);
-    for (let i = 0; i < 4; i++) {
-      await pause(50);
-      expect(await batches.renew('a', [claimed], 0.1)).toEqual([true]);
+    const claimed = await one('a', 2);
+    for (let i = 0; i < 3; i++) {
+      await pause(800);
+      expect(await batches.renew('a', [claimed], 2)).toEqual([true]);
       expect(await claim('b')).toEqual([]);
     }
   });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHandler } from '../../lib/http/handler.ts';
 import { Pairmint } from '../../lib/service/pairmint.ts';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
@@ -16,6 +17,13 @@ const lots = (first: number, count: number) =>
     pairs: 1,
     value: bytes(`lot ${first + i}`),
   }));
+
+const delays = monitorEventLoopDelay({ resolution: 10 });
+delays.enable();
+beforeEach(() => delays.reset());
+/** Milliseconds since then, without the longest time for which the machine held up this process. */
+const since = (from: number) => performance.now() - from - delays.max / 1e6;
+
 const faultOf = (error: unknown) => (error as { cause?: { fault?: string } }).cause?.fault;
 
 describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
@@ -134,7 +142,7 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
       const from = performance.now();
       const timed = async (call: () => Promise<unknown>) => {
         const error = await call().catch((reason) => reason);
-        return { error, took: performance.now() - from };
+        return { error, took: since(from) };
       };
       const outcomes = await Promise.all([
         timed(() => store.get('a')),
@@ -180,7 +188,7 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
         .generateDataKey({ KeyId, KeySpec: 'AES_256' })
         .catch((error) => error);
       expect(refused.name).toBe('KMSInternalException');
-      expect(performance.now() - from).toBeLessThan(5000);
+      expect(since(from)).toBeLessThan(5000);
       expect(await ready()).toMatchObject({ status: 503 });
       proxy.isCut = false;
       await vi.waitFor(async () => {
@@ -231,7 +239,7 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
       while (!isOver) {
         const from = performance.now();
         const got = await store.lots.take(pool, 2).catch(() => undefined);
-        longest = Math.max(longest, performance.now() - from);
+        longest = Math.max(longest, since(from));
         if (got === undefined) failures++;
         taken.push(...(got?.lots ?? []).map(({ serial }) => serial));
         await new Promise((done) => setTimeout(done, got === undefined ? 100 : 5));
