@@ -40,12 +40,6 @@ const Curve *FindCurve(const char *name);
 // if this OpenSSL does not know it.
 const EC_GROUP *GroupOf(const Curve &curve);
 
-// Whether this OpenSSL has code made for the curve, which takes less time than
-// ours: for P-256 every build has it (tens of microseconds a multiplication),
-// for P-521 those with `enable-ec_nistp_64_gcc_128`, as on Debian, and
-// since 3.1 for SM2 some on arm64. The others multiply with code for any prime.
-bool OpenSslHasOwnCode(const Curve &curve);
-
 // Bytes of an uncompressed point (SEC 1, 2.3.3).
 inline size_t PointLen(const Curve &curve) { return 1 + 2 * curve.field_len; }
 

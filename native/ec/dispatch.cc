@@ -10,6 +10,7 @@
 
 #include "core/secret_bytes.h"
 #include "core/words.h"
+#include "ec/openssl_code.h"
 #include "ec/verify.h"
 
 namespace pairmint::ec {

@@ -9,6 +9,7 @@
 #include "ec/ed25519.h"
 #include "ec/lone.h"
 #include "ec/lot.h"
+#include "ec/openssl_code.h"
 #include "keys/ml_dsa.h"
 #include "keys/spec.h"
 #include "rsa/key.h"
