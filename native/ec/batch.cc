@@ -5,6 +5,7 @@
 #include "ec/affine.h"
 #include "ec/dispatch.h"
 #include "ec/lot.h"
+#include "ec/openssl_code.h"
 
 namespace pairmint::ec {
 namespace {
@@ -30,7 +31,9 @@ Status PointsByOpenSsl(const Curve &curve, const AbortFlag &abort, Keys keys,
 
 Status Points(const Curve &curve, const AbortFlag &abort, Keys keys,
               MutableByteSpan out) {
-  const Multiplier multiplier = MultiplierFor(curve);
+  // Without the lock of the combs, for a curve that has none.
+  const Multiplier multiplier =
+      OpenSslHasOwnCode(curve) ? Multiplier{} : MultiplierFor(curve);
   if (multiplier.comb != nullptr) {
     bool verified = false;
     PAIRMINT_RETURN_IF_ERROR(
