@@ -295,7 +295,7 @@ export class BatchWorker {
     }
   }
 
-  /** Renews all leases. Whoever lost one stops minting: others may have the chunk. */
+  /** Renews all leases. A chunk whose lease was lost is minted no longer: others may have it. */
   async #renew(): Promise<void> {
     const chunks = [...this.#chunks];
     if (this.#isRenewing || chunks.length === 0) return;

@@ -11,7 +11,7 @@ export interface Migrated {
 }
 
 /**
- * Makes the tables of a store on PostgreSQL, or brings them up to date, as whoever the URL names.
+ * Makes the tables of a store on PostgreSQL, or brings them up to date, as the role in the URL.
  *
  * @throws ConfigurationError if that is not possible, or the store is of another kind
  */

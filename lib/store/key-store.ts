@@ -77,7 +77,7 @@ export interface KeyStore {
   close(): Promise<void>;
 }
 
-/** A line of what is known of a store, and what would be better. */
+/** A fact about a store, and advice if it could be better. */
 export interface StoreFact {
   readonly subject: string;
   readonly text: string;

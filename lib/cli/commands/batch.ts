@@ -1,17 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BatchDescription } from '../../service/batch-api.ts';
 import { readCount, requestOf, requireOptions } from '../arguments/batch-request.ts';
-import { invalidChoice } from '../arguments/usage.ts';
+import { choose, required } from '../arguments/usage.ts';
 import { type Context, oneShot, type RunCommand, type Service, withService } from '../context.ts';
-import {
-  exitCodes,
-  isServiceFailure,
-  ServiceError,
-  UnknownOptionsError,
-  UsageError,
-} from '../errors.ts';
+import { exitCodes, isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
 import type { Response } from '../files/batch-file.ts';
 import { type Destination, withDestination } from '../files/destination.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { formatJson } from '../output/output.ts';
 import { Progress } from '../output/progress.ts';
 import { stopAt } from './stop-signals.ts';
@@ -45,7 +40,7 @@ const lookEvery = 500;
 const unfinished = 1;
 const openStates: readonly string[] = ['waiting', 'running', 'stalled'];
 
-const actions: Readonly<Record<string, Action>> = {
+const actions: Readonly<Record<ActionOf<'batch'>, Action>> = {
   submit: {
     operation: 'SubmitBatch',
     id: 'none',
@@ -154,15 +149,8 @@ function interrupted(given: Given, { stderr }: Context): number {
 
 /** @throws UsageError, UnknownOptionsError if there is no such action or it is given too much or little */
 function actionOf(name: string | undefined, id: string, given: Given): Action {
-  const names = Object.keys(actions);
-  if (name === undefined) {
-    throw new UsageError(`the following arguments are required: ${names.join('|')}`);
-  }
-  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (action === undefined) throw invalidChoice('action', name, names);
-  if (action.id === 'required' && id === '') {
-    throw new UsageError('the following arguments are required: BATCH_ID');
-  }
+  const action = choose<Action>(actions, name);
+  if (action.id === 'required' && id === '') throw required('BATCH_ID');
   const own = Object.values(actions).flatMap(({ options }) => options);
   const foreign = [...new Set(own)].filter((o) => given.has(o) && !action.options.includes(o));
   const unknown = [...(action.id === 'none' && id !== '' ? [id] : []), ...foreign];

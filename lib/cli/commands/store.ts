@@ -1,5 +1,5 @@
 import { placesOf, storeStateAt } from '../../service/places.ts';
-import { invalidChoice } from '../arguments/usage.ts';
+import { choose, required } from '../arguments/usage.ts';
 import {
   type Context,
   type OwnOptions,
@@ -8,12 +8,16 @@ import {
   withService,
 } from '../context.ts';
 import { isConfigurationFailure, UsageError } from '../errors.ts';
+import type { ActionOf } from '../help/command-descriptions.ts';
 import { formatJson } from '../output/output.ts';
 
-/** Does its part and returns the exit code. */
-type Action = (context: Context, own: OwnOptions, file: string) => Promise<number>;
+interface Action {
+  readonly needsFile?: true;
+  /** Does its part and returns the exit code. */
+  run(context: Context, own: OwnOptions, file: string): Promise<number>;
+}
 
-const actions: Readonly<Record<string, { needsFile?: true; run: Action }>> = {
+const actions: Readonly<Record<ActionOf<'store'>, Action>> = {
   backup: {
     needsFile: true,
     async run(context, own, file) {
@@ -64,15 +68,8 @@ const actions: Readonly<Record<string, { needsFile?: true; run: Action }>> = {
 };
 
 export const run: RunCommand = async (_given, own, context, [name, file]) => {
-  const names = Object.keys(actions);
-  if (name === undefined) {
-    throw new UsageError(`the following arguments are required: ${names.join('|')}`);
-  }
-  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (action === undefined) throw invalidChoice('action', name, names);
-  if (action.needsFile && file === undefined) {
-    throw new UsageError('the following arguments are required: FILE');
-  }
+  const action = choose<Action>(actions, name);
+  if (action.needsFile && file === undefined) throw required('FILE');
   if (!action.needsFile && file !== undefined) throw new UsageError(`Unknown options: ${file}`);
   return action.run(context, own, file ?? '');
 };

@@ -34,7 +34,7 @@ export const commandDescriptions = {
       'would, in an order that never changes; run again, it goes on where it stopped. `cancel` stops ' +
       'a batch for good: what is minted can still be exported. `delete` removes one that is done or ' +
       'cancelled, with its pairs.',
-    operands: ['submit|status|list|cancel|export|delete', 'BATCH_ID'],
+    operands: [['submit', 'status', 'list', 'cancel', 'export', 'delete'], 'BATCH_ID'],
     options: [
       ...poolOptions,
       { name: '--count', value: 'N', explanation: 'how many pairs: 1 to 100,000,000' },

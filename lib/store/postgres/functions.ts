@@ -126,7 +126,7 @@ begin
   return pool_id;
 end`,
     ),
-    // The record is share-locked: whoever changes it waits, and then finds the lots.
+    // The record is share-locked: a change of it waits, and then finds the lots.
     make(
       'add_lots(attempt uuid, record_path text, record_value bytea, pool_name text, ' +
         'serials bigint[], counts int[], vals bytea[], filler_name text) returns text',
