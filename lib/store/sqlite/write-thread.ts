@@ -6,6 +6,7 @@ import {
   receiveMessageOnPort,
   workerData,
 } from 'node:worker_threads';
+import type { StoredLot } from '../lot-store.ts';
 import { type Answer, type Call, failureOf } from './calls.ts';
 import { Writer } from './writer.ts';
 
@@ -19,10 +20,20 @@ port.on('message', (first: Call) => {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
     calls.push(next.message as Call);
   }
-  port.postMessage(answer(calls));
+  const answers = answer(calls);
+  port.postMessage(answers, answers.flatMap(buffersOf));
   if (!calls.some(({ method }) => method === 'close')) return;
   port.close();
 });
+
+/** The buffers of lots that were taken: handed over, because copying them costs a claim a tenth of its time. */
+function buffersOf({ result }: Answer): ArrayBuffer[] {
+  const { lots = [] } = (result ?? {}) as { readonly lots?: readonly StoredLot[] };
+  return lots.flatMap(({ value: { buffer, byteLength } }) =>
+    // A view of a larger buffer may share it with others.
+    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+  );
+}
 
 function answer(calls: readonly Call[]): Answer[] {
   const asked = calls.filter(({ method }) => method !== 'make' && method !== 'close');
