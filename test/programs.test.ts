@@ -75,3 +75,23 @@ describe("the server's benchmark", () => {
     expect(out).toMatch(/^Signatures verified: [1-9]/m);
   });
 });
+
+describe('the benchmark', () => {
+  const bench = (...options: string[]) =>
+    execFileSync(process.execPath, ['test/bench/bench.mjs', '--smoke', ...options], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
+
+  test('measures the kernel that it is told to, beside node:crypto', () => {
+    const out = bench('--only', 'ECC_NIST_P256', '--kernel', 'openssl');
+    expect(out).toMatch(/pairmint: kernel openssl, Node\.js .*; node:crypto: Node\.js \d/);
+    expect(out).toMatch(/^ECC_NIST_P256, 1 thread +[1-9]/m);
+    expect(out).toMatch(/^ECC_NIST_P256, batch, 1 thread +[1-9]/m);
+  });
+
+  test('refuses a Node.js that is not a version, and a kernel that is not there', () => {
+    expect(() => bench('--node', '../node')).toThrow('--node ../node is not a version');
+    expect(() => bench('--kernel', 'abacus')).toThrow('abacus');
+  });
+});

@@ -5,14 +5,15 @@
 //   npm run bench -- --json FILE       all figures for machines
 //   npm run bench -- --svg FILE        the chart of the README
 //   npm run bench -- --only RSA_4096   some specs only, separated by commas
+//   npm run bench -- --node 26         node:crypto in that Node.js, of the npm package `node`
+//   npm run bench -- --kernel avx2     pairmint as on a processor that has only that (PAIRMINT_KERNEL)
 //   npm run bench -- --pools           batches and pools instead
 //   npm run bench -- --server          the HTTP door instead
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Pairmint } from '../../dist/index.js';
 import { chart, milliseconds } from './chart.mjs';
 import { mean, ratioOf, standardError, sum } from './statistics.mjs';
 
@@ -22,6 +23,8 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     svg: { type: 'string' },
     only: { type: 'string' },
+    node: { type: 'string' },
+    kernel: { type: 'string' },
     pools: { type: 'boolean', default: false },
     server: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
@@ -38,9 +41,25 @@ if (options.server) {
   process.exit();
 }
 
+// Before the addon is loaded; the sides' processes inherit it.
+if (options.kernel !== undefined) process.env.PAIRMINT_KERNEL = options.kernel;
+const { Pairmint } = await import('../../dist/index.js');
+
+/** The Node.js that node:crypto's side runs in. */
+const theirNode = options.node === undefined ? process.execPath : nodeOf(options.node);
+
+function nodeOf(version) {
+  if (!/^\d+(\.\d+){0,2}$/.test(version)) throw new Error(`--node ${version} is not a version`);
+  const run = ['--yes', '--package', `node@${version}`, '--', 'node', '-p', 'process.execPath'];
+  return execFileSync('npx', run, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).trim();
+}
+
 // Every side of a spec makes a block of pairs in each round, one side after the other, so that
 // whatever else the machine does, or its host, meets all of them alike.
-const rounds = options.quick ? 4 : 30;
+const rounds = options.smoke ? 1 : options.quick ? 4 : 30;
 // The sides with all cores take part in every fifth round only, with larger blocks, because a block
 // ends with idle cores.
 const isWide = (round) => round % (options.quick ? 2 : 5) === 0;
@@ -64,9 +83,9 @@ const blocks = {
 
 const wanted = options.only?.split(',') ?? Object.keys(blocks);
 
-function start(script, argument, env = {}) {
+function start(script, argument, { env = {}, execPath = process.execPath } = {}) {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  return fork(file, [argument], { env: { ...process.env, ...env } });
+  return fork(file, [argument], { env: { ...process.env, ...env }, execPath });
 }
 
 function answerOf(child) {
@@ -83,7 +102,8 @@ function answerOf(child) {
 async function openSide(side, spec, threads) {
   const [makers, env] = side === 'openssl' ? ['pairmint', { PAIRMINT_KERNEL: 'openssl' }] : [side];
   const argument = JSON.stringify({ side: makers, spec, threads });
-  const child = start('./cell.mjs', argument, env);
+  const execPath = side === 'node:crypto' ? theirNode : process.execPath;
+  const child = start('./cell.mjs', argument, { env, execPath });
   await answerOf(child);
   return { side, threads, child, turns: new Map() };
 }
@@ -181,7 +201,15 @@ function printRow({ spec, side, threads, ours, theirs, ...ratio }) {
 const kms = await Pairmint.open({ store: 'memory:' });
 const { kernel, openssl, node, cpu, threads } = kms.capabilities();
 await kms.close();
-const machine = `${cpu}, ${threads} cores, kernel ${kernel}, Node ${node}, OpenSSL ${openssl}, ${os.type()} ${os.release()}`;
+const [theirs, theirOpenssl] = JSON.parse(
+  execFileSync(theirNode, [
+    '-p',
+    'JSON.stringify([process.versions.node, process.versions.openssl])',
+  ]),
+);
+const machine =
+  `${cpu}, ${threads} cores, ${os.type()} ${os.release()}; pairmint: kernel ${kernel}, Node.js ${node}, ` +
+  `OpenSSL ${openssl}; node:crypto: Node.js ${theirs}, OpenSSL ${theirOpenssl}`;
 process.stdout.write(
   `${machine}\n\nCPU and wall time per sealed pair, eight requests a thread under way; mean ± standard error\n`,
 );
@@ -196,6 +224,8 @@ const gains = contests
   .filter(({ gain }) => gain !== undefined)
   .map(({ spec, gain }) => `${spec} ${times(gain)}`);
 process.stdout.write(`\nAll cores against one thread, pairs in a time: ${gains.join(', ')}\n`);
+
+if (options.smoke) process.exit();
 
 const fixed = await answerOf(start('./fixed-candidates.mjs', options.quick ? '6' : '60'));
 for (const { bits, cpu: time, error, rounds: runs } of fixed) {
