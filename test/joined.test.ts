@@ -2,7 +2,10 @@ import crypto from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { isAlone, UnderWay } from '../lib/core/under-way.ts';
+import { createServer } from '../lib/http/server.ts';
 import { joined, type Packed } from '../lib/native/joined.ts';
+import { Pairmint } from '../lib/service/pairmint.ts';
 import { internals } from './support/internals.ts';
 
 /** Answers a number with as many bytes of that value, and a negative one with an error. */
@@ -121,6 +124,46 @@ function publicKeyOf(pkcs8: Uint8Array): Buffer {
   const key = crypto.createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
   return crypto.createPublicKey(key).export({ format: 'der', type: 'spki' });
 }
+
+describe('a request with no other work under way in the process', () => {
+  test('enters native code at once, without a turn of the event loop', async () => {
+    const { ask, crossings } = numbers();
+    const end = new UnderWay().begin();
+    let turned = false;
+    setImmediate(() => (turned = true));
+    expect(await ask(2)).toEqual([[2, 2], undefined, [255]]);
+    await expect(ask(-1)).rejects.toThrow('-1');
+    await expect(ask(1, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    expect(crossings).toEqual([[2], [-1]]);
+    expect(turned).toBe(false);
+    end();
+  });
+
+  test('waits for the others as soon as there are others', async () => {
+    const { ask, crossings } = numbers();
+    const ends = [new UnderWay().begin(), new UnderWay().begin()];
+    const asked = [ask(1), ask(2)];
+    ends.pop()?.();
+    // Alone by now, but behind the two.
+    asked.push(ask(3));
+    await Promise.all(asked);
+    expect(crossings).toEqual([[1, 2, 3]]);
+    ends.pop()?.();
+  });
+
+  test('is not alone while a server listens in the process', async () => {
+    const end = new UnderWay().begin();
+    expect(isAlone()).toBe(true);
+    await using kms = await Pairmint.open({ store: 'memory:' });
+    const server = createServer(kms, {});
+    await server.listen({ port: 0 });
+    expect(isAlone()).toBe(false);
+    await server.drain();
+    expect(isAlone()).toBe(true);
+    end();
+    expect(isAlone()).toBe(false);
+  });
+});
 
 describe('in one crossing into native code', () => {
   const context = Buffer.alloc(4);

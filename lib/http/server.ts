@@ -5,6 +5,7 @@ import net, { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { requireKnown } from '../core/known-options.ts';
+import { keepCompany } from '../core/under-way.ts';
 import { loadOperations } from '../service/operation-names.ts';
 import { bodyTooLarge, plain, throttled, unroutable } from './answers.ts';
 import { type BodyRefusal, BodyRoom, readBody } from './body.ts';
@@ -177,6 +178,9 @@ export class PairmintServer {
     // At the limit of connections: closing idle ones makes room for the next client.
     this.#server.on('drop', () => this.#server.closeIdleConnections());
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    // Its requests come one by one, each in an event of its own: only if none thinks that it is alone
+    // do those of one turn enter native code together.
+    this.#server.on('listening', () => this.#server.once('close', keepCompany()));
     metrics?.watch(this);
   }
 

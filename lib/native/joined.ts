@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers';
+import { isAlone } from '../core/under-way.ts';
 
 /**
  * Native code's answer to several requests (RunAllHere in native/addon/job.h): the lengths of three
@@ -32,7 +33,8 @@ const mostTogether = 32;
 /**
  * Turns a native function for many requests into a function for one. The requests of one turn of
  * the event loop enter native code together, up to 32 at a time. A request that is aborted before
- * that rejects with the signal's reason.
+ * that rejects with the signal's reason. If no other work is under way in the process, a request
+ * enters at once: a turn of the event loop would cost it as much as its work.
  */
 export function joined<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Packed,
@@ -54,13 +56,21 @@ export function joined<Request, Answer>(
       for (const { reject } of some) reject(error);
     }
   };
-  return (request, signal) =>
-    new Promise((resolve, reject) => {
+  const enterAlone = async (request: Request, signal: AbortSignal | undefined) => {
+    signal?.throwIfAborted();
+    const [{ parts, error }] = unpack(answerAll([request]), 1) as [Outcome];
+    if (parts === undefined) throw error;
+    return answerOf(parts);
+  };
+  return (request, signal) => {
+    if (crossings.length === 0 && isAlone()) return enterAlone(request, signal);
+    return new Promise((resolve, reject) => {
       const waiting = { request, signal, resolve, reject };
       const last = crossings.at(-1);
       if (last !== undefined && last.length < mostTogether) last.push(waiting);
       else if (crossings.push([waiting]) === 1) setImmediate(enter);
     });
+  };
 }
 
 function isWanted<Request, Answer>({ signal, reject }: Waiting<Request, Answer>): boolean {
