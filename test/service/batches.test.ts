@@ -367,7 +367,6 @@ describe.each(['memory:', ...shared])('a batch in a %s store', (store) => {
     expect(text).toMatch(/^KMSInternalException: The audit could not record the request/);
     expect(await kms.batches.list()).toEqual([]);
   });
-
 });
 
 describe.each(['memory:', 'sqlite:'])('a batch for a %s store', (store) => {
