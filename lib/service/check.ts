@@ -9,6 +9,7 @@ import type { PoolDirectory } from '../pool/pool-directory.ts';
 import { entriesOf } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
+import { movePath, openMark } from '../store/move-mark.ts';
 import { openState } from '../store/sealed-state.ts';
 import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
 
@@ -58,6 +59,13 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
   };
   const kinds: Kinds = [
     [/^(?:format|identity)$/, () => nothingWrong(readIdentity(store, native, rootKey))],
+    [
+      new RegExp(`^${movePath}$`),
+      async ({ value }) => {
+        openMark(readers, value);
+        return [];
+      },
+    ],
     [/^fence$/, () => nothingWrong(fence.read())],
     [
       /^backup$/,

@@ -189,7 +189,8 @@ export class Pairmint extends WithOperationMethods {
     const { store, rootKey, identity } = opened;
     const { poolDirectory: pools, batchDirectory: batches } = this.#core;
     const records = { keys, grants, credentials, pools, batches };
-    return new StoreApi({ store, native, rootKey, identity, fence, ...records });
+    const readers = { store, native, rootKey, identity, fence, ...records };
+    return new StoreApi(readers, { keepsRootKey: opened.keepsRootKey });
   }
 
   describeStore(): StoreDescription {

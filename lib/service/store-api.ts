@@ -2,10 +2,12 @@ import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { KeyStore, StoreFact } from '../store/key-store.ts';
+import type { StoreOptions } from '../store/open-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { isPostgresUrl } from '../store/store-url.ts';
 import { type CheckReport, checkStore, type Readers } from './check.ts';
+import { type Copied, copyOpenStore } from './copy.ts';
 
 const path = 'backup';
 
@@ -13,9 +15,12 @@ const path = 'backup';
 export class StoreApi {
   readonly #readers: Readers;
   readonly #id: Uint8Array;
+  readonly #keepsRootKey: boolean;
 
-  constructor(readers: Readers) {
+  /** @param keepsRootKey whether the root key outlives the process */
+  constructor(readers: Readers, { keepsRootKey }: { keepsRootKey: boolean }) {
     this.#readers = readers;
+    this.#keepsRootKey = keepsRootKey;
     this.#id = keyIdBytes(readers.identity.storeId);
   }
 
@@ -44,6 +49,23 @@ export class StoreApi {
     });
     // The backup is complete even if its date cannot be noted in the store.
     await this.#noteBackup().catch(() => {});
+  }
+
+  /**
+   * Moves all that the store has to another one, which is used with the same root key from then on: this
+   * one refuses whatever is asked of it, in all processes, and says where it went.
+   *
+   * @param to the URL of a store that is not there yet
+   * @param options how to get to it, as for `Pairmint.open`
+   * @throws ConfigurationError if it cannot be done; `pairmint store fence` has this store back until it is
+   */
+  async copy(to: string, options: Pick<StoreOptions, 'storePassword'> = {}): Promise<Copied> {
+    if (!this.#keepsRootKey) {
+      throw new ConfigurationError('the root key of this store ends with its process', {
+        hint: 'open the store with a root key of your own: Pairmint.open({ rootKey })',
+      });
+    }
+    return copyOpenStore(this.#store, this.#readers, { store: to, ...options });
   }
 
   /** When the store was last backed up; undefined if it never was. */

@@ -1,7 +1,14 @@
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { Change } from '../change.ts';
-import type { Entry, KeyStore, ListOptions, Stamp, StoreFact } from '../key-store.ts';
+import {
+  type Entry,
+  type KeyStore,
+  type ListOptions,
+  type Stamp,
+  type StoreFact,
+  sameValue,
+} from '../key-store.ts';
 import type { LotStore } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { withoutPassword } from '../store-url.ts';
@@ -139,13 +146,16 @@ export class PostgresStore implements KeyStore {
         left: (number) => number,
       },
     );
-    const [paths] = values;
     if (epoch === undefined) {
       // What the caller remembers of them is out of date.
-      this.#follower.made(paths);
+      this.#follower.made(values[0]);
       return false;
     }
-    this.#follower.made(paths, epoch);
+    const changed = changes.filter(({ expected, next }) => !sameValue(expected, next));
+    this.#follower.made(
+      changed.map(({ path }) => path),
+      epoch,
+    );
     if (takeAway(changes)) await this.#follower.untilHeard();
     return true;
   }
