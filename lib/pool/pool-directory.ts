@@ -12,7 +12,7 @@ import type { StoredLot } from '../store/lot-store.ts';
 import type { Found } from '../store/record-cache.ts';
 import { retry } from '../store/retry.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
-import { damaged } from '../store/store-errors.ts';
+import { damaged, StoreError } from '../store/store-errors.ts';
 import type { Drawn } from './drawn.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
 
@@ -160,7 +160,7 @@ export class PoolDirectory {
 
   /** Whether the store was copied or restored, and nobody has said yet that its pools may be used. */
   get needsFence(): boolean {
-    return !this.#drawn.isTrusted;
+    return !this.#drawn.isTrusted || this.#store.history?.doubt !== undefined;
   }
 
   /**
@@ -331,9 +331,11 @@ export class PoolDirectory {
 
   #requireFenced(): void {
     if (!this.needsFence) return;
+    const { doubt } = this.#store.history ?? {};
     throw new KmsError(
       'KMSInternalException',
       "The store was copied or restored, so its waiting pairs may be answered elsewhere: run 'pairmint store fence'.",
+      { ...(doubt !== undefined && { cause: new StoreError('put back', doubt) }) },
     );
   }
 

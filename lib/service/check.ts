@@ -8,6 +8,7 @@ import type { Native, RootKey } from '../native/addon.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
 import { entriesOf } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
+import { historyPath } from '../store/history.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
 import { movePath, openMark } from '../store/move-mark.ts';
 import { openState } from '../store/sealed-state.ts';
@@ -65,6 +66,13 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
         openMark(readers, value);
         return [];
       },
+    ],
+    [
+      new RegExp(`^${historyPath}$`),
+      async ({ path, value }) =>
+        openState(native, rootKey, keyIdBytes(identity.storeId), value) === undefined
+          ? [`${path} is not as pairmint wrote it`]
+          : [],
     ],
     [/^fence$/, () => nothingWrong(fence.read())],
     [

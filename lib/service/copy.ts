@@ -5,6 +5,7 @@ import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { poolRecordPattern } from '../pool/pool-directory.ts';
 import type { Change } from '../store/change.ts';
 import { entriesOf } from '../store/entries.ts';
+import { historyPath } from '../store/history.ts';
 import { type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
 import { MovableStore } from '../store/movable-store.ts';
 import { type MoveMark, movePath, openMark, reasonOf, sealMark } from '../store/move-mark.ts';
@@ -297,7 +298,7 @@ async function* pagesOf(store: KeyStore): AsyncGenerator<Entry[]> {
 
 /** Whether a record is of one store and not of its copy, or written at the end. */
 function isOwn(path: string): boolean {
-  return [formatPath, identityPath, movePath].includes(path);
+  return [formatPath, identityPath, movePath, historyPath].includes(path);
 }
 
 async function sideOf(

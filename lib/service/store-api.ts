@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
+import type { History } from '../store/history.ts';
 import type { KeyStore, StoreFact } from '../store/key-store.ts';
 import type { StoreOptions } from '../store/open-store.ts';
 import { retry } from '../store/retry.ts';
@@ -16,11 +17,16 @@ export class StoreApi {
   readonly #readers: Readers;
   readonly #id: Uint8Array;
   readonly #keepsRootKey: boolean;
+  readonly #history: History;
 
   /** @param keepsRootKey whether the root key outlives the process */
-  constructor(readers: Readers, { keepsRootKey }: { keepsRootKey: boolean }) {
+  constructor(
+    readers: Readers,
+    { keepsRootKey, history }: { keepsRootKey: boolean; history: History },
+  ) {
     this.#readers = readers;
     this.#keepsRootKey = keepsRootKey;
+    this.#history = history;
     this.#id = keyIdBytes(readers.identity.storeId);
   }
 
@@ -96,6 +102,7 @@ export class StoreApi {
    */
   async fence(): Promise<void> {
     await this.#readers.fence.raise();
+    await this.#history.renew();
     await this.#readers.batches.fence();
     await this.#readers.pools.fence();
   }
@@ -103,6 +110,11 @@ export class StoreApi {
   /** Whether the store was copied or put back: then its pools are not used until it is fenced. */
   get needsFence(): boolean {
     return this.#readers.pools.needsFence;
+  }
+
+  /** Why the store needs a fence, if it is on PostgreSQL and does. */
+  get doubt(): string | undefined {
+    return this.#store.history?.doubt;
   }
 
   get #store(): KeyStore {

@@ -1,7 +1,15 @@
 import { KmsError } from '../model/errors.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { Change } from './change.ts';
-import type { Entry, KeyStore, ListOptions, Stamp, StoreCopies, StoreFact } from './key-store.ts';
+import type {
+  Entry,
+  KeyStore,
+  ListOptions,
+  Stamp,
+  StoreCopies,
+  StoreFact,
+  StoreHistory,
+} from './key-store.ts';
 import type { LotStore } from './lot-store.ts';
 import { type MoveMark, movePath, reasonOf } from './move-mark.ts';
 import { StoreError } from './store-errors.ts';
@@ -22,6 +30,7 @@ export class MovableStore implements KeyStore {
   readonly lots: LotStore;
   readonly batches?: BatchStore;
   readonly copies?: StoreCopies;
+  readonly history?: StoreHistory;
   readonly facts?: () => Promise<StoreFact[]>;
   /** The same store, for the copy itself. */
   readonly bare: KeyStore;
@@ -38,6 +47,7 @@ export class MovableStore implements KeyStore {
     this.#readMark = readMark;
     this.url = store.url;
     if (store.copies !== undefined) this.copies = store.copies;
+    if (store.history !== undefined) this.history = store.history;
     if (store.facts !== undefined) this.facts = store.facts.bind(store);
     const check = async () => this.#requireHere();
     const depending = (changes: readonly Change[]) => this.#depending(changes);
