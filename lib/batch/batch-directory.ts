@@ -9,6 +9,7 @@ import {
   type ChunkClaim,
   type ChunkResult,
   chunksOf,
+  longestLease,
   pairsInChunk,
 } from '../store/batch-store.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
@@ -55,6 +56,7 @@ export interface BatchState {
 
 const mostBatches = 100_000;
 const listedAtOnce = 500;
+const copiedAtOnce = 16;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The batches of a store. Everything read is authenticated. */
@@ -205,6 +207,60 @@ export class BatchDirectory {
       }
       if (settled.length < listedAtOnce) return;
     }
+  }
+
+  /**
+   * Takes the batches of another store over, whose records are here already: chunks that are minted
+   * there are sealed anew for the attempts here. Can be repeated if it was interrupted; no worker may use
+   * this store meanwhile.
+   *
+   * @returns how many batches there are
+   */
+  async copyFrom(source: BatchDirectory): Promise<number> {
+    const theirs = source.#store.batches;
+    const names = (await theirs?.names()) ?? [];
+    const records = new Map<string, BatchRecord>();
+    const isCancelled = new Set<string>();
+    if (theirs === undefined || names.length === 0) return 0;
+    const levels = await theirs.levels(names);
+    for (const [i, name] of names.entries()) {
+      const record = (await this.#table.read(name))?.record;
+      const level = levels[i];
+      // One that is being deleted has lost its record.
+      if (record === undefined || level === undefined) continue;
+      records.set(name, record);
+      if (level.isCancelled) isCancelled.add(name);
+      const { count: pairs, chunk } = record;
+      const [there] = await this.store.levels([name]);
+      if (there === undefined) await this.store.submit({ name, pairs, chunk }, []);
+    }
+    // Those of a copy that was interrupted.
+    await this.store.fence();
+    await this.#settleFrom(source, records);
+    for (const name of isCancelled) await this.store.cancel(name, []);
+    return records.size;
+  }
+
+  /** Settles all chunks that another store has, and gives the others back. */
+  async #settleFrom(source: BatchDirectory, records: Map<string, BatchRecord>): Promise<void> {
+    const worker = 'store copy';
+    const open = new Map<string, ChunkClaim>();
+    // Claims take turns through the batches, and a lease may run out before the end.
+    for (let idle = 0; idle <= records.size; ) {
+      const claims = await this.store.claim({ worker, most: copiedAtOnce, seconds: longestLease });
+      const isNew = claims.some(({ batch, n }) => !open.has(`${batch} ${n}`));
+      idle = isNew ? 0 : idle + 1;
+      for (const claim of claims) {
+        const record = records.get(claim.batch);
+        const result = await source.#store.batches?.result(claim.batch, claim.n);
+        if (record === undefined || result === undefined) {
+          open.set(`${claim.batch} ${claim.n}`, claim);
+        } else if (!(await this.settle(worker, record, claim, source.#open(record, result)))) {
+          throw damagedChunk(record, claim.n);
+        }
+      }
+    }
+    await this.store.release([...open.values()]);
   }
 
   /** Makes the claims of all workers void, in a store that was copied or put back. */

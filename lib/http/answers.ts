@@ -46,9 +46,12 @@ export function unroutable(refusal: keyof typeof refusals, requestId: string): H
   return answer(403, 'application/xml', requestId, body);
 }
 
+/** What a probe is told; only what is unavailable keeps requests away. */
+export type Health = 'ok' | 'ok, without pools' | 'unavailable';
+
 /** The answer to a health or readiness probe. */
-export function probe(status: 200 | 503, requestId: string): HttpAnswer {
-  return answer(status, 'text/plain', requestId, status === 200 ? 'ok\n' : 'unavailable\n');
+export function probe(health: Health, requestId: string): HttpAnswer {
+  return answer(health === 'unavailable' ? 503 : 200, 'text/plain', requestId, `${health}\n`);
 }
 
 const refusals = {

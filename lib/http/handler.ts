@@ -4,7 +4,7 @@ import { KmsError } from '../model/errors.ts';
 import { operationShapes } from '../model/shapes.ts';
 import { fromJson } from '../model/wire.ts';
 import type { OfferedOperation } from '../service/operation-names.ts';
-import { failure, probe, success, unroutable } from './answers.ts';
+import { failure, type Health, probe, success, unroutable } from './answers.ts';
 import { type CallerOf, type Gate, openGate, signatureGate } from './authentication.ts';
 import type { HttpAnswer, HttpRequest, RequestHead } from './message.ts';
 import { isCall, operationOf, parseBody } from './routing.ts';
@@ -84,7 +84,7 @@ export function createReception(kms: Service, options: HandlerOptions = {}): Rec
     if (isCall(head)) return receiveCall(gate, head, course);
     const asked = probeOf(head);
     if (asked !== undefined) {
-      return probes[asked](kms).then((status) => probe(status, course.requestId));
+      return probes[asked](kms).then((health) => probe(health, course.requestId));
     }
     const unsigned = auth && !isSigned(head);
     const name = unsigned ? 'MissingAuthenticationTokenException' : 'AccessDeniedException';
@@ -143,13 +143,13 @@ function observed(
 
 /** Whether the process runs, and whether it can serve: the store may be out of reach. */
 const probes = {
-  '/healthz': async () => 200,
+  '/healthz': async () => 'ok' as const,
   '/readyz': (kms: Service) =>
     kms.checkStore().then(
-      () => 200 as const,
-      () => 503 as const,
+      ({ poolsAreRefused }) => (poolsAreRefused ? 'ok, without pools' : 'ok') as Health,
+      () => 'unavailable' as const,
     ),
-} as const satisfies Record<string, (kms: Service) => Promise<200 | 503>>;
+} as const satisfies Record<string, (kms: Service) => Promise<Health>>;
 
 function probeOf({ method, path }: RequestHead): keyof typeof probes | undefined {
   return method === 'GET' && Object.hasOwn(probes, path)

@@ -12,6 +12,7 @@ import type { StoredLot } from '../store/lot-store.ts';
 import type { Found } from '../store/record-cache.ts';
 import { retry } from '../store/retry.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
+import { damaged, StoreError } from '../store/store-errors.ts';
 import type { Drawn } from './drawn.ts';
 import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } from './lots.ts';
 
@@ -140,7 +141,7 @@ export class PoolDirectory {
    */
   async fence(): Promise<void> {
     for await (const entry of entriesOf(this.#store)) {
-      if (recordPattern.test(entry.path)) await this.#void(entry);
+      if (poolRecordPattern.test(entry.path)) await this.#void(entry);
     }
     await this.#drawn.resetIn(this.#store.lots);
   }
@@ -159,7 +160,7 @@ export class PoolDirectory {
 
   /** Whether the store was copied or restored, and nobody has said yet that its pools may be used. */
   get needsFence(): boolean {
-    return !this.#drawn.isTrusted;
+    return !this.#drawn.isTrusted || this.#store.history?.doubt !== undefined;
   }
 
   /**
@@ -214,6 +215,44 @@ export class PoolDirectory {
       skipped: spoilt.reduce((sum, { stored }) => sum + stored.pairs, 0),
       dry: left === 0,
     };
+  }
+
+  /**
+   * Takes a pool over from another store under the same root key, with the pairs that wait there: each
+   * is durably gone from there before it is here. It gets another pool id, so that a lot that was put
+   * back there is of no use here. Can be repeated if it was interrupted.
+   *
+   * @param entry the pool's record in the other store
+   * @returns how many pairs wait here now that waited there, and how many were not sound
+   */
+  async moveFrom(source: PoolDirectory, entry: Entry): Promise<{ moved: number; spoilt: number }> {
+    const theirs = this.#table.open(entry).record;
+    const own = await this.#adopt(theirs);
+    let moved = 0;
+    let spoilt = 0;
+    for (let isDry = false; !isDry; ) {
+      const { lots, skipped, dry } = await source.claim(theirs, movedAtOnce);
+      if (!(await this.add(own, lots))) throw damaged(entry.path);
+      moved += countPairs(lots);
+      spoilt += skipped;
+      isDry = dry;
+    }
+    return { moved, spoilt };
+  }
+
+  /** Whether an entry is the record of a pool that another store's entry was taken over as. */
+  isAdopted(own: Entry, theirs: Entry): boolean {
+    return isSameButForId(this.#table.open(own).record, this.#table.open(theirs).record);
+  }
+
+  async #adopt(theirs: PoolRecord): Promise<PoolRecord> {
+    return retry(async () => {
+      const row = await this.#table.read(recordPath(theirs));
+      if (row !== undefined && isSameButForId(row.record, theirs)) return row.record;
+      const record = { ...theirs, poolId: randomUUID() };
+      const change = row ? this.#table.replacement(row, record) : this.#table.insertion(record);
+      return (await this.#store.commit([change])) && record;
+    });
   }
 
   /** How many pairs wait in the store, counted up to `most`. */
@@ -292,9 +331,11 @@ export class PoolDirectory {
 
   #requireFenced(): void {
     if (!this.needsFence) return;
+    const { doubt } = this.#store.history ?? {};
     throw new KmsError(
       'KMSInternalException',
       "The store was copied or restored, so its waiting pairs may be answered elsewhere: run 'pairmint store fence'.",
+      { ...(doubt !== undefined && { cause: new StoreError('put back', doubt) }) },
     );
   }
 
@@ -341,11 +382,18 @@ export class PoolDirectory {
 // Nine specs of some thousand keys.
 const maxPools = 100_000;
 const listedAtOnce = 500;
-const recordPattern = /^[^/]*:pool-record\//;
+// One flush of each store's disk for so many; those that are under way when it ends are lost.
+const movedAtOnce = 256;
+export const poolRecordPattern = /^[^/]*:pool-record\//;
 // The name of a pool's lots: its record's, but for the kind, and the pool's id.
 const lotsPattern = /^([^/]*:pool\/[^/]+\/[^/]+)\/([^/]+)\/$/;
 // Longer than minting goes on without a look at the level, for the sake of busy machines.
 const reservedFor = 30;
+
+function isSameButForId(a: PoolRecord, b: PoolRecord): boolean {
+  const text = (record: PoolRecord) => JSON.stringify({ ...record, poolId: '' });
+  return text(a) === text(b);
+}
 
 function recordPath(pool: PoolName): string {
   return poolPrefixes(pool)[0] + pool.spec;

@@ -8,7 +8,9 @@ import type { Native, RootKey } from '../native/addon.ts';
 import type { PoolDirectory } from '../pool/pool-directory.ts';
 import { entriesOf } from '../store/entries.ts';
 import type { Fence } from '../store/fence.ts';
+import { historyPath } from '../store/history.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
+import { movePath, openMark } from '../store/move-mark.ts';
 import { openState } from '../store/sealed-state.ts';
 import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
 
@@ -58,6 +60,20 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
   };
   const kinds: Kinds = [
     [/^(?:format|identity)$/, () => nothingWrong(readIdentity(store, native, rootKey))],
+    [
+      new RegExp(`^${movePath}$`),
+      async ({ value }) => {
+        openMark(readers, value);
+        return [];
+      },
+    ],
+    [
+      new RegExp(`^${historyPath}$`),
+      async ({ path, value }) =>
+        openState(native, rootKey, keyIdBytes(identity.storeId), value) === undefined
+          ? [`${path} is not as pairmint wrote it`]
+          : [],
+    ],
     [/^fence$/, () => nothingWrong(fence.read())],
     [
       /^backup$/,

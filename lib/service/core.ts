@@ -1,5 +1,7 @@
 import { BatchDirectory } from '../batch/batch-directory.ts';
+import { ConfigurationError } from '../core/configuration-error.ts';
 import { cpuShare } from '../core/cpu-share.ts';
+import { messageOf } from '../core/error-message.ts';
 import { UnderWay } from '../core/under-way.ts';
 import { CredentialDirectory } from '../keys/credential-directory.ts';
 import { GrantDirectory } from '../keys/grant-directory.ts';
@@ -13,6 +15,7 @@ import { PoolDirectory } from '../pool/pool-directory.ts';
 import { Pools } from '../pool/pools.ts';
 import { Refill } from '../pool/refill.ts';
 import { Fence } from '../store/fence.ts';
+import { History } from '../store/history.ts';
 import { type OpenedStore, openStore } from '../store/open-store.ts';
 import { Admission } from './admission.ts';
 import { type AuditSink, auditFile } from './audit.ts';
@@ -25,6 +28,7 @@ export interface Core {
   readonly native: Native;
   readonly opened: OpenedStore;
   readonly fence: Fence;
+  readonly history: History;
   readonly drawn: Drawn;
   readonly keys: KeyDirectory;
   readonly grants: GrantDirectory;
@@ -60,6 +64,10 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
   const fence = new Fence({ store, native, rootKey, identity });
   const keys = new KeyDirectory({ store, native, rootKey, now, fence });
   await fence.follow();
+  const { rootKeyFile } = opened;
+  const file = rootKeyFile && `${rootKeyFile}.seen`;
+  const history = new History({ store, native, rootKey, identity, fence, file });
+  await history.follow().catch((error) => refuseHistory(opened, error));
   const storeId = keyIdBytes(identity.storeId);
   const drawn = new Drawn(opened.drawnFile, { storeId, fence: () => fence.last });
   const poolDirectory = new PoolDirectory({ store, native, rootKey, drawn });
@@ -71,6 +79,7 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
     native,
     opened,
     fence,
+    history,
     drawn,
     keys,
     poolDirectory,
@@ -95,13 +104,14 @@ export function closeCore(core: Core): Promise<void> {
   return core.closing;
 }
 
-async function end({ underWay, stop, pools, opened, drawn }: Core): Promise<void> {
+async function end({ underWay, stop, pools, opened, drawn, history }: Core): Promise<void> {
   stop.abort(closed());
   await underWay.settled();
   try {
     await pools.close();
   } finally {
     drawn.close();
+    history.close();
     await opened.store.close();
   }
 }
@@ -135,6 +145,13 @@ export async function attend<T>(
     // Removes the listeners on both signals.
     stop.abort();
   }
+}
+
+/** Without what it remembers of itself, a store cannot be told from a copy. */
+async function refuseHistory({ store }: OpenedStore, cause: unknown): Promise<never> {
+  await store.close();
+  const reason = messageOf((cause as Error).cause ?? cause);
+  throw new ConfigurationError(`the store ${store.url} cannot be opened: ${reason}`, { cause });
 }
 
 function closed(): KmsError {

@@ -175,21 +175,24 @@ export class Pairmint extends WithOperationMethods {
 
   /**
    * Checks within two seconds that the store can be read and written to, without writing anything.
+   * Pools are refused until a store that was copied or put back is fenced; all else is served meanwhile.
    *
    * @throws KmsError KMSInternalException, whose cause says why
    */
-  async checkStore(): Promise<void> {
+  async checkStore(): Promise<{ readonly poolsAreRefused: boolean }> {
     requireOpen(this.#core);
     await this.#core.opened.store.probe();
+    return { poolsAreRefused: this.#core.poolDirectory.needsFence };
   }
 
   /** Copies, checks and fences the store. */
   get store(): StoreApi {
-    const { native, opened, keys, grants, credentials, fence } = this.#core;
+    const { native, opened, keys, grants, credentials, fence, history } = this.#core;
     const { store, rootKey, identity } = opened;
     const { poolDirectory: pools, batchDirectory: batches } = this.#core;
     const records = { keys, grants, credentials, pools, batches };
-    return new StoreApi({ store, native, rootKey, identity, fence, ...records });
+    const readers = { store, native, rootKey, identity, fence, ...records };
+    return new StoreApi(readers, { keepsRootKey: opened.keepsRootKey, history });
   }
 
   describeStore(): StoreDescription {

@@ -1,24 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { constants, copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { BatchDirectory } from '../batch/batch-directory.ts';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
-import { CredentialDirectory } from '../keys/credential-directory.ts';
-import { GrantDirectory } from '../keys/grant-directory.ts';
-import { KeyDirectory } from '../keys/key-directory.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { Drawn } from '../pool/drawn.ts';
 import { PoolDirectory } from '../pool/pool-directory.ts';
 import { Fence } from '../store/fence.ts';
-import type { KeyStore } from '../store/key-store.ts';
+import { movePath, openMark, reasonOf } from '../store/move-mark.ts';
 import { openExistingRootKey } from '../store/open-store.ts';
 import { companions, type Places, placesOf } from '../store/places.ts';
 import { SqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { StoreError } from '../store/store-errors.ts';
-import { readIdentity, type StoreIdentity } from '../store/store-identity.ts';
+import { readIdentity } from '../store/store-identity.ts';
 import { checkStore } from './check.ts';
+import { readersOf } from './readers.ts';
 
 export interface Restored {
   readonly url: string;
@@ -73,7 +70,7 @@ async function examine(copy: string, backup: string, { native, rootKey }: Keys):
     const identity = await readIdentity(store, native, rootKey).catch((error) => {
       throw namedAfter(backup, store.url, error);
     });
-    const { faults } = await checkStore(readersOf(store, identity, { native, rootKey }));
+    const { faults } = await checkStore(readersOf(store, { native, rootKey, identity }));
     const [first] = faults;
     if (first === undefined) return identity.storeId;
     const others = faults.length === 1 ? '' : `, and ${faults.length - 1} more`;
@@ -123,6 +120,8 @@ async function takeOver(
         hint: 'restore it to a file that is not there yet: --store sqlite:FILE',
       });
     }
+    const mark = openMark({ native, rootKey, identity }, await store.get(movePath));
+    if (mark !== undefined) throw new ConfigurationError(reasonOf(store.url, mark));
     await store.copies.restore(copy);
   } finally {
     await store.close();
@@ -175,21 +174,6 @@ async function fence(file: string, { native, rootKey }: Keys): Promise<void> {
   } finally {
     await store.close();
   }
-}
-
-function readersOf(store: KeyStore, identity: StoreIdentity, { native, rootKey }: Keys) {
-  const options = { store, native, rootKey };
-  const now = () => Date.now();
-  return {
-    ...options,
-    identity,
-    fence: new Fence({ ...options, identity }),
-    keys: new KeyDirectory({ ...options, now }),
-    grants: new GrantDirectory(options),
-    credentials: new CredentialDirectory({ ...options, now, check: () => {} }),
-    pools: new PoolDirectory({ ...options, drawn: new Drawn(undefined) }),
-    batches: new BatchDirectory({ ...options, needsFence: () => false }),
-  };
 }
 
 function requireFile({ store, file }: Places): string {

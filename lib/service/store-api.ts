@@ -1,11 +1,14 @@
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
+import type { History } from '../store/history.ts';
 import type { KeyStore, StoreFact } from '../store/key-store.ts';
+import type { StoreOptions } from '../store/open-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { isPostgresUrl } from '../store/store-url.ts';
 import { type CheckReport, checkStore, type Readers } from './check.ts';
+import { type Copied, copyOpenStore } from './copy.ts';
 
 const path = 'backup';
 
@@ -13,9 +16,17 @@ const path = 'backup';
 export class StoreApi {
   readonly #readers: Readers;
   readonly #id: Uint8Array;
+  readonly #keepsRootKey: boolean;
+  readonly #history: History;
 
-  constructor(readers: Readers) {
+  /** @param keepsRootKey whether the root key outlives the process */
+  constructor(
+    readers: Readers,
+    { keepsRootKey, history }: { keepsRootKey: boolean; history: History },
+  ) {
     this.#readers = readers;
+    this.#keepsRootKey = keepsRootKey;
+    this.#history = history;
     this.#id = keyIdBytes(readers.identity.storeId);
   }
 
@@ -46,6 +57,23 @@ export class StoreApi {
     await this.#noteBackup().catch(() => {});
   }
 
+  /**
+   * Moves all that the store has to another one, which is used with the same root key from then on: this
+   * one refuses whatever is asked of it, in all processes, and says where it went.
+   *
+   * @param to the URL of a store that is not there yet
+   * @param options how to get to it, as for `Pairmint.open`
+   * @throws ConfigurationError if it cannot be done; `pairmint store fence` has this store back until it is
+   */
+  async copy(to: string, options: Pick<StoreOptions, 'storePassword'> = {}): Promise<Copied> {
+    if (!this.#keepsRootKey) {
+      throw new ConfigurationError('the root key of this store ends with its process', {
+        hint: 'open the store with a root key of your own: Pairmint.open({ rootKey })',
+      });
+    }
+    return copyOpenStore(this.#store, this.#readers, { store: to, ...options });
+  }
+
   /** When the store was last backed up; undefined if it never was. */
   async lastBackup(): Promise<Date | undefined> {
     const bytes = await this.#store.get(path);
@@ -74,6 +102,7 @@ export class StoreApi {
    */
   async fence(): Promise<void> {
     await this.#readers.fence.raise();
+    await this.#history.renew();
     await this.#readers.batches.fence();
     await this.#readers.pools.fence();
   }
@@ -81,6 +110,11 @@ export class StoreApi {
   /** Whether the store was copied or put back: then its pools are not used until it is fenced. */
   get needsFence(): boolean {
     return this.#readers.pools.needsFence;
+  }
+
+  /** Why the store needs a fence, if it is on PostgreSQL and does. */
+  get doubt(): string | undefined {
+    return this.#store.history?.doubt;
   }
 
   get #store(): KeyStore {

@@ -68,6 +68,9 @@ export interface KeyStore {
   /** Undefined if the store keeps no batches. */
   readonly batches?: BatchStore;
 
+  /** What shows that a store was put back or lost commits, if something other than a file does. */
+  readonly history?: StoreHistory;
+
   /** What operators want to know of a store that is more than a file. */
   facts?(): Promise<StoreFact[]>;
 
@@ -75,6 +78,30 @@ export interface KeyStore {
   readonly copies?: StoreCopies;
 
   close(): Promise<void>;
+}
+
+/** A database, and how far it is. */
+export interface StoreOrigin {
+  /** Names the database among all: a copy or a restored one has another. */
+  readonly system: string;
+  /** Counts how often another server took its place. */
+  readonly timeline: number;
+  /** Only rises. */
+  readonly position: bigint;
+}
+
+/** Whether a store is what it was, with all that was committed to it. */
+export interface StoreHistory {
+  /** As it was seen last. */
+  readonly origin: StoreOrigin | undefined;
+  /** Why commits may be lost, so that waiting pairs may have been answered; undefined if none are. */
+  readonly doubt: string | undefined;
+  /** Begins to doubt, unless it does already. */
+  suspect(reason: string): void;
+  /** Ends the doubt: the store as it is now is the one to go on with. */
+  accept(): void;
+  /** Tells `listener` when a doubt begins. */
+  onDoubt(listener: () => void): void;
 }
 
 /** A fact about a store, and advice if it could be better. */

@@ -6,7 +6,10 @@ import { isRegionName, noRegion } from '../model/region-name.ts';
 import { isNativeError, type Native, type RootKey } from '../native/addon.ts';
 import { makeWithKey, makeWithNewKey } from './first-start.ts';
 import type { KeyStore } from './key-store.ts';
+import { MovableStore } from './movable-store.ts';
+import { adviceOf, openMark, reasonOf } from './move-mark.ts';
 import { type Places, placesOf, realPathOf } from './places.ts';
+import { StoreError } from './store-errors.ts';
 import { createIdentity, readIdentity, type StoreIdentity, storeExists } from './store-identity.ts';
 import { isPostgresUrl } from './store-url.ts';
 
@@ -42,6 +45,8 @@ export interface OpenedStore {
   readonly rootKey: RootKey;
   readonly identity: StoreIdentity;
   readonly rootKeyFile: string | undefined;
+  /** Whether the root key outlives the process. */
+  readonly keepsRootKey: boolean;
   /** Where it stands how far pools were drawn; undefined if that is no file's to say. */
   readonly drawnFile: string | undefined;
   /** Whether this call made the store. */
@@ -84,10 +89,11 @@ export async function openStore(
     // Another process that was about to make it may have spoilt the file.
     if (created) beforeMaking(drawnFile, storeId);
     return {
-      store,
+      store: await movable(store, { native, rootKey, identity }),
       rootKey,
       identity: placed(store, identity, options),
       rootKeyFile,
+      keepsRootKey: rootKeyFile !== undefined || source !== undefined,
       drawnFile,
       created,
     };
@@ -95,6 +101,21 @@ export async function openStore(
     await store.close();
     throw error;
   }
+}
+
+/** @throws ConfigurationError if the store was moved, or is being moved */
+async function movable(
+  store: KeyStore,
+  keys: { native: Native; rootKey: RootKey; identity: StoreIdentity },
+): Promise<KeyStore> {
+  const guarded = new MovableStore(store, (bytes) => openMark(keys, bytes));
+  const mark = await guarded.mark();
+  if (mark === undefined) return guarded;
+  const reason = reasonOf(store.url, mark);
+  throw new ConfigurationError(reason, {
+    hint: adviceOf(store.url, mark),
+    cause: new StoreError('moved', reason),
+  });
 }
 
 /** Makes a store on PostgreSQL, if that is asked for. @throws ConfigurationError */
@@ -116,10 +137,11 @@ async function makeShared(
   }
   const identity = await readIdentity(store, native, rootKey);
   return {
-    store,
+    store: await movable(store, { native, rootKey, identity }),
     rootKey,
     identity: placed(store, identity, options),
     rootKeyFile,
+    keepsRootKey: true,
     drawnFile: undefined,
     created: true,
   };
@@ -167,10 +189,11 @@ function placed(
   return { ...identity, region };
 }
 
-async function connect(
+/** Opens what is at a place, whether it was made a store or not. @throws ConfigurationError */
+export async function connect(
   { store: url, given, file }: Places,
   native: Native,
-  { storePassword: password, create: makeSchema }: StoreOptions,
+  { storePassword: password, create: makeSchema }: Pick<StoreOptions, 'storePassword' | 'create'>,
 ): Promise<KeyStore> {
   if (url === 'memory:') {
     const { MemoryStore } = await import('./memory-store.ts');

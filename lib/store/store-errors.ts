@@ -14,6 +14,10 @@ export type StoreFault =
   | 'foreign'
   /** The file was moved or replaced while it was open. */
   | 'replaced'
+  /** The store is in an earlier state than it was, or may be. */
+  | 'put back'
+  /** The store was copied to another one, which has taken its place. */
+  | 'moved'
   /** A commit failed at its last step: after a crash it may turn out to be there. */
   | 'outcome unknown'
   /** Anything else, such as a disk that fails. */

@@ -3,6 +3,7 @@ import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { KeyStore } from './key-store.ts';
+import { movePath } from './move-mark.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { StoreError } from './store-errors.ts';
 
@@ -15,8 +16,8 @@ export interface StoreIdentity {
 
 // Not authenticated: a newer format must be recognised before its root key is asked for, and the
 // id must be known before the MAC can be checked.
-const formatPath = 'format';
-const identityPath = 'identity';
+export const formatPath = 'format';
+export const identityPath = 'identity';
 const currentFormat = 1;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -64,7 +65,7 @@ export async function readIdentity(
 ): Promise<StoreIdentity> {
   const format = await read(store, formatPath);
   const sealed = await read(store, identityPath);
-  if (format === undefined || sealed === undefined) throw damaged(store);
+  if (format === undefined || sealed === undefined) throw await withoutFormat(store);
   const { storeId } = readFormat(store, format);
   const opened = openState(native, rootKey, keyIdBytes(storeId), sealed);
   if (opened === undefined) {
@@ -87,8 +88,16 @@ async function readFormatRecord(store: KeyStore): Promise<Uint8Array | undefined
   if (others.length === 0) return undefined;
   // Another process may have made it in between.
   const second = await read(store, formatPath);
-  if (second === undefined) throw damaged(store);
+  if (second === undefined) throw await withoutFormat(store);
   return second;
+}
+
+/** A copy becomes a store at its end, when the format is written. */
+async function withoutFormat(store: KeyStore): Promise<ConfigurationError> {
+  if ((await read(store, movePath)) === undefined) return damaged(store);
+  return new ConfigurationError(`the store ${store.url} is an unfinished copy of another`, {
+    hint: "finish it: run the same 'pairmint store copy' again",
+  });
 }
 
 function readFormat(store: KeyStore, bytes: Uint8Array): { format: number; storeId: string } {

@@ -107,6 +107,18 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await paths(long, { limit: 9 })).toEqual([`${long}a`, `${long}b`]);
     });
 
+    it('commits nothing where something is that a change expects not to be, and leaves it', async () => {
+      const change = { path: 'b', expected: undefined, next: bytes('1') };
+      const nothing = { path: 'a', expected: undefined, next: undefined };
+      expect(await store.commit([nothing, change])).toBe(true);
+      expect(text(await store.get('b'))).toBe('1');
+      await put('a', '1');
+      const next = { path: 'c', expected: undefined, next: bytes('1') };
+      expect(await store.commit([nothing, next])).toBe(false);
+      expect(await store.get('c')).toBeUndefined();
+      expect(text(await store.get('a'))).toBe('1');
+    });
+
     it('changes a value only from what is expected', async () => {
       await put('a', '1');
       expect(await put('a', '2')).toBe(false);

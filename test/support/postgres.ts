@@ -139,6 +139,41 @@ export class Cluster {
     await ended;
   }
 
+  /** A copy of the files of the server, which must not run, as of a disk; `putBack` has them again. */
+  keep(): { putBack(): void } {
+    const [data, kept] = [`${this.#folder}/data`, `${this.#folder}/kept`];
+    const copy = (from: string, to: string) => {
+      rmSync(to, { recursive: true, force: true });
+      execFileSync('cp', ['-a', from, to], asUser);
+    };
+    copy(data, kept);
+    return { putBack: () => copy(kept, data) };
+  }
+
+  /** A standby of this server, which follows it until it is promoted. */
+  async standby(settings: Readonly<Record<string, string>> = {}): Promise<Cluster> {
+    const folder = ownFolder();
+    const from = `host=127.0.0.1 port=${this.port} user=${superuser} password=${password}`;
+    const options = ['-D', `${folder}/data`, '-d', from, '-R', '-c', 'fast', '-X', 'stream'];
+    execFileSync(`${binaries}/pg_basebackup`, options, { ...asUser, stdio: 'pipe' });
+    const cluster = new Cluster(folder, await freePort());
+    await cluster.run({ hot_standby: 'on', ...settings });
+    return cluster;
+  }
+
+  /** Restores a dump of one database to another. */
+  dump(from: string, to: string): void {
+    const env = { ...process.env, PGPASSWORD: password };
+    const place = ['-h', '127.0.0.1', '-p', `${this.port}`, '-U', superuser];
+    const text = execFileSync(`${binaries}/pg_dump`, [...place, from], { env });
+    const options = ['-q', '-v', 'ON_ERROR_STOP=1', '-d', to];
+    execFileSync(`${binaries}/psql`, [...place, ...options], { env, input: text, stdio: 'pipe' });
+  }
+
+  async promote(): Promise<void> {
+    await this.query('select pg_promote()');
+  }
+
   async remove(): Promise<void> {
     await this.stop('SIGINT');
     rmSync(this.#folder, { recursive: true, force: true });

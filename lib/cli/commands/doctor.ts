@@ -68,7 +68,7 @@ async function describeStore(service: Service): Promise<Finding[]> {
   return [
     { subject: 'store', text: `${url}, for account ${accountId} in ${region}` },
     ...(await service.store.facts()),
-    ...checkFence(service.store.needsFence),
+    ...checkFence(service.store),
     // A server's own backups are not ours to know of.
     ...(isPostgresUrl(url) ? [] : [describeBackup(await service.store.lastBackup(), Date.now())]),
   ];

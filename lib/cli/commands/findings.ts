@@ -53,9 +53,9 @@ export function checkStoreFile(file: string): Finding[] {
   ];
 }
 
-export function checkFence(needsFence: boolean): Finding[] {
-  const advice =
-    "the store was copied or put back, so its pools are not used: run 'pairmint store fence'";
+export function checkFence({ needsFence, doubt }: Pick<Service['store'], 'needsFence' | 'doubt'>) {
+  const why = doubt === undefined ? '' : ` (${doubt})`;
+  const advice = `the store was copied or put back${why}, so its pools are not used: run 'pairmint store fence'`;
   return needsFence ? [{ subject: 'store', advice }] : [];
 }
 

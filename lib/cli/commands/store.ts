@@ -1,4 +1,5 @@
 import { placesOf, storeStateAt } from '../../service/places.ts';
+import { requireOptions } from '../arguments/batch-request.ts';
 import { choose, required } from '../arguments/usage.ts';
 import {
   type Context,
@@ -7,14 +8,19 @@ import {
   type RunCommand,
   withService,
 } from '../context.ts';
-import { isConfigurationFailure, UsageError } from '../errors.ts';
+import { isConfigurationFailure, UnknownOptionsError, UsageError } from '../errors.ts';
 import type { ActionOf } from '../help/command-descriptions.ts';
 import { formatJson } from '../output/output.ts';
 
+const copyOptions = ['--from', '--to'];
+
+type Given = ReadonlyMap<string, string>;
+
 interface Action {
   readonly needsFile?: true;
+  readonly options?: readonly string[];
   /** Does its part and returns the exit code. */
-  run(context: Context, own: OwnOptions, file: string): Promise<number>;
+  run(context: Context, own: OwnOptions, file: string, given: Given): Promise<number>;
 }
 
 const actions: Readonly<Record<ActionOf<'store'>, Action>> = {
@@ -58,20 +64,49 @@ const actions: Readonly<Record<ActionOf<'store'>, Action>> = {
     },
   },
 
+  copy: {
+    options: copyOptions,
+    async run(context, { store, rootKeyFile }, _file, given) {
+      requireOptions(given, ['--to']);
+      if (store !== undefined && given.has('--from')) throw new UnknownOptionsError(['--store']);
+      const { copyStore } = await import('../../service/copy.ts');
+      const from = given.get('--from') ?? store;
+      const copied = await copyStore({ from, to: given.get('--to') as string, rootKeyFile });
+      const { records, pairs, batches } = copied;
+      context.stdout.write(
+        formatJson({
+          From: copied.from,
+          To: copied.to,
+          Records: records,
+          WaitingPairs: pairs,
+          Batches: batches,
+        }),
+      );
+      return 0;
+    },
+  },
+
   fence: {
     async run(context, own) {
       requireStore(own);
+      const { giveUpCopy } = await import('../../service/copy.ts');
+      if (await giveUpCopy(own)) {
+        context.stderr.write('pairmint: the copy that was not finished is given up\n');
+      }
       await withService(context, oneShot(own), ({ store }) => store.fence());
       return 0;
     },
   },
 };
 
-export const run: RunCommand = async (_given, own, context, [name, file]) => {
+export const run: RunCommand = async (given, own, context, [name, file]) => {
   const action = choose<Action>(actions, name);
+  const stated = [...given.keys()].filter((option) => copyOptions.includes(option));
+  const unknown = stated.filter((option) => !action.options?.includes(option));
+  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
   if (action.needsFile && file === undefined) throw required('FILE');
   if (!action.needsFile && file !== undefined) throw new UsageError(`Unknown options: ${file}`);
-  return action.run(context, own, file ?? '');
+  return action.run(context, own, file ?? '', given);
 };
 
 /** A store that cannot be opened has a fault, too. */

@@ -204,7 +204,7 @@ export const commandDescriptions = {
     ],
   },
   store: {
-    summary: 'back up, restore, check, fence and migrate the store',
+    summary: 'back up, restore, check, fence, migrate and copy the store',
     description:
       '`backup` writes all keys, aliases, grants, credentials and pools to a new file, while others ' +
       'go on working; pairs that wait and the root key are not in it. `restore` puts such a file in ' +
@@ -213,15 +213,22 @@ export const commandDescriptions = {
       'was copied or put back by other means is the one to go on with: pairs that waited in its ' +
       'pools are void, for they may have been answered elsewhere. `migrate` makes the tables of a ' +
       'store on PostgreSQL, or brings them up to date, as the role that `--store` names; PostgreSQL ' +
-      'itself backs up and restores such a store.',
-    operands: [['backup', 'restore', 'check', 'fence', 'migrate'], 'FILE'],
-    options: [],
+      'itself backs up and restores such a store. `copy` moves all that a store has to one that is not ' +
+      'there yet, of any kind and under the same root key: the old one is refused by all processes from ' +
+      'the beginning, the new one can be used at the end. If it was interrupted, run it again, or ' +
+      '`fence` the old store to go on with that.',
+    operands: [['backup', 'restore', 'check', 'fence', 'migrate', 'copy'], 'FILE'],
+    options: [
+      { name: '--from', value: 'URL', explanation: 'the store to copy, instead of --store' },
+      { name: '--to', value: 'URL', explanation: 'the store that takes its place' },
+    ],
     examples: [
       'backup /var/backups/pairmint.db',
       'restore /var/backups/pairmint.db',
       'check',
       'fence',
       'migrate --store postgres://owner@db.example/pairmint',
+      'copy --from sqlite:/var/lib/pairmint/store.db --to postgres://app@db.example/pairmint',
     ],
   },
   pool: {

@@ -5,6 +5,7 @@ import { StoreError } from '../store-errors.ts';
 import type { Connections } from './connections.ts';
 import type { Row } from './driver.ts';
 import { Heard } from './heard.ts';
+import { type Lineage, type Sighting, sightingColumns, sightingOf } from './lineage.ts';
 
 /** How long, in milliseconds, a process may go without hearing of changes. */
 export interface Staleness {
@@ -39,10 +40,13 @@ export class Follower {
   readonly #staleness: Staleness;
   readonly #listeners: (() => void)[] = [];
   readonly #onReadOnly: () => void;
+  readonly #lineage: Lineage;
   readonly #heard = new Heard();
   #epoch: number | undefined;
   /** When the last answered question was asked, by performance.now(). */
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** When it was registered last, by the database's clock; undefined if that is not certain. */
+  #sign: string | undefined;
   #registeredAt = Number.NEGATIVE_INFINITY;
   #tidyAt = performance.now() + tidyEvery * Math.random();
   #timer: NodeJS.Timeout | undefined;
@@ -52,12 +56,22 @@ export class Follower {
   /** @param onReadOnly called if the server takes no writes any more */
   constructor(
     connections: Connections,
-    options: { schema: string; staleness: Staleness; onReadOnly: () => void },
+    options: {
+      schema: string;
+      staleness: Staleness;
+      lineage: Lineage;
+      onReadOnly: () => void;
+    },
   ) {
     this.#connections = connections;
     this.#schema = options.schema;
     this.#staleness = options.staleness;
     this.#onReadOnly = options.onReadOnly;
+    this.#lineage = options.lineage;
+    this.#lineage.onDoubt(() => {
+      this.#heard.dropAll();
+      for (const listener of this.#listeners) listener();
+    });
   }
 
   /** Registers this process and begins to ask. @throws what the driver throws */
@@ -156,25 +170,31 @@ export class Follower {
     const at = performance.now();
     const text =
       `insert into ${this.#schema}.machine (id, name, seen) values ($1, $2, now()) ` +
-      'on conflict (id) do update set seen = now()';
+      'on conflict (id) do update set seen = now() returning seen::text as sign';
     const values = [this.machine, `${os.hostname()} ${process.pid}`];
-    await this.#connections.run({ text, values }, end);
+    // If the answer is lost, it may have been done or not.
+    this.#sign = undefined;
+    const [row] = await this.#connections.run({ text, values }, end);
+    this.#sign = row?.sign as string;
     this.#registeredAt = at;
   }
 
   async #ask(end: number): Promise<void> {
     const askedAt = performance.now();
+    const since = this.#lineage.last;
     const text =
-      'select m.epoch, pg_is_in_recovery() or ' +
+      `select m.epoch, ${sightingColumns(this.#schema)}, (select seen::text from ` +
+      `${this.#schema}.machine where id = $2) as sign, ` +
+      'pg_is_in_recovery() or ' +
       "current_setting('transaction_read_only')::bool as is_read_only, c.path, c.epoch as changed " +
       `from ${this.#schema}.meta m left join lateral (select path, epoch from ${this.#schema}.record ` +
       `where epoch > $1 order by epoch limit ${mostChanges + 1}) c on true`;
-    const values = [this.#epoch ?? Number.MAX_SAFE_INTEGER];
+    const values = [this.#epoch ?? Number.MAX_SAFE_INTEGER, this.machine];
     const rows = await this.#connections.run({ text, values }, end);
-    this.#take(rows, askedAt);
+    this.#take(rows, askedAt, since);
   }
 
-  #take(rows: readonly Row[], askedAt: number): void {
+  #take(rows: readonly Row[], askedAt: number, since: Sighting | undefined): void {
     const [first] = rows;
     if (first === undefined) throw new StoreError('foreign', 'the store was removed');
     if (first.is_read_only === true) {
@@ -183,6 +203,7 @@ export class Follower {
       throw new StoreError('read-only', 'the server takes no writes any more');
     }
     const epoch = Number(first.epoch);
+    this.#compare(first, epoch, since);
     const changes = rows.flatMap(({ path, changed }) =>
       typeof path === 'string' ? [{ path, epoch: Number(changed) }] : [],
     );
@@ -199,6 +220,20 @@ export class Follower {
     this.#epoch = epoch;
     this.#askedAt = askedAt;
     if (hasChanged) for (const listener of this.#listeners) listener();
+  }
+
+  /** Looks whether all is there that this process has seen and written. */
+  #compare(row: Row, epoch: number, since: Sighting | undefined): void {
+    this.#lineage.observe(sightingOf(row), since);
+    // Who was silent for a day has been removed by others.
+    const wasHere = performance.now() - this.#registeredAt < registeredFor;
+    const isGone = this.#sign !== undefined && wasHere && row.sign !== this.#sign;
+    const isBack = this.#epoch !== undefined && epoch < this.#epoch;
+    if (isGone || isBack) {
+      this.#sign = undefined;
+      this.#registeredAt = Number.NEGATIVE_INFINITY;
+      this.#lineage.suspect('it was put back to an earlier state');
+    }
   }
 
   async #tidy(end: number): Promise<void> {

@@ -1,24 +1,29 @@
 import type { Change } from '../change.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
+import { StoreError, unavailable } from '../store-errors.ts';
 import { valuesOf } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Row } from './driver.ts';
+import { type Lineage, timeline, timelineOf } from './lineage.ts';
 import { afterAll } from './paths.ts';
+
+const promoted = 'its server was restored or promoted';
 
 /** The lots of a store on PostgreSQL. */
 export class PostgresLots implements LotStore {
   readonly #database: Database;
   readonly #schema: string;
+  readonly #lineage: Lineage;
   readonly #onChanged: (changes: readonly Change[]) => Promise<void>;
 
   /** @param onChanged awaited after records were changed together with lots */
   constructor(
-    database: Database,
-    schema: string,
+    { database, schema, lineage }: { database: Database; schema: string; lineage: Lineage },
     onChanged: (changes: readonly Change[]) => Promise<void>,
   ) {
     this.#database = database;
     this.#schema = schema;
+    this.#lineage = lineage;
     this.#onChanged = onChanged;
   }
 
@@ -46,9 +51,23 @@ export class PostgresLots implements LotStore {
   }
 
   async take(pool: string, pairs: number): Promise<{ lots: StoredLot[]; left: number }> {
-    const text = `select serial, pairs, value, waiting from ${this.#schema}.take_lots($1, $2)`;
+    const text =
+      `select serial, pairs, value, waiting, (select ${timeline}) as timeline ` +
+      `from ${this.#schema}.take_lots($1, $2)`;
     const rows = await this.#database.take(text, [pool, pairs]);
+    this.#requireSame(rows[0]);
     return { lots: rows.map(lotOf), left: Number(rows[0]?.waiting ?? 0) };
+  }
+
+  /**
+   * Behind a pooler, another server may answer before this process has heard of it: its lots may have been
+   * taken from the one before.
+   */
+  #requireSame(row: Row | undefined): void {
+    const { doubt, last } = this.#lineage;
+    if (row === undefined || last === undefined) return;
+    if (doubt === undefined && timelineOf(row.timeline) === last.timeline) return;
+    unavailable(new StoreError('failed', `the store may have lost commits: ${doubt ?? promoted}`));
   }
 
   async levels(pools: readonly string[]): Promise<number[]> {

@@ -2,7 +2,15 @@ import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
 import type { BatchStore } from '../batch-store.ts';
 import type { Change } from '../change.ts';
-import type { Entry, KeyStore, ListOptions, Stamp, StoreFact } from '../key-store.ts';
+import {
+  type Entry,
+  type KeyStore,
+  type ListOptions,
+  type Stamp,
+  type StoreFact,
+  type StoreHistory,
+  sameValue,
+} from '../key-store.ts';
 import type { LotStore } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
 import { withoutPassword } from '../store-url.ts';
@@ -13,6 +21,7 @@ import { Database } from './database.ts';
 import { loadDriver } from './driver.ts';
 import { storeError } from './faults.ts';
 import { Follower, type Staleness, usualStaleness } from './follower.ts';
+import { Lineage } from './lineage.ts';
 import type { StorePassword } from './password.ts';
 import { afterAll } from './paths.ts';
 import { PostgresBatches } from './postgres-batches.ts';
@@ -37,6 +46,7 @@ export class PostgresStore implements KeyStore {
   readonly url: string;
   readonly lots: LotStore;
   readonly batches: BatchStore;
+  readonly history: StoreHistory;
   readonly #schema: string;
   readonly #database: Database;
   readonly #follower: Follower;
@@ -44,14 +54,21 @@ export class PostgresStore implements KeyStore {
 
   private constructor(
     address: Address,
-    parts: { database: Database; follower: Follower; lanes: readonly Connections[] },
+    parts: {
+      database: Database;
+      follower: Follower;
+      lanes: readonly Connections[];
+      lineage: Lineage;
+    },
   ) {
     this.url = address.url;
     this.#schema = address.schema;
     this.#database = parts.database;
     this.#follower = parts.follower;
     this.#lanes = parts.lanes;
-    this.lots = new PostgresLots(parts.database, address.schema, async (changes) => {
+    this.history = parts.lineage;
+    const { database, lineage } = parts;
+    this.lots = new PostgresLots({ database, schema: address.schema, lineage }, async (changes) => {
       this.#follower.made(undefined);
       if (takeAway(changes)) await this.#follower.untilHeard();
     });
@@ -64,20 +81,24 @@ export class PostgresStore implements KeyStore {
   static async open(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
     const address = parseAddress(url);
     const driver = await loadDriver();
-    const connect = connectTo(driver, address, options.password);
+    const lineage = new Lineage();
+    const connect = connectTo(driver, address, options.password, lineage);
     const reading = new Connections(connect, 1);
     const writing = new Connections(connect, address.connections - 2);
     const following = new Connections(connect, 1);
     const lanes = [reading, writing, following];
     try {
       await requireSchema(reading, address, options);
+      // The tables may just have been made.
+      lineage.forget();
       const database = new Database(address.schema, { reading, writing });
       const follower = new Follower(following, {
         schema: address.schema,
         staleness: options.staleness ?? usualStaleness,
+        lineage,
         onReadOnly: () => database.renew(),
       });
-      const store = new PostgresStore(address, { database, follower, lanes });
+      const store = new PostgresStore(address, { database, follower, lanes, lineage });
       await follower.start();
       return store;
     } catch (cause) {
@@ -145,13 +166,16 @@ export class PostgresStore implements KeyStore {
         left: (number) => number,
       },
     );
-    const [paths] = values;
     if (epoch === undefined) {
       // What the caller remembers of them is out of date.
-      this.#follower.made(paths);
+      this.#follower.made(values[0]);
       return false;
     }
-    this.#follower.made(paths, epoch);
+    const changed = changes.filter(({ expected, next }) => !sameValue(expected, next));
+    this.#follower.made(
+      changed.map(({ path }) => path),
+      epoch,
+    );
     if (takeAway(changes)) await this.#follower.untilHeard();
     return true;
   }
@@ -203,7 +227,10 @@ export async function migratePostgres(
   password?: StorePassword,
 ): Promise<{ url: string; from: number; to: number }> {
   const address = parseAddress(url);
-  const connections = new Connections(connectTo(await loadDriver(), address, password), 1);
+  const connections = new Connections(
+    connectTo(await loadDriver(), address, password, new Lineage()),
+    1,
+  );
   try {
     const versions = await migrate(connections, address);
     return { url: address.url, ...versions };

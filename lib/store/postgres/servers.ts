@@ -1,26 +1,29 @@
 import { StoreError } from '../store-errors.ts';
 import type { Address, Host } from './address.ts';
 import { type Connect, query, within } from './connections.ts';
-import type { Client, Driver } from './driver.ts';
+import type { Client, Driver, Row } from './driver.ts';
 import { stateOf } from './faults.ts';
+import { type Lineage, sightingColumns, sightingOf } from './lineage.ts';
 import { passwordFor, type StorePassword } from './password.ts';
 
 const oldestVersion = 150_000;
 
 /** What a server says of itself. */
-const question = {
+const questionOf = (schema: string) => ({
   text:
     "select current_setting('server_version') as version, " +
     "current_setting('server_version_num')::int as number, " +
     "pg_is_in_recovery() or current_setting('transaction_read_only')::bool as is_read_only, " +
-    "current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit",
-};
+    "current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit, " +
+    sightingColumns(schema),
+});
 
 /** Opens connections to the first host of an address that takes writes. */
 export function connectTo(
   driver: Driver,
   address: Address,
   password: StorePassword | undefined,
+  lineage: Lineage,
 ): Connect {
   return async (milliseconds) => {
     const end = performance.now() + milliseconds;
@@ -30,7 +33,12 @@ export function connectTo(
       // One that does not answer leaves time for those behind it.
       const left = end - performance.now();
       try {
-        return await open(driver, address, { host, password, limit: left / (hosts.length - i) });
+        return await open(driver, address, {
+          host,
+          password,
+          limit: left / (hosts.length - i),
+          lineage,
+        });
       } catch (error) {
         reasons.push(reasonOf(error, host));
       }
@@ -44,9 +52,9 @@ export function connectTo(
 async function open(
   { Client }: Driver,
   address: Address,
-  given: { host: Host; password: StorePassword | undefined; limit: number },
+  given: { host: Host; password: StorePassword | undefined; limit: number; lineage: Lineage },
 ): Promise<Client> {
-  const { host, password, limit } = given;
+  const { host, password, limit, lineage } = given;
   const end = performance.now() + limit;
   const client = new Client({
     ...host,
@@ -62,7 +70,9 @@ async function open(
   client.on('error', () => {});
   try {
     await within(limit, client.connect());
-    await requireFit(client, end);
+    const since = lineage.last;
+    const row = await requireFit(client, address.schema, end);
+    lineage.observe(sightingOf(row), since);
     return client;
   } catch (error) {
     client.connection.stream.destroy();
@@ -71,8 +81,8 @@ async function open(
 }
 
 /** @throws StoreError if what the server acknowledges may be lost, or it takes no writes */
-async function requireFit(client: Client, end: number): Promise<void> {
-  const [row = {}] = await query(client, question, end);
+async function requireFit(client: Client, schema: string, end: number): Promise<Row> {
+  const [row = {}] = await query(client, questionOf(schema), end);
   const refuse = (reason: string) => {
     throw new StoreError('failed', reason);
   };
@@ -88,6 +98,7 @@ async function requireFit(client: Client, end: number): Promise<void> {
   if (row.commit === 'off') {
     refuse('synchronous_commit is off there, so a crash would bring pairs back that were answered');
   }
+  return row;
 }
 
 function reasonOf(error: unknown, { host, port }: Host): StoreError {

@@ -1,0 +1,361 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ConfigurationError } from '../core/configuration-error.ts';
+import { loadNative, type Native, type RootKey } from '../native/addon.ts';
+import { poolRecordPattern } from '../pool/pool-directory.ts';
+import type { Change } from '../store/change.ts';
+import { entriesOf } from '../store/entries.ts';
+import { historyPath } from '../store/history.ts';
+import { type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
+import { MovableStore } from '../store/movable-store.ts';
+import { type MoveMark, movePath, openMark, reasonOf, sealMark } from '../store/move-mark.ts';
+import { connect, openExistingRootKey } from '../store/open-store.ts';
+import { type Places, placesOf, storeStateAt } from '../store/places.ts';
+import { formatPath, identityPath, readIdentity } from '../store/store-identity.ts';
+import { checkStore } from './check.ts';
+import { readersOf } from './readers.ts';
+
+export interface CopyOptions {
+  /** The store that is left; by default as for `Pairmint.open`. */
+  readonly from?: string | undefined;
+  /** The store that takes its place: it is empty, or an unfinished copy. */
+  readonly to: string;
+  readonly rootKeyFile?: string | undefined;
+}
+
+/** What was copied to a store. */
+export interface Copied {
+  readonly from: string;
+  readonly to: string;
+  /** How many records there are. */
+  readonly records: number;
+  /** How many pairs wait in pools. */
+  readonly pairs: number;
+  readonly batches: number;
+}
+
+type Keys = Pick<Side, 'native' | 'rootKey' | 'identity'>;
+type Side = ReturnType<typeof readersOf>;
+
+// Longer than any process serves without having heard of a change: a second, or half of one until a
+// file is looked at again.
+const untilHeard = 2000;
+const comparedAtOnce = 100;
+const mostFaults = 3;
+
+/**
+ * Moves all that a store has to another one, of any kind, which is used with the same root key from
+ * then on. All processes that have the store open are refused from the beginning; the other store can be
+ * used at the end. A copy that was interrupted is finished by the same call.
+ *
+ * @throws ConfigurationError if it cannot be done: until the end, `giveUpCopy` has the store back
+ */
+export async function copyStore(options: CopyOptions): Promise<Copied> {
+  const from = placesOf({ store: options.from, rootKeyFile: options.rootKeyFile });
+  const to = placesOf({ store: options.to, rootKeyFile: options.rootKeyFile });
+  requireLasting(from, to);
+  const native = loadNative();
+  const rootKey = openExistingRootKey(native, from);
+  return using(connect(from, native, { create: false }), async (source) => {
+    const side = await sideOf(source, { native, rootKey, drawnFile: drawnFileOf(from) });
+    return using(connect(to, native, { create: true }), (target) =>
+      move(side, target, drawnFileOf(to)),
+    );
+  });
+}
+
+/** The same for a store that this process has open. */
+export async function copyOpenStore(
+  store: KeyStore,
+  { native, rootKey }: { native: Native; rootKey: RootKey },
+  target: { store: string; storePassword?: (() => string | Promise<string>) | undefined },
+): Promise<Copied> {
+  const [from, to] = [placesOf({ store: store.url }), placesOf(target)];
+  requireLasting({ ...from, given: '' }, to);
+  const bare = store instanceof MovableStore ? store.bare : store;
+  const side = await sideOf(bare, { native, rootKey, drawnFile: drawnFileOf(from) });
+  const opening = connect(to, native, { create: true, storePassword: target.storePassword });
+  return using(opening, (opened) => move(side, opened, drawnFileOf(to)));
+}
+
+/**
+ * Goes on with a store that was to be moved, if the copy was not finished; the other store stays an
+ * unfinished copy. False if there is no copy to give up.
+ *
+ * @throws ConfigurationError if the store was moved
+ */
+export async function giveUpCopy(options: {
+  store?: string | undefined;
+  rootKeyFile?: string | undefined;
+}): Promise<boolean> {
+  const places = placesOf(options);
+  if (places.given === 'memory:') return false;
+  const native = loadNative();
+  const rootKey = openExistingRootKey(native, places);
+  return using(connect(places, native, { create: false }), async (store) => {
+    const identity = await readIdentity(store, native, rootKey);
+    const bytes = await store.get(movePath);
+    const mark = openMark({ native, rootKey, identity }, bytes);
+    if (mark?.part !== 'leaving') return false;
+    return store.commit([{ path: movePath, expected: bytes, next: undefined }]);
+  });
+}
+
+async function move(
+  source: Side,
+  target: KeyStore,
+  drawnFile: string | undefined,
+): Promise<Copied> {
+  const { native, rootKey, identity } = source;
+  const to = readersOf(target, { native, rootKey, identity, drawnFile });
+  try {
+    return await moveTo(source, to, drawnFile !== undefined);
+  } finally {
+    source.drawn.close();
+    to.drawn.close();
+  }
+}
+
+async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<Copied> {
+  const { store: target } = to;
+  const copyId = await begin(source, target);
+  const leaving = openMark(source, await source.store.get(movePath));
+  if (leaving?.part !== 'left') {
+    await requireSound(source);
+    await setMark(source, { part: 'leaving', copyId, url: target.url });
+    await pause(untilHeard);
+    await copyRecords(source, to);
+    await movePairs(source, to, hasDrawnFile);
+    if (source.batches.isKept) await to.batches.copyFrom(source.batches);
+  }
+  const records = await compare(source, to);
+  const { pairs, faults } = await checkStore(to);
+  if (faults.length > 0) throw refused(target, 'is not sound', faults);
+  // From here on the source is not used again; the target is not used before.
+  await setMark(source, { part: 'left', copyId, url: target.url });
+  await finish(source, to);
+  const batches = (await target.batches?.names())?.length ?? 0;
+  return { from: source.store.url, to: target.url, records: records + 2, pairs, batches };
+}
+
+/**
+ * Marks the target as a copy that is not finished, unless it is one already, and returns the copy's id.
+ *
+ * @throws ConfigurationError if there is something else, or the copy cannot be begun
+ */
+async function begin(source: Side, target: KeyStore): Promise<string> {
+  const { store, native, rootKey, identity } = source;
+  const keys = { native, rootKey, identity };
+  const own = openMark(keys, await store.get(movePath));
+  const bytes = await target.get(movePath);
+  if (bytes !== undefined) {
+    const there = markOf(keys, bytes);
+    if (there?.part !== 'arriving') throw notEmpty(target, 'it is another store, or was one');
+    if (own?.part === 'left' && own.copyId !== there.copyId) throw isLeft(store, own);
+    return there.copyId;
+  }
+  if (own?.part === 'left') throw isLeft(store, own);
+  if (source.pools.needsFence) {
+    throw new ConfigurationError(`the store ${store.url} was itself copied or put back`, {
+      hint: `say first that it is the one to go on with: pairmint store fence --store ${store.url}`,
+    });
+  }
+  const [first] = await target.list('', { limit: 1 });
+  if (first !== undefined) throw notEmpty(target, 'it has records');
+  if (target.batches === undefined && ((await store.batches?.names()) ?? []).length > 0) {
+    throw new ConfigurationError(`${target.url} keeps no batches, and ${store.url} has some`, {
+      hint: 'export and delete them first: pairmint batch list',
+    });
+  }
+  const copyId = randomUUID();
+  const mark = sealMark(keys, { part: 'arriving', copyId, url: store.url });
+  if (!(await target.commit([{ path: movePath, expected: undefined, next: mark }]))) {
+    throw notEmpty(target, 'another copy has just begun there');
+  }
+  return copyId;
+}
+
+/** Undefined if the mark was not made with this root key for this store. */
+function markOf(keys: Keys, bytes: Uint8Array): MoveMark | undefined {
+  try {
+    return openMark(keys, bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws ConfigurationError if the source has a record, lot or chunk that is not sound */
+async function requireSound(source: Side): Promise<void> {
+  const { faults } = await checkStore(source);
+  if (faults.length > 0) throw refused(source.store, 'is not sound, so it is not copied', faults);
+}
+
+/** @throws ConfigurationError if another copy has begun meanwhile */
+async function setMark({ store, ...keys }: Side, mark: MoveMark): Promise<void> {
+  const expected = await store.get(movePath);
+  const there = openMark(keys, expected);
+  const isOurs = there?.copyId === mark.copyId;
+  if (there?.part === 'left' && isOurs) return;
+  const mayBegin = mark.part === 'leaving' && there?.part !== 'left';
+  if (isOurs || mayBegin) {
+    if (await store.commit([{ path: movePath, expected, next: sealMark(keys, mark) }])) return;
+  }
+  throw new ConfigurationError(`another copy of ${store.url} has begun, or this one was given up`);
+}
+
+/** Makes the records of the target those of the source, but for those that are each one's own. */
+async function copyRecords({ store }: Side, { store: target }: Side): Promise<void> {
+  for await (const entries of pagesOf(store)) {
+    const there = await target.getAll(entries.map(({ path }) => path));
+    const changes = entries.flatMap(({ path, value }, i): Change[] =>
+      sameValue(there[i], value) ? [] : [{ path, expected: there[i], next: value }],
+    );
+    await apply(target, changes);
+  }
+  // What the source had when an earlier copy was given up.
+  for await (const entries of pagesOf(target)) {
+    const here = await store.getAll(entries.map(({ path }) => path));
+    const gone = entries.filter((_entry, i) => here[i] === undefined);
+    await apply(
+      target,
+      gone.map(({ path, value }) => ({ path, expected: value, next: undefined })),
+    );
+  }
+}
+
+async function apply(target: KeyStore, changes: readonly Change[]): Promise<void> {
+  if (changes.length === 0 || (await target.commit(changes))) return;
+  throw new ConfigurationError(`another process writes to ${target.url}`);
+}
+
+/** Moves what waits in pools: each pair is durably gone from the source before it is in the target. */
+async function movePairs(source: Side, to: Side, hasDrawnFile: boolean): Promise<void> {
+  if (hasDrawnFile) {
+    // With the fence that was copied.
+    await to.fence.follow();
+    await to.drawn.resetIn(to.store.lots);
+  }
+  for await (const entry of entriesOf(source.store)) {
+    if (poolRecordPattern.test(entry.path)) await to.pools.moveFrom(source.pools, entry);
+  }
+  for await (const entry of entriesOf(to.store)) {
+    if (!poolRecordPattern.test(entry.path)) continue;
+    if ((await source.store.get(entry.path)) !== undefined) continue;
+    await apply(to.store, [{ ...entry, expected: entry.value, next: undefined }]);
+  }
+  // What came in while the others heard of the move: these pairs are never answered.
+  await source.store.lots.clear('', []);
+}
+
+/** Compares all records of both stores and says how many they are. @throws ConfigurationError */
+async function compare(source: Side, to: Side): Promise<number> {
+  let records = 0;
+  for (const [one, other] of [
+    [source.store, to.store],
+    [to.store, source.store],
+  ] as const) {
+    records = 0;
+    for await (const entry of entriesOf(one)) {
+      if (isOwn(entry.path)) continue;
+      records++;
+      const value = await other.get(entry.path);
+      const theirs = value && { path: entry.path, value };
+      if (theirs === undefined || !isSame(to, entry, theirs)) {
+        throw refused(to.store, `is not as ${source.store.url}`, [`${entry.path} differs`]);
+      }
+    }
+  }
+  return records;
+}
+
+function isSame({ pools }: Side, one: Entry, other: Entry): boolean {
+  if (poolRecordPattern.test(one.path)) return pools.isAdopted(one, other);
+  return sameValue(one.value, other.value);
+}
+
+/** Makes the target the store: in one commit, for it is one from then on. */
+async function finish({ store, ...keys }: Side, { store: target }: Side): Promise<void> {
+  const mark = await target.get(movePath);
+  const changes: Change[] = [{ path: movePath, expected: mark, next: undefined }];
+  for (const path of [formatPath, identityPath]) {
+    changes.push({ path, expected: undefined, next: await store.get(path) });
+  }
+  if (openMark(keys, mark)?.part === 'arriving') await apply(target, changes);
+}
+
+/** The entries of a store that are copied as they are, some at a time. */
+async function* pagesOf(store: KeyStore): AsyncGenerator<Entry[]> {
+  let page: Entry[] = [];
+  for await (const entry of entriesOf(store)) {
+    if (isOwn(entry.path) || poolRecordPattern.test(entry.path)) continue;
+    page.push(entry);
+    if (page.length < comparedAtOnce) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Whether a record is of one store and not of its copy, or written at the end. */
+function isOwn(path: string): boolean {
+  return [formatPath, identityPath, movePath, historyPath].includes(path);
+}
+
+async function sideOf(
+  store: KeyStore,
+  keys: { native: Native; rootKey: RootKey; drawnFile: string | undefined },
+): Promise<Side> {
+  const identity = await readIdentity(store, keys.native, keys.rootKey);
+  const side = readersOf(store, { ...keys, identity });
+  // The file of drawn pools vouches for the store since a fence.
+  await side.fence.follow();
+  return side;
+}
+
+/** Where the file of drawn pools of a store is, if it has one. */
+function drawnFileOf({ file }: Pick<Places, 'file'>): string | undefined {
+  return file && `${file}-drawn`;
+}
+
+/** @throws ConfigurationError if one of the stores ends with the process, or is not there, or is the other */
+function requireLasting(from: Places, to: Places): void {
+  for (const { given } of [from, to]) {
+    if (given !== 'memory:') continue;
+    throw new ConfigurationError('a store in memory ends with its process, and cannot be copied', {
+      hint: 'a process copies its own: kms.store.copy(URL)',
+    });
+  }
+  if (from.file !== undefined && storeStateAt(from.file) === 'none') {
+    throw new ConfigurationError(`there is no store at ${from.store}`);
+  }
+  const isSame = from.file === undefined ? from.given === to.given : from.file === to.file;
+  if (isSame) throw new ConfigurationError(`${from.store} cannot be copied to itself`);
+}
+
+async function using<S extends KeyStore, T>(
+  opening: Promise<S>,
+  use: (store: S) => Promise<T>,
+): Promise<T> {
+  const store = await opening;
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function isLeft(store: KeyStore, mark: MoveMark): ConfigurationError {
+  return new ConfigurationError(`${reasonOf(store.url, mark)} already`);
+}
+
+function notEmpty(target: KeyStore, why: string): ConfigurationError {
+  return new ConfigurationError(`${target.url} is not empty: ${why}`, {
+    hint: 'name a store that is not there yet: --to sqlite:FILE, or another schema or database',
+  });
+}
+
+function refused(store: KeyStore, what: string, faults: readonly string[]): ConfigurationError {
+  const shown = faults.slice(0, mostFaults).join('; ');
+  const others = faults.length > mostFaults ? `, and ${faults.length - mostFaults} more` : '';
+  return new ConfigurationError(`the store ${store.url} ${what}: ${shown}${others}`);
+}

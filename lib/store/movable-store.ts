@@ -1,0 +1,184 @@
+import { KmsError } from '../model/errors.ts';
+import type { BatchStore } from './batch-store.ts';
+import type { Change } from './change.ts';
+import type {
+  Entry,
+  KeyStore,
+  ListOptions,
+  Stamp,
+  StoreCopies,
+  StoreFact,
+  StoreHistory,
+} from './key-store.ts';
+import type { LotStore } from './lot-store.ts';
+import { type MoveMark, movePath, reasonOf } from './move-mark.ts';
+import { StoreError } from './store-errors.ts';
+
+type Read = (bytes: Uint8Array | undefined) => MoveMark | undefined;
+
+// Where every commit ends what was read before, the mark is read again only after so many milliseconds:
+// a copy waits longer than that before it reads.
+const lookEvery = 250;
+
+/**
+ * A store that may be moved elsewhere while it is open: from then on all that is asked of it is refused,
+ * with where it went. Each change depends on there being no mark of a move, so that none is made to a
+ * store that is being copied, even before this process hears of that.
+ */
+export class MovableStore implements KeyStore {
+  readonly url: string;
+  readonly lots: LotStore;
+  readonly batches?: BatchStore;
+  readonly copies?: StoreCopies;
+  readonly history?: StoreHistory;
+  readonly facts?: () => Promise<StoreFact[]>;
+  /** The same store, for the copy itself. */
+  readonly bare: KeyStore;
+  readonly #store: KeyStore;
+  readonly #readMark: Read;
+  #mark: MoveMark | undefined;
+  #stamp: Stamp | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param readMark authenticates the mark */
+  constructor(store: KeyStore, readMark: Read) {
+    this.#store = store;
+    this.bare = store;
+    this.#readMark = readMark;
+    this.url = store.url;
+    if (store.copies !== undefined) this.copies = store.copies;
+    if (store.history !== undefined) this.history = store.history;
+    if (store.facts !== undefined) this.facts = store.facts.bind(store);
+    const check = async () => this.#requireHere();
+    const depending = (changes: readonly Change[]) => this.#depending(changes);
+    const { lots, batches } = store;
+    this.lots = checked(lots, check, {
+      clear: async (prefix, changes) => {
+        if (changes.length === 0) await check();
+        const pairs = await lots.clear(prefix, depending(changes));
+        if (pairs === undefined) await this.#look();
+        return pairs;
+      },
+    });
+    if (batches !== undefined) {
+      const changing = async (isDone: Promise<boolean>) => {
+        if (await isDone) return true;
+        await this.#look();
+        return false;
+      };
+      this.batches = checked(batches, check, {
+        submit: (batch, changes) => changing(batches.submit(batch, depending(changes))),
+        cancel: (name, changes) => changing(batches.cancel(name, depending(changes))),
+        delete: (name, changes) => changing(batches.delete(name, depending(changes))),
+      });
+    }
+    // The next request is told of what fails here.
+    store.onChanged(() => void this.#look().catch(() => {}));
+  }
+
+  /** Reads the mark; resolves to it if there is one. @throws KmsError */
+  async mark(): Promise<MoveMark | undefined> {
+    const stamp = this.#store.stamp();
+    this.#mark = this.#readMark(await this.#store.get(movePath));
+    this.#stamp = stamp;
+    this.#lookedAt = performance.now();
+    return this.#mark;
+  }
+
+  stamp(): Stamp | undefined {
+    return this.#mark === undefined ? this.#store.stamp() : undefined;
+  }
+
+  holds(path: string, stamp: Stamp): boolean {
+    return this.#mark === undefined && this.#store.holds(path, stamp);
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    await this.#requireHere();
+    return this.#store.get(path);
+  }
+
+  async getAll(paths: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    await this.#requireHere();
+    return this.#store.getAll(paths);
+  }
+
+  async list(prefix: string, options: ListOptions): Promise<Entry[]> {
+    await this.#requireHere();
+    return this.#store.list(prefix, options);
+  }
+
+  async count(prefix: string, most: number): Promise<number> {
+    await this.#requireHere();
+    return this.#store.count(prefix, most);
+  }
+
+  async commit(changes: readonly Change[]): Promise<boolean> {
+    this.#refuseIfMoved();
+    if (await this.#store.commit(this.#depending(changes))) return true;
+    await this.#look();
+    return false;
+  }
+
+  async removeAll(prefix: string): Promise<number> {
+    await this.#requireHere();
+    return this.#store.removeAll(prefix);
+  }
+
+  onChanged(listener: () => void): void {
+    this.#store.onChanged(listener);
+  }
+
+  async probe(): Promise<void> {
+    this.#refuseIfMoved();
+    await this.#store.probe();
+    await this.#requireHere();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #depending(changes: readonly Change[]): readonly Change[] {
+    this.#refuseIfMoved();
+    if (changes.length === 0) return changes;
+    return [...changes, { path: movePath, expected: undefined, next: undefined }];
+  }
+
+  /** Undefined if the mark was looked for and cannot be there. @throws KmsError */
+  #requireHere(): Promise<void> | undefined {
+    this.#refuseIfMoved();
+    if (this.#stamp !== undefined && this.#store.holds(movePath, this.#stamp)) return undefined;
+    return performance.now() - this.#lookedAt < lookEvery ? undefined : this.#look();
+  }
+
+  /** @throws KmsError if the store was moved */
+  async #look(): Promise<void> {
+    await this.mark();
+    this.#refuseIfMoved();
+  }
+
+  #refuseIfMoved(): void {
+    if (this.#mark === undefined) return;
+    const cause = new StoreError('moved', reasonOf(this.url, this.#mark));
+    throw new KmsError('KMSInternalException', `The key store was moved to ${this.#mark.url}.`, {
+      cause,
+    });
+  }
+}
+
+/** The same part of a store; each of its methods is called only after `check`, but for those given. */
+function checked<T extends object>(part: T, check: () => Promise<void>, given: Partial<T>): T {
+  return new Proxy(part, {
+    get(_part, name) {
+      const own = given[name as keyof T];
+      if (own !== undefined) return own;
+      const method = part[name as keyof T];
+      if (typeof method !== 'function') return method;
+      return async (...args: unknown[]) => {
+        await check();
+        return method.apply(part, args);
+      };
+    },
+  });
+}
