@@ -15,9 +15,14 @@ export class Commands {
   }
 
   /** Starts a command, which is killed when the test is over. */
-  start(...args: string[]) {
+  start(...args: string[]): ReturnType<Commands['startWith']> {
+    return this.startWith({}, ...args);
+  }
+
+  /** The same with variables of its own. */
+  startWith(more: Readonly<Record<string, string>>, ...args: string[]) {
     const { PAIRMINT_STORE: _, PAIRMINT_ROOT_KEY_FILE: __, ...rest } = process.env;
-    const env = { ...rest, PAIRMINT_HOME: this.#home };
+    const env = { ...rest, PAIRMINT_HOME: this.#home, ...more };
     const child = spawn(process.execPath, [bin, ...args], { env });
     onTestFinished(() => {
       child.kill('SIGKILL');
