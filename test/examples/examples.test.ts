@@ -283,26 +283,26 @@ describe.skipIf(!hasPostgres)('what Compose runs', () => {
       PAIRMINT_ROOT_KEY_FILE: `${folder}/root.key`,
       PGPASSWORD: passwords.app,
     };
-    const commands = new Commands(`${folder}/home`);
+    const commands = new Commands(`${folder}/home`, { env });
     const argumentsOf = (name: string) => {
       const { command = [] } = services[name] ?? {};
       // Ports of containers are their own.
       return command.map((word) => here(word).replace('--metrics-port=9464', '--metrics-port=0'));
     };
-    const owner = { ...env, PGPASSWORD: passwords.owner };
-    const migrated = await commands.startWith(owner, ...argumentsOf('migrate')).ended;
+    const owner = new Commands(`${folder}/home`, { env: { PGPASSWORD: passwords.owner } });
+    const migrated = await owner.run(...argumentsOf('migrate'));
     expect(migrated).toMatchObject({ code: 0 });
     // As it does when the services are started again.
     for (let i = 0; i < 2; i++) {
-      const made = await commands.startWith(env, ...argumentsOf('init')).ended;
+      const made = await commands.run(...argumentsOf('init'));
       expect([made.code, JSON.parse(made.stdout)]).toMatchObject([0, { Region: 'eu-central-1' }]);
     }
-    const started = commands.startWith(env, ...argumentsOf('server'), '--port=0');
+    const started = commands.start(...argumentsOf('server'), '--port=0');
     const said = await firstLine(started.child.stdout, /listening on (\S+)/);
     const url = said.replace('0.0.0.0', '127.0.0.1');
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    const worker = commands.startWith(env, ...argumentsOf('worker'));
+    const worker = commands.start(...argumentsOf('worker'));
     const metrics = await firstLine(worker.child.stderr, /metrics at (\S+)/);
     const text = await (await fetch(metrics.replace('0.0.0.0', '127.0.0.1'))).text();
     expect(text).toContain('pairmint_store_cut_off 0');

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AuditEvent } from '../../lib/service/audit.ts';
 import type { BatchDescription } from '../../lib/service/batch-api.ts';
 import type { WorkOptions } from '../../lib/service/batch-worker.ts';
@@ -6,6 +6,7 @@ import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import { type Database, loadEngine } from '../../lib/store/sqlite/engine.ts';
 import { failureText, newKey } from '../operations/support.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { Cluster, hasPostgres } from '../support/postgres.ts';
 
 const KeyPairSpec = 'ECC_NIST_P256';
 const alice = 'arn:aws:iam::000000000000:user/alice';
@@ -15,29 +16,59 @@ const nothing = JSON.stringify({
   Statement: { Effect: 'Deny', Action: '*', Resource: '*' },
 });
 
+// A store is copied from one that was made once, which takes less time than to make it.
+const emptyStore = 'empty_store';
+const sharedRootKey = { bytes: Buffer.alloc(32, 1) };
+let cluster: Cluster | undefined;
+beforeAll(async () => {
+  if (!hasPostgres) return;
+  cluster = await Cluster.start();
+  await cluster.query(`create database ${emptyStore}`);
+  const store = cluster.url(emptyStore);
+  await (await Pairmint.open({ store, rootKey: sharedRootKey, create: true })).close();
+});
+afterAll(() => cluster?.remove());
+
 let folder: string;
+/** The name of the database that the test has. */
+let database: string | undefined;
 beforeEach(() => {
   folder = temporaryFolder();
+  database = undefined;
 });
 
+async function openOptions(store: string): Promise<OpenOptions> {
+  if (store === 'sqlite:') {
+    return { store: `sqlite:${folder}/store.db`, rootKey: { file: `${folder}/root.key` } };
+  }
+  if (store !== 'postgres:') return { store };
+  const server = cluster as Cluster;
+  if (database === undefined) {
+    database = `db_${Math.random().toString(36).slice(2, 10)}`;
+    await server.query(`create database ${database} template ${emptyStore}`);
+  }
+  return { store: server.url(database), rootKey: sharedRootKey };
+}
+
 async function open(store: string, options: OpenOptions = {}): Promise<Pairmint> {
-  const rootKey = { file: `${folder}/root.key` };
-  const kms = await Pairmint.open({
-    store: store === 'sqlite:' ? `sqlite:${folder}/store.db` : store,
-    ...(store === 'sqlite:' && { rootKey }),
-    refillPools: false,
-    ...options,
-  });
+  const where = await openOptions(store);
+  const kms = await Pairmint.open({ ...where, refillPools: false, ...options });
   onTestFinished(() => kms.close());
   return kms;
 }
 
-/** The store's file as another program works on it. */
-function foreign(): Database {
-  const database = new (loadEngine().DatabaseSync)(`${folder}/store.db`);
-  onTestFinished(() => database.close());
-  return database;
+/** Runs SQL on the store as another program may, with an @ before each name of a table. */
+function foreign(store: string): (sql: string) => Promise<Record<string, unknown>[]> {
+  if (store === 'postgres:') {
+    const name = database;
+    return (sql) => (cluster as Cluster).query(sql.replaceAll('@', 'pairmint.'), name);
+  }
+  const file: Database = new (loadEngine().DatabaseSync)(`${folder}/store.db`);
+  onTestFinished(() => file.close());
+  return async (sql) => file.prepare(sql.replaceAll('@', '')).all() as Record<string, unknown>[];
 }
+
+const shared = hasPostgres ? ['sqlite:', 'postgres:'] : ['sqlite:'];
 
 const mint = (kms: Pairmint) => kms.batches.work({ untilIdle: true });
 
@@ -74,7 +105,7 @@ async function until(
   );
 }
 
-describe.each(['memory:', 'sqlite:'])('a batch in a %s store', (store) => {
+describe.each(['memory:', ...shared])('a batch in a %s store', (store) => {
   it('has exactly the pairs that it was submitted for, bound to its context', async () => {
     const kms = await open(store);
     const { KeyId } = await newKey(kms);
@@ -336,7 +367,9 @@ describe.each(['memory:', 'sqlite:'])('a batch in a %s store', (store) => {
     expect(text).toMatch(/^KMSInternalException: The audit could not record the request/);
     expect(await kms.batches.list()).toEqual([]);
   });
+});
 
+describe.each(['memory:', 'sqlite:'])('a batch for a %s store', (store) => {
   it.each([
     [{ count: 0 }, 'ValidationException: count must be a whole number from 1 to 100000000'],
     [{ count: 1.5 }, 'ValidationException: count must be a whole number from 1 to 100000000'],
@@ -382,9 +415,9 @@ describe.each(['memory:', 'sqlite:'])('a batch in a %s store', (store) => {
   );
 });
 
-describe('a batch whose store was meddled with', () => {
+describe.each(shared)('a batch whose %s store was meddled with', (store) => {
   const minted = async () => {
-    const kms = await open('sqlite:');
+    const kms = await open(store);
     const { KeyId } = await newKey(kms);
     const ids: string[] = [];
     for (let i = 0; i < 2; i++) {
@@ -395,37 +428,40 @@ describe('a batch whose store was meddled with', () => {
     return { kms, KeyId, batchId: ids[0] as string, otherId: ids[1] as string };
   };
 
-  const first = "(select id from batch where name like '%' || ?)";
+  // SQL with ID for the id of the batch.
+  const first = "(select id from @batch where name like '%ID')";
+  const flipped =
+    store === 'sqlite:'
+      ? "cast(substr(value, 1, 400) || x'00' || substr(value, 402) as blob)"
+      : 'set_byte(value, 400, 255 - get_byte(value, 400))';
   it.each([
     [
       'with a chunk in the place of another',
-      `update chunk_result set value = (select value from chunk_result where n = 1 and batch = ${first}) where n = 2 and batch = ${first}`,
+      `update @chunk_result set value = (select value from @chunk_result where n = 1 and batch = ${first}) where n = 2 and batch = ${first}`,
     ],
     [
       'with a chunk of another batch',
-      `update chunk_result set value = (select value from chunk_result where n = 2 and batch <> ${first}) where n = 2 and batch = ${first}`,
+      `update @chunk_result set value = (select value from @chunk_result where n = 2 and batch <> ${first}) where n = 2 and batch = ${first}`,
     ],
     [
       'with a chunk said to be of another attempt',
-      `update chunk_result set attempt = 2 where n = 2 and ? = ? and batch = ${first}`,
+      `update @chunk_result set attempt = 2 where n = 2 and batch = ${first}`,
     ],
     [
       'with a chunk said to have other pairs',
-      `update chunk_result set pairs = 4 where n = 2 and ? = ? and batch = ${first}`,
+      `update @chunk_result set pairs = 4 where n = 2 and batch = ${first}`,
     ],
     [
       'with a byte changed',
-      `update chunk_result set value = cast(substr(value, 1, 400) || x'00' || substr(value, 402) as blob) where n = 2 and ? = ? and batch = ${first}`,
+      `update @chunk_result set value = ${flipped} where n = 2 and batch = ${first}`,
     ],
     [
       'with a chunk that was taken away',
-      `delete from chunk_result where n = 2 and ? = ? and batch = ${first}`,
+      `delete from @chunk_result where n = 2 and batch = ${first}`,
     ],
   ])('%s, is exported up to there and no further', async (_what, sql) => {
     const { kms, batchId, otherId } = await minted();
-    const database = foreign();
-    const wanted = sql.split('?').length - 1;
-    database.prepare(sql).run(...Array.from({ length: wanted }, () => batchId));
+    await foreign(store)(sql.replaceAll('ID', batchId));
     const keys: string[] = [];
     const reading = (async () => {
       for await (const pairs of kms.batches.results(batchId)) keys.push(...pairs.map(String));
@@ -445,18 +481,20 @@ describe('a batch whose store was meddled with', () => {
       const { batchId } = await kms.batches.submit({ KeyId, KeyPairSpec, count: 5 });
       ids.push(batchId);
     }
-    const database = foreign();
+    const sql = foreign(store);
     const [batchId, other] = ids as [string, string];
-    const path = "path like '%:batch/' || ?";
-    database
-      .prepare(`update record set value = (select value from record where ${path}) where ${path}`)
-      .run(other, batchId);
+    const at = (id: string) => `path like '%:batch/${id}'`;
+    await sql(
+      `update @record set value = (select value from @record where ${at(other)}) where ${at(batchId)}`,
+    );
     const troubles: string[] = [];
     await kms.batches.work({ untilIdle: true, onTrouble: (text) => troubles.push(text) });
     expect(troubles).toEqual([expect.stringContaining('The key store is damaged: the record ')]);
     expect(await failureText(kms.batches.status(batchId))).toMatch(/^KMSInternalException: /);
     expect((await kms.batches.status(other)).state).toBe('done');
-    expect(database.prepare('select sum(done) as n from batch').get()?.n).toBe(45);
+    expect(await sql('select cast(sum(pairs) as text) as n from @chunk_result')).toEqual([
+      { n: '45' },
+    ]);
     // Nobody can tell whose it was.
     const text = await failureText(kms.as(alice).batches.delete(batchId));
     expect(text).toMatch(/^KMSInternalException: The key store is damaged/);
@@ -466,37 +504,36 @@ describe('a batch whose store was meddled with', () => {
   });
 
   it('is not continued when it was cancelled, whatever its row says', async () => {
-    const kms = await open('sqlite:');
+    const kms = await open(store);
     const { KeyId } = await newKey(kms);
     const { batchId } = await kms.batches.submit({ KeyId, KeyPairSpec, count: 5 });
-    const database = foreign();
-    const chunks = database.prepare('select * from chunk').all();
+    const sql = foreign(store);
     await kms.batches.cancel(batchId);
-    database.exec('update batch set state = 0');
-    for (const { batch } of chunks) {
-      database.prepare('insert into chunk values (?, 0, 5, 0, 0)').run(batch as number);
-    }
+    const asItWas = store === 'sqlite:' ? 'state = 0' : 'state = 0, made = 1, low = 0, kept = null';
+    await sql(`update @batch set ${asItWas}`);
+    const lease = store === 'sqlite:' ? '0' : 'null';
+    await sql(`insert into @chunk select id, 0, 5, 0, ${lease} from @batch`);
     expect(await mint(kms)).toBe(0);
     expect(await kms.batches.status(batchId)).toMatchObject({ state: 'cancelled', done: 0 });
   });
 
   it('leaves nothing behind if its deletion was ended by a kill, once a worker runs', async () => {
     const { kms, batchId } = await minted();
-    const database = foreign();
-    const row = "path like '%:batch/' || ?";
+    const sql = foreign(store);
     // What the first transaction of a deletion does.
-    database.prepare(`delete from record where ${row}`).run(batchId);
-    database.prepare(`update batch set state = 2 where id = ${first}`).run(batchId);
-    const left = () => database.prepare('select count(*) as n from chunk_result').get()?.n;
-    expect(left()).toBe(8);
+    await sql(`delete from @record where path like '%:batch/${batchId}'`);
+    const deleted = store === 'sqlite:' ? 'state = 2' : 'state = 2, low = 0';
+    await sql(`update @batch set ${deleted} where name like '%${batchId}'`);
+    const left = () => sql('select n from @chunk_result');
+    expect(await left()).toHaveLength(8);
     await mint(kms);
-    expect(left()).toBe(4);
+    expect(await left()).toHaveLength(4);
     expect((await kms.store.check()).faults).toEqual([]);
   });
 
   it('is named by a check if its record is gone', async () => {
     const { kms, batchId } = await minted();
-    foreign().prepare("delete from record where path like '%:batch/' || ?").run(batchId);
+    await foreign(store)(`delete from @record where path like '%:batch/${batchId}'`);
     expect((await kms.store.check()).faults).toEqual([
       `chunks wait for us-east-1:000000000000:batch/${batchId}, of which there is no record`,
     ]);

@@ -8,15 +8,40 @@ import { loadNative } from '../../lib/native/addon.ts';
 import type { BatchStore, ChunkClaim } from '../../lib/store/batch-store.ts';
 import type { KeyStore } from '../../lib/store/key-store.ts';
 import { MemoryStore } from '../../lib/store/memory-store.ts';
+import { PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
 import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
+import { Cluster, hasPostgres, Pooler } from '../support/postgres.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('utf8');
 const { viewFile } = loadNative();
 
+let cluster: Cluster;
+let pooler: Pooler;
+beforeAll(async () => {
+  if (!hasPostgres) return;
+  cluster = await Cluster.start();
+  pooler = await Pooler.start(cluster);
+});
+afterAll(async () => {
+  await pooler?.stop();
+  await cluster?.remove();
+});
+
+const onPostgres = (port: () => number) => (folder: string) => {
+  // A schema for each folder: both stores of a test are on the same place.
+  const schema = `s_${path.basename(folder).replace(/\W/g, '_').toLowerCase()}`;
+  const url = cluster.url('postgres', { port: port(), more: `?schema=${schema}` });
+  return PostgresStore.open(url, { makeSchema: true });
+};
+
 const stores: Record<string, (folder: string) => Promise<KeyStore>> = {
   memory: async () => new MemoryStore(),
   sqlite: (folder) => SqliteStore.open(`${folder}/store.db`, viewFile),
+  ...(hasPostgres && {
+    postgres: onPostgres(() => cluster.port),
+    'postgres, through a pooler,': onPostgres(() => pooler.port),
+  }),
 };
 
 describe.each(Object.entries(stores))('batches in a %s store', (_name, openStore) => {
@@ -30,7 +55,7 @@ describe.each(Object.entries(stores))('batches in a %s store', (_name, openStore
   beforeAll(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
     store = await openStore(folder);
-    otherStore = store instanceof SqliteStore ? await openStore(folder) : store;
+    otherStore = store instanceof MemoryStore ? store : await openStore(folder);
     batches = store.batches as BatchStore;
     other = otherStore.batches as BatchStore;
   });

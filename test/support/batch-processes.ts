@@ -6,24 +6,29 @@ import { onTestFinished } from 'vitest';
 
 const bin = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
 
+/** Where commands run that do not use the store in their home. */
+export interface CommandPlace {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A program and its arguments that run the command, such as one that enters a namespace. */
+  readonly within?: readonly string[];
+}
+
 /** The compiled command line on a store in the folder `home`, each command a process of its own. */
 export class Commands {
   readonly #home: string;
+  readonly #place: CommandPlace;
 
-  constructor(home: string) {
+  constructor(home: string, place: CommandPlace = {}) {
     this.#home = home;
+    this.#place = place;
   }
 
   /** Starts a command, which is killed when the test is over. */
-  start(...args: string[]): ReturnType<Commands['startWith']> {
-    return this.startWith({}, ...args);
-  }
-
-  /** The same with variables of its own. */
-  startWith(more: Readonly<Record<string, string>>, ...args: string[]) {
+  start(...args: string[]) {
     const { PAIRMINT_STORE: _, PAIRMINT_ROOT_KEY_FILE: __, ...rest } = process.env;
-    const env = { ...rest, PAIRMINT_HOME: this.#home, ...more };
-    const child = spawn(process.execPath, [bin, ...args], { env });
+    const env = { ...rest, PAIRMINT_HOME: this.#home, ...this.#place.env };
+    const [program, ...all] = [...(this.#place.within ?? []), process.execPath, bin, ...args];
+    const child = spawn(program as string, all, { env });
     onTestFinished(() => {
       child.kill('SIGKILL');
     });

@@ -17,8 +17,8 @@ export class LossyProxy {
     this.port = port;
   }
 
-  static async start(target: number): Promise<LossyProxy> {
-    const server = createServer().listen(0, '127.0.0.1');
+  static async start(target: number, address = '127.0.0.1'): Promise<LossyProxy> {
+    const server = createServer().listen(0, address);
     await new Promise((done) => server.once('listening', done));
     const proxy = new LossyProxy(server, (server.address() as { port: number }).port);
     server.on('connection', (client) => proxy.#serve(client, target));

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { messageOf } from '../../core/error-message.ts';
+import type { BatchStore } from '../batch-store.ts';
 import type { Change } from '../change.ts';
 import type { Entry, KeyStore, ListOptions, Stamp, StoreFact } from '../key-store.ts';
 import type { LotStore } from '../lot-store.ts';
@@ -15,6 +16,7 @@ import { storeError } from './faults.ts';
 import { Follower, type Staleness, usualStaleness } from './follower.ts';
 import type { StorePassword } from './password.ts';
 import { afterAll } from './paths.ts';
+import { PostgresBatches } from './postgres-batches.ts';
 import { PostgresLots } from './postgres-lots.ts';
 import { inspectSchema, migrate } from './schema.ts';
 import { describeServer, factsOf } from './server-facts.ts';
@@ -37,6 +39,7 @@ export interface PostgresOptions {
 export class PostgresStore implements KeyStore {
   readonly url: string;
   readonly lots: LotStore;
+  readonly batches: BatchStore;
   readonly #schema: string;
   readonly #database: Database;
   readonly #follower: Follower;
@@ -62,6 +65,9 @@ export class PostgresStore implements KeyStore {
       this.#follower.made(undefined);
       if (takeAway(changes)) await this.#follower.untilHeard();
     });
+    this.batches = new PostgresBatches(parts.database, address.schema, (paths, epoch) =>
+      this.#follower.made(paths, epoch),
+    );
   }
 
   /** @throws ConfigurationError if the server, the database or the schema cannot be used */

@@ -1,13 +1,14 @@
 import { ConfigurationError } from '../../core/configuration-error.ts';
 import { StoreError } from '../store-errors.ts';
 import type { Address } from './address.ts';
+import { batchFunctionsOf, batchTablesOf } from './batch-functions.ts';
 import { type Connections, query } from './connections.ts';
 import type { Client, Row } from './driver.ts';
 import { stateOf, storeError } from './faults.ts';
 import { functionsOf } from './functions.ts';
 
-// Each step is one transaction, and none is ever changed once it was released.
-const steps: readonly ((schema: string) => string[])[] = [
+/** The statements of each step, which is one transaction and is never changed once it was released. */
+export const steps: readonly ((schema: string) => string[])[] = [
   (schema) => [
     `create table ${schema}.meta (one boolean primary key default true check (one), ` +
       'version integer not null, epoch bigint not null)',
@@ -35,6 +36,8 @@ const steps: readonly ((schema: string) => string[])[] = [
       'seen timestamptz not null)',
     ...functionsOf(schema),
   ],
+  // 2: batches.
+  (schema) => [...batchTablesOf(schema), ...batchFunctionsOf(schema)],
 ];
 
 /** The version of the schema that this pairmint works with. */
@@ -43,6 +46,14 @@ export const currentVersion = steps.length;
 // The columns as the steps leave them.
 const columns =
   'attempt.id uuid,attempt.made timestamptz,attempt.result int8,' +
+  'batch.id int8,batch.name text,batch.pairs int8,batch.chunk int4,batch.chunks int4,' +
+  'batch.state int2,batch.made int4,batch.low int4,batch.kept int8,batch.fenced int4,' +
+  'batch.refusal text,batch.rest int4,batch.rest_until timestamptz,' +
+  'batch_worker.batch int8,batch_worker.worker text,batch_worker.since timestamptz,' +
+  'batch_worker.seen timestamptz,' +
+  'chunk.batch int8,chunk.n int4,chunk.pairs int4,chunk.attempt int4,chunk.lease timestamptz,' +
+  'chunk_result.batch int8,chunk_result.n int4,chunk_result.pairs int4,chunk_result.attempt int4,' +
+  'chunk_result.worker text,chunk_result.settled timestamptz,chunk_result.value bytea,' +
   'lot.pool int8,lot.serial int8,lot.pairs int4,lot.value bytea,' +
   'machine.id uuid,machine.name text,machine.seen timestamptz,' +
   'meta.one bool,meta.version int4,meta.epoch int8,' +

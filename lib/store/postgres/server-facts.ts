@@ -9,7 +9,8 @@ export function factsOf(schema: string): string {
     "current_setting('synchronous_standby_names') as standbys, current_database() as database, " +
     'coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as is_encrypted, ' +
     `(select version from ${schema}.meta) as schema_version, ` +
-    `pg_total_relation_size('${schema}.record') + pg_total_relation_size('${schema}.lot') as bytes`
+    `pg_total_relation_size('${schema}.record') + pg_total_relation_size('${schema}.lot') + ` +
+    `pg_total_relation_size('${schema}.chunk_result') as bytes`
   );
 }
 
