@@ -10,6 +10,7 @@ export type {
   BatchSubmission,
   BatchWorkerShare,
 } from './service/batch-api.ts';
+export type { BatchFigures } from './service/batch-counts.ts';
 export type { WorkOptions } from './service/batch-worker.ts';
 export type { BatchOptions } from './service/batches.ts';
 export type { CallerOptions } from './service/callers.ts';
@@ -23,7 +24,12 @@ export type {
 } from './service/credentials.ts';
 export type { OpenOptions, RequestOptions } from './service/options.ts';
 export type { RequestOrigin } from './service/origins.ts';
-export { type Capabilities, Pairmint, type StoreDescription } from './service/pairmint.ts';
+export {
+  type Capabilities,
+  type Figures,
+  Pairmint,
+  type StoreDescription,
+} from './service/pairmint.ts';
 export type {
   FillOptions,
   FillProgress,
@@ -33,5 +39,13 @@ export type {
   PoolSettings,
 } from './service/pool-api.ts';
 export type { StoreApi } from './service/store-api.ts';
+export type { ChunkCounts } from './store/batch-store.ts';
 export type { Entry, StoreFact } from './store/key-store.ts';
 export type { RootKeySource } from './store/open-store.ts';
+export type { StoreFault } from './store/store-errors.ts';
+export type {
+  ConnectionFigures,
+  QueryKind,
+  SharedFigures,
+  StoreFigures,
+} from './store/store-figures.ts';

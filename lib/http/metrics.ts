@@ -1,20 +1,16 @@
 import {
   AggregatorRegistry,
   Counter,
-  collectDefaultMetrics,
   Gauge,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
 } from 'prom-client';
-import { packageVersion } from '../core/package-version.ts';
-import { onMinting } from '../service/minting.ts';
-import type { Pairmint } from '../service/pairmint.ts';
 import type { RequestEvent } from './handler.ts';
+import { type Measured, ServiceMetrics } from './service-metrics.ts';
 import { Counts, Durations } from './tallies.ts';
 
-/** What metrics need of class Pairmint. */
-export type Measured = Pick<Pairmint, 'capabilities' | 'load' | 'pools'>;
+export type { Measured } from './service-metrics.ts';
 
 /** The figures of a server that metrics report. */
 export interface MeasuredServer {
@@ -31,9 +27,6 @@ export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
 const requestBuckets = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
-const mintingBuckets = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-// Counting the levels of large pools keeps the store busy: at most a twentieth of its time.
-const lookShare = 20;
 
 /** The names of errors for requests whose signature, access key or session token is wrong. */
 const signatureErrors: ReadonlySet<string> = new Set([
@@ -44,10 +37,9 @@ const signatureErrors: ReadonlySet<string> = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** The metrics of a process that serves, with their names, labels and help texts. */
+/** The metrics of requests, with their names, labels and help texts. */
 function metersIn(registry: Registry) {
   const registers = [registry];
-  const pool = ['key_id', 'spec'] as const;
   return {
     requests: new Counter({
       name: 'pairmint_requests_total',
@@ -90,52 +82,6 @@ function metersIn(registry: Registry) {
       labelNames: ['kind'] as const,
       registers,
     }),
-    mintings: new Durations({
-      name: 'pairmint_minting_duration_seconds',
-      help: 'Time that requests waited for a pair to be minted and sealed.',
-      label: 'spec',
-      buckets: mintingBuckets,
-      registers,
-    }),
-    threads: new Gauge({
-      name: 'pairmint_minting_threads',
-      help: 'Threads that mint at once.',
-      registers,
-    }),
-    poolLevels: new Gauge({
-      name: 'pairmint_pool_pairs',
-      help: 'Pairs that wait in a pool.',
-      labelNames: pool,
-      // Adding up would count the store's pairs once per process: all of them see the same store.
-      aggregator: 'max',
-      registers,
-    }),
-    poolTargets: new Gauge({
-      name: 'pairmint_pool_target_pairs',
-      help: "The pool's target: pairs it holds when it is full.",
-      labelNames: pool,
-      aggregator: 'max',
-      registers,
-    }),
-    poolRequests: new Counter({
-      name: 'pairmint_pool_requests_total',
-      help: 'Requests for pairs of a pool: hit if a waiting pair answered, miss if the pool was dry.',
-      labelNames: [...pool, 'result'] as const,
-      registers,
-    }),
-    poolSkips: new Counter({
-      name: 'pairmint_pool_skipped_pairs_total',
-      help: 'Waiting pairs that were passed over: damaged, drained meanwhile, or sealed under material that is gone.',
-      labelNames: pool,
-      registers,
-    }),
-    build: new Gauge({
-      name: 'pairmint_build_info',
-      help: 'Always 1: what runs here.',
-      labelNames: ['version', 'kernel', 'node', 'openssl'] as const,
-      aggregator: 'first',
-      registers,
-    }),
   };
 }
 
@@ -144,21 +90,14 @@ export class Metrics {
   readonly #kms: Measured;
   readonly #registry = new Registry();
   readonly #meters = metersIn(this.#registry);
+  readonly #service: ServiceMetrics;
   /** By operation and error. */
   readonly #requests = new Counts();
   readonly #servers: MeasuredServer[] = [];
-  readonly #ignoreMintings: () => void;
-  #lookAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(kms: Measured) {
     this.#kms = kms;
-    const { kernel, node, openssl, threads } = kms.capabilities();
-    this.#meters.build.set({ version: packageVersion(), kernel, node, openssl }, 1);
-    this.#meters.threads.set(threads);
-    collectDefaultMetrics({ register: this.#registry });
-    this.#ignoreMintings = onMinting(({ spec, milliseconds }) => {
-      this.#meters.mintings.observe(spec, milliseconds / 1000);
-    });
+    this.#service = new ServiceMetrics(kms, this.#registry);
   }
 
   /** Counts a request. All unsupported operations count under one name. */
@@ -186,7 +125,7 @@ export class Metrics {
   }
 
   close(): void {
-    this.#ignoreMintings();
+    this.#service.close();
   }
 
   async #collect(): Promise<void> {
@@ -194,7 +133,7 @@ export class Metrics {
     this.#meters.connections.set(sum(connections));
     this.#meters.underWay.set(sum(this.#servers.map((server) => server.requestsUnderWay)));
     this.#collectLoad();
-    await this.#collectPools();
+    await this.#service.collect();
     this.#collectRequests();
   }
 
@@ -214,26 +153,6 @@ export class Metrics {
     for (const [kind, count] of Object.entries(underWay)) waiting.set({ kind }, count);
     throttled.reset();
     for (const [kind, count] of Object.entries(refused)) throttled.inc({ kind }, count);
-  }
-
-  async #collectPools(): Promise<void> {
-    const began = performance.now();
-    if (began < this.#lookAgainAt) return;
-    this.#lookAgainAt = Number.POSITIVE_INFINITY;
-    // If the store is out of reach, the other metrics matter most: leave out the levels alone.
-    const pools = await this.#kms.pools.list().catch(() => []);
-    const now = performance.now();
-    this.#lookAgainAt = now + lookShare * (now - began);
-    const { poolLevels, poolTargets, poolRequests, poolSkips } = this.#meters;
-    for (const meter of [poolLevels, poolTargets, poolRequests, poolSkips]) meter.reset();
-    for (const { KeyId, KeyPairSpec, level, target, ...counts } of pools) {
-      const labels = { key_id: KeyId, spec: KeyPairSpec };
-      poolLevels.set(labels, level);
-      poolTargets.set(labels, target);
-      poolRequests.inc({ ...labels, result: 'hit' }, counts.hits);
-      poolRequests.inc({ ...labels, result: 'miss' }, counts.misses);
-      poolSkips.inc(labels, counts.skipped);
-    }
   }
 }
 

@@ -2,6 +2,7 @@ import { cpuShare } from '../core/cpu-share.ts';
 import { removeExpiredSessions } from './expired-sessions.ts';
 import { freePort } from './free-port.ts';
 import { type Log, requestLogger } from './log.ts';
+import type { Measured } from './metrics.ts';
 import type { MetricsAddress } from './metrics-listener.ts';
 import {
   createMetrics,
@@ -48,7 +49,7 @@ export interface Serving {
   drain(): Promise<void>;
 }
 
-type MeasuredService = Service & Parameters<typeof createMetrics>[0];
+type MeasuredService = Service & Measured;
 
 /** Serves in this process. */
 export async function serveAlone(
@@ -115,9 +116,25 @@ export async function serveBeside(
   };
 }
 
-async function listenForMetrics(serving: Serving, address: MetricsAddress) {
+/** Serves the metrics of a process that serves no requests. @throws ConfigurationError */
+export async function serveMetrics(
+  service: Measured,
+  address: MetricsAddress,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { WorkMetrics } = await import('./service-metrics.ts');
+  const metrics = new WorkMetrics(service);
+  try {
+    const { url, close } = await listenForMetrics({ metrics: () => metrics.text() }, address);
+    return { url, close: () => close().finally(() => metrics.close()) };
+  } catch (error) {
+    metrics.close();
+    throw error;
+  }
+}
+
+async function listenForMetrics({ metrics }: Pick<Serving, 'metrics'>, address: MetricsAddress) {
   const { MetricsListener } = await import('./metrics-listener.ts');
-  const listener = new MetricsListener(() => serving.metrics());
+  const listener = new MetricsListener(metrics);
   return { url: await listener.listen(address), close: () => listener.close() };
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { abortable } from '../core/abortable.ts';
 import { inParallel } from '../core/in-parallel.ts';
+import { keyArn } from '../model/key-id.ts';
 import type { KeyMaterial, Native } from '../native/addon.ts';
 import { countPairs, type Lot, lotSize } from './lots.ts';
 import { type PoolDirectory, type PoolRecord, poolContext } from './pool-directory.ts';
@@ -37,10 +38,21 @@ const lookEvery = 250;
 export class Filler {
   readonly #directory: PoolDirectory;
   readonly #native: Native;
+  readonly #minted = new Map<string, number>();
 
   constructor(options: { directory: PoolDirectory; native: Native }) {
     this.#directory = options.directory;
     this.#native = options.native;
+  }
+
+  /** How many pairs this process has minted into a key's pool. */
+  minted(arn: string, { spec }: Pick<PoolRecord, 'spec'>): number {
+    return this.#minted.get(`${arn} ${spec}`) ?? 0;
+  }
+
+  #noteMinted(pool: PoolRecord, pairs: number): void {
+    const arn = keyArn(pool);
+    this.#minted.set(`${arn} ${pool.spec}`, this.minted(arn, pool) + pairs);
   }
 
   /**
@@ -97,6 +109,7 @@ export class Filler {
       const pairs = countPairs(lots);
       added += pairs;
       flushedAt = performance.now();
+      this.#noteMinted(pool, pairs);
       await onAdded?.(pairs);
       return true;
     };

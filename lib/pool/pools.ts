@@ -22,6 +22,14 @@ export interface PoolCounts {
   skipped: number;
 }
 
+/** What this process did with a pool, besides answering from it. */
+export interface PoolTraffic {
+  /** Pairs that it took out of the pool in the store. */
+  taken: number;
+  /** Requests that it refused because the pool was dry. */
+  refused: number;
+}
+
 /** A request for a waiting pair, with the key that must seal it. */
 export interface Demand {
   readonly key: Key;
@@ -50,6 +58,7 @@ interface Stock {
 interface Known {
   stock: Stock;
   readonly counts: PoolCounts;
+  readonly traffic: PoolTraffic;
   readonly warned: Set<string>;
 }
 
@@ -113,6 +122,7 @@ export class Pools {
     }
     known.counts.misses++;
     if (this.#onDry === 'mint') return undefined;
+    known.traffic.refused++;
     throw new KmsError(
       'LimitExceededException',
       `The pool of ${spec} pairs of ${key.arn} is empty. Fill it, or let requests mint.`,
@@ -127,6 +137,10 @@ export class Pools {
   /** This process's counts for a pool. */
   countsOf(keyArn: string, spec: DataKeyPairSpec): PoolCounts {
     return { ...(this.#known.get(nameOf(keyArn, spec))?.counts ?? noCounts) };
+  }
+
+  trafficOf(keyArn: string, spec: DataKeyPairSpec): PoolTraffic {
+    return { ...(this.#known.get(nameOf(keyArn, spec))?.traffic ?? noTraffic) };
   }
 
   /** How many pairs of a pool this process has claimed and not served. */
@@ -169,7 +183,12 @@ export class Pools {
     const known = this.#known.get(name);
     if (known === undefined) {
       if (pool === undefined) return undefined;
-      const made = { stock: newStock(pool), counts: { ...noCounts }, warned: new Set<string>() };
+      const made = {
+        stock: newStock(pool),
+        counts: { ...noCounts },
+        traffic: { ...noTraffic },
+        warned: new Set<string>(),
+      };
       this.#known.set(name, made);
       return made;
     }
@@ -213,6 +232,7 @@ export class Pools {
       stock.pairs.push(...pairs);
       skip(known, skipped, unusable);
       const taken = pairs.length + skipped;
+      known.traffic.taken += taken;
       this.#refill?.claimed(pool, taken, { dry });
       return taken > 0;
     } catch (error) {
@@ -255,6 +275,7 @@ export class Pools {
 }
 
 const noCounts: Readonly<PoolCounts> = { hits: 0, misses: 0, skipped: 0 };
+const noTraffic: Readonly<PoolTraffic> = { taken: 0, refused: 0 };
 
 function nameOf(keyArn: string, spec: DataKeyPairSpec): string {
   return `${keyArn} ${spec}`;

@@ -13,7 +13,9 @@ import type { DataKeyPairSpec, Requests, Responses } from '../model/types.ts';
 import { findKey } from '../operations/rules/key-lookup.ts';
 import type { Services } from '../operations/rules/operation.ts';
 import { rootArn } from '../policy/principal.ts';
+import type { ChunkCounts } from '../store/batch-store.ts';
 import type { AuditTrail } from './audit-trail.ts';
+import type { BatchCounts } from './batch-counts.ts';
 import type { WorkOptions } from './batch-worker.ts';
 import type { Attended } from './core.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -102,6 +104,7 @@ export class BatchApi {
   readonly #place: Place;
   readonly #directory: BatchDirectory;
   readonly #submitter: Submitter;
+  readonly #counts: BatchCounts;
   readonly #trail: AuditTrail | undefined;
   readonly #now: () => number;
 
@@ -116,6 +119,7 @@ export class BatchApi {
     directory: BatchDirectory;
     /** This caller. */
     submitter: Submitter;
+    counts: BatchCounts;
     trail: AuditTrail | undefined;
     now: () => number;
   }) {
@@ -125,6 +129,7 @@ export class BatchApi {
     this.#place = options.place;
     this.#directory = options.directory;
     this.#submitter = options.submitter;
+    this.#counts = options.counts;
     this.#trail = options.trail;
     this.#now = options.now;
   }
@@ -175,6 +180,15 @@ export class BatchApi {
   /** Whether the store keeps batches. */
   get isOffered(): boolean {
     return this.#directory.isKept;
+  }
+
+  /**
+   * How many chunks there are of all batches of the store, by how they are: for monitoring, and to decide
+   * how many workers there should be. @throws KmsError UnsupportedOperationException if the store keeps
+   * no batches
+   */
+  async chunks(): Promise<ChunkCounts> {
+    return this.#attend(() => this.#directory.store.chunks());
   }
 
   /** One batch. @throws KmsError NotFoundException */
@@ -289,7 +303,7 @@ export class BatchApi {
     if (options.signal?.aborted) return 0;
     return this.#attend(async (signal) => {
       const worker = new BatchWorker(
-        { directory: this.#directory, dispatchAs: this.#dispatchAs },
+        { directory: this.#directory, dispatchAs: this.#dispatchAs, counts: this.#counts },
         options,
       );
       return worker.run(signal);

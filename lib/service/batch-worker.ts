@@ -12,6 +12,7 @@ import { parseRequest } from '../model/request.ts';
 import { generateSeveral, pairsToACrossing } from '../operations/generate-data-key-pair.ts';
 import { loadOperation } from '../operations/index.ts';
 import type { ChunkClaim } from '../store/batch-store.ts';
+import type { BatchCounts } from './batch-counts.ts';
 import { Chunk } from './chunk.ts';
 import type { Dispatch } from './dispatch.ts';
 
@@ -63,6 +64,7 @@ const operation = 'GenerateDataKeyPairWithoutPlaintext' as const;
 export class BatchWorker {
   readonly #directory: BatchDirectory;
   readonly #dispatchAs: (submitter: Submitter, region: string) => Dispatch;
+  readonly #counts: BatchCounts;
   readonly #options: WorkOptions;
   readonly #concurrency: number;
   readonly #name = `${os.hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -90,11 +92,13 @@ export class BatchWorker {
       directory: BatchDirectory;
       /** @throws ConfigurationError if nobody can act as this submitter */
       dispatchAs: (submitter: Submitter, region: string) => Dispatch;
+      counts: BatchCounts;
     },
     options: WorkOptions,
   ) {
     this.#directory = core.directory;
     this.#dispatchAs = core.dispatchAs;
+    this.#counts = core.counts;
     this.#options = options;
     this.#concurrency = options.concurrency ?? 2 * cpuShare();
   }
@@ -199,10 +203,11 @@ export class BatchWorker {
         record,
         unit: pairsToACrossing(record.spec),
         mint: (count, signal) => this.#mint(record, count, signal),
-        onLate: () => this.#drop(chunk),
+        onLate: () => this.#lose(chunk),
       });
       chunk.lastUntil(claimedAt + 1000 * lease - margin);
       this.#chunks.add(chunk);
+      this.#counts.held++;
     } catch (error) {
       await this.#refuse(claim, undefined, error);
     }
@@ -243,7 +248,7 @@ export class BatchWorker {
       failure === undefined ? this.#settle(chunk) : this.#refuse(claim, record, failure.error);
     const ended: Promise<void> = work.finally(() => {
       this.#over.delete(chunk);
-      this.#chunks.delete(chunk);
+      this.#forget(chunk);
       this.#settling.delete(ended);
       this.#wake();
     });
@@ -259,11 +264,15 @@ export class BatchWorker {
       } catch (error) {
         // Its outcome may be unknown: settling again tells. After the lease others mint the chunk.
         this.#trouble('the batches', messageOf(error));
-        if (performance.now() > chunk.end) return;
+        if (performance.now() > chunk.end) {
+          this.#counts.lost++;
+          return;
+        }
         await pause(settleAgainAfter);
       }
     }
     if (isOurs) await this.#noteSettled(record, claim.pairs);
+    else this.#counts.lost++;
   }
 
   async #noteSettled(record: BatchRecord, count: number): Promise<void> {
@@ -271,6 +280,7 @@ export class BatchWorker {
     this.#chunkTime = now - this.#settledAt;
     this.#settledAt = now;
     this.#settled += count;
+    this.#counts.settled(record.spec, count);
     // If the batch was refused before, its other chunks can be claimed now.
     this.#isIdle = false;
     this.#claimAt = now;
@@ -284,6 +294,7 @@ export class BatchWorker {
   /** Gives back a chunk that cannot be minted now, and says why. */
   async #refuse(claim: ChunkClaim, record: BatchRecord | undefined, error: unknown): Promise<void> {
     const reason = reasonOf(error);
+    this.#counts.refused++;
     this.#trouble(record?.batchId ?? claim.batch, reason);
     try {
       await this.#directory.store.release([claim], reason);
@@ -307,7 +318,7 @@ export class BatchWorker {
       chunks.forEach((chunk, i) => {
         if (!this.#chunks.has(chunk)) return;
         if (renewed[i]) chunk.lastUntil(began + 1000 * lease - margin);
-        else this.#drop(chunk);
+        else this.#lose(chunk);
       });
     } catch (error) {
       this.#trouble('the batches', messageOf(error));
@@ -316,11 +327,21 @@ export class BatchWorker {
     }
   }
 
+  /** Stops minting a chunk that others may have by now. */
+  #lose(chunk: Chunk): void {
+    if (!this.#over.has(chunk)) this.#counts.lost++;
+    this.#drop(chunk);
+  }
+
+  #forget(chunk: Chunk): void {
+    if (this.#chunks.delete(chunk)) this.#counts.held--;
+  }
+
   /** Stops minting a chunk. One that is over is left to the store, which knows whose it is. */
   #drop(chunk: Chunk): void {
     if (this.#over.has(chunk)) return;
     chunk.close();
-    this.#chunks.delete(chunk);
+    this.#forget(chunk);
     this.#wake();
   }
 

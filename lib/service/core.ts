@@ -19,6 +19,7 @@ import { History } from '../store/history.ts';
 import { type OpenedStore, openStore } from '../store/open-store.ts';
 import { Admission } from './admission.ts';
 import { type AuditSink, auditFile } from './audit.ts';
+import { BatchCounts } from './batch-counts.ts';
 import { checkCaller } from './callers.ts';
 import type { OpenOptions } from './options.ts';
 import { RequestQuotas } from './request-quotas.ts';
@@ -35,6 +36,7 @@ export interface Core {
   readonly credentials: CredentialDirectory;
   readonly poolDirectory: PoolDirectory;
   readonly batchDirectory: BatchDirectory;
+  readonly batchCounts: BatchCounts;
   readonly filler: Filler;
   readonly pools: Pools;
   readonly audit: AuditSink | undefined;
@@ -84,6 +86,7 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
     keys,
     poolDirectory,
     batchDirectory: new BatchDirectory({ store, native, rootKey, needsFence }),
+    batchCounts: new BatchCounts(),
     filler,
     pools: new Pools({ directory: poolDirectory, keys, native, onDryPool, refill }),
     grants: new GrantDirectory({ store, native, rootKey }),

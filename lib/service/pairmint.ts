@@ -8,8 +8,10 @@ import { parseRequest } from '../model/request.ts';
 import type { Requests, Responses } from '../model/types.ts';
 import { loadNative, type NativeCapabilities } from '../native/addon.ts';
 import { rootArn } from '../policy/principal.ts';
+import type { StoreFigures } from '../store/store-figures.ts';
 import type { Load } from './admission.ts';
 import { BatchApi } from './batch-api.ts';
+import type { BatchFigures } from './batch-counts.ts';
 import { type BatchOptions, mintBatch, requireBatchOptions } from './batches.ts';
 import { type CallerOptions, callerOf, callerOptions, type NamedCaller } from './callers.ts';
 import { type Attended, attend, type Core, closeCore, openCore, requireOpen } from './core.ts';
@@ -36,6 +38,12 @@ export interface Capabilities extends NativeCapabilities {
   readonly node: string;
   /** How many threads mint at once. */
   readonly threads: number;
+}
+
+/** What a process did, and how it is now. */
+export interface Figures {
+  readonly store: StoreFigures;
+  readonly batches: BatchFigures;
 }
 
 export interface StoreDescription {
@@ -163,6 +171,20 @@ export class Pairmint extends WithOperationMethods {
     return this.#core.admission.load();
   }
 
+  /** What this process did with the store and for batches, for monitoring. */
+  figures(): Figures {
+    const { opened, batchCounts } = this.#core;
+    return { store: opened.store.figures(), batches: batchCounts.figures() };
+  }
+
+  /**
+   * How many sessions of the store's database wait for another one's lock, of all processes; undefined if
+   * the store cannot tell. @throws KmsError KMSInternalException
+   */
+  async lockWaits(): Promise<number | undefined> {
+    return this.#core.opened.store.lockWaits?.();
+  }
+
   /** The ARN that requests are made as. */
   get principal(): string {
     return this.#caller.principal.arn;
@@ -220,6 +242,7 @@ export class Pairmint extends WithOperationMethods {
       ...this.#minting(),
       directory: core.batchDirectory,
       submitter: this.#caller.named,
+      counts: core.batchCounts,
       trail: this.#dispatch.trail,
       dispatchAs: ({ principal, ...options }, region) =>
         new Dispatch(core, callerOf(principal, options), region),

@@ -13,7 +13,7 @@ import { findKey } from '../operations/rules/key-lookup.ts';
 import type { Services } from '../operations/rules/operation.ts';
 import type { Filler } from '../pool/filler.ts';
 import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
-import type { PoolCounts, Pools } from '../pool/pools.ts';
+import type { PoolCounts, Pools, PoolTraffic } from '../pool/pools.ts';
 import type { Attended } from './core.ts';
 
 /** Which pool: a key, by any form of its id, and a spec. */
@@ -30,7 +30,7 @@ export interface PoolSettings extends PoolId {
 }
 
 /** A pool, its level, and this process's counts. */
-export interface PoolDescription extends Readonly<PoolCounts> {
+export interface PoolDescription extends Readonly<PoolCounts & PoolTraffic> {
   /** The key's ARN. */
   readonly KeyId: string;
   readonly KeyPairSpec: DataKeyPairSpec;
@@ -38,6 +38,8 @@ export interface PoolDescription extends Readonly<PoolCounts> {
   readonly low: number;
   /** How many pairs wait: those in the store and those that this process has claimed. */
   readonly level: number;
+  /** Pairs that this process has minted into the pool. */
+  readonly minted: number;
 }
 
 /** How far a pool is filled. */
@@ -247,6 +249,8 @@ export class PoolApi {
       low: pool.low,
       level: waiting + this.#pools.claimed(arn, pool),
       ...this.#pools.countsOf(arn, pool.spec),
+      ...this.#pools.trafficOf(arn, pool.spec),
+      minted: this.#filler.minted(arn, pool),
     };
   }
 }

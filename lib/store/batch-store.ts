@@ -61,6 +61,17 @@ export interface BatchLevel {
   readonly workers: readonly WorkerShare[];
 }
 
+/** Chunks by how they are. */
+export interface ChunkCounts {
+  /** Can be claimed now. */
+  readonly waiting: number;
+  readonly leased: number;
+  /** Of batches whose last chunk could not be minted, and not leased. */
+  readonly stalled: number;
+  /** Stored. */
+  readonly done: number;
+}
+
 /**
  * Batches and their chunks, by the batches' names. Nothing here has a part in stamps. All changes are
  * durable on return.
@@ -126,6 +137,9 @@ export interface BatchStore {
 
   /** The names of all batches, in order. */
   names(): Promise<string[]>;
+
+  /** How many chunks there are of all batches that are not cancelled or deleted, by how they are. */
+  chunks(): Promise<ChunkCounts>;
 }
 
 // Milliseconds. Each attempt after a rest is a refused request in the audit.

@@ -1,6 +1,7 @@
 import type { BatchStore } from './batch-store.ts';
 import type { Change } from './change.ts';
 import type { LotStore } from './lot-store.ts';
+import type { StoreFigures } from './store-figures.ts';
 
 export interface Entry {
   readonly path: string;
@@ -73,6 +74,12 @@ export interface KeyStore {
 
   /** What operators want to know of a store that is more than a file. */
   facts?(): Promise<StoreFact[]>;
+
+  /** What it did in this process so far, for monitoring; never fails. */
+  figures(): StoreFigures;
+
+  /** How many sessions of all processes wait for another one's lock, if the store can tell. */
+  lockWaits?(): Promise<number>;
 
   /** What keeps a copy of the store and brings it back, if the store can do that itself. */
   readonly copies?: StoreCopies;

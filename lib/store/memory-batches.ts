@@ -2,6 +2,7 @@ import {
   type BatchLevel,
   type BatchStore,
   type ChunkClaim,
+  type ChunkCounts,
   type ChunkDemand,
   type ChunkResult,
   chunksOf,
@@ -201,6 +202,20 @@ export class MemoryBatches implements BatchStore {
 
   async names(): Promise<string[]> {
     return [...this.#batches.keys()].sort();
+  }
+
+  async chunks(): Promise<ChunkCounts> {
+    const now = performance.now();
+    const counts = { waiting: 0, leased: 0, stalled: 0, done: 0 };
+    for (const { isCancelled, open, results, refusal } of this.#batches.values()) {
+      if (isCancelled) continue;
+      counts.done += results.size;
+      const isFree = ({ lease }: Open) => hasEnded(lease, now);
+      const free = [...open.values()].filter(isFree).length;
+      counts.leased += open.size - free;
+      counts[refusal === undefined ? 'waiting' : 'stalled'] += free;
+    }
+    return counts;
   }
 
   /** The batch whose turn it is, if it has a chunk to claim. */

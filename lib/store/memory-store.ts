@@ -3,6 +3,7 @@ import type { Change } from './change.ts';
 import { type Entry, type KeyStore, type ListOptions, sameValue } from './key-store.ts';
 import type { LotAddition, LotStore, Reservation, StoredLot } from './lot-store.ts';
 import { MemoryBatches } from './memory-batches.ts';
+import { type StoreFigures, StoreTally } from './store-figures.ts';
 
 /** Keys that end with the process: for tests and for services that need no key twice. */
 export class MemoryStore implements KeyStore {
@@ -10,6 +11,7 @@ export class MemoryStore implements KeyStore {
   readonly lots: LotStore = new MemoryLots(this);
   readonly batches: BatchStore = new MemoryBatches((changes) => this.commitNow(changes));
   readonly #values = new Map<string, Uint8Array>();
+  readonly #tally = new StoreTally();
   #commits = 0;
 
   stamp(): number {
@@ -46,7 +48,7 @@ export class MemoryStore implements KeyStore {
   }
 
   async commit(changes: readonly Change[]): Promise<boolean> {
-    return this.commitNow(changes);
+    return this.#tally.committed(this.commitNow(changes));
   }
 
   /** The same at once. */
@@ -73,6 +75,10 @@ export class MemoryStore implements KeyStore {
   onChanged(): void {}
 
   async probe(): Promise<void> {}
+
+  figures(): StoreFigures {
+    return this.#tally.figures();
+  }
 
   async close(): Promise<void> {
     this.#values.clear();

@@ -45,6 +45,8 @@ export async function run(
     inRegion: notAsked,
     mintDataKeyPairs: notAsked,
     load: notAsked,
+    figures: notAsked,
+    lockWaits: notAsked,
     get credentials() {
       return notAsked();
     },

@@ -6,7 +6,7 @@ import { MetricsListener } from '../../lib/http/metrics-listener.ts';
 import { createMetrics, createServer, type ServerOptions } from '../../lib/http/server.ts';
 import type { Workers } from '../../lib/http/workers.ts';
 import { metricsOf } from '../../lib/http/workers-metrics.ts';
-import type { Pairmint } from '../../lib/service/pairmint.ts';
+import { Pairmint } from '../../lib/service/pairmint.ts';
 import { newKey, openKms } from '../operations/support.ts';
 import { parseExposition, sampleOf } from './exposition.ts';
 import { answered, bytesOf, connect, exchange, lastOne } from './raw.ts';
@@ -202,10 +202,34 @@ describe('pools', () => {
     expect(read('pairmint_pool_target_pairs')).toBe(8);
     expect(read('pairmint_pool_requests_total', { result: 'hit' })).toBe(2);
     expect(read('pairmint_pool_requests_total', { result: 'miss' })).toBe(1);
+    // All that were minted waited in the store before they were taken.
+    expect(read('pairmint_pool_minted_pairs_total')).toBe(8);
+    expect(read('pairmint_pool_taken_pairs_total')).toBe(2);
+    expect(read('pairmint_pool_refused_requests_total')).toBe(0);
     await kms.pools.delete(pool);
     await vi.waitFor(async () => {
       expect(sampleOf(await metrics.text(), 'pairmint_pool_pairs', labels)).toBeUndefined();
     });
+  });
+
+  it('tell of requests that were refused because they were dry', async () => {
+    const strict = await Pairmint.open({
+      store: 'memory:',
+      onDryPool: 'fail',
+      refillPools: false,
+    });
+    const metrics = await createMetrics(strict);
+    onTestFinished(async () => {
+      metrics.close();
+      await strict.close();
+    });
+    const { KeyId } = await newKey(strict);
+    const pool = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    await strict.pools.create({ ...pool, target: 4 });
+    await expect(strict.generateDataKeyPair(pool)).rejects.toThrow(/is empty/);
+    const text = await metrics.text();
+    const { samples } = parseExposition(text).get('pairmint_pool_refused_requests_total') ?? {};
+    expect(samples).toMatchObject([{ labels: { spec: 'ECC_NIST_P256' }, value: 1 }]);
   });
 
   it('that are out of reach leave all else to be seen', async () => {

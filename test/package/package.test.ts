@@ -16,6 +16,7 @@ const rootEntries = [
   'README.md',
   'binding.gyp',
   'docs',
+  'examples',
   'lib',
   'native',
   'package-lock.json',

@@ -130,6 +130,27 @@ describe.each(Object.entries(stores))('batches in a %s store', (_name, openStore
     expect(await other.isWaiting()).toBe(false);
   });
 
+  it('counts chunks by how they are, of batches that are not cancelled or deleted', async () => {
+    const counts = () => other.chunks();
+    expect(await counts()).toEqual({ waiting: 0, leased: 0, stalled: 0, done: 0 });
+    await submit(95);
+    await submit(20, 10, `${name}-2`);
+    const [first, second] = await claim('a', 2, 0.5);
+    expect(await counts()).toEqual({ waiting: 10, leased: 2, stalled: 0, done: 0 });
+    await settle(first as ChunkClaim);
+    expect(await counts()).toEqual({ waiting: 10, leased: 1, stalled: 0, done: 1 });
+    await batches.release([second as ChunkClaim], 'denied');
+    expect(await counts()).toEqual({ waiting: 2, leased: 0, stalled: 9, done: 1 });
+    await batches.cancel(name, []);
+    expect(await counts()).toEqual({ waiting: 2, leased: 0, stalled: 0, done: 0 });
+    await claim('a', 2, 0.1);
+    expect(await counts()).toMatchObject({ waiting: 0, leased: 2 });
+    await pause(150);
+    expect(await counts()).toMatchObject({ waiting: 2, leased: 0 });
+    await batches.delete(`${name}-2`, []);
+    expect(await counts()).toEqual({ waiting: 0, leased: 0, stalled: 0, done: 0 });
+  });
+
   it('lets others have a chunk whose lease has run out, and the late worker settle nothing', async () => {
     await submit(10);
     const late = await one('a', 1);

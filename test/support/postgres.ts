@@ -218,26 +218,39 @@ export class Pooler {
     this.#process = process;
   }
 
-  static async start(cluster: Cluster): Promise<Pooler> {
+  /** @param settings its own settings, in which ports and files are replaced, and one more user */
+  static async start(
+    cluster: Cluster,
+    settings?: { readonly ini: string; readonly user: string; readonly password: string },
+  ): Promise<Pooler> {
     const folder = ownFolder();
     const port = await freePort();
-    writeFileSync(`${folder}/users.txt`, `"${superuser}" "${password}"\n`);
-    writeFileSync(
-      `${folder}/pgbouncer.ini`,
-      [
-        '[databases]',
-        `* = host=127.0.0.1 port=${cluster.port}`,
-        '[pgbouncer]',
-        'listen_addr = 127.0.0.1',
-        `listen_port = ${port}`,
-        'unix_socket_dir =',
-        'auth_type = scram-sha-256',
-        `auth_file = ${folder}/users.txt`,
-        'pool_mode = transaction',
-        'default_pool_size = 4',
-        'max_client_conn = 500',
-      ].join('\n'),
+    const more = settings && `"${settings.user}" "${settings.password}"\n`;
+    writeFileSync(`${folder}/users.txt`, `"${superuser}" "${password}"\n${more ?? ''}`);
+    const usual = [
+      '[databases]',
+      `* = host=127.0.0.1 port=${cluster.port}`,
+      '[pgbouncer]',
+      'listen_addr = 127.0.0.1',
+      `listen_port = ${port}`,
+      'unix_socket_dir =',
+      'auth_type = scram-sha-256',
+      `auth_file = ${folder}/users.txt`,
+      'pool_mode = transaction',
+      'default_pool_size = 4',
+      'max_client_conn = 500',
+    ].join('\n');
+    const ini = settings?.ini
+      .replace(/host=\S+ port=\d+/, `host=127.0.0.1 port=${cluster.port}`)
+      .replace(/listen_addr = .*/, 'listen_addr = 127.0.0.1')
+      .replace(/listen_port = .*/, `listen_port = ${port}`)
+      .replace(/auth_file = .*/, `auth_file = ${folder}/users.txt`);
+    // Its owner waits until it answers by asking for this database.
+    const text = ini?.replace(
+      '[databases]',
+      `[databases]\npostgres = host=127.0.0.1 port=${cluster.port}`,
     );
+    writeFileSync(`${folder}/pgbouncer.ini`, text ?? usual);
     const process = spawn(pooler as string, [`${folder}/pgbouncer.ini`], {
       ...asUser,
       stdio: 'ignore',

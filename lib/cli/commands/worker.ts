@@ -1,6 +1,8 @@
+import type { MetricsAddress } from '../../http/serving.ts';
 import type { PoolDescription } from '../../service/pool-api.ts';
 import { PoolWorker } from '../../service/pool-worker.ts';
 import { oneShot, type RunCommand, type Service, type TextSink, withService } from '../context.ts';
+import { readMetrics } from '../settings/metrics-settings.ts';
 import { stopAt } from './stop-signals.ts';
 
 const lineEvery = 10_000;
@@ -11,6 +13,7 @@ const kinds = ['--pools', '--batches'] as const;
 export const run: RunCommand = async (given, own, context) => {
   const isLimited = kinds.some((kind) => given.has(kind));
   const wants = (kind: (typeof kinds)[number]) => !isLimited || given.has(kind);
+  const metrics = readMetrics(given);
   const stop = stopAt('SIGTERM', 'SIGINT');
   const { signal } = stop;
   const status = new StatusLine(context.stderr);
@@ -26,13 +29,20 @@ export const run: RunCommand = async (given, own, context) => {
   const mintBatches = (batches: Service['batches']) =>
     batches.work({ signal, onSettled: (pairs) => status.settled(pairs), onTrouble });
   try {
-    await withService(context, oneShot(own), async ({ pools, batches }) => {
+    await withService(context, oneShot(own), async (service) => {
+      const { pools, batches } = service;
+      const served = metrics && (await listen(service, metrics));
+      if (served !== undefined) status.tell(`metrics at ${served.url}`);
       // A store that keeps no batches has pools all the same.
       const hasBatches = wants('--batches') && (isLimited || batches.isOffered);
-      await Promise.all([
-        ...(wants('--pools') ? [fillPools(pools)] : []),
-        ...(hasBatches ? [mintBatches(batches)] : []),
-      ]);
+      try {
+        await Promise.all([
+          ...(wants('--pools') ? [fillPools(pools)] : []),
+          ...(hasBatches ? [mintBatches(batches)] : []),
+        ]);
+      } finally {
+        await served?.close();
+      }
     });
   } finally {
     stop.release();
@@ -40,6 +50,11 @@ export const run: RunCommand = async (given, own, context) => {
   status.end('the worker has stopped');
   return 0;
 };
+
+async function listen(service: Service, address: MetricsAddress) {
+  const { serveMetrics } = await import('../../http/serving.ts');
+  return serveMetrics(service, address);
+}
 
 /** One line that is drawn anew on a terminal; otherwise a line when something changes, not often. */
 class StatusLine {

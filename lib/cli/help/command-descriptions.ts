@@ -12,6 +12,24 @@ export interface CommandDescription {
   readonly examples: readonly string[];
 }
 
+const metricsOptions = [
+  {
+    name: '--metrics-port',
+    value: 'PORT',
+    explanation: 'serve GET /metrics for Prometheus there; 0 picks a free one',
+  },
+  {
+    name: '--metrics-host',
+    value: 'HOST',
+    explanation: 'the address of metrics; 127.0.0.1 by default',
+  },
+  {
+    name: '--metrics-names',
+    value: 'NAMES',
+    explanation: 'names besides addresses that metrics may be asked for by, with commas',
+  },
+] as const;
+
 const contextOption = {
   name: '--encryption-context',
   value: 'MAP',
@@ -165,21 +183,7 @@ export const commandDescriptions = {
         value: 'aws',
         explanation: "keep AWS's quotas of requests per second, for tests of clients",
       },
-      {
-        name: '--metrics-port',
-        value: 'PORT',
-        explanation: 'serve GET /metrics for Prometheus there; 0 picks a free one',
-      },
-      {
-        name: '--metrics-host',
-        value: 'HOST',
-        explanation: 'the address of metrics; 127.0.0.1 by default',
-      },
-      {
-        name: '--metrics-names',
-        value: 'NAMES',
-        explanation: 'names besides addresses that metrics may be asked for by, with commas',
-      },
+      ...metricsOptions,
       {
         name: '--max-connections',
         value: 'N',
@@ -279,8 +283,9 @@ export const commandDescriptions = {
     options: [
       { name: '--pools', explanation: 'fill pools alone' },
       { name: '--batches', explanation: 'work on batches alone' },
+      ...metricsOptions,
     ],
-    examples: ['', '--batches'],
+    examples: ['', '--batches --metrics-port 9464'],
   },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 

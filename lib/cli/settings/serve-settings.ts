@@ -10,6 +10,7 @@ import {
 } from '../../http/serving.ts';
 import { type QuotaProfile, quotaProfiles } from '../../service/request-quotas.ts';
 import { cannotParse, UsageError } from '../errors.ts';
+import { readMetrics, readPort } from './metrics-settings.ts';
 
 type Given = ReadonlyMap<string, string>;
 
@@ -54,13 +55,6 @@ function readProxies(text: string | undefined): readonly string[] {
   throw cannotParse('--trusted-proxy', `'${other}' is not an IP address or network`);
 }
 
-function readPort(option: string, given: Given): number | undefined {
-  const text = given.get(option);
-  if (text === undefined) return undefined;
-  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
-  throw cannotParse(option, `'${text}' is not a port`);
-}
-
 function readWorkers(text: string): number {
   if (text === 'auto') return cpuShare();
   if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= mostWorkers) return Number(text);
@@ -71,16 +65,6 @@ function readQuotaProfile(text: string | undefined): QuotaProfile | undefined {
   const profile = quotaProfiles.find((name) => name === text);
   if (profile !== undefined || text === undefined) return profile;
   throw cannotParse('--quota-profile', `'${text}' is not one of ${quotaProfiles.join(', ')}`);
-}
-
-function readMetrics(given: Given): Settings['metrics'] {
-  const port = readPort('--metrics-port', given);
-  const host = given.get('--metrics-host');
-  const names = given.get('--metrics-names')?.split(',');
-  if (port !== undefined) return { host: host ?? '127.0.0.1', port, names };
-  if (host !== undefined) throw new UsageError('--metrics-host needs --metrics-port');
-  if (names !== undefined) throw new UsageError('--metrics-names needs --metrics-port');
-  return undefined;
 }
 
 function readLimit(name: keyof Limits, option: string, given: Given): Partial<Limits> {

@@ -1,4 +1,5 @@
 import { StoreError } from '../store-errors.ts';
+import type { ConnectionFigures } from '../store-figures.ts';
 import type { Client, Row, Statement } from './driver.ts';
 import { isLost } from './faults.ts';
 
@@ -16,15 +17,18 @@ interface Waiting {
 export class Connections {
   readonly #connect: Connect;
   readonly #most: number;
+  readonly #onQuery: () => void;
   readonly #idle: Client[] = [];
   readonly #all = new Set<Client>();
   #opening = 0;
   readonly #waiting: Waiting[] = [];
   #isClosed = false;
 
-  constructor(connect: Connect, most: number) {
+  /** @param onQuery called for each statement that `run` sends */
+  constructor(connect: Connect, most: number, onQuery: () => void = () => {}) {
     this.#connect = connect;
     this.#most = most;
+    this.#onQuery = onQuery;
   }
 
   /**
@@ -37,6 +41,7 @@ export class Connections {
   async run(statement: Statement, end: number, onSent: () => void = () => {}): Promise<Row[]> {
     return this.use(end, async (client) => {
       onSent();
+      this.#onQuery();
       return query(client, statement, end);
     });
   }
@@ -61,6 +66,11 @@ export class Connections {
   /** Ends the connections that are idle: the next callers get new ones. */
   renew(): void {
     for (const client of this.#idle.splice(0)) this.#drop(client);
+  }
+
+  figures(): ConnectionFigures {
+    const open = this.#all.size;
+    return { open, inUse: open - this.#idle.length, waiting: this.#waiting.length };
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreError, unavailable } from '../store-errors.ts';
+import type { StoreTally } from '../store-figures.ts';
 import type { Connections } from './connections.ts';
 import type { Row, SqlValue } from './driver.ts';
 import { isConflict, isLost, storeError } from './faults.ts';
@@ -24,9 +25,15 @@ export class Database {
   readonly #schema: string;
   readonly #reading: Connections;
   readonly #writing: Connections;
+  readonly #tally: StoreTally;
 
-  constructor(schema: string, lanes: { reading: Connections; writing: Connections }) {
+  constructor(
+    schema: string,
+    lanes: { reading: Connections; writing: Connections },
+    tally: StoreTally,
+  ) {
     this.#schema = schema;
+    this.#tally = tally;
     this.#reading = lanes.reading;
     this.#writing = lanes.writing;
   }
@@ -34,7 +41,7 @@ export class Database {
   /** Reads, once more if the connection was lost. @throws KmsError */
   async read(text: string, values: readonly SqlValue[]): Promise<Row[]> {
     return this.#twice(this.#reading, { text, values }, performance.now() + callLimit).catch(
-      refuse,
+      this.#refuse,
     );
   }
 
@@ -44,7 +51,7 @@ export class Database {
    */
   async take(text: string, values: readonly SqlValue[]): Promise<Row[]> {
     return this.#twice(this.#writing, { text, values }, performance.now() + callLimit).catch(
-      refuse,
+      this.#refuse,
     );
   }
 
@@ -69,13 +76,13 @@ export class Database {
         'the connection to the database was lost: nothing was changed',
       );
     } catch (error) {
-      return refuse(error);
+      return this.#refuse(error);
     }
   }
 
   /** Reads within a time limit, without a second try. @throws KmsError */
   async readWithin(milliseconds: number, text: string): Promise<Row[]> {
-    return this.#reading.run({ text }, performance.now() + milliseconds).catch(refuse);
+    return this.#reading.run({ text }, performance.now() + milliseconds).catch(this.#refuse);
   }
 
   /** Ends connections that may lead to a server that takes no writes any more. */
@@ -142,6 +149,12 @@ export class Database {
     }
   }
 
+  readonly #refuse = (error: unknown): never => {
+    const failure = storeError(error);
+    this.#tally.failed(failure.fault);
+    return unavailable(failure);
+  };
+
   /** Repeats what met another transaction, with its connection given back in between. */
   async #again<T>(run: () => Promise<T>, end: number): Promise<T> {
     for (let tries = 1; ; tries++) {
@@ -150,12 +163,9 @@ export class Database {
       } catch (error) {
         const isOver = tries >= mostConflicts || performance.now() >= end;
         if (!isConflict(error) || isOver) throw error;
+        this.#tally.retries++;
         await pause(longestPause * Math.random());
       }
     }
   }
-}
-
-function refuse(error: unknown): never {
-  return unavailable(storeError(error));
 }

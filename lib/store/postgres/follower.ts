@@ -120,6 +120,11 @@ export class Follower {
     return row?.n as number;
   }
 
+  /** Milliseconds since the last answered question was asked. */
+  get age(): number {
+    return performance.now() - this.#askedAt;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

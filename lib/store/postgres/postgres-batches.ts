@@ -2,10 +2,12 @@ import {
   type BatchLevel,
   type BatchStore,
   type ChunkClaim,
+  type ChunkCounts,
   type ChunkDemand,
   type ChunkResult,
   chunksOf,
   isActive,
+  longestLease,
   type NewBatch,
   purgedAtOnce,
   rateOf,
@@ -134,6 +136,17 @@ export class PostgresBatches implements BatchStore {
     return rows.map(({ name }) => name as string);
   }
 
+  async chunks(): Promise<ChunkCounts> {
+    const [row = {}] = await this.#database.read(chunksByState(this.#schema), []);
+    const { waiting, leased, stalled, done } = row;
+    return {
+      waiting: Number(waiting),
+      leased: Number(leased),
+      stalled: Number(stalled),
+      done: Number(done),
+    };
+  }
+
   /**
    * Calls a function that changes records, too. Nobody needs to wait until all have heard of it: a chunk of
    * a batch that has ended cannot be settled, whatever a worker remembers.
@@ -166,6 +179,20 @@ export class PostgresBatches implements BatchStore {
       `${this.#schema}.batch where name = $1 and state <> ${states.deleted}) and ${condition}`;
     return this.#database.read(text, values);
   }
+}
+
+/** Counts the chunks of open batches. Those that are settled, or not laid out yet, have no row. */
+function chunksByState(schema: string): string {
+  const free = 'b.chunks - b.made + c.rows - c.leased';
+  return (
+    `select coalesce(sum(${free}) filter (where b.refusal is null), 0) as waiting, ` +
+    'coalesce(sum(c.leased), 0) as leased, ' +
+    `coalesce(sum(${free}) filter (where b.refusal is not null), 0) as stalled, ` +
+    `coalesce(sum(b.made - c.rows), 0) as done from ${schema}.batch b cross join lateral ` +
+    '(select count(*) as rows, count(*) filter (where c.lease > clock_timestamp() and ' +
+    `c.lease <= clock_timestamp() + interval '${longestLease} seconds') as leased ` +
+    `from ${schema}.chunk c where c.batch = b.id and c.n >= b.low) c where b.state = ${states.open}`
+  );
 }
 
 /** Selects what each worker did for batches, or a row without a worker for a batch that has none. */

@@ -13,6 +13,7 @@ import {
 } from '../key-store.ts';
 import type { LotStore } from '../lot-store.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
+import { type QueryKind, type StoreFigures, StoreTally } from '../store-figures.ts';
 import { withoutPassword } from '../store-url.ts';
 import { type Address, parseAddress } from './address.ts';
 import { takeAway, valuesOf } from './changes.ts';
@@ -32,6 +33,8 @@ import { connectTo } from './servers.ts';
 
 const openLimit = 4700;
 const probeLimit = 1800;
+// Who reads metrics gives up soon.
+const countLimit = 1000;
 
 export interface PostgresOptions {
   readonly password?: StorePassword | undefined;
@@ -51,6 +54,7 @@ export class PostgresStore implements KeyStore {
   readonly #database: Database;
   readonly #follower: Follower;
   readonly #lanes: readonly Connections[];
+  readonly #tally: StoreTally;
 
   private constructor(
     address: Address,
@@ -59,6 +63,7 @@ export class PostgresStore implements KeyStore {
       follower: Follower;
       lanes: readonly Connections[];
       lineage: Lineage;
+      tally: StoreTally;
     },
   ) {
     this.url = address.url;
@@ -66,6 +71,7 @@ export class PostgresStore implements KeyStore {
     this.#database = parts.database;
     this.#follower = parts.follower;
     this.#lanes = parts.lanes;
+    this.#tally = parts.tally;
     this.history = parts.lineage;
     const { database, lineage } = parts;
     this.lots = new PostgresLots({ database, schema: address.schema, lineage }, async (changes) => {
@@ -83,22 +89,24 @@ export class PostgresStore implements KeyStore {
     const driver = await loadDriver();
     const lineage = new Lineage();
     const connect = connectTo(driver, address, options.password, lineage);
-    const reading = new Connections(connect, 1);
-    const writing = new Connections(connect, address.connections - 2);
-    const following = new Connections(connect, 1);
+    const tally = new StoreTally();
+    const counting = (kind: QueryKind) => () => tally.queries[kind]++;
+    const reading = new Connections(connect, 1, counting('read'));
+    const writing = new Connections(connect, address.connections - 2, counting('write'));
+    const following = new Connections(connect, 1, counting('follow'));
     const lanes = [reading, writing, following];
     try {
       await requireSchema(reading, address, options);
       // The tables may just have been made.
       lineage.forget();
-      const database = new Database(address.schema, { reading, writing });
+      const database = new Database(address.schema, { reading, writing }, tally);
       const follower = new Follower(following, {
         schema: address.schema,
         staleness: options.staleness ?? usualStaleness,
         lineage,
         onReadOnly: () => database.renew(),
       });
-      const store = new PostgresStore(address, { database, follower, lanes, lineage });
+      const store = new PostgresStore(address, { database, follower, lanes, lineage, tally });
       await follower.start();
       return store;
     } catch (cause) {
@@ -169,7 +177,7 @@ export class PostgresStore implements KeyStore {
     if (epoch === undefined) {
       // What the caller remembers of them is out of date.
       this.#follower.made(values[0]);
-      return false;
+      return this.#tally.committed(false);
     }
     const changed = changes.filter(({ expected, next }) => !sameValue(expected, next));
     this.#follower.made(
@@ -177,7 +185,7 @@ export class PostgresStore implements KeyStore {
       epoch,
     );
     if (takeAway(changes)) await this.#follower.untilHeard();
-    return true;
+    return this.#tally.committed(true);
   }
 
   async removeAll(prefix: string): Promise<number> {
@@ -213,6 +221,30 @@ export class PostgresStore implements KeyStore {
   async facts(): Promise<StoreFact[]> {
     const rows = await this.#database.read(factsOf(this.#schema), []);
     return describeServer(rows[0] ?? {}, await this.#follower.others());
+  }
+
+  figures(): StoreFigures {
+    const lanes = this.#lanes.map((lane) => lane.figures());
+    const sum = (of: 'open' | 'inUse' | 'waiting') =>
+      lanes.reduce((total, figures) => total + figures[of], 0);
+    return {
+      ...this.#tally.figures(),
+      shared: {
+        staleness: this.#follower.age / 1000,
+        isCutOff: this.#follower.stamp() === undefined,
+        connections: { open: sum('open'), inUse: sum('inUse'), waiting: sum('waiting') },
+        retries: this.#tally.retries,
+      },
+    };
+  }
+
+  async lockWaits(): Promise<number> {
+    // A role sees what its own sessions wait for.
+    const text =
+      'select count(*)::int as n from pg_stat_activity where datname = current_database() ' +
+      "and usename = current_user and wait_event_type = 'Lock'";
+    const [row] = await this.#database.readWithin(countLimit, text);
+    return row?.n as number;
   }
 
   async close(): Promise<void> {

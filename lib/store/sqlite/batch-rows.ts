@@ -1,6 +1,8 @@
 import {
   type BatchLevel,
+  type ChunkCounts,
   type ChunkResult,
+  chunksOf,
   isActive,
   longestLease,
   rateOf,
@@ -80,6 +82,24 @@ export class BatchRows {
   names(): string[] {
     const rows = this.#all(`select name from batch where state <> ${states.deleted} order by name`);
     return rows.map(({ name }) => textOf(name));
+  }
+
+  chunks(now: number): ChunkCounts {
+    const rows = this.#all(
+      'select b.pairs, b.chunk, b.refusal, count(c.n) as unsettled, ' +
+        'coalesce(sum(c.lease > ? and c.lease <= ?), 0) as leased ' +
+        `from batch b left join chunk c on c.batch = b.id where b.state = ${states.open} group by b.id`,
+      ...claimableBounds(now),
+    );
+    const counts = { waiting: 0, leased: 0, stalled: 0, done: 0 };
+    for (const { pairs, chunk, refusal, ...row } of rows) {
+      const unsettled = numberOf(row.unsettled);
+      const leased = numberOf(row.leased);
+      counts.leased += leased;
+      counts[refusal === null ? 'waiting' : 'stalled'] += unsettled - leased;
+      counts.done += chunksOf({ pairs: numberOf(pairs), chunk: numberOf(chunk) }) - unsettled;
+    }
+    return counts;
   }
 
   #levelOf({ id, done, state, refusal }: Row, now: number): BatchLevel {

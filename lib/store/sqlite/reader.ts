@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchLevel, ChunkResult, SettledChunk } from '../batch-store.ts';
+import type { BatchLevel, ChunkCounts, ChunkResult, SettledChunk } from '../batch-store.ts';
 import type { Entry } from '../key-store.ts';
 import type { StoredLot } from '../lot-store.ts';
 import { StoreError } from '../store-errors.ts';
@@ -154,6 +154,10 @@ export class Reader {
 
   batchNames(): string[] {
     return this.#batches.names();
+  }
+
+  chunkCounts(): ChunkCounts {
+    return this.#batches.chunks(monotonicNow());
   }
 
   /**

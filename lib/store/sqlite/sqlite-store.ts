@@ -11,9 +11,11 @@ import type { Entry, KeyStore, ListOptions, Stamp, StoreCopies } from '../key-st
 import type { LotAddition, LotStore, Reservation, StoredLot } from '../lot-store.ts';
 import { storeStateAt } from '../places.ts';
 import { StoreError, unavailable } from '../store-errors.ts';
+import { type StoreFigures, StoreTally } from '../store-figures.ts';
 import { isBuiltIn } from './engine.ts';
 import { storeError } from './faults.ts';
 import { LocalEngine } from './local-engine.ts';
+import { Reader } from './reader.ts';
 import { RemoteEngine } from './remote-engine.ts';
 
 type FileEngine = LocalEngine | RemoteEngine;
@@ -34,6 +36,7 @@ export class SqliteStore implements KeyStore {
   readonly copies: StoreCopies;
   readonly #engine: FileEngine;
   readonly #commits: CommitReader;
+  readonly #tally = new StoreTally();
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly #isReadOnly: boolean;
@@ -127,7 +130,7 @@ export class SqliteStore implements KeyStore {
     const isDone: boolean = await this.#call('commit', changes);
     // The caller's cached record was stale: this process may count in a file that was replaced.
     if (!isDone) this.#commits.follow();
-    return isDone;
+    return this.#tally.committed(isDone);
   }
 
   removeAll(prefix: string): Promise<number> {
@@ -150,6 +153,10 @@ export class SqliteStore implements KeyStore {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  figures(): StoreFigures {
+    return this.#tally.figures();
   }
 
   async close(): Promise<void> {
@@ -189,14 +196,18 @@ export class SqliteStore implements KeyStore {
       purge: () => this.#call('purgeBatches'),
       fence: () => this.#call('fenceBatches'),
       names: () => this.#call('batchNames'),
+      chunks: () => this.#call('chunkCounts'),
     };
   }
 
   async #call<T>(method: string, ...args: unknown[]): Promise<T> {
+    this.#tally.queries[method in Reader.prototype ? 'read' : 'write']++;
     try {
       return (await this.#engine.call(method, args)) as T;
     } catch (error) {
-      if (storeError(error).fault === 'replaced') this.#isReplaced = true;
+      const { fault } = storeError(error);
+      this.#tally.failed(fault);
+      if (fault === 'replaced') this.#isReplaced = true;
       return unavailable(error);
     }
   }
@@ -208,6 +219,7 @@ export class SqliteStore implements KeyStore {
     try {
       this.#commits.follow();
       const commits = this.#commits.last();
+      this.#tally.queries.follow++;
       const version = (await this.#engine.call('dataVersion', [])) as string;
       const last = this.#lastLook;
       this.#lastLook = { version, commits };
