@@ -93,6 +93,13 @@ describe('lib', () => {
     expect(pastTheService(lib)).toEqual([]);
   });
 
+  it('parses the arguments of a command in one file', () => {
+    const callers = sourceFiles('lib/cli', /\.ts$/).filter((file) =>
+      /\b(parseKnown|takeSubcommand)\b/.test(readFileSync(file, 'utf8')),
+    );
+    expect(callers).toEqual(['lib/cli/arguments/argument-parser.ts', 'lib/cli/command-line.ts']);
+  });
+
   it('has no file loose but what npm sees', () => {
     expect(sourceFiles('lib', /^[^/]+\.[^/]+$/)).toEqual(['lib/index.ts', 'lib/server.ts']);
   });

@@ -309,6 +309,8 @@ export type ActionOf<Command extends keyof Described> = Described[Command] exten
   ? Word
   : never;
 
+export type OwnCommandName = keyof typeof commandDescriptions;
+
 /** All commands that are no operations. */
 export const allCommandDescriptions: Readonly<Record<string, CommandDescription>> = {
   ...commandDescriptions,
