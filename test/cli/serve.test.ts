@@ -201,6 +201,14 @@ describe('pairmint serve', () => {
     );
   });
 
+  it('says nothing but why it cannot listen, if its port is taken', async () => {
+    const { url } = await serve('--no-auth');
+    const { port } = new URL(url);
+    const { code, stderr } = await pairmint('serve', '--no-auth', '--port', port).ended;
+    expect(code).toBe(253);
+    expect(stderr).toMatch(/^pairmint: cannot listen on 127\.0\.0\.1, port \d+: .*EADDRINUSE.*\n$/);
+  });
+
   it('serves metrics on a port of their own', async () => {
     const server = await serve('--no-auth', '--metrics-port', '0');
     await exchange(server.url, bytesOf('ListKeys', {}, lastOne));
