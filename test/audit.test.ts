@@ -524,7 +524,7 @@ describe('an audit file', () => {
 
   afterEach(() => vi.unstubAllEnvs());
 
-  test('is named by PAIRMINT_AUDIT_FILE, and nobody else may read it', async () => {
+  test('is named by PAIRMINT_AUDIT_FILE, and readable by its owner alone', async () => {
     const file = `${temporaryFolder()}/audit.jsonl`;
     vi.stubEnv('PAIRMINT_AUDIT_FILE', file);
     const kms = await Pairmint.open({ store: 'memory:' });

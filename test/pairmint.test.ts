@@ -51,7 +51,7 @@ describe('options that nothing reads', () => {
     );
   });
 
-  it('may be there where they are known and undefined', async () => {
+  it('may be given as undefined if they are known', async () => {
     const options = { store: 'memory:', rootKey: undefined, caller: undefined, seed: undefined };
     await (await Pairmint.open(options)).close();
   });

@@ -37,7 +37,7 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 describe('a whole request', () => {
-  it('is no business of a command line without one', async () => {
+  it('changes nothing on a command line without it', async () => {
     expect([...(await merge({}, [['KeyId', 'k']]))]).toEqual([['KeyId', 'k']]);
   });
 

@@ -107,7 +107,7 @@ describe('a command of our own', () => {
     },
   );
 
-  it('keeps its own where operations have one of that name', async () => {
+  it('keeps its own option if operations have one of that name', async () => {
     const { opened } = await run(['init', '--region', 'eu-west-1']);
     expect(opened[0]).toMatchObject({ region: 'eu-west-1' });
   });
@@ -161,7 +161,7 @@ describe('a list', () => {
     expect(calls.map(({ request }) => request)).toEqual([{}, { Marker: 'm' }]);
   });
 
-  it('is printed by the page where --limit or --marker asks for that', async () => {
+  it('is printed by the page if --limit or --marker is given', async () => {
     const first = await run(['list-keys', '--limit', '1'], respond);
     expect(JSON.parse(first.stdout)).toEqual({
       Keys: [{ KeyId: 'a' }],

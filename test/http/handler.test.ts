@@ -342,7 +342,7 @@ describe('answers', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('say no more than "internal failure" where something else than the service fails', async () => {
+  it('say no more than "internal failure" if anything but the service fails', async () => {
     const cause = new Error('a secret detail');
     const failing = { call: () => Promise.reject(cause) };
     const seen: RequestEvent[] = [];

@@ -333,7 +333,7 @@ describe('a connection', () => {
     expect(statuses(received)).toEqual(requests.map(() => '200'));
   });
 
-  it('is closed at what is no request, and nothing after it is answered', async () => {
+  it('is closed at bytes that are not a request, and nothing after them is answered', async () => {
     const received = await exchange(`${await request()}nonsense\r\n\r\n${await request()}`);
     // The complaint may be faster than the answer to what came before.
     expect(statuses(received).join()).toMatch(/^(200,)?400$/);

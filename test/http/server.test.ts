@@ -334,7 +334,7 @@ describe('strangers', () => {
     expect(answered(await exchange(impatient, unfinished))).toEqual(['400']);
   });
 
-  it('get their answer though they send on, and the connection goes on where all has come', async () => {
+  it('get their answer though they send on, and the connection goes on if the whole body has come', async () => {
     const { url } = await start({});
     const body = 'x'.repeat(100_000);
     const last = unfinished.slice(0, -2).replace('\r\n\r\n', `\r\n${lastOne}\r\n`);
@@ -344,7 +344,7 @@ describe('strangers', () => {
     expect(answered(await exchange(url, twice))).toEqual(['400', '400']);
   });
 
-  it('are not asked for bodies that nobody reads', async () => {
+  it('are not asked for bodies that will not be read', async () => {
     const waiting = bytesOf('ListKeys', {}, `expect: 100-continue\r\n${lastOne}`).slice(0, -2);
     const { url: closed } = await start({});
     expect(answered(await exchange(closed, waiting))).toEqual(['400']);
@@ -516,7 +516,7 @@ describe('draining', () => {
     expect(received.match(/Connection: close/g)).toHaveLength(1);
   });
 
-  it('is over at once where nobody is connected', async () => {
+  it('is over at once if no client is connected', async () => {
     const { made } = await start({});
     const began = Date.now();
     await made.drain();
@@ -650,7 +650,7 @@ describe('TLS', () => {
     socket.destroy();
   });
 
-  it('is not served in older versions, nor to those who speak no TLS', async () => {
+  it('is not served in older versions of TLS, nor without TLS', async () => {
     const { url } = await start({ auth: false, tls: certificate('one') });
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
     await expect(greet(url, old)).rejects.toThrow();

@@ -342,7 +342,7 @@ function wrongJson(name: ShapeName): { label: string; value: unknown }[] {
   return wrong;
 }
 
-describe('JSON of a wrong type is no request [CORAL], and changes nothing', () => {
+describe('JSON of a wrong type is refused as malformed [CORAL], and changes nothing', () => {
   test.each(operationNames)('%s', async (operation) => {
     const { input } = operationShapes[operation];
     const accepted: string[] = [];

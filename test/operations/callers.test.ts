@@ -67,7 +67,7 @@ describe.each(everyOperation)('%s', (operation) => {
   const prepare = everyRequest[operation] as (kms: Pairmint) => Promise<object>;
   const action = operation === 'ReEncrypt' ? 'ReEncryptFrom' : operation;
 
-  test('is refused where no policy and no grant allows it, and served for the root', async () => {
+  test('is refused if no policy and no grant allows it, and served for the root', async () => {
     const request = await prepare(kms);
     const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
     const refusal = await failureText(nobody.call(operation, request));
@@ -129,7 +129,7 @@ describe('another account, whose policies allow everything,', () => {
     },
   );
 
-  test('has keys, aliases and a default key of its own, and sees none of ours', async () => {
+  test('has keys, aliases and a default key of its own, and cannot see ours', async () => {
     const theirs = kms.as(strangersRoot);
     const before = await kms.listKeys({ Limit: 1000 });
     const { KeyId, Arn } = await newKey(theirs);
@@ -170,7 +170,7 @@ describe('another account, whose policies allow everything,', () => {
     );
   });
 
-  test('is not told apart what it may not use and what is not there', async () => {
+  test('gets the same answer for a key that it may not use and for an absent one', async () => {
     const { Arn, KeyId } = await newKey(kms);
     await kms.createAlias({ AliasName: 'alias/hidden', TargetKeyId: KeyId });
     const deniesAll = policyText({ Effect: 'Deny', Action: 'kms:*', Resource: '*' });
@@ -369,7 +369,7 @@ describe('who a caller is', () => {
     await kms.describeKey({ KeyId });
   });
 
-  test('a service is not opened with one for nobody', async () => {
+  test('a service is not opened with a caller that has no principal', async () => {
     const opening = Pairmint.open({ store: 'memory:', identityPolicy: nothingAllowed });
     await expect(opening).rejects.toThrow('identityPolicy is given without a caller');
   });

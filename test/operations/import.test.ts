@@ -622,7 +622,7 @@ describe('importing again', () => {
   });
 
   // [LS test_rotate_key_on_demand…raises_for_no_pending_key_material 2025-11-19]
-  test('RotateKeyOnDemand wants new material first', async () => {
+  test('RotateKeyOnDemand requires new material first', async () => {
     expect(await failureText(kms.rotateKeyOnDemand({ KeyId: key.KeyId }))).toBe(
       'KMSInvalidStateException: ' +
         `No available key material pending rotation for the key: ${key.Arn}.`,
@@ -723,7 +723,7 @@ describe('importing again', () => {
       expect((await metadataOf(KeyId)).CurrentKeyMaterialId).toBe(KeyMaterialId);
     });
 
-    test('that expires while it waits is no loss, and other material takes its place', async () => {
+    test('that expires while it waits can be replaced by other material', async () => {
       const { KeyId } = key;
       daysLater(101);
       expect(await stateOf(KeyId)).toBe('Enabled');
@@ -810,7 +810,7 @@ describe('DeleteImportedKeyMaterial', () => {
     }
   });
 
-  test('has no effect where nothing was ever imported', async () => {
+  test('has no effect if nothing was ever imported', async () => {
     const { KeyId, Arn } = await externalKey();
     expect(await kms.deleteImportedKeyMaterial({ KeyId })).toEqual({ KeyId: Arn });
   });

@@ -194,7 +194,7 @@ describe('when the date has come', () => {
     );
   });
 
-  test('listings show neither key nor alias, and their pages stay full', async () => {
+  test('listings leave the key and its alias out, and their pages stay full', async () => {
     const kept: string[] = [];
     for (let i = 0; i < 6; i++) {
       const { KeyId } = await newKey(kms);

@@ -147,7 +147,7 @@ describe('ReplicateKey', () => {
   });
 
   // [LS test_replicate_replica_key_should_fail 2025-09-08]
-  test('refuses what is no primary key, and names it', async () => {
+  test('refuses a key that is not a primary key, and names it', async () => {
     await replicate();
     const text = (arn: string) =>
       `UnsupportedOperationException: ${arn} is not a multi-region primary key.`;
@@ -183,7 +183,7 @@ describe('ReplicateKey', () => {
     }
   });
 
-  test('shares neither description, tags, aliases, policy nor whether it is enabled', async () => {
+  test('gives the replica a description, tags, aliases, policy and state of its own', async () => {
     const id = { KeyId };
     const Policy = (await us.getKeyPolicy(id)).Policy?.replace('key-default-1', 'own') as string;
     await us.tagResource({ ...id, Tags: [{ TagKey: 'at', TagValue: 'home' }] });

@@ -374,7 +374,7 @@ describe('a condition key that is not known here', () => {
     );
   });
 
-  test('is refused as a variable, but in the version that has none', () => {
+  test('is refused as a variable, but not in the version without variables', () => {
     const Condition = { StringEquals: { 'aws:username': ['a', "${aws:PrincipalTag/name, 'b'}"] } };
     expect(refused(Condition)).toMatch(/"aws:principaltag\/name" cannot be used/);
     const Resource = 'arn:aws:kms:*:*:key/${aws:SourceIdentity}';

@@ -163,7 +163,7 @@ describe('a note of how far the pools of a store in a file were drawn', () => {
     expect(open().isTrusted).toBe(false);
   });
 
-  it('that belongs to no store here belongs to none after a claim', async () => {
+  it('that belongs to no store here still belongs to none after a claim', async () => {
     const stores = await openStores();
     begin();
     overwrite(Buffer.alloc(8, 7), 16);
@@ -174,7 +174,7 @@ describe('a note of how far the pools of a store in a file were drawn', () => {
     expect(open().isTrusted).toBe(false);
   });
 
-  it('vouches for the later of two fences, whoever comes last, and for no other store', async () => {
+  it('vouches for the later of two fences, in either order, and for no other store', async () => {
     const stores = await openStores();
     const drawnOf = (fence: bigint, id = storeId) => {
       const drawn = new Drawn(path, { storeId: id, fence: () => fence });

@@ -206,7 +206,7 @@ describe('pairs that come one by one', () => {
     expect((await lotsIn(parts)).map(({ serial }) => serial)).toEqual([6, 7, 8, 9, 10, 11, 12]);
   });
 
-  it('have numbers of their own where processes add at once', async () => {
+  it('have numbers of their own if processes add at once', async () => {
     const parts = await newParts({ target: 1000 });
     const others = [1, 2, 3, 4].map(() => new PoolDirectory(parts));
     const { lots } = await mintedSingly(parts, 20);
@@ -336,7 +336,7 @@ describe('a store that was copied', () => {
     expect(new Drawn(`${parts.path}.copy`).isTrusted).toBe(true);
   });
 
-  it('is the original still where nothing but the name was changed', async () => {
+  it('is still the original if only its name was changed', async () => {
     const { path, ...parts } = await copied();
     const drawn = new Drawn(path);
     onTestFinished(() => drawn.close());

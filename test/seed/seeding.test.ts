@@ -140,7 +140,7 @@ describe('a seeded key', () => {
     expect(waiting.KeyMetadata?.KeyState).toBe('PendingImport');
   });
 
-  it('is a multi-Region primary key where its id begins with mrk-', async () => {
+  it('is a multi-Region primary key if its id begins with mrk-', async () => {
     const mrk = `mrk-${keyId.replaceAll('-', '')}`;
     await using kms = await openSeeded(seedOf({ KeyId: mrk }));
     const { KeyMetadata } = await kms.describeKey({ KeyId: mrk });
@@ -151,7 +151,7 @@ describe('a seeded key', () => {
     await kms.replicateKey({ KeyId: mrk, ReplicaRegion: 'eu-west-1' });
   });
 
-  it('is rotated at once, and once, where that is overdue', async () => {
+  it('is rotated at once, and once only, if its rotation is overdue', async () => {
     const KeyMaterial = secret.toString('hex');
     await using kms = await openSeeded(seedOf({ KeyMaterial, NextRotationDate: '2019-09-12' }));
     const { Rotations = [] } = await kms.listKeyRotations({ KeyId: keyId });

@@ -201,7 +201,7 @@ describe('a restored backup', () => {
     }
   });
 
-  it('is refused where another program has its database, which is left as it was', async () => {
+  it('is refused if another program has its database there, which is left as it was', async () => {
     const kms = await open();
     await kms.store.backup(backup);
     const foreign = `${folder}/app.db`;
@@ -237,7 +237,7 @@ describe('a restored backup', () => {
     await expect(restore(backup, file, `${folder}/other.key`)).rejects.toThrow(refusal);
   });
 
-  it('is no store in use, nor the store itself', async () => {
+  it('is refused if it is a store in use, or the store itself', async () => {
     const kms = await open();
     await newKey(kms);
     await expect(restore(file)).rejects.toThrow('is the store itself');

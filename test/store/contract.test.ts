@@ -286,8 +286,8 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
     });
   });
 
-  describe('as one that tells what still holds', () => {
-    it('holds after a stamp until the next commit, by whomever, has come about', async () => {
+  describe('as one that tells whether what was read still holds', () => {
+    it('holds after a stamp until the next commit of any process', async () => {
       await put('0', '1');
       for (let i = 1; i < 40; i++) {
         const stamps = await vi.waitFor(
@@ -413,7 +413,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('says that serials are taken where another one gave them, and adds nothing', async () => {
+    it('says that serials are taken if another one gave them, and adds nothing', async () => {
       expect(await add(lot(1), lot(2))).toBe('added');
       expect(await addTo(pool, [lot(2), lot(3)], 'you', other)).toBe('taken');
       expect(await level()).toBe(8);
@@ -424,7 +424,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('says that the pool is gone where its record was changed or removed, and adds nothing', async () => {
+    it('says that the pool is gone if its record was changed or removed, and adds nothing', async () => {
       const next = bytes('another');
       await store.commit([{ path: record.path, expected: record.value, next }]);
       expect(await add(lot(1))).toBe('gone');
@@ -443,7 +443,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('keeps its count where no lots are added', async () => {
+    it('keeps its count if no lots are added', async () => {
       await add(lot(1), lot(2));
       expect(await add()).toBe('added');
       expect(await store.lots.lastSerial(pool)).toBe(2);

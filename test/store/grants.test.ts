@@ -131,7 +131,7 @@ describe('a grant that was changed behind the back', () => {
     }
   });
 
-  it('is no key, no key is a grant, and no token is either', async () => {
+  it('is not taken for a key, nor a key for a grant, nor a token for either', async () => {
     const grant = await newGrant(one);
     const [keyBytes, grantBytes] = [
       await store.get(keyPath(first)),

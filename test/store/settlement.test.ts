@@ -136,7 +136,7 @@ describe('rotations that fell due', () => {
     });
   });
 
-  it('never come twice, nor before their period, whatever the clock does', () => {
+  it('come once, and not before their period, whatever the clock does', () => {
     const clock = fc.array(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(clock, (days) => {

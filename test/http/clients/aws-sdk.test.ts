@@ -204,7 +204,7 @@ describe('access keys', () => {
     });
   });
 
-  it('are refused in what is no region', async () => {
+  it('are refused if the region is malformed', async () => {
     const own = otherClient({ credentials, region: 'local' });
     expect(await caught(own.listKeys({}))).toMatchObject({
       name: 'InvalidSignatureException',
