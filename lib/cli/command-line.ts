@@ -26,7 +26,7 @@ export interface VersionLine {
   readonly kind: 'version';
 }
 
-/** Asks for help on the first of these words that is no option, or on everything. */
+/** Asks for help on the first of these words that is not an option, or on everything. */
 export interface HelpLine {
   readonly kind: 'help';
   readonly words: readonly string[];
@@ -42,7 +42,7 @@ export interface OwnLine {
   readonly operands: readonly string[];
 }
 
-/** `configure`, which needs no service. */
+/** `configure`, which works on files alone. */
 export interface ConfigureLine {
   readonly kind: 'configure';
   readonly given: Given;

@@ -19,9 +19,9 @@ export interface KeyRecord {
   readonly keyUsage: KeyUsageType;
   readonly origin: OriginType;
   readonly multiRegion: boolean;
-  /** Set where the key is an AWS service's; any other is the customer's. */
+  /** Set if the key is an AWS service's; any other is the customer's. */
   readonly keyManager?: 'AWS';
-  /** Of a multi-Region key: where its primary and its replicas are, the same in each of them. */
+  /** The regions of a multi-Region key's primary and replicas, the same in each of them. */
   readonly regions?: { readonly primary: string; readonly replicas: readonly string[] };
   /** Milliseconds since the epoch, as are all times here. */
   readonly creationDate: number;

@@ -125,7 +125,7 @@ export class MaterialVault {
     return newMaterial(record, material);
   }
 
-  /** Makes fresh material of a key that is no private key, at once. */
+  /** Makes fresh material that is not a private key, at once. */
   makeSymmetric(record: NewKeyRecord): NewMaterial {
     const { rootKey, keyId, attributes } = this.#binding(record);
     const length = materialLength(record.keySpec) as number;

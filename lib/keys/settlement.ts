@@ -6,12 +6,12 @@ export const dayInMilliseconds = 86_400_000;
 // at once, but destroyed only when a second look, so much later, finds the same.
 const graceInMilliseconds = dayInMilliseconds;
 
-// Of 90 days at least: a store that nobody opened for a year has all that fell due. More are rather
+// Of 90 days at least: a store that was not opened for a year has all that fell due. More are rather
 // the work of a clock that is ahead, whose materials would stay when it is put right; the last of them
 // does as well as all.
 const mostRotationsAtOnce = 4;
 
-/** Tells whether a key's deletion date has passed: then nobody finds it any more. */
+/** Tells whether a key's deletion date has passed: from then on it cannot be found. */
 export function isGone({ deletionDate }: KeyRecord, now: number): boolean {
   return deletionDate !== undefined && deletionDate <= now;
 }

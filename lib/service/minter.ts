@@ -12,7 +12,7 @@ export interface Minter {
    * @throws KmsError once the service is closed
    */
   attend<T>(work: Attended<T>, signal?: AbortSignal): Promise<T>;
-  /** The services for a request, which is checked against the model. @throws KmsError */
+  /** Checks a request against the model and returns the services for it. @throws KmsError */
   services(request: Requests['GenerateDataKeyPairWithoutPlaintext']): Services;
   readonly place: Place;
 }

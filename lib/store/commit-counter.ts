@@ -46,7 +46,7 @@ export class CommitWriter {
     this.#opened = openOrMake(path);
   }
 
-  /** Only for whoever holds the store's lock on writing. */
+  /** The caller must hold the store's lock on writing. */
   begin(): void {
     this.#follow();
     requireWhole(this.#path, fstatSync(this.#opened.file).size);
@@ -129,7 +129,7 @@ export class CommitReader {
     const file = openToView(this.#path);
     try {
       const found = fstatSync(file);
-      // Whoever has a file in memory that is cut short is ended by a signal.
+      // A process that has a file in memory is ended by a signal if the file is cut short.
       if (found.size !== length) return undefined;
       const view = viewOf(found, () => {
         const made = this.#viewFile(this.#path, length);
@@ -179,7 +179,7 @@ function openToView(path: string): number {
 
 function openOrMake(path: string): Opened {
   const size = lstatSync(path, { throwIfNoEntry: false })?.size;
-  // Not in its place: whoever has it in memory would be ended by a signal.
+  // Not in its place: a process that has it in memory would be ended by a signal.
   if (size === 0) rmSync(path);
   if (!size) make(path);
   const file = openToFollow(path, constants.O_RDWR);

@@ -42,18 +42,18 @@ export interface OpenedStore {
   readonly rootKey: RootKey;
   readonly identity: StoreIdentity;
   readonly rootKeyFile: string | undefined;
-  /** Where it stands how far pools were drawn; undefined if that is no file's to say. */
+  /** The file that says how far pools were drawn; undefined if the store has none. */
   readonly drawnFile: string | undefined;
   /** Whether this call made the store. */
   readonly created: boolean;
 }
 
 /**
- * Opens a store, and makes it, with its root key, where there is none.
+ * Opens a store, and makes it, with its root key, if there is none.
  *
  * @param beforeMaking told of `drawnFile` and the id that the store will have, while there is no store
  *   yet: a process that is killed afterwards leaves a store to make
- * @throws ConfigurationError where the store or the root key cannot be used
+ * @throws ConfigurationError if the store or the root key cannot be used
  */
 export async function openStore(
   native: Native,

@@ -56,7 +56,7 @@ export async function createIdentity(
   return store.commit(changes).catch((cause) => refuse(store, 'made', cause));
 }
 
-/** Reads what the store was made with. @throws ConfigurationError where the root key is another */
+/** Reads what the store was made with. @throws ConfigurationError if the root key is another */
 export async function readIdentity(
   store: KeyStore,
   native: Native,

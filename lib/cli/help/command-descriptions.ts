@@ -64,7 +64,7 @@ export const commandDescriptions = {
       {
         name: '--principal',
         value: 'ARN',
-        explanation: 'of a user, role, session or root whom requests are made as',
+        explanation: 'the user, role, session or root that requests are made as',
       },
       {
         name: '--identity-policy',
@@ -88,7 +88,7 @@ export const commandDescriptions = {
     description:
       'Prints a script for the shell that is named, which then completes operations, options and ' +
       'their values. The examples put it where the shell finds it when it starts; open a new one ' +
-      'to have it. Other names are completed, too, where they are aliases of pairmint; in bash, ' +
+      'to have it. Other names are completed, too, if they are aliases of pairmint; in bash, ' +
       'make them above the script.',
     operands: [['bash', 'zsh', 'fish']],
     options: [],

@@ -5,7 +5,7 @@ import { type Argument, callFunction } from './functions.ts';
 
 export type Evaluate = (value: Value) => Value;
 
-/** A part of an expression. Its kind is told where the grammar or a function asks for it. */
+/** A part of an expression. The grammar and some functions ask for its kind. */
 export type Node =
   | { readonly kind: 'other' | 'indexed'; readonly evaluate: Evaluate }
   | { readonly kind: 'field'; readonly name: string; readonly evaluate: Evaluate }
