@@ -113,7 +113,18 @@ describe('lib', () => {
   );
 });
 
+// One kernel is one file, which includes its contract and intrinsics alone.
+const longKernel = 'native/mont/avx512ifma.cc';
+
 describe('native code', () => {
+  it.each(sourceFiles('native', /\.(cc|h|mjs)$/).filter((file) => file !== longKernel))(
+    'is written in files that fit a head: %s',
+    (file) => {
+      const lines = readFileSync(file, 'utf8').split('\n').length - 1;
+      expect(lines).toBeLessThanOrEqual(longestFile);
+    },
+  );
+
   it('has no circle of includes', () => {
     expect(circlesOf(native)).toEqual([]);
   });

@@ -50,7 +50,7 @@ export interface ConfigureLine {
   readonly words: readonly string[];
 }
 
-/** What needs the settings, and mostly the service. */
+/** A command that needs the settings, and mostly the service. */
 export interface ServiceLine {
   readonly kind: 'service';
   /** The global options. */

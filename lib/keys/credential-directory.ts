@@ -4,12 +4,12 @@ import type { Entry, KeyStore } from '../store/key-store.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
 import { credentialsPrefix } from './paths.ts';
 
-/** What an access key stands for; all of it is authenticated at rest. */
+/** An access key's principal and policy; all of it is authenticated at rest. */
 export interface CredentialRecord {
   readonly accessKeyId: string;
-  /** The ARN of who requests are made as. */
+  /** The ARN that requests are made as. */
   readonly principal: string;
-  /** The text of what an IAM policy of the principal would allow. */
+  /** The text of the principal's identity policy. */
   readonly identityPolicy?: string;
   /** Milliseconds since the epoch, as are all times here. */
   readonly creationDate: number;
@@ -29,7 +29,7 @@ export interface NewCredential {
   readonly durationSeconds?: number | undefined;
 }
 
-/** What a credential's holder gets to know, once. */
+/** The secrets of a credential, which its holder is told once. */
 export interface CredentialSecrets {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

@@ -10,7 +10,7 @@ import type {
   RotationType,
 } from '../model/types.ts';
 
-/** What is known of a KMS key apart from its material; all of it is authenticated at rest. */
+/** A KMS key without its material; all of it is authenticated at rest. */
 export interface KeyRecord {
   readonly keyId: string;
   readonly region: string;

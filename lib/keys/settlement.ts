@@ -21,7 +21,7 @@ export function isCertain(since: number | undefined, now: number): boolean {
   return since !== undefined && since + graceInMilliseconds <= now;
 }
 
-/** What time has done to a key since its record was written. */
+/** The changes that time has made to a key since its record was written. */
 export interface Settlement {
   readonly record: KeyRecord;
   /** The dates of automatic rotations that fell due; each needs fresh material. */

@@ -134,11 +134,11 @@ export class Drawn {
 
   #find(pool: string): number | undefined {
     const hash = hashOf(pool);
-    const known = this.#places.get(pool);
-    if (known !== undefined) {
-      const there = Buffer.alloc(hashLength);
-      readSync(this.#file as number, there, 0, hashLength, known);
-      if (there.equals(hash)) return known;
+    const place = this.#places.get(pool);
+    if (place !== undefined) {
+      const written = Buffer.alloc(hashLength);
+      readSync(this.#file as number, written, 0, hashLength, place);
+      if (written.equals(hash)) return place;
       this.#places.delete(pool);
     }
     const at = find(this.#file as number, pool);

@@ -35,7 +35,7 @@ export interface PoolName extends KeyPlace {
   readonly spec: DataKeyPairSpec;
 }
 
-/** What was claimed: no other process and no later one gets it. */
+/** The pairs of a claim: no other process, now or later, gets them. */
 export interface Claim {
   readonly lots: readonly Lot[];
   /**
@@ -277,15 +277,15 @@ export class PoolDirectory {
   }
 
   async #countLots(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
-    const found = { spoilt: 0, pairs: 0 };
+    const counted = { spoilt: 0, pairs: 0 };
     for (let after = -1; ; ) {
       const lots = await this.#store.lots.list(pairsPrefix(pool), { after, limit: listedAtOnce });
       for (const lot of lots) {
-        if (this.#decode(pool, lot) === undefined) found.spoilt++;
-        else found.pairs += lot.pairs;
+        if (this.#decode(pool, lot) === undefined) counted.spoilt++;
+        else counted.pairs += lot.pairs;
       }
       const last = lots.at(-1);
-      if (last === undefined) return found;
+      if (last === undefined) return counted;
       after = last.serial;
     }
   }

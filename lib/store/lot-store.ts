@@ -9,7 +9,7 @@ export interface StoredLot {
   readonly value: Uint8Array;
 }
 
-/** What is added at once, and to what. */
+/** The lots that are added at once, and their pool. */
 export interface LotAddition {
   readonly pool: string;
   /** Ascending, from the one after the last that the pool gave to a lot. */

@@ -69,17 +69,17 @@ export async function openStore(
   checkMaking(places, options);
   const store = await connect(places, native, options);
   try {
-    const made = await storeExists(store);
+    const exists = await storeExists(store);
     const { accountId = '000000000000', region = 'us-east-1' } = options;
     const storeId = randomUUID();
     const own = { storeId, accountId, region };
-    if (!made && isPostgresUrl(places.given)) {
+    if (!exists && isPostgresUrl(places.given)) {
       return await makeShared(store, native, { places, options, own });
     }
-    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
+    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made: exists });
     const drawnFile = places.file && `${places.file}-drawn`;
-    if (!made) beforeMaking(drawnFile, storeId);
-    const created = !made && (await createIdentity(store, native, rootKey, own));
+    if (!exists) beforeMaking(drawnFile, storeId);
+    const created = !exists && (await createIdentity(store, native, rootKey, own));
     const identity = await readIdentity(store, native, rootKey);
     // Another process that was about to make it may have spoilt the file.
     if (created) beforeMaking(drawnFile, storeId);

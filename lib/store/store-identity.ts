@@ -6,7 +6,7 @@ import type { KeyStore } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { StoreError } from './store-errors.ts';
 
-/** What a store was made with. */
+/** The id, account and region that a store was made with. */
 export interface StoreIdentity {
   readonly storeId: string;
   readonly accountId: string;
@@ -94,7 +94,7 @@ async function readFormatRecord(store: KeyStore): Promise<Uint8Array | undefined
 function readFormat(store: KeyStore, bytes: Uint8Array): { format: number; storeId: string } {
   try {
     const { format, storeId } = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    // What else a newer format holds is for its own pairmint to say.
+    // Further members of a newer format are for its own pairmint.
     const newer = Number.isInteger(format) && format > currentFormat;
     const ours = format === currentFormat && typeof storeId === 'string' && uuid.test(storeId);
     if (newer || ours) return { format, storeId };

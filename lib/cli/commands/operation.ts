@@ -19,7 +19,7 @@ import { Dictionary, toRequest } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** What stands on the command line beside the operation's own options. */
+/** The settings and options of a command line beside the operation's own options. */
 export interface Surroundings {
   readonly settings: Settings;
   readonly own: OwnOptions;

@@ -41,7 +41,7 @@ export const run: RunCommand = async (given, own, context) => {
   return 0;
 };
 
-/** One line that is drawn anew on a terminal; otherwise a line when something changes, not often. */
+/** A terminal gets one line, drawn anew; any other stream a line now and then, if something changes. */
 class StatusLine {
   readonly #sink: TextSink;
   #text = '';

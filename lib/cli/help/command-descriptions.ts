@@ -6,7 +6,7 @@ export interface CommandDescription {
   readonly options: readonly OwnOption[];
   /** Whether it has no use for `--store` and its like. */
   readonly isStoreless?: true;
-  /** What may stand behind the command's name, in this order. */
+  /** The words that may follow the command's name, in this order. */
   readonly operands?: readonly Operand[];
   /** What to write after the command's name. */
   readonly examples: readonly string[];

@@ -48,7 +48,7 @@ export function slice([start, end, step = 1n]: readonly (bigint | undefined)[]):
   });
 }
 
-/** As Python slices: what lies outside is cut off, and a step below zero walks backwards. */
+/** Slices as Python does: bounds are cut to the list, and a step below zero walks backwards. */
 function sliceOf(
   list: readonly Value[],
   start: bigint | undefined,

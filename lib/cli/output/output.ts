@@ -143,7 +143,7 @@ function queried({ query }: Output, value: Value): Value {
   return query === undefined ? value : query.search(value);
 }
 
-/** What an operation without a response returns; a query may, too. */
+/** Whether nothing is printed: an operation without a response has this result, and a query may. */
 function isEmpty(value: Value): boolean {
   return value instanceof Dictionary && value.size === 0;
 }
