@@ -218,7 +218,7 @@ describe('a failure', () => {
     expect(stderr).toBe('pairmint: no root key\nname one with --root-key-file\n');
   });
 
-  it('that is unexpected is told in one line without a stack trace', async () => {
+  it('that is unexpected is one line without a stack trace', async () => {
     const error = new Error('broken\n    at somewhere (file.js:1:1)');
     const { exitCode, stderr } = await run(describeKey, failing(error));
     expect(exitCode).toBe(255);

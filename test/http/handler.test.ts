@@ -230,7 +230,7 @@ describe('a head is reason enough to refuse', () => {
     expect(told).toMatchObject([{ status: 400, error: { name } }]);
   });
 
-  it('and otherwise says nothing before the body is there', async () => {
+  it('and nothing else before the body is there', async () => {
     const told: RequestEvent[] = [];
     const receive = createReception(kms, { onRequest: (event) => void told.push(event) });
     const sent = await signed({ headers: known, body: '{}' }, alice);

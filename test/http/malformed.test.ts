@@ -141,7 +141,7 @@ async function holdOpen(): Promise<readonly string[]> {
 // Follows a request of doubtful length. Its answer is 200, which must never appear.
 const smuggled = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
 
-describe('a request whose length is in doubt is refused, and so is what comes after it:', () => {
+describe('a request whose length is in doubt is refused, with all bytes after it:', () => {
   const lengths = [
     'content-length: -1',
     'content-length: +2',

@@ -73,7 +73,7 @@ async function encrypt(
 
 const denied = 'AccessDeniedException';
 
-test('aws:SecureTransport is what the connection is', async () => {
+test('aws:SecureTransport says whether the connection is TLS', async () => {
   const KeyId = await keyDenied({ Bool: { 'aws:SecureTransport': 'false' } });
   expect(await encrypt(await serve(), KeyId)).toBe(denied);
   expect(await encrypt(await serve({ auth: false, tls: certificate() }), KeyId)).toBe('ok');

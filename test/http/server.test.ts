@@ -315,7 +315,7 @@ describe('strangers', () => {
     expect(made.requestsUnderWay).toBe(0);
   });
 
-  it('with an unknown access key are, too, and those with a known one wait', async () => {
+  it('with an unknown access key are refused, too; with a known one they wait', async () => {
     const { url } = await start({});
     const credential = await kms.credentials.create({
       principal: 'arn:aws:iam::000000000000:user/alice',
@@ -373,7 +373,7 @@ describe('strangers', () => {
     }
   });
 
-  it('are so many and no more; those that do nothing make room', async () => {
+  it('are limited in number; idle ones make room', async () => {
     const { url, made } = await start({ auth: false, limits: { connections: 3 } });
     const held = [connect(url), connect(url), connect(url)];
     await vi.waitFor(async () => expect(await made.connections()).toBe(3));
@@ -472,7 +472,7 @@ describe('draining', () => {
     expect(made.requestsUnderWay).toBe(0);
   });
 
-  it('answers for two seconds what was sent before clients could know, then closes', async () => {
+  it('answers for two seconds requests that were sent before clients could know, then closes', async () => {
     const { made, url } = await start({ auth: false });
     const [used, fresh, idle] = [connect(url), connect(url), connect(url)];
     used.write(bytesOf('ListKeys'));
@@ -553,7 +553,7 @@ describe('draining', () => {
     expect(received.endsWith('}')).toBe(true);
   });
 
-  it('cuts off what takes too long', async () => {
+  it('cuts off requests that take too long', async () => {
     const { made, url } = await start({ auth: false });
     const slow = exchange(url, bytesOf('ListKeys').replace('{}', '{'));
     await new Promise((resolve) => setTimeout(resolve, 30));

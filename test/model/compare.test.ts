@@ -15,7 +15,7 @@ test('the model is that of the client that is installed', () => {
   expect(differences(model, client)).toEqual([]);
 });
 
-test('what only one of the two has is told: an operation, a member, a value, a demand', () => {
+test('an operation, member, value or requirement that only one of the two has is told', () => {
   const older = structuredClone(model);
   delete older.operations.Sign;
   older.operations.Forge = model.operations.Sign;

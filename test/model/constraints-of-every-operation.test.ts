@@ -275,7 +275,7 @@ describe('a broken constraint is complained about in AWS’s words, and changes 
   });
 });
 
-describe('whatever is wrong is said at once, in the order of the model', () => {
+describe('all that is wrong with a request is said at once, in the order of the model', () => {
   test.each(operationNames)('%s', async (operation) => {
     const { members, required = [] } = inputOf(operation);
     const names = Object.keys(members);

@@ -312,7 +312,7 @@ describe('ReEncrypt', () => {
   });
 
   // (unverified) That Encrypt refuses so is recorded.
-  test('refuses what does not fit the destination', async () => {
+  test('refuses a ciphertext that does not fit the destination', async () => {
     const { CiphertextBlob } = await kms.encrypt({
       KeyId: symmetric.KeyId,
       Plaintext: Buffer.alloc(191),

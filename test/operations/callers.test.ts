@@ -269,7 +269,7 @@ describe('a ciphertext that alone names its key [ISS 2024]', () => {
     );
   });
 
-  test('is refused in those that do if the request names it too', async () => {
+  test('is refused by the ARN of the key if the request names the key, too', async () => {
     const { KeyId, Arn } = await newKey(kms);
     const CiphertextBlob = await newBlob(kms, KeyId);
     const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -406,7 +406,7 @@ test('ListAliases tells another account nothing of a key, nor whether there is o
   }
 });
 
-test('the default key is not made for a caller who may not use it', async () => {
+test('the default key is not made for a caller that may not use it', async () => {
   const empty = await openKms();
   const nobody = empty.as(somebody, { identityPolicy: nothingAllowed });
   const KeyId = 'alias/pairmint/default';

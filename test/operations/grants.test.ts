@@ -94,7 +94,7 @@ describe('CreateGrant', () => {
     expect(Number(listed?.CreationDate)).toBeGreaterThanOrEqual(before);
   });
 
-  test('lists what was not given as an empty name or not at all', async () => {
+  test('lists members that were not given with an empty name, or leaves them out', async () => {
     const key = await newKey(kms);
     await kms.createGrant({ ...terms, KeyId: key.Arn, Operations: ['Encrypt', 'Encrypt'] });
     const [listed] = await grantsOf(key.KeyId);
@@ -370,7 +370,7 @@ describe('a name', () => {
     expect(await grantsOf(key.KeyId)).toHaveLength(1);
   });
 
-  test('without one, every request makes a grant', async () => {
+  test('without a name, every request makes a grant', async () => {
     const key = await newKey(kms);
     for (let i = 0; i < 3; i++) await kms.createGrant({ ...terms, KeyId: key.KeyId });
     expect(await grantsOf(key.KeyId)).toHaveLength(3);
@@ -607,7 +607,7 @@ describe('a grant that is made through a grant', () => {
     expect(await grantsOf(key.KeyId)).toHaveLength(allowed ? 2 : 1);
   });
 
-  test('goes on when its parent is gone, and is judged by what is left', async () => {
+  test('goes on without its parent, and is judged by its own terms', async () => {
     const key = await newKey(kms);
     const Operations: GrantOperation[] = ['CreateGrant', 'Encrypt'];
     const { GrantId } = await newGrant(kms, key.KeyId, { Operations });
@@ -722,7 +722,7 @@ describe('ListGrants', () => {
     );
   });
 
-  test('shows each key its own, whatever its state', async () => {
+  test('shows the grants of one key only, whatever its state', async () => {
     const other = await newKey(kms);
     expect(await grantsOf(other.KeyId)).toEqual([]);
     await newGrant(kms, other.KeyId);

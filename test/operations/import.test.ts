@@ -318,28 +318,31 @@ describe('every wrapping algorithm', () => {
     ['SM2PKE', 'SM2'],
   ];
 
-  test.each(wrappings)('%s by %s brings what it suits', async (algorithm, wrapping) => {
-    const fitting = kinds.filter(
-      ([spec]) => spec !== 'RSA_2048' || algorithm.startsWith('RSA_AES'),
-    );
-    for (const [spec, usage] of fitting) {
-      const { KeyId, Arn } = await externalKey(spec, usage);
-      const material = materials.get(spec) as Buffer;
-      const parameters = await parametersFor(kms, KeyId, algorithm, wrapping);
-      const answer = await importWith(kms, KeyId, parameters, material);
-      const symmetric = spec === 'SYMMETRIC_DEFAULT';
-      expect(answer, spec).toEqual({
-        KeyId: Arn,
-        ...(symmetric && { KeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/) }),
-      });
-      expect(await metadataOf(KeyId), spec).toMatchObject({
-        KeyState: 'Enabled',
-        Enabled: true,
-        ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
-        ...(symmetric && { CurrentKeyMaterialId: answer.KeyMaterialId }),
-      });
-    }
-  });
+  test.each(wrappings)(
+    '%s by %s brings the material that suits it',
+    async (algorithm, wrapping) => {
+      const fitting = kinds.filter(
+        ([spec]) => spec !== 'RSA_2048' || algorithm.startsWith('RSA_AES'),
+      );
+      for (const [spec, usage] of fitting) {
+        const { KeyId, Arn } = await externalKey(spec, usage);
+        const material = materials.get(spec) as Buffer;
+        const parameters = await parametersFor(kms, KeyId, algorithm, wrapping);
+        const answer = await importWith(kms, KeyId, parameters, material);
+        const symmetric = spec === 'SYMMETRIC_DEFAULT';
+        expect(answer, spec).toEqual({
+          KeyId: Arn,
+          ...(symmetric && { KeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/) }),
+        });
+        expect(await metadataOf(KeyId), spec).toMatchObject({
+          KeyState: 'Enabled',
+          Enabled: true,
+          ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
+          ...(symmetric && { CurrentKeyMaterialId: answer.KeyMaterialId }),
+        });
+      }
+    },
+  );
 
   test.each(wrappings)('%s by %s refuses what it cannot unwrap', async (algorithm, wrapping) => {
     const { KeyId } = await externalKey();
@@ -816,7 +819,7 @@ describe('DeleteImportedKeyMaterial', () => {
   });
 
   // [FL ciphertextOfDeletedKeyMaterialReportsPendingImport]
-  test('makes what was sealed report pending import, with or without KeyId', async () => {
+  test('makes Decrypt report pending import, with or without KeyId', async () => {
     const { KeyId } = key;
     const { KeyId: DestinationKeyId } = await newKey(kms);
     await kms.deleteImportedKeyMaterial({ KeyId });

@@ -262,7 +262,7 @@ describe('ReplicateKey', () => {
     ['kms:KeyUsage', 'SIGN_VERIFY', 'ENCRYPT_DECRYPT'],
     ['kms:KeySpec', 'ECC_NIST_P256', 'SYMMETRIC_DEFAULT'],
     ['aws:RequestedRegion', away, home],
-  ])('needs CreateKey of what it makes: %s is %s, not %s', async (name, actual, other) => {
+  ])('needs CreateKey for the key that it makes: %s is %s, not %s', async (name, actual, other) => {
     const request = {
       MultiRegion: true,
       KeySpec: 'ECC_NIST_P256',
@@ -341,7 +341,7 @@ describe('a multi-Region key', () => {
     await replicate();
   });
 
-  test('opens in each region what it sealed in another', async () => {
+  test('opens in each region blobs that it sealed in another', async () => {
     for (const [sealing, opening, region] of [
       [us, eu, away],
       [eu, us, home],
@@ -650,7 +650,7 @@ describe('deletion', () => {
     expect(metadata).not.toHaveProperty('DeletionDate');
   });
 
-  test('of a replica leaves the others what they share', async () => {
+  test('of a replica leaves the shared material to the others', async () => {
     const CiphertextBlob = await newBlob(eu, KeyId);
     await eu.createAlias({ AliasName: 'alias/away', TargetKeyId: KeyId });
     await schedule(eu);

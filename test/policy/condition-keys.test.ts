@@ -229,7 +229,7 @@ describe('properties of keys', () => {
     expect(values('kms:RequestAlias', 'DisableKey', {}, { requestAlias })).toBeUndefined();
   });
 
-  test('whether re-encryption stays with its key is told', () => {
+  test('conditions can test whether re-encryption stays with its key', () => {
     const facts = { reEncryptOnSameKey: true };
     expect(values('kms:ReEncryptOnSameKey', 'ReEncryptFrom', {}, facts)).toEqual(['true']);
     expect(values('kms:ReEncryptOnSameKey', 'Decrypt', {}, facts)).toBeUndefined();

@@ -229,7 +229,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('what a statement covers', () => {
+describe('the requests that a statement covers', () => {
   test.each([
     [{ Action: 'kms:Decrypt' }, 'kms:Decrypt', true],
     [{ Action: 'KMS:decrypt' }, 'kms:Decrypt', true],
@@ -249,7 +249,7 @@ describe('what a statement covers', () => {
     expect(allow?.covers(action, keyArn, () => undefined)).toBe(expected);
   });
 
-  test('NotPrincipal excepts who is named, and of an account its root alone', () => {
+  test('NotPrincipal excepts the named principals, and of a named account its root alone', () => {
     const names = { AWS: [userName, account] };
     const [deny] = policy([
       statement({ Effect: 'Deny', Principal: undefined, NotPrincipal: names }),

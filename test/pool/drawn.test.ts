@@ -245,7 +245,7 @@ describe('the file of that note', () => {
     }
   });
 
-  it('is left by those that have it open once another process began anew', () => {
+  it('is left by the processes that have it open when another process begins anew', () => {
     const [first, second] = [begin(), open()];
     first.raise('a', 5);
     expect(second.of('a')).toBe(5);
@@ -256,7 +256,7 @@ describe('the file of that note', () => {
     expect(second.of('b')).toBe(3);
   });
 
-  it('is not trusted any more by those that have it open once it was removed', () => {
+  it('is not trusted any more, once removed, by the processes that have it open', () => {
     const drawn = begin();
     rmSync(path);
     expect([drawn.isTrusted, drawn.isTrusted]).toEqual([false, false]);

@@ -218,7 +218,7 @@ describe('pairs that come one by one', () => {
 });
 
 describe('a lot that was put back after it was taken', () => {
-  it('is never served again, by who took it or by another process', async () => {
+  it('is never served again, by this process or another', async () => {
     const parts = await newParts({ target: 64 });
     await fill(parts);
     const lots = await lotsIn(parts);
@@ -284,7 +284,7 @@ describe('a lot that was put back after it was taken', () => {
     expect([countPairs(lots), skipped]).toEqual([64, 0]);
   });
 
-  it('is one of those that this process may put back itself, once, under a new number', async () => {
+  it('may be put back by this process itself, once, under a new number', async () => {
     const parts = await newParts({ target: 64 });
     await fill(parts);
     const { lots } = await parts.directory.claim(parts.pool, 16);

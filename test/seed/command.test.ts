@@ -63,7 +63,7 @@ describe('init --seed', () => {
     });
   });
 
-  it('complains in a line, with what mends it, and makes no store', async () => {
+  it('complains in a line, says what to do, and makes no store', async () => {
     const home = temporaryFolder();
     const file = seedFile(`version: 1\nkeys:\n  - KeyId: ${keyId}\n    Description: 5\n`);
     expect(await pairmint(home, 'init', '--seed', file)).toEqual({

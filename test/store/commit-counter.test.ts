@@ -189,7 +189,7 @@ describe('a file of commits', () => {
     expect(() => writer.begin()).toThrow(/EISDIR/);
   });
 
-  it('is made whole, by one of those that find none', () => {
+  it('is made whole by one of the processes that find no file', () => {
     const writers = [writerOf(), writerOf()];
     expect(readdirSync(folder)).toEqual(['commits']);
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -83,7 +83,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
     (await store.list(prefix, options)).map((entry) => entry.path);
 
   describe('as a map of records', () => {
-    it('gives back what was put, and undefined for what was not', async () => {
+    it('gives back the values that were put, and undefined for others', async () => {
       expect(await put('a', '1')).toBe(true);
       expect(text(await store.get('a'))).toBe('1');
       expect(await store.get('b')).toBeUndefined();
@@ -520,7 +520,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
         { target = 100, seconds = 30, at = store } = {},
       ) => at.lots.reserve({ pool, filler, target, most, seconds });
 
-      it('are shared among those who fill, and no more than are missing', async () => {
+      it('are shared among the fillers, and are no more than are missing', async () => {
         await add(lot(1, 10));
         expect(await reserve('a', 60)).toBe(60);
         expect(await reserve('b', 60, { at: other })).toBe(30);

@@ -46,7 +46,7 @@ it('opens a record again only if its bytes have changed, and tells what was ther
   expect(await cache.get('a')).toBe('3');
 });
 
-it('opens anew what it was told to forget', async () => {
+it('opens a record anew after it was told to forget it', async () => {
   await put('a', '1');
   await cache.get('a');
   cache.forget('a');

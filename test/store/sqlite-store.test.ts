@@ -81,7 +81,7 @@ describe('a store whose file is taken away', () => {
         renameSync(`${file}.copy`, file);
       },
     ],
-  ])('commits nothing to what is there, and says that it was %s', async (how, take) => {
+  ])('commits nothing to the new file, and says that the old one was %s', async (how, take) => {
     const store = await open();
     await put(store, 'a', '1');
     take();

@@ -143,7 +143,7 @@ function queried({ query }: Output, value: Value): Value {
   return query === undefined ? value : query.search(value);
 }
 
-/** Whether nothing is printed: an operation without a response has this result, and a query may. */
+/** Whether it is the result of an operation without a response, or a query that looks like it. */
 function isEmpty(value: Value): boolean {
   return value instanceof Dictionary && value.size === 0;
 }
