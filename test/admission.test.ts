@@ -18,7 +18,7 @@ const text =
 describe('the admission of work', () => {
   const rsa4096 = { kind: 'rsa', units: 10 } as const;
 
-  it('refuses what a caller queues beyond the limit, and says when to come again', () => {
+  it('refuses requests beyond a caller’s limit, and says when to come again', () => {
     const admission = new Admission({ threads: 2 });
     for (let i = 0; i < 102; i++) admission.enter('alice', rsa4096);
     expect(() => admission.enter('alice', rsa4096)).toThrow(
@@ -50,7 +50,7 @@ describe('the admission of work', () => {
     expect(() => admission.enter('e', { kind: 'rsa', units: 1 })).toThrow(text);
   });
 
-  it('lets anything come to an empty queue, whatever it takes', () => {
+  it('lets work of any size come to an empty queue', () => {
     new Admission({ threads: 1, scale: 0.001 }).enter('alice', rsa4096);
   });
 

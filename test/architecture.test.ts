@@ -93,6 +93,13 @@ describe('lib', () => {
     expect(pastTheService(lib)).toEqual([]);
   });
 
+  it('parses the arguments of a command in one file', () => {
+    const callers = sourceFiles('lib/cli', /\.ts$/).filter((file) =>
+      /\b(parseKnown|takeSubcommand)\b/.test(readFileSync(file, 'utf8')),
+    );
+    expect(callers).toEqual(['lib/cli/arguments/argument-parser.ts', 'lib/cli/command-line.ts']);
+  });
+
   it('has no file loose but what npm sees', () => {
     expect(sourceFiles('lib', /^[^/]+\.[^/]+$/)).toEqual(['lib/index.ts', 'lib/server.ts']);
   });
@@ -106,7 +113,18 @@ describe('lib', () => {
   );
 });
 
+// One kernel is one file, which includes its contract and intrinsics alone.
+const longKernel = 'native/mont/avx512ifma.cc';
+
 describe('native code', () => {
+  it.each(sourceFiles('native', /\.(cc|h|mjs)$/).filter((file) => file !== longKernel))(
+    'is written in files that fit a head: %s',
+    (file) => {
+      const lines = readFileSync(file, 'utf8').split('\n').length - 1;
+      expect(lines).toBeLessThanOrEqual(longestFile);
+    },
+  );
+
   it('has no circle of includes', () => {
     expect(circlesOf(native)).toEqual([]);
   });

@@ -160,7 +160,7 @@ describe.each(everyOperation)('%s', (operation) => {
 });
 
 describe('a line', () => {
-  test('has what was asked for, with the encryption context, as CloudTrail spells it', async () => {
+  test('has the request, with the encryption context, as CloudTrail spells it', async () => {
     const { kms, events } = await recording();
     const { KeyId, Arn } = await newKey(kms);
     events.length = 0;
@@ -291,7 +291,7 @@ describe('a line', () => {
     expect(JSON.stringify(events)).not.toContain('\n');
   });
 
-  test('does not repeat what does not fit the model, which may be anything', async () => {
+  test('does not repeat a value that does not fit the model', async () => {
     const { kms, events } = await recording();
     const { KeyId } = await newKey(kms);
     const { GrantToken } = await newGrant(kms, KeyId);
@@ -377,7 +377,7 @@ describe('while the sink fails', () => {
   }
   const contents = () => store.list('', { limit: 100_000 });
 
-  test('what changes anything is refused, and no byte of the store is another', async () => {
+  test('requests that change anything are refused, and no byte of the store changes', async () => {
     await open();
     for (const operation of everyOperation.filter((name) => changing.has(name))) {
       const request = await prepareOf(operation)(kms);
@@ -395,7 +395,7 @@ describe('while the sink fails', () => {
     await close();
   });
 
-  test('what only reads goes on', async () => {
+  test('requests that only read go on', async () => {
     await open();
     for (const operation of everyOperation.filter((name) => !changing.has(name))) {
       const request = await prepareOf(operation)(kms);
@@ -410,7 +410,7 @@ describe('while the sink fails', () => {
     await close();
   });
 
-  test('the default key is not made by the way', async () => {
+  test('the default key is not made by a request that names it', async () => {
     await open();
     broken = true;
     const KeyId = 'alias/pairmint/default';
@@ -421,7 +421,7 @@ describe('while the sink fails', () => {
     await close();
   });
 
-  test('a request that would be refused anyway is answered as ever', async () => {
+  test('a request that would be refused in any case is answered as before', async () => {
     await open();
     broken = true;
     expect(await failureText(kms.disableKey({ KeyId: absentKeyId }))).toMatch(
@@ -524,7 +524,7 @@ describe('an audit file', () => {
 
   afterEach(() => vi.unstubAllEnvs());
 
-  test('is named by PAIRMINT_AUDIT_FILE, and nobody else may read it', async () => {
+  test('is named by PAIRMINT_AUDIT_FILE, and readable by its owner alone', async () => {
     const file = `${temporaryFolder()}/audit.jsonl`;
     vi.stubEnv('PAIRMINT_AUDIT_FILE', file);
     const kms = await Pairmint.open({ store: 'memory:' });
@@ -565,7 +565,7 @@ describe('an audit file', () => {
     }
   });
 
-  test('that cannot be opened refuses what changes anything, until it can', async () => {
+  test('that cannot be opened refuses all requests that change anything, until it can', async () => {
     const file = `${temporaryFolder()}/audit.jsonl`;
     mkdirSync(file);
     vi.stubEnv('PAIRMINT_AUDIT_FILE', file);
@@ -577,7 +577,7 @@ describe('an audit file', () => {
     expect(linesOf(file).map(({ eventName }) => eventName)).toEqual(['CreateKey']);
   });
 
-  test('that is there keeps its mode and what it has', async () => {
+  test('that exists keeps its mode and its contents', async () => {
     const file = `${temporaryFolder()}/audit.jsonl`;
     writeFileSync(file, '{"eventName":"Earlier"}\n');
     chmodSync(file, 0o640);

@@ -111,7 +111,7 @@ describe('requests of one turn of the event loop', () => {
     expect(await ask(1)).toBe('answered');
   });
 
-  test('leave nothing where their answers came in', async () => {
+  test('leave nothing in the buffer that their answers came in', async () => {
     const { ask, buffers } = numbers();
     await Promise.all([ask(5), ask(6)]);
     for (const buffer of buffers)

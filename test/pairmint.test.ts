@@ -27,7 +27,7 @@ describe('options that nothing reads', () => {
     ],
   ];
 
-  it.each(misspelt)('are refused before there is a store: %j', async (options, message) => {
+  it.each(misspelt)('are refused before a store is made: %j', async (options, message) => {
     const folder = temporaryFolder();
     const store = { store: `sqlite:${folder}/store.db` };
     const rootKey = { rootKey: { file: `${folder}/root.key` } };
@@ -36,7 +36,7 @@ describe('options that nothing reads', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('are named beside those that there are', async () => {
+  it('are named beside the known ones', async () => {
     const opening = Pairmint.open({ rootKeyFile: 'x' } as object);
     await expect(opening).rejects.toMatchObject({ hint: expect.stringContaining('rootKey,') });
   });
@@ -51,7 +51,7 @@ describe('options that nothing reads', () => {
     );
   });
 
-  it('may be there where they are known and undefined', async () => {
+  it('may be given as undefined if they are known', async () => {
     const options = { store: 'memory:', rootKey: undefined, caller: undefined, seed: undefined };
     await (await Pairmint.open(options)).close();
   });
@@ -112,7 +112,7 @@ describe('closing', () => {
 });
 
 describe('closing while requests never stop coming', () => {
-  it('waits for those that were there', async () => {
+  it('waits for the requests that had begun', async () => {
     const other = await Pairmint.open({
       store: 'memory:',
       audit: () => new Promise((resolve) => setTimeout(resolve, 2)),

@@ -48,11 +48,11 @@ async function missingFrom(text: string, folder: string): Promise<string[]> {
 }
 
 describe('a program', () => {
-  test.each(programs)('imports only what there is: %s', async (file) => {
+  test.each(programs)('imports only names that exist: %s', async (file) => {
     expect(await missingFrom(readFileSync(file, 'utf8'), path.dirname(file))).toEqual([]);
   });
 
-  test('that imports what was renamed is found', async () => {
+  test('that imports a renamed function is found', async () => {
     const text = `
       import { Pairmint, Pairmunt } from '../dist/index.js';
       const { createServer: make, createSever } = await import('../dist/server.js');

@@ -64,7 +64,7 @@ describe("AWS's quotas", () => {
     expect(admitted('GenerateDataKeyPair', { KeyPairSpec: 'RSA_4096' }, china)).toBe(1);
   });
 
-  it('are shared by what is done with one kind of key, and by nothing else', () => {
+  it('are shared by the operations on one kind of key, and by no others', () => {
     const { admitted } = start();
     expect(admitted('Sign', { SigningAlgorithm: 'RSASSA_PSS_SHA_256' })).toBe(1000);
     expect(admitted('Decrypt', { EncryptionAlgorithm: 'RSAES_OAEP_SHA_256' })).toBe(0);

@@ -1,7 +1,7 @@
 import { createHandler } from '../http/handler.ts';
 import type { Service } from '../http/service.ts';
 
-/** What an SDK client hands to its request handler, as far as it is looked at. */
+/** The part of an SDK client's request that the handler reads. */
 export interface SdkRequest {
   readonly method: string;
   readonly path: string;
@@ -70,7 +70,7 @@ function bytesOf(body: unknown): Uint8Array {
   return Buffer.from(typeof body === 'string' ? body : '', 'utf8');
 }
 
-/** As an HTTP client of the SDK would give them. */
+/** The headers as an HTTP client of the SDK would give them. */
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),

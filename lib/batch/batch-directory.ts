@@ -86,6 +86,11 @@ export class BatchDirectory {
 
   /** The part of the store that keeps batches. @throws KmsError if it keeps none */
   get store(): BatchStore {
+    return this.requireKept();
+  }
+
+  /** @throws KmsError UnsupportedOperationException if the store keeps no batches */
+  requireKept(): BatchStore {
     if (this.#store.batches !== undefined) return this.#store.batches;
     throw new KmsError('UnsupportedOperationException', `${this.#store.url} keeps no batches.`);
   }

@@ -18,7 +18,7 @@ export interface Terminal {
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
-/** What the command line needs of class Pairmint. */
+/** The part of class Pairmint that the command line uses. */
 export type Service = Pick<
   Pairmint,
   | 'as'
@@ -39,7 +39,7 @@ export type Service = Pick<
   | 'store'
 >;
 
-/** What makes the requests of operations: the local store or a server. */
+/** Makes the requests of operations: the local store or a server. */
 export type Calls = Pick<Service, 'call' | 'close'>;
 
 /** The world outside, as the program is given it. */
@@ -87,7 +87,7 @@ export function openOptions({ store, rootKeyFile }: OwnOptions): OpenOptions {
   };
 }
 
-/** The same for a command that is over in a moment: it leaves filling pools to others. */
+/** The options for a command that is over in a moment: it leaves filling pools to others. */
 export function oneShot(own: OwnOptions): OpenOptions {
   return { ...openOptions(own), refillPools: false };
 }

@@ -48,7 +48,7 @@ export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
 
-/** What the AWS CLI refuses with its general exit code rather than the one for parameters. */
+/** A failure that has the AWS CLI's general exit code rather than the one for parameters. */
 export class GeneralError extends Error {
   override readonly name = 'GeneralError';
 }

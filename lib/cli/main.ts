@@ -1,14 +1,18 @@
 import { packageVersion } from '../core/package-version.ts';
-import type { OperationName } from '../model/shapes.ts';
-import { type ParsedArguments, parseKnown, takeSubcommand } from './arguments/argument-parser.ts';
 import { complain, exitCodeOf } from './arguments/complaints.ts';
-import { globalOptions } from './arguments/global-options.ts';
-import { findCommand, outerSyntax, ownSyntax, sharedOptions } from './arguments/own-options.ts';
-import { invalidChoice, required } from './arguments/usage.ts';
-import type { Context, OwnOptions } from './context.ts';
-import { exitCodes, UnknownOptionsError, UsageError } from './errors.ts';
-import { allCommandDescriptions, awsCommandDescriptions } from './help/command-descriptions.ts';
-import { type OwnCommand, ownCommands } from './own-commands.ts';
+import { invalidChoice } from './arguments/usage.ts';
+import {
+  type HelpLine,
+  type OwnLine,
+  parseAwsCommand,
+  parseOwnCommand,
+  type ServiceLine,
+  type VersionLine,
+} from './command-line.ts';
+import type { Context } from './context.ts';
+import { exitCodes } from './errors.ts';
+import { allCommandDescriptions } from './help/command-descriptions.ts';
+import { ownCommands } from './own-commands.ts';
 import type { DebugLog } from './remote/debug-log.ts';
 import { promptMode } from './settings/prompt-mode.ts';
 import { Settings } from './settings/settings.ts';
@@ -16,11 +20,8 @@ import { Settings } from './settings/settings.ts';
 /** Runs one command and returns its exit code. Never throws. */
 export async function main(argv: readonly string[], context: Context): Promise<number> {
   try {
-    const name = argv[findCommand(argv)];
-    const command = findOwnCommand(name);
-    return name !== undefined && command !== undefined
-      ? await runOwnCommand(name, command, argv, context)
-      : await runPrompted(argv, context);
+    const line = parseOwnCommand(argv);
+    return line === undefined ? await runPrompted(argv, context) : await runOwn(line, context);
   } catch (error) {
     return complain(error, context.stderr);
   }
@@ -40,39 +41,35 @@ async function runPrompted(argv: readonly string[], context: Context): Promise<n
   }
 }
 
-/**
- * Runs a command of the AWS CLI. As there, each layer reads its part of the command line once and
- * leaves the rest to the next: first options that may stand anywhere, then `kms`, then the operation.
- */
+/** Runs a command of the AWS CLI. */
 async function run(argv: readonly string[], context: Context): Promise<number> {
-  const { given, positional: word, rest } = parseKnown(outerSyntax, argv);
-  if (given.has('version') || word === 'version') return showVersion(context);
-  if (word === 'help' || given.has('--help')) {
-    return showHelp([...(word === 'help' || word === undefined ? [] : [word]), ...rest], context);
-  }
-  if (word === undefined) throw required('command');
-  if (Object.hasOwn(awsCommandDescriptions, word) && rest[0] === 'help') {
-    return showHelp([word], context);
-  }
-  if (word === 'configure') {
+  const line = await parseAwsCommand(argv);
+  if (line.kind === 'version') return showVersion(context);
+  if (line.kind === 'help') return showHelp(line, context);
+  if (line.kind === 'configure') {
     const { runConfigure } = await import('./commands/configure.ts');
-    return runConfigure(rest, { given, context });
+    return runConfigure(line, context);
   }
-  const debug = given.has('debug') ? await openLog(argv, context) : undefined;
+  const debug = line.given.has('debug') ? await openLog(argv, context) : undefined;
+  return runService(line, debug, context);
+}
+
+async function runService(
+  { given, own, asks }: ServiceLine,
+  debug: DebugLog | undefined,
+  context: Context,
+): Promise<number> {
   const settings = await Settings.read(given, context.env);
-  const surroundings = { settings, own: ownOptions(given), debug };
-  if (word === 'sts') {
-    const { runSts } = await import('./commands/caller-identity.ts');
-    await runSts(rest, surroundings, context);
-    return exitCodes.success;
+  const surroundings = { settings, own, debug };
+  if (asks.kind === 'mistaken') throw asks.error;
+  if (asks.kind === 'help') return showHelp(asks, context);
+  if (asks.kind === 'identity') {
+    const { runGetCallerIdentity } = await import('./commands/caller-identity.ts');
+    await runGetCallerIdentity(surroundings, context);
+  } else {
+    const { runOperation } = await import('./commands/operation.ts');
+    await runOperation(asks, surroundings, context);
   }
-  // `pairmint kms <operation>` means `pairmint <operation>`, so that `alias aws=pairmint` works.
-  const { name, rest: words } =
-    word === 'kms' ? takeSubcommand('operation', rest) : { name: word, rest };
-  if (name === 'help') return showHelp(words, context);
-  const operation = await findOperation(name, word === 'kms' ? 'operation' : 'command');
-  const { runOperation } = await import('./commands/operation.ts');
-  await runOperation(operation, words, surroundings, context);
   return exitCodes.success;
 }
 
@@ -83,56 +80,12 @@ async function openLog(argv: readonly string[], { stderr }: Context): Promise<De
   return log;
 }
 
-async function findOperation(
-  word: string,
-  argument: 'command' | 'operation',
-): Promise<OperationName> {
-  const { operations } = await import('./arguments/operation-names.ts');
-  const operation = operations.get(word);
-  if (operation === undefined) {
-    const others =
-      argument === 'command' ? [...Object.keys(allCommandDescriptions), 'kms', 'version'] : [];
-    throw invalidChoice(argument, word, [...operations.keys(), ...others, 'help']);
-  }
-  return operation;
-}
-
 /** Runs a command that the AWS CLI does not have. */
-async function runOwnCommand(
-  name: string,
-  command: OwnCommand,
-  argv: readonly string[],
-  context: Context,
-): Promise<number> {
-  const { given, rest } = parseKnown(ownSyntax(command.options), argv);
-  if (given.has('version')) return showVersion(context);
-  if (given.has('--help') || rest[0] === 'help') return showHelp([name], context);
-  refuseForeignOptions(name, command, given);
-  const { operands = [] } = command;
-  const unknown = rest.filter((word, i) => i >= operands.length || word.startsWith('-'));
-  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
-  const { run } = await command.load();
-  return run(given as ReadonlyMap<string, string>, ownOptions(given), context, rest);
-}
-
-/** Refuses the options of operations, and those for a store if the command uses none. */
-function refuseForeignOptions(
-  name: string,
-  { isStoreless }: OwnCommand,
-  given: ParsedArguments['given'],
-): void {
-  if (given.has('endpointUrl')) {
-    throw new UsageError(`${name} works on a store, not on a server: leave --endpoint-url away`);
-  }
-  const foreign = globalOptions.filter((option) => {
-    // `--cli-auto-prompt` and `--no-cli-auto-prompt` have one key.
-    return (
-      given.has(option.key) && (!('means' in option) || given.get(option.key) === option.means)
-    );
-  });
-  const storeOptions = isStoreless ? sharedOptions.filter(({ name }) => given.has(name)) : [];
-  const names = [...foreign, ...storeOptions].map((option) => option.name);
-  if (names.length > 0) throw new UnknownOptionsError(names);
+async function runOwn(line: VersionLine | HelpLine | OwnLine, context: Context): Promise<number> {
+  if (line.kind === 'version') return showVersion(context);
+  if (line.kind === 'help') return showHelp(line, context);
+  const { run } = await ownCommands[line.name]();
+  return run(line.given, line.own, context, line.operands);
 }
 
 function showVersion({ stdout }: Context): number {
@@ -141,7 +94,7 @@ function showVersion({ stdout }: Context): number {
 }
 
 /** Shows help on the first word that is not an option; on everything if there is none. */
-async function showHelp(words: readonly string[], context: Context): Promise<number> {
+async function showHelp({ words }: HelpLine, context: Context): Promise<number> {
   const topic = words.find((word) => word !== '' && word !== 'kms' && !word.startsWith('-'));
   const help = await import('./help/help.ts');
   if (topic === undefined || topic === 'help') {
@@ -160,17 +113,4 @@ async function showHelp(words: readonly string[], context: Context): Promise<num
   }
   context.stdout.write(help.operationHelp(operation));
   return exitCodes.success;
-}
-
-function findOwnCommand(name: string | undefined): OwnCommand | undefined {
-  return name !== undefined && Object.hasOwn(ownCommands, name) ? ownCommands[name] : undefined;
-}
-
-function ownOptions(given: ParsedArguments['given']): OwnOptions {
-  const store = given.get('--store');
-  const rootKeyFile = given.get('--root-key-file');
-  return {
-    ...(typeof store === 'string' && { store }),
-    ...(typeof rootKeyFile === 'string' && { rootKeyFile }),
-  };
 }

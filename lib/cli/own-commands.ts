@@ -1,15 +1,8 @@
 import type { RunCommand } from './context.ts';
-import { type CommandDescription, commandDescriptions } from './help/command-descriptions.ts';
+import type { OwnCommandName } from './help/command-descriptions.ts';
 
-/** A command that AWS's CLI does not have. It returns its exit code. */
-export interface OwnCommand extends CommandDescription {
-  readonly load: () => Promise<{ run: RunCommand }>;
-}
-
-type CommandName = keyof typeof commandDescriptions;
-
-/** Loaded one by one, for starting the program must not take longer with every command. */
-const loaders: Readonly<Record<CommandName, OwnCommand['load']>> = {
+/** Loads a command that the AWS CLI does not have; only this one, so that the program starts fast. */
+export const ownCommands: Readonly<Record<OwnCommandName, () => Promise<{ run: RunCommand }>>> = {
   batch: () => import('./commands/batch.ts'),
   credentials: () => import('./commands/credentials.ts'),
   completion: () => import('./commands/completion.ts'),
@@ -21,10 +14,3 @@ const loaders: Readonly<Record<CommandName, OwnCommand['load']>> = {
   pregenerate: () => import('./commands/pregenerate.ts'),
   worker: () => import('./commands/worker.ts'),
 };
-
-export const ownCommands: Readonly<Record<string, OwnCommand>> = Object.fromEntries(
-  Object.entries(loaders).map(([name, load]) => [
-    name,
-    { ...commandDescriptions[name as CommandName], load },
-  ]),
-);

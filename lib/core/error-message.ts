@@ -1,4 +1,4 @@
-/** What went wrong, as a text; anything can be thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

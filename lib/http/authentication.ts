@@ -29,7 +29,7 @@ interface GateOptions {
   readonly now: () => number;
 }
 
-/** What is cached for a credential until its record in the store changes. */
+/** A credential as it is cached until its record in the store changes. */
 interface Account {
   readonly caller: Service;
   /** By date; two dates around midnight. */

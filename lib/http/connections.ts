@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Peer } from './origin.ts';
 
-/** What the server knows of a connection. */
+/** The state of a connection. */
 export interface Connection {
   /** Aborted when the connection is closed. */
   readonly signal: AbortSignal;

@@ -10,12 +10,19 @@ export function removeExpiredSessions(
   credentials: Pick<CredentialDirectory, 'removeExpired'>,
   log: Log,
 ): () => void {
+  let isStopped = false;
   const remove = () =>
     credentials.removeExpired(Date.now() - keptFor).then(
       (removed) => removed > 0 && log.info({ removed }, 'expired sessions removed'),
-      (error: Error) => log.warn({ reason: error.message }, 'expired sessions cannot be removed'),
+      (error: Error) => {
+        // The store may be closed while some are being removed: the next process removes the rest.
+        if (!isStopped) log.warn({ reason: error.message }, 'expired sessions cannot be removed');
+      },
     );
   void remove();
   const timer = setInterval(() => void remove(), hour).unref();
-  return () => clearInterval(timer);
+  return () => {
+    isStopped = true;
+    clearInterval(timer);
+  };
 }

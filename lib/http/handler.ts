@@ -11,7 +11,7 @@ import { isCall, operationOf, parseBody } from './routing.ts';
 import type { Service } from './service.ts';
 import { isSigned } from './signature.ts';
 
-/** What an observer is told of a request. */
+/** A request as observers are told of it. */
 export interface RequestEvent {
   readonly requestId: string;
   /** Undefined if the request named no operation or probe that is offered. */

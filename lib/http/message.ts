@@ -23,7 +23,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** What a request line names (RFC 9112, 3.2). */
+/** The target of a request line (RFC 9112, 3.2). */
 export interface Target {
   /** Path and query. */
   readonly path: string;

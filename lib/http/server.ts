@@ -213,7 +213,7 @@ export class PairmintServer {
       });
       this.#server.listen({ host, port, backlog }, resolve);
     });
-    // Such as when a connection cannot be accepted for want of file descriptors: only that one is
+    // For example, a connection cannot be accepted for want of file descriptors: only that one is
     // lost.
     this.#server.removeAllListeners('error').on('error', () => {});
     const scheme = this.#server instanceof https.Server ? 'https' : 'http';

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../core/configuration-error.ts';
 import type { Snapshot } from './metrics.ts';
 import type { Order, Report } from './worker-process.ts';
 
-/** What a worker does on orders. */
+/** The orders that a worker obeys. */
 export interface Duties {
   /** Resolves to the URL. */
   listen(port: number | undefined): Promise<string>;

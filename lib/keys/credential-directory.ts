@@ -4,12 +4,12 @@ import type { Entry, KeyStore } from '../store/key-store.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
 import { credentialsPrefix } from './paths.ts';
 
-/** What an access key stands for; all of it is authenticated at rest. */
+/** An access key's principal and policy; all of it is authenticated at rest. */
 export interface CredentialRecord {
   readonly accessKeyId: string;
-  /** The ARN of who requests are made as. */
+  /** The ARN that requests are made as. */
   readonly principal: string;
-  /** The text of what an IAM policy of the principal would allow. */
+  /** The text of the principal's identity policy. */
   readonly identityPolicy?: string;
   /** Milliseconds since the epoch, as are all times here. */
   readonly creationDate: number;
@@ -29,7 +29,7 @@ export interface NewCredential {
   readonly durationSeconds?: number | undefined;
 }
 
-/** What a credential's holder gets to know, once. */
+/** The secrets of a credential, which its holder is told once. */
 export interface CredentialSecrets {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -53,7 +53,7 @@ interface Options {
   readonly native: Native;
   readonly rootKey: RootKey;
   readonly now: () => number;
-  /** Refuses a principal or policy that nobody can act with. */
+  /** Refuses a principal that cannot be a caller, and a malformed policy. */
   readonly check: (credential: NewCredential) => void;
 }
 
@@ -62,7 +62,7 @@ const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 // A block of SHA-256, to which HMAC pads shorter keys with zeros: the padded key gives the same.
 const secretLength = 64;
-// No spec of a KMS key has the code 0, so that the record is none of a KMS key's.
+// No spec of a KMS key has the code 0, so that no KMS key's record passes for this one.
 const attributes = new Uint8Array(20);
 
 /**
@@ -84,7 +84,7 @@ export class CredentialDirectory {
     });
   }
 
-  /** Makes a credential. @throws ConfigurationError where principal or policy are none */
+  /** Makes a credential. @throws ConfigurationError if the principal or the policy is malformed */
   async create(given: NewCredential): Promise<CredentialSecrets> {
     const { native, rootKey, now, check } = this.#options;
     check(given);
@@ -122,13 +122,13 @@ export class CredentialDirectory {
     };
   }
 
-  /** Undefined where there is none of this id. @throws KmsError KMSInternalException */
+  /** Undefined if there is none of this id. @throws KmsError KMSInternalException */
   async find(accessKeyId: string): Promise<Credential | undefined> {
     if (!accessKeyIdPattern.test(accessKeyId)) return undefined;
     return this.#table.get(credentialsPrefix + accessKeyId);
   }
 
-  /** The same at once, where it was found before and nothing has been committed since. */
+  /** The same at once, if it was found before and nothing has been committed since. */
   known(accessKeyId: string): Credential | undefined {
     return this.#table.peek(credentialsPrefix + accessKeyId)?.record;
   }
@@ -145,7 +145,7 @@ export class CredentialDirectory {
     return [];
   }
 
-  /** Deletes a credential; false where there is none, or no more. */
+  /** Deletes a credential; false if there is none, or it was deleted meanwhile. */
   async delete(accessKeyId: string): Promise<boolean> {
     const entry = await this.#table.entry(credentialsPrefix + accessKeyId);
     return entry !== undefined && this.#options.store.commit([removal(entry)]);

@@ -23,7 +23,7 @@ const stateTexts: Readonly<Record<Exclude<KeyState, 'Enabled'>, string>> = {
 };
 
 /**
- * @throws KmsError DisabledException or KMSInvalidStateException where the key is in a state other
+ * @throws KmsError DisabledException or KMSInvalidStateException if the key is in a state other
  *   than Enabled and those that the operation takes beside it
  */
 export function requireState({ arn, record }: Key, ...others: readonly KeyState[]): void {
@@ -35,7 +35,7 @@ export function requireState({ arn, record }: Key, ...others: readonly KeyState[
   );
 }
 
-/** @throws KmsError KMSInvalidStateException where the key is pending deletion */
+/** @throws KmsError KMSInvalidStateException if the key is pending deletion */
 export function requireNotPendingDeletion(key: Key): void {
   requireState(key, 'Disabled', 'PendingImport');
 }
@@ -55,7 +55,7 @@ export function isSymmetric({ record }: Key): boolean {
   return record.keySpec === 'SYMMETRIC_DEFAULT';
 }
 
-/** @throws KmsError InvalidKeyUsageException where an asymmetric key is to make a data key or pair */
+/** @throws KmsError InvalidKeyUsageException if an asymmetric key is to make a data key or pair */
 export function requireSymmetric(key: Key): void {
   if (isSymmetric(key)) return;
   throw new KmsError(
@@ -73,7 +73,7 @@ export function requireOrigin({ arn, record }: Key, origin: 'AWS_KMS' | 'EXTERNA
   );
 }
 
-/** @throws KmsError DryRunOperationException where the request asked for nothing else */
+/** @throws KmsError DryRunOperationException if the request is a dry run */
 export function endDryRun(dryRun: boolean | undefined): void {
   if (!dryRun) return;
   throw new KmsError(

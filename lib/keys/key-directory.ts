@@ -33,7 +33,7 @@ import { sharing } from './multi-region.ts';
 import { aliasesPrefix, type KeyPlace, keyPath, keysPrefix, type Place, scope } from './paths.ts';
 import { isGone } from './settlement.ts';
 
-/** What a change makes of a key: its record, and other changes that go with it. */
+/** The result of a change: the key's new record, and other changes that go with it. */
 export interface KeyChange {
   readonly record: KeyRecord;
   readonly others?: readonly Change[];
@@ -49,7 +49,7 @@ interface Options {
   readonly fence?: Fence | undefined;
 }
 
-/** What a directory consists of, and shares with those that change through other stores. */
+/** The parts that a directory shares with those that change through other stores. */
 interface Parts {
   readonly table: KeyTable;
   readonly vault: MaterialVault;
@@ -92,7 +92,7 @@ export class KeyDirectory {
     this.vault = parts.vault;
   }
 
-  /** The same directory; what is asked of it is changed through `requested`, a decorated store. */
+  /** The same directory, which makes the changes of requests through `requested`, a decorated store. */
   through(requested: StoreChanges): KeyDirectory {
     return new KeyDirectory(this.#options, this.#parts, requested);
   }

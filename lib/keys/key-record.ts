@@ -10,7 +10,7 @@ import type {
   RotationType,
 } from '../model/types.ts';
 
-/** What is known of a KMS key apart from its material; all of it is authenticated at rest. */
+/** A KMS key without its material; all of it is authenticated at rest. */
 export interface KeyRecord {
   readonly keyId: string;
   readonly region: string;
@@ -19,9 +19,9 @@ export interface KeyRecord {
   readonly keyUsage: KeyUsageType;
   readonly origin: OriginType;
   readonly multiRegion: boolean;
-  /** Set where the key is an AWS service's; any other is the customer's. */
+  /** Set if the key is an AWS service's; any other is the customer's. */
   readonly keyManager?: 'AWS';
-  /** Of a multi-Region key: where its primary and its replicas are, the same in each of them. */
+  /** The regions of a multi-Region key's primary and replicas, the same in each of them. */
   readonly regions?: { readonly primary: string; readonly replicas: readonly string[] };
   /** Milliseconds since the epoch, as are all times here. */
   readonly creationDate: number;

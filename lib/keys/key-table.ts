@@ -34,7 +34,7 @@ export class KeyTable {
     });
   }
 
-  /** What is at a path, if that was read before and still holds. */
+  /** The key at a path, if it was read before and still holds. */
   peek(path: string): Found<ReadKey> | undefined {
     return this.#table.peek(path);
   }

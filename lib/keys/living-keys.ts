@@ -43,7 +43,7 @@ export class LivingKeys {
     return key && this.present(key);
   }
 
-  /** The same of a place. @throws KmsError NotFoundException */
+  /** The key of a place. @throws KmsError NotFoundException */
   async require(place: KeyPlace): Promise<ReadKey> {
     const key = await this.get(keyPath(place));
     if (key === undefined) throw notFound({ kind: 'key', ...place });

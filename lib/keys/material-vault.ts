@@ -23,7 +23,7 @@ import {
 } from './key-record.ts';
 import { materialPath } from './paths.ts';
 
-/** What a key seals with. */
+/** The material that a key seals with. */
 export interface CurrentMaterial {
   readonly material: KeyMaterial;
   readonly materialId: string;
@@ -100,7 +100,7 @@ export class MaterialVault {
   async commit(changes: readonly Change[], store: StoreChanges): Promise<boolean> {
     const committed = await store.commit(changes);
     if (!committed) return false;
-    // What is destroyed may have been opened again meanwhile.
+    // A destroyed material may have been opened again meanwhile.
     for (const { path, next } of changes) if (next === undefined) this.#opened.forget(path);
     return true;
   }
@@ -125,7 +125,7 @@ export class MaterialVault {
     return newMaterial(record, material);
   }
 
-  /** Makes fresh material of a key that is no private key, at once. */
+  /** Makes fresh material that is not a private key, at once. */
   makeSymmetric(record: NewKeyRecord): NewMaterial {
     const { rootKey, keyId, attributes } = this.#binding(record);
     const length = materialLength(record.keySpec) as number;

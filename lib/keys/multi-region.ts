@@ -4,7 +4,7 @@ import type { ReadKey, Replace } from './key.ts';
 import { type KeyRecord, regionsOf, withImportsCounted, withoutImport } from './key-record.ts';
 import { dayInMilliseconds } from './settlement.ts';
 
-/** What the regions of a multi-Region key have in common. */
+/** The members that all regions of a multi-Region key have in common. */
 function sharedOf({ regions, rotation, currentMaterialId, materials }: KeyRecord) {
   return { regions, rotation, currentMaterialId, materials: materials.map(withoutImport) };
 }

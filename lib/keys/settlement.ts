@@ -6,12 +6,12 @@ export const dayInMilliseconds = 86_400_000;
 // at once, but destroyed only when a second look, so much later, finds the same.
 const graceInMilliseconds = dayInMilliseconds;
 
-// Of 90 days at least: a store that nobody opened for a year has all that fell due. More are rather
+// Of 90 days at least: a store that was not opened for a year has all that fell due. More are rather
 // the work of a clock that is ahead, whose materials would stay when it is put right; the last of them
 // does as well as all.
 const mostRotationsAtOnce = 4;
 
-/** Tells whether a key's deletion date has passed: then nobody finds it any more. */
+/** Tells whether a key's deletion date has passed: from then on it cannot be found. */
 export function isGone({ deletionDate }: KeyRecord, now: number): boolean {
   return deletionDate !== undefined && deletionDate <= now;
 }
@@ -21,7 +21,7 @@ export function isCertain(since: number | undefined, now: number): boolean {
   return since !== undefined && since + graceInMilliseconds <= now;
 }
 
-/** What time has done to a key since its record was written. */
+/** The changes that time has made to a key since its record was written. */
 export interface Settlement {
   readonly record: KeyRecord;
   /** The dates of automatic rotations that fell due; each needs fresh material. */

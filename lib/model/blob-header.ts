@@ -6,7 +6,7 @@ const keyIdAt = 8;
 const materialIdAt = 24;
 const materialIdLength = 32;
 
-/** What a symmetric ciphertext says of itself, unchecked. */
+/** The header of a symmetric ciphertext, not yet authenticated. */
 export interface BlobHeader {
   /** The key's id as 16 bytes. */
   readonly keyId: Uint8Array;

@@ -168,7 +168,7 @@ export const keySpecs: Readonly<Record<KeySpec, KeySpecRow>> = {
     code: 7,
     usages: { ...signs('ECDSA_SHA_512'), KEY_AGREEMENT: agrees },
     minting: brief,
-    // What is sealed at once has 6 KB at most (docs/envelope.md), which is 14 of these pairs.
+    // A seal takes 6 KB at most (docs/envelope.md), which is 14 of these pairs.
     pair: { ...briefPair, lot: 8 },
     wrappedBy: 3072,
     nodeName: 'ec secp521r1',

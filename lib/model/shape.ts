@@ -26,7 +26,7 @@ export interface MapShape {
 
 /**
  * Bounds count UTF-16 units. `pattern` is a Java expression that must match the whole text. `listed`
- * names the shape whose values a complaint lists, where the service lists another shape's. `unlisted`
+ * names the shape whose values a complaint lists, if the service lists another shape's. `unlisted`
  * are values that the service's own checks refuse later, though no list has them.
  */
 export interface StringShape {

@@ -74,7 +74,7 @@ function makeWriter(name: ShapeName): Write {
   }
 }
 
-// What JSON leaves as it is.
+// Types whose values JSON leaves as they are.
 const plainText = /^[ !#-[\]-~]*$/;
 
 function structureWriter({ members }: StructureShape): Write {

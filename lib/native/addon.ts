@@ -317,7 +317,7 @@ export interface Native {
       },
     onStart?: OnStart,
   ): Promise<MaterialRecord & { readonly publicKey?: Uint8Array }>;
-  /** The same for the bytes of a secret, or a PKCS#8 key, in the clear. */
+  /** Imports the bytes of a secret, or a PKCS#8 key, given in the clear. */
   importPlainKeyMaterial(
     args: MaterialDestination & Called & { spec: KeySpec; plaintext: Uint8Array },
     onStart?: OnStart,
@@ -326,7 +326,7 @@ export interface Native {
 
 /** The addon's own functions; some of `Native`'s are built from them. */
 export interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
-  /** Of a brief spec, in the calling thread. */
+  /** Mints pairs of a brief spec in the calling thread. */
   generateDataKeyPairsHere(spec: DataKeyPairSpec, requests: readonly SealingRequest[]): Packed;
   takeFromLots(requests: readonly LotRequest[]): Packed;
   generateDataKeys(requests: readonly (SealingRequest & { length: number })[]): Packed;

@@ -42,18 +42,18 @@ export function joined<Request, Answer>(
 ): (request: Request, signal?: AbortSignal) => Promise<Answer> {
   const crossings: Waiting<Request, Answer>[][] = [];
   const enter = () => {
-    const some = (crossings.shift() ?? []).filter(isWanted);
+    const together = (crossings.shift() ?? []).filter(isWanted);
     if (crossings.length > 0) setImmediate(enter);
-    if (some.length === 0) return;
+    if (together.length === 0) return;
     try {
-      const outcomes = unpack(answerAll(some.map(({ request }) => request)), some.length);
-      for (const [i, { resolve, reject }] of some.entries()) {
+      const outcomes = unpack(answerAll(together.map(({ request }) => request)), together.length);
+      for (const [i, { resolve, reject }] of together.entries()) {
         const { parts, error } = outcomes[i] as Outcome;
         if (parts === undefined) reject(error);
         else resolve(answerOf(parts));
       }
     } catch (error) {
-      for (const { reject } of some) reject(error);
+      for (const { reject } of together) reject(error);
     }
   };
   const enterAlone = async (request: Request, signal: AbortSignal | undefined) => {

@@ -82,7 +82,7 @@ export function checkAliasName(name: string): void {
   if (name.startsWith('alias/aws/')) throw new KmsError('NotAuthorizedException');
 }
 
-/** The same of an alias that is made now. The model allows colons, and AWS does not. */
+/** Checks the name of an alias that is made now. The model allows colons, and AWS does not. */
 export function checkNewAliasName(name: string): void {
   checkAliasName(name);
   if (!name.includes(':')) return;

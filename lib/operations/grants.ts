@@ -188,7 +188,7 @@ async function grantToRetire(
   const { record } = await lookUpOwn(services, KeyId);
   const grant = await services.grants.find(record, GrantId);
   if (grant !== undefined) return grant;
-  // Nor is it for another account to know that there is such a key.
+  // Another account must not learn that the key exists, either.
   if (record.accountId !== services.accountId) refuseForeign(services);
   throw noSuchGrant(GrantId);
 }
@@ -196,7 +196,7 @@ async function grantToRetire(
 /**
  * KMS Developer Guide, grant-delete: the retiring principal may, the grantee if the grant lists
  * RetireGrant, and the account that made the grant or has the key. An account may leave it to its
- * principals by kms:RetireGrant in their identity policies, where a Deny takes it from every one of them.
+ * principals by kms:RetireGrant in their identity policies, and a Deny takes it from every one of them.
  */
 function requireMayRetire(services: Services, { grant, key }: GrantOfKey): void {
   const { principal: caller } = services.caller;

@@ -128,7 +128,7 @@ function incompatibleWith({ record }: Key, algorithm: SigningAlgorithmSpec): str
   return algorithm === 'ML_DSA_SHAKE_256' ? `key spec ${record.keySpec}` : `algorithm ${algorithm}`;
 }
 
-// ML-DSA needs no check: without it, keys of its specs cannot be made.
+// ML-DSA is not checked: without it, keys of its specs cannot be made.
 function requireAvailable({ native }: Services, { SigningAlgorithm }: SigningRequest): void {
   if (SigningAlgorithm !== 'ED25519_PH_SHA_512' || native.capabilities().ed25519ph) return;
   throw new KmsError(

@@ -20,7 +20,7 @@ const attempts = 100;
  * copy of the store, and is never served.
  *
  * The file holds its own inode and time of birth, which tell the original from a copy made with the
- * store. It is replaced by each claim, so a copy from before is known even where it was written over
+ * store. It is replaced by each claim, so a copy from before is known even if it was written over
  * the original. It also holds the store's id and fence, so that it does not vouch for another store or for
  * a copy from before the fence.
  */
@@ -134,11 +134,11 @@ export class Drawn {
 
   #find(pool: string): number | undefined {
     const hash = hashOf(pool);
-    const known = this.#places.get(pool);
-    if (known !== undefined) {
-      const there = Buffer.alloc(hashLength);
-      readSync(this.#file as number, there, 0, hashLength, known);
-      if (there.equals(hash)) return known;
+    const place = this.#places.get(pool);
+    if (place !== undefined) {
+      const written = Buffer.alloc(hashLength);
+      readSync(this.#file as number, written, 0, hashLength, place);
+      if (written.equals(hash)) return place;
       this.#places.delete(pool);
     }
     const at = find(this.#file as number, pool);

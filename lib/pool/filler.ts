@@ -99,12 +99,12 @@ export class Filler {
     request: FillRequest,
   ): Promise<number> {
     const { signal, concurrency, onAdded } = request;
-    const made: Lot[] = [];
+    const finished: Lot[] = [];
     const began = performance.now();
     let flushedAt = began;
     let added = 0;
     const flush = async () => {
-      const lots = made.splice(0);
+      const lots = finished.splice(0);
       if (!(await this.#directory.add(pool, lots, filler))) return false;
       const pairs = countPairs(lots);
       added += pairs;
@@ -121,20 +121,20 @@ export class Filler {
       left -= several;
       await request.turn?.(stop);
       const sealed = await this.#mintLot(pool, material, several, stop);
-      made.push({ sealed, first: 0, end: several });
+      finished.push({ sealed, first: 0, end: several });
       return several;
     };
     const lots = inParallel(mint, { count: Math.ceil(count / size), concurrency, signal });
     try {
       for await (const _ of lots) {
         const now = performance.now();
-        if (made.length < lotsToACommit && now - flushedAt < flushEvery) continue;
+        if (finished.length < lotsToACommit && now - flushedAt < flushEvery) continue;
         if (!(await flush()) || now - began > countEvery) break;
         material = await request.material();
       }
     } finally {
       // Also after a failure: finished pairs are kept.
-      if (made.length > 0) await flush();
+      if (finished.length > 0) await flush();
     }
     return added;
   }

@@ -19,7 +19,7 @@ import { countPairs, decodeLots, encodeLots, entrySize, intoEntries, type Lot } 
 /** A pool as it was made: pairs of one spec, waiting under one key. */
 export interface PoolRecord extends KeyPlace {
   readonly spec: DataKeyPairSpec;
-  /** How many pairs shall wait. */
+  /** How many pairs are to wait. */
   readonly target: number;
   /** At how many it is filled again. */
   readonly low: number;
@@ -36,7 +36,7 @@ export interface PoolName extends KeyPlace {
   readonly spec: DataKeyPairSpec;
 }
 
-/** What was claimed: no other process and no later one gets it. */
+/** The pairs of a claim: no other process, now or later, gets them. */
 export interface Claim {
   readonly lots: readonly Lot[];
   /**
@@ -65,7 +65,7 @@ export function poolContext(spec: DataKeyPairSpec): Uint8Array {
   return context;
 }
 
-// One for all pairs of a spec, whom nobody changes.
+// One for all pairs of a spec; never mutated.
 const contexts = new Map<DataKeyPairSpec, Uint8Array>();
 
 /** The pools of a store and the pairs that wait in them. Everything read is authenticated. */
@@ -94,7 +94,7 @@ export class PoolDirectory {
     return row?.record;
   }
 
-  /** The same at once, where it was looked for before and nothing has been committed since. */
+  /** The same at once, if it was read before and nothing has been committed since. */
   known(name: PoolName): Found<Row<PoolRecord>> | undefined {
     return this.#table.peek(recordPath(name));
   }
@@ -119,7 +119,7 @@ export class PoolDirectory {
 
   /** Deletes a pool with its pairs; false if there is none. */
   async delete(name: PoolName): Promise<boolean> {
-    // Whatever is in the record: one that is damaged can be deleted, too.
+    // The record is not read: a damaged one can be deleted, too.
     const removed = await this.#replace(name, removal);
     return removed !== undefined;
   }
@@ -158,7 +158,7 @@ export class PoolDirectory {
     await this.drain(pool);
   }
 
-  /** Whether the store was copied or restored, and nobody has said yet that its pools may be used. */
+  /** Whether the store was copied or restored, and has not been fenced since. */
   get needsFence(): boolean {
     return !this.#drawn.isTrusted || this.#store.history?.doubt !== undefined;
   }
@@ -262,7 +262,7 @@ export class PoolDirectory {
   }
 
   /**
-   * How many pairs a filler shall mint for a pool, `most` at most: of those missing, what no other one,
+   * How many pairs a filler is to mint for a pool, `most` at most: of those missing, what no other one,
    * here or in another process, has reserved. To be asked for again within `reservedFor` while it mints.
    *
    * @throws KmsError KMSInternalException, as `claim` does
@@ -316,15 +316,15 @@ export class PoolDirectory {
   }
 
   async #countLots(pool: PoolRecord): Promise<{ spoilt: number; pairs: number }> {
-    const found = { spoilt: 0, pairs: 0 };
+    const counted = { spoilt: 0, pairs: 0 };
     for (let after = -1; ; ) {
       const lots = await this.#store.lots.list(pairsPrefix(pool), { after, limit: listedAtOnce });
       for (const lot of lots) {
-        if (this.#decode(pool, lot) === undefined) found.spoilt++;
-        else found.pairs += lot.pairs;
+        if (this.#decode(pool, lot) === undefined) counted.spoilt++;
+        else counted.pairs += lot.pairs;
       }
       const last = lots.at(-1);
-      if (last === undefined) return found;
+      if (last === undefined) return counted;
       after = last.serial;
     }
   }
@@ -367,7 +367,7 @@ export class PoolDirectory {
     return decodeLots(body.subarray(magic.length));
   }
 
-  // Name, serial and count are part of it: a lot of one pool is none of another, nor a later one.
+  // Name, serial and count are part of it: no lot passes for another pool's or for a later one.
   #mac(
     pool: PoolRecord,
     { serial, pairs }: Pick<StoredLot, 'serial' | 'pairs'>,

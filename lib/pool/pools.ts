@@ -55,7 +55,7 @@ interface Stock {
 }
 
 /** A pool as this process knows it. */
-interface Known {
+interface PoolState {
   stock: Stock;
   readonly counts: PoolCounts;
   readonly traffic: PoolTraffic;
@@ -80,7 +80,7 @@ export class Pools {
   readonly #native: Native;
   readonly #onDry: 'mint' | 'fail';
   readonly #refill: Refill | undefined;
-  readonly #known = new Map<string, Known>();
+  readonly #states = new Map<string, PoolState>();
 
   constructor(options: {
     directory: PoolDirectory;
@@ -106,23 +106,23 @@ export class Pools {
     const { key, spec } = demand;
     const { keyId, region, accountId } = key.record;
     const name = { keyId, region, accountId, spec };
-    const found = this.#directory.known(name);
-    const pool = found ? found.record?.record : await this.#directory.find(name);
-    const known = this.#knownAs(pool, key.arn, spec);
-    if (known === undefined) return undefined;
+    const remembered = this.#directory.known(name);
+    const pool = remembered ? remembered.record?.record : await this.#directory.find(name);
+    const state = this.#stateOf(pool, key.arn, spec);
+    if (state === undefined) return undefined;
     for (;;) {
-      const waiting = await this.#next(known);
+      const waiting = await this.#next(state);
       if (waiting === undefined) break;
       const pair = await this.#sealAnew(waiting, demand);
       if (pair !== undefined) {
-        known.counts.hits++;
+        state.counts.hits++;
         return pair;
       }
-      skip(known, 1, unusable);
+      skip(state, 1, unusable);
     }
-    known.counts.misses++;
+    state.counts.misses++;
     if (this.#onDry === 'mint') return undefined;
-    known.traffic.refused++;
+    state.traffic.refused++;
     throw new KmsError(
       'LimitExceededException',
       `The pool of ${spec} pairs of ${key.arn} is empty. Fill it, or let requests mint.`,
@@ -136,11 +136,11 @@ export class Pools {
 
   /** This process's counts for a pool. */
   countsOf(keyArn: string, spec: DataKeyPairSpec): PoolCounts {
-    return { ...(this.#known.get(nameOf(keyArn, spec))?.counts ?? noCounts) };
+    return { ...(this.#states.get(nameOf(keyArn, spec))?.counts ?? noCounts) };
   }
 
   trafficOf(keyArn: string, spec: DataKeyPairSpec): PoolTraffic {
-    return { ...(this.#known.get(nameOf(keyArn, spec))?.traffic ?? noTraffic) };
+    return { ...(this.#states.get(nameOf(keyArn, spec))?.traffic ?? noTraffic) };
   }
 
   /** How many pairs of a pool this process has claimed and not served. */
@@ -154,7 +154,7 @@ export class Pools {
   }
 
   #stockOf(keyArn: string, { spec, poolId }: PoolRecord): WaitingPair[] | undefined {
-    const stock = this.#known.get(nameOf(keyArn, spec))?.stock;
+    const stock = this.#states.get(nameOf(keyArn, spec))?.stock;
     return stock?.pool.poolId === poolId ? stock.pairs : undefined;
   }
 
@@ -162,49 +162,53 @@ export class Pools {
   async close(): Promise<void> {
     await this.#refill?.close();
     // All at once, so that a lock held by another process is waited for only once.
-    await Promise.all([...this.#known.values()].map((known) => this.#putBack(known)));
+    await Promise.all([...this.#states.values()].map((state) => this.#putBack(state)));
   }
 
-  async #putBack(known: Known): Promise<void> {
-    const { stock } = known;
+  async #putBack(state: PoolState): Promise<void> {
+    const { stock } = state;
     await stock.claiming;
     const pairs = stock.pairs.splice(0);
     if (pairs.length === 0) return;
     try {
       await this.#directory.add(stock.pool, lotsOf(pairs));
     } catch (error) {
-      warnOnce(known, `${pairs.length} pairs could not be put back: ${messageOf(error)}`);
+      warnOnce(state, `${pairs.length} pairs could not be put back: ${messageOf(error)}`);
     }
   }
 
   /** The state of a pool; undefined if the pool does not exist and never did for this process. */
-  #knownAs(pool: PoolRecord | undefined, keyArn: string, spec: DataKeyPairSpec): Known | undefined {
+  #stateOf(
+    pool: PoolRecord | undefined,
+    keyArn: string,
+    spec: DataKeyPairSpec,
+  ): PoolState | undefined {
     const name = nameOf(keyArn, spec);
-    const known = this.#known.get(name);
-    if (known === undefined) {
+    const state = this.#states.get(name);
+    if (state === undefined) {
       if (pool === undefined) return undefined;
-      const made = {
+      const fresh = {
         stock: newStock(pool),
         counts: { ...noCounts },
         traffic: { ...noTraffic },
         warned: new Set<string>(),
       };
-      this.#known.set(name, made);
-      return made;
+      this.#states.set(name, fresh);
+      return fresh;
     }
-    if (known.stock.pool.poolId !== pool?.poolId) {
-      skip(known, known.stock.pairs.splice(0).length, drained);
-      if (pool !== undefined) known.stock = newStock(pool);
+    if (state.stock.pool.poolId !== pool?.poolId) {
+      skip(state, state.stock.pairs.splice(0).length, drained);
+      if (pool !== undefined) state.stock = newStock(pool);
     } else if (pool !== undefined) {
-      known.stock.pool = pool;
+      state.stock.pool = pool;
     }
-    return pool && known;
+    return pool && state;
   }
 
-  async #next(known: Known): Promise<WaitingPair | undefined> {
-    const { stock } = known;
+  async #next(state: PoolState): Promise<WaitingPair | undefined> {
+    const { stock } = state;
     for (;;) {
-      if (stock.pairs.length <= claimSize(stock) / 4) this.#claim(known);
+      if (stock.pairs.length <= claimSize(stock) / 4) this.#claim(state);
       const pair = stock.pairs.pop();
       if (pair !== undefined || stock.claiming === undefined) return pair;
       // Even if the claim got some, other waiting requests may have taken them all: try again.
@@ -212,33 +216,33 @@ export class Pools {
     }
   }
 
-  #claim(known: Known): void {
-    const { stock } = known;
+  #claim(state: PoolState): void {
+    const { stock } = state;
     const now = performance.now();
     if (stock.claiming !== undefined || now < stock.restUntil) return;
     const wasFast = now - stock.claimedAt < fast;
     stock.size = wasFast ? Math.min(2 * stock.size, largestClaim) : smallestClaim;
     stock.claimedAt = now;
-    stock.claiming = this.#claimInto(known, stock).finally(() => {
+    stock.claiming = this.#claimInto(state, stock).finally(() => {
       stock.claiming = undefined;
     });
   }
 
-  async #claimInto(known: Known, stock: Stock): Promise<boolean> {
+  async #claimInto(state: PoolState, stock: Stock): Promise<boolean> {
     const { pool } = stock;
     try {
       const { lots, skipped, dry } = await this.#directory.claim(pool, claimSize(stock));
       const pairs = pairsOf(lots);
       stock.pairs.push(...pairs);
-      skip(known, skipped, unusable);
+      skip(state, skipped, unusable);
       const taken = pairs.length + skipped;
-      known.traffic.taken += taken;
+      state.traffic.taken += taken;
       this.#refill?.claimed(pool, taken, { dry });
       return taken > 0;
     } catch (error) {
       stock.restUntil = performance.now() + restAfterFailure;
       stock.claimedAt = Number.NEGATIVE_INFINITY;
-      warnOnce(known, `cannot be drawn from: ${messageOf(error)}`);
+      warnOnce(state, `cannot be drawn from: ${messageOf(error)}`);
       return false;
     }
   }
@@ -300,14 +304,14 @@ function newStock(pool: PoolRecord): Stock {
 const drained = 'was drained or deleted; what was claimed of it is passed over';
 const unusable = 'has pairs that cannot be used; they are removed and passed over';
 
-function skip(known: Known, pairs: number, why: string): void {
+function skip(state: PoolState, pairs: number, why: string): void {
   if (pairs === 0) return;
-  known.counts.skipped += pairs;
-  warnOnce(known, why);
+  state.counts.skipped += pairs;
+  warnOnce(state, why);
 }
 
 /** Warns once of each kind of trouble of a pool: texts that differ only in figures are one kind. */
-function warnOnce({ stock, warned }: Known, trouble: string): void {
+function warnOnce({ stock, warned }: PoolState, trouble: string): void {
   const kind = trouble.replace(/\d+/g, '');
   if (warned.has(kind)) return;
   warned.add(kind);

@@ -83,7 +83,7 @@ export async function applySeed(seed: Seed, services: SeedServices): Promise<See
   );
 }
 
-/** What the store lacks and must be made. */
+/** The entries that the store lacks. */
 interface Work {
   readonly keys: readonly NewKey[];
   /** Aliases for keys that exist already. */

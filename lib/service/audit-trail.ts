@@ -4,7 +4,7 @@ import type { Principal } from '../policy/principal.ts';
 import type { BeforeChange } from '../store/after.ts';
 import { AuditRecorder, type AuditSink, auditEvent } from './audit.ts';
 
-/** What the audit records of a request besides its outcome. */
+/** The part of a request that the audit records besides the outcome. */
 export interface RecordedCall {
   readonly operation: string;
   /** Undefined if it does not fit the model. */

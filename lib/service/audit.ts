@@ -168,7 +168,7 @@ const identityTypes: Readonly<Record<Principal['kind'], string>> = {
   service: 'AWSService',
 };
 
-// What AWS does not have, and has nothing in its requests that must not be seen.
+// Operations that AWS does not have; nothing in their requests is secret.
 const ownOperations: readonly string[] = ['SubmitBatch', 'CancelBatch', 'DeleteBatch'];
 
 function parametersOf(operation: string, request: object): Readonly<Record<string, unknown>> {

@@ -9,16 +9,15 @@ import { requireKnown } from '../core/known-options.ts';
 import type { Place } from '../keys/paths.ts';
 import { KmsError } from '../model/errors.ts';
 import { keySpecs } from '../model/key-specs.ts';
-import type { DataKeyPairSpec, Requests, Responses } from '../model/types.ts';
+import type { DataKeyPairSpec, Responses } from '../model/types.ts';
 import { findKey } from '../operations/rules/key-lookup.ts';
-import type { Services } from '../operations/rules/operation.ts';
 import { rootArn } from '../policy/principal.ts';
 import type { ChunkCounts } from '../store/batch-store.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { BatchCounts } from './batch-counts.ts';
 import type { WorkOptions } from './batch-worker.ts';
-import type { Attended } from './core.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { Minter } from './minter.ts';
 
 /** What a batch is to have: `count` pairs as GenerateDataKeyPairWithoutPlaintext answers them. */
 export interface BatchSubmission {
@@ -76,7 +75,6 @@ export interface BatchWorkerShare {
   readonly isActive: boolean;
 }
 
-type Attend = <T>(work: Attended<T>, signal?: AbortSignal) => Promise<T>;
 type Pair = Responses['GenerateDataKeyPairWithoutPlaintext'];
 
 const members: Readonly<Record<keyof BatchSubmission, true>> = {
@@ -98,8 +96,8 @@ const defaultChunks = { rsa: 50, brief: 2000 } as const;
 
 /** The batches of an account and region, for a caller who may mint pairs under their keys. */
 export class BatchApi {
-  readonly #attend: Attend;
-  readonly #services: (request: Requests['GenerateDataKeyPairWithoutPlaintext']) => Services;
+  readonly #attend: Minter['attend'];
+  readonly #services: Minter['services'];
   readonly #dispatchAs: (submitter: Submitter, region: string) => Dispatch;
   readonly #place: Place;
   readonly #directory: BatchDirectory;
@@ -108,21 +106,18 @@ export class BatchApi {
   readonly #trail: AuditTrail | undefined;
   readonly #now: () => number;
 
-  constructor(options: {
-    /** As of PoolApi. */
-    attend: Attend;
-    /** The services for a request, which is checked against the model. */
-    services: (request: Requests['GenerateDataKeyPairWithoutPlaintext']) => Services;
-    /** @throws ConfigurationError if nobody can act as this submitter */
-    dispatchAs: (submitter: Submitter, region: string) => Dispatch;
-    place: Place;
-    directory: BatchDirectory;
-    /** This caller. */
-    submitter: Submitter;
-    counts: BatchCounts;
-    trail: AuditTrail | undefined;
-    now: () => number;
-  }) {
+  constructor(
+    options: Minter & {
+      /** @throws ConfigurationError if nobody can act as this submitter */
+      dispatchAs: (submitter: Submitter, region: string) => Dispatch;
+      directory: BatchDirectory;
+      /** This caller. */
+      submitter: Submitter;
+      counts: BatchCounts;
+      trail: AuditTrail | undefined;
+      now: () => number;
+    },
+  ) {
     this.#attend = options.attend;
     this.#services = options.services;
     this.#dispatchAs = options.dispatchAs;
@@ -148,7 +143,7 @@ export class BatchApi {
       const services = this.#services(request);
       const sizes = sizesOf(KeyPairSpec, count, chunk);
       const batchId = randomUUID();
-      const { store: _ } = this.#directory;
+      this.#directory.requireKept();
       const shown = {
         keyId: KeyId,
         keyPairSpec: KeyPairSpec,
@@ -299,7 +294,7 @@ export class BatchApi {
   async work(options: WorkOptions = {}): Promise<number> {
     const { BatchWorker, requireWorkOptions } = await import('./batch-worker.ts');
     requireWorkOptions(options);
-    const { store: _ } = this.#directory;
+    this.#directory.requireKept();
     if (options.signal?.aborted) return 0;
     return this.#attend(async (signal) => {
       const worker = new BatchWorker(

@@ -6,7 +6,7 @@ import type { Caller } from '../operations/rules/operation.ts';
 import { defaultIdentityPolicy, type Policy, parsePolicy } from '../policy/document.ts';
 import { parsePrincipal } from '../policy/principal.ts';
 
-/** What a caller may do, and when its credentials were issued. */
+/** The identity policy of a caller, and when its credentials were issued. */
 export interface CallerOptions {
   /**
    * The caller's IAM policy, as JSON text. By default it allows `kms:*` on everything in the

@@ -33,7 +33,7 @@ export interface CheckReport {
   readonly records: number;
   /** How many pairs wait. */
   readonly pairs: number;
-  /** What is not as pairmint wrote it, one sentence per fault. */
+  /** One sentence for each entry that is not as pairmint wrote it. */
   readonly faults: readonly string[];
 }
 

@@ -37,7 +37,7 @@ export class Chunk {
     setMaxListeners(0, this.#stop.signal);
   }
 
-  /** How many pairs nobody has begun. */
+  /** How many pairs have not been begun. */
   get left(): number {
     return this.#left;
   }
@@ -51,7 +51,7 @@ export class Chunk {
     return this.#left === 0 && this.#underWay === 0;
   }
 
-  /** Until when it may be minted, by `performance.now()`, which nobody sets. */
+  /** Until when it may be minted, by `performance.now()`, a clock that is never set. */
   get end(): number {
     return this.#end;
   }

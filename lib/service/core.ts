@@ -24,7 +24,7 @@ import { checkCaller } from './callers.ts';
 import type { OpenOptions } from './options.ts';
 import { RequestQuotas } from './request-quotas.ts';
 
-/** What a service shares with its views for other callers and other regions. */
+/** The parts that a service shares with its views for other callers and other regions. */
 export interface Core {
   readonly native: Native;
   readonly opened: OpenedStore;

@@ -134,7 +134,7 @@ export class Dispatch {
     return batch === undefined ? admission.enter(arn, work) : admission.count(work.kind);
   }
 
-  /** What an operation may use; `beforeChange` is called before each change that the call makes. */
+  /** The services of an operation; `beforeChange` is called before each change that the call makes. */
   services(call: Call, beforeChange?: BeforeChange): Services {
     const { native, keys, grants, pools, now } = this.#core;
     const changing =

@@ -8,7 +8,7 @@ import type { AuditSink } from './audit.ts';
 import { type CallerOptions, callerOptions } from './callers.ts';
 import { type QuotaProfile, requireQuotaProfile } from './request-quotas.ts';
 
-/** What a service is opened with. */
+/** The options with which a service is opened. */
 export interface OpenOptions extends StoreOptions, CallerOptions {
   /** The ARN that requests are made as; the root of the store's account by default. */
   readonly caller?: string | undefined;

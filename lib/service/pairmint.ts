@@ -14,8 +14,9 @@ import { BatchApi } from './batch-api.ts';
 import type { BatchFigures } from './batch-counts.ts';
 import { type BatchOptions, mintBatch, requireBatchOptions } from './batches.ts';
 import { type CallerOptions, callerOf, callerOptions, type NamedCaller } from './callers.ts';
-import { type Attended, attend, type Core, closeCore, openCore, requireOpen } from './core.ts';
+import { attend, type Core, closeCore, openCore, requireOpen } from './core.ts';
 import { Dispatch } from './dispatch.ts';
+import type { Minter } from './minter.ts';
 import { WithOperationMethods } from './operation-methods.ts';
 import {
   type OpenOptions,
@@ -225,10 +226,8 @@ export class Pairmint extends WithOperationMethods {
   /** The pools of waiting pairs of this caller's account, in this region. */
   get pools(): PoolApi {
     const core = this.#core;
-    const { services, ...minting } = this.#minting();
     return new PoolApi({
-      ...minting,
-      services: ({ KeyId, KeyPairSpec }) => services({ KeyId, KeyPairSpec }),
+      ...this.#minter(),
       directory: core.poolDirectory,
       pools: core.pools,
       filler: core.filler,
@@ -239,7 +238,7 @@ export class Pairmint extends WithOperationMethods {
   get batches(): BatchApi {
     const core = this.#core;
     return new BatchApi({
-      ...this.#minting(),
+      ...this.#minter(),
       directory: core.batchDirectory,
       submitter: this.#caller.named,
       counts: core.batchCounts,
@@ -250,13 +249,13 @@ export class Pairmint extends WithOperationMethods {
     });
   }
 
-  #minting() {
+  #minter(): Minter {
     const core = this.#core;
     const dispatch = this.#dispatch;
     const operation = 'GenerateDataKeyPairWithoutPlaintext' as const;
     return {
-      attend: <T>(work: Attended<T>, signal?: AbortSignal) => attend(core, work, signal),
-      services: (given: Requests[typeof operation]) => {
+      attend: (work, signal) => attend(core, work, signal),
+      services: (given) => {
         const request = parseRequest(operation, given);
         const call = { operation, request, keyArns: new Set<string>() };
         // This is no request: the audit records it only if it makes a key.

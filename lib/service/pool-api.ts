@@ -14,7 +14,7 @@ import type { Services } from '../operations/rules/operation.ts';
 import type { Filler } from '../pool/filler.ts';
 import type { PoolDirectory, PoolRecord } from '../pool/pool-directory.ts';
 import type { PoolCounts, Pools, PoolTraffic } from '../pool/pools.ts';
-import type { Attended } from './core.ts';
+import type { Minter } from './minter.ts';
 
 /** Which pool: a key, by any form of its id, and a spec. */
 export interface PoolId {
@@ -65,8 +65,6 @@ export interface FillOptions {
   readonly concurrency?: number | undefined;
 }
 
-type Attend = <T>(work: Attended<T>, signal?: AbortSignal) => Promise<T>;
-
 const largestTarget = 1_000_000;
 const poolSettings: Readonly<Record<keyof PoolSettings, true>> = {
   KeyId: true,
@@ -85,26 +83,20 @@ const fillOptions: Readonly<Record<keyof FillOptions, true>> = {
 
 /** The pools of an account and region, for a caller who may mint pairs under their keys. */
 export class PoolApi {
-  readonly #attend: Attend;
-  readonly #services: (request: PoolId) => Services;
+  readonly #attend: Minter['attend'];
+  readonly #services: Minter['services'];
   readonly #place: Place;
   readonly #directory: PoolDirectory;
   readonly #pools: Pools;
   readonly #filler: Filler;
 
-  constructor(options: {
-    /**
-     * Runs work that closing the service waits for. Its signal is aborted when the service closes
-     * or when `signal` is. @throws KmsError once the service is closed
-     */
-    attend: Attend;
-    /** The services for a request, checked against the model. */
-    services: (request: PoolId) => Services;
-    place: Place;
-    directory: PoolDirectory;
-    pools: Pools;
-    filler: Filler;
-  }) {
+  constructor(
+    options: Minter & {
+      directory: PoolDirectory;
+      pools: Pools;
+      filler: Filler;
+    },
+  ) {
     this.#attend = options.attend;
     this.#services = options.services;
     this.#place = options.place;
@@ -221,8 +213,9 @@ export class PoolApi {
     return (await services.keys.vault.current(key)).material;
   }
 
-  async #keyOf(request: PoolId): Promise<{ key: Key; services: Services; spec: DataKeyPairSpec }> {
-    const services = this.#services(request);
+  /** The key of a pool. Other members than those of a PoolId are not looked at. */
+  async #keyOf(named: PoolId): Promise<{ key: Key; services: Services; spec: DataKeyPairSpec }> {
+    const services = this.#services({ KeyId: named.KeyId, KeyPairSpec: named.KeyPairSpec });
     const { KeyId, KeyPairSpec: spec } = services.call.request as PoolId;
     const key = await findKey(services, KeyId);
     requireUsage(key, 'ENCRYPT_DECRYPT', services.call.operation);

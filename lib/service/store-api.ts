@@ -83,7 +83,7 @@ export class StoreApi {
     return backup === undefined ? undefined : new Date(backup);
   }
 
-  /** What operators want to know of the server of a store that has one. @throws KmsError */
+  /** Facts for operators about a store's server, if it has one. @throws KmsError */
   async facts(): Promise<StoreFact[]> {
     return (await this.#store.facts?.()) ?? [];
   }

@@ -1,7 +1,7 @@
 import type { KeyStore } from './key-store.ts';
 import type { LotStore } from './lot-store.ts';
 
-/** What changes entries of a store. */
+/** The methods that change entries of a store. */
 export interface StoreChanges extends Pick<KeyStore, 'commit' | 'removeAll'> {
   readonly lots: Pick<LotStore, 'clear'>;
 }

@@ -1,4 +1,4 @@
-/** One step of a commit: the value at `path` changes from `expected` to `next`; undefined is none. */
+/** One step of a commit: the value at `path`, undefined if none, goes from `expected` to `next`. */
 export interface Change {
   readonly path: string;
   readonly expected: Uint8Array | undefined;

@@ -46,7 +46,7 @@ export class CommitWriter {
     this.#opened = openOrMake(path);
   }
 
-  /** Only for whoever holds the store's lock on writing. */
+  /** The caller must hold the store's lock on writing. */
   begin(): void {
     this.#follow();
     requireWhole(this.#path, fstatSync(this.#opened.file).size);
@@ -88,7 +88,7 @@ export class CommitWriter {
   }
 }
 
-/** What a CommitWriter counts, as memory shows it. */
+/** Reads from shared memory what a CommitWriter counts. */
 export class CommitReader {
   readonly #path: string;
   readonly #viewFile: ViewFile;
@@ -128,13 +128,13 @@ export class CommitReader {
   #view(): Uint32Array | undefined {
     const file = openToView(this.#path);
     try {
-      const found = fstatSync(file);
-      // Whoever has a file in memory that is cut short is ended by a signal.
-      if (found.size !== length) return undefined;
-      const view = viewOf(found, () => {
-        const made = this.#viewFile(this.#path, length);
+      const status = fstatSync(file);
+      // A process that has a file in memory is ended by a signal if the file is cut short.
+      if (status.size !== length) return undefined;
+      const view = viewOf(status, () => {
+        const view = this.#viewFile(this.#path, length);
         // Another file may have come to the path in between.
-        return inodeOf(this.#path) === found.ino ? made : undefined;
+        return inodeOf(this.#path) === status.ino ? view : undefined;
       });
       return view && new Uint32Array(view);
     } finally {
@@ -152,12 +152,12 @@ function viewOf(
   make: () => ArrayBuffer | undefined,
 ): ArrayBuffer | undefined {
   const name = `${dev}:${ino}`;
-  const known = views.get(name)?.deref();
-  if (known !== undefined) return known;
+  const current = views.get(name)?.deref();
+  if (current !== undefined) return current;
   for (const [other, view] of views) if (view.deref() === undefined) views.delete(other);
-  const made = make();
-  if (made !== undefined) views.set(name, new WeakRef(made));
-  return made;
+  const fresh = make();
+  if (fresh !== undefined) views.set(name, new WeakRef(fresh));
+  return fresh;
 }
 
 function inodeOf(path: string): number | undefined {
@@ -179,7 +179,7 @@ function openToView(path: string): number {
 
 function openOrMake(path: string): Opened {
   const size = lstatSync(path, { throwIfNoEntry: false })?.size;
-  // Not in its place: whoever has it in memory would be ended by a signal.
+  // Not in its place: a process that has it in memory would be ended by a signal.
   if (size === 0) rmSync(path);
   if (!size) make(path);
   const file = openToFollow(path, constants.O_RDWR);

@@ -35,7 +35,7 @@ export function beginAnew(path: string, owner: DrawnOwner): number {
   return replace(path, made, { owner, places: placesAt(path) });
 }
 
-/** Whole, for other processes look at it. */
+/** Written whole, because other processes read it. */
 function replace(
   path: string,
   made: string,
@@ -175,7 +175,7 @@ export function hashOf(pool: string): Buffer {
   return createHash('sha256').update(pool, 'latin1').digest().subarray(0, hashLength);
 }
 
-/** What the file at a path says of pools, whosever it is. */
+/** How far the file at a path says that pools were drawn, whatever store it belongs to. */
 function placesAt(path: string): Buffer {
   const file = openAnyway(path);
   if (file === undefined) return Buffer.alloc(0);

@@ -7,7 +7,7 @@ import type { KeyStore } from './key-store.ts';
 import { StoreError } from './store-errors.ts';
 import { createIdentity, type StoreIdentity } from './store-identity.ts';
 
-/** What makes root keys; a failure of theirs becomes a ConfigurationError by `refusing`. */
+/** Makes root keys; `refusing` turns its failures into a ConfigurationError. */
 interface Means {
   readonly native: Native;
   readonly refusing: <T>(open: () => T) => T;
@@ -45,7 +45,7 @@ export async function makeWithNewKey(
   return rootKey;
 }
 
-/** The same with a root key that is there already. @throws ConfigurationError */
+/** Makes a store with a root key that exists already. @throws ConfigurationError */
 export async function makeWithKey(
   store: KeyStore,
   native: Native,

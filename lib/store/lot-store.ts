@@ -9,7 +9,7 @@ export interface StoredLot {
   readonly value: Uint8Array;
 }
 
-/** What is added at once, and to what. */
+/** The lots that are added at once, and their pool. */
 export interface LotAddition {
   readonly pool: string;
   /** Ascending, from the one after the last that the pool gave to a lot. */
@@ -25,7 +25,7 @@ export interface Reservation {
   readonly pool: string;
   /** Names who mints, among all processes. */
   readonly filler: string;
-  /** How many pairs shall wait in the pool. */
+  /** How many pairs are to wait in the pool. */
   readonly target: number;
   /** How many it wants at most; none gives back what it had. */
   readonly most: number;
@@ -57,7 +57,7 @@ export interface LotStore {
   /** How many pairs wait in each pool. */
   levels(pools: readonly string[]): Promise<number[]>;
 
-  /** How many pairs the filler shall mint: of those missing, what nobody else has reserved. */
+  /** How many pairs the filler is to mint: of those missing, what no other filler has reserved. */
   reserve(reservation: Reservation): Promise<number>;
 
   /**
@@ -66,7 +66,7 @@ export interface LotStore {
    */
   clear(prefix: string, changes: readonly Change[]): Promise<number | undefined>;
 
-  /** The lots of a pool after a serial, for whoever checks them; they stay. */
+  /** The lots of a pool after a serial, to be checked; they stay. */
   list(pool: string, options: { after: number; limit: number }): Promise<StoredLot[]>;
 
   /** Makes the file of drawn pools at a path vouch for a store, as one with a later fence does already. */

@@ -13,6 +13,7 @@ import type {
 import type { LotStore } from './lot-store.ts';
 import { type MoveMark, movePath, reasonOf } from './move-mark.ts';
 import { StoreError } from './store-errors.ts';
+import type { StoreFigures } from './store-figures.ts';
 
 type Read = (bytes: Uint8Array | undefined) => MoveMark | undefined;
 
@@ -133,6 +134,10 @@ export class MovableStore implements KeyStore {
     this.#refuseIfMoved();
     await this.#store.probe();
     await this.#requireHere();
+  }
+
+  figures(): StoreFigures {
+    return this.#store.figures();
   }
 
   close(): Promise<void> {

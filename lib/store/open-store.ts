@@ -47,18 +47,18 @@ export interface OpenedStore {
   readonly rootKeyFile: string | undefined;
   /** Whether the root key outlives the process. */
   readonly keepsRootKey: boolean;
-  /** Where it stands how far pools were drawn; undefined if that is no file's to say. */
+  /** The file that says how far pools were drawn; undefined if the store has none. */
   readonly drawnFile: string | undefined;
   /** Whether this call made the store. */
   readonly created: boolean;
 }
 
 /**
- * Opens a store, and makes it, with its root key, where there is none.
+ * Opens a store, and makes it, with its root key, if there is none.
  *
  * @param beforeMaking told of `drawnFile` and the id that the store will have, while there is no store
  *   yet: a process that is killed afterwards leaves a store to make
- * @throws ConfigurationError where the store or the root key cannot be used
+ * @throws ConfigurationError if the store or the root key cannot be used
  */
 export async function openStore(
   native: Native,
@@ -74,17 +74,17 @@ export async function openStore(
   checkMaking(places, options);
   const store = await connect(places, native, options);
   try {
-    const made = await storeExists(store);
+    const exists = await storeExists(store);
     const { accountId = '000000000000', region = 'us-east-1' } = options;
     const storeId = randomUUID();
     const own = { storeId, accountId, region };
-    if (!made && isPostgresUrl(places.given)) {
+    if (!exists && isPostgresUrl(places.given)) {
       return await makeShared(store, native, { places, options, own });
     }
-    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made });
+    const { rootKey, rootKeyFile } = openRootKey(native, places, source, { made: exists });
     const drawnFile = places.file && `${places.file}-drawn`;
-    if (!made) beforeMaking(drawnFile, storeId);
-    const created = !made && (await createIdentity(store, native, rootKey, own));
+    if (!exists) beforeMaking(drawnFile, storeId);
+    const created = !exists && (await createIdentity(store, native, rootKey, own));
     const identity = await readIdentity(store, native, rootKey);
     // Another process that was about to make it may have spoilt the file.
     if (created) beforeMaking(drawnFile, storeId);

@@ -1,9 +1,9 @@
 import { RecentlyUsed } from '../core/recently-used.ts';
 import { type Entry, type KeyStore, type Stamp, sameValue } from './key-store.ts';
 
-/** What is at a path. */
+/** The record at a path, or that there is none. */
 export interface Found<T> {
-  /** Undefined if nothing is. */
+  /** Undefined if there is none. */
   readonly record: T | undefined;
 }
 
@@ -35,21 +35,21 @@ export class RecordCache<T> {
     this.#open = open;
   }
 
-  /** What is at a path, if that was read before and still holds. */
+  /** The record at a path, if it was read before and still holds. */
   peek(path: string): Found<T> | undefined {
-    const known = this.#remembered.get(path);
-    if (known !== undefined && this.#holds(path, known.stamp)) return known;
+    const found = this.#remembered.get(path);
+    if (found !== undefined && this.#holds(path, found.stamp)) return found;
     return this.#holds(path, this.#absent.get(path)) ? nothing : undefined;
   }
 
   /** The record at a path as it is now; undefined if there is none. @throws KmsError */
   async get(path: string): Promise<T | undefined> {
-    const known = this.peek(path);
-    if (known !== undefined) return known.record;
+    const found = this.peek(path);
+    if (found !== undefined) return found.record;
     return this.fresh(path);
   }
 
-  /** The same from the store, whatever is remembered. */
+  /** The record read from the store, whatever is remembered. */
   async fresh(path: string): Promise<T | undefined> {
     // Before it is read: what is committed meanwhile is to be read next time.
     const stamp = this.#store.stamp();

@@ -6,7 +6,7 @@ const sequenceAt = magic.length;
 const bodyAt = sequenceAt + 8;
 const macLength = 32;
 
-/** State that the root key authenticates: readable by anyone, changed by nobody else. */
+/** State that the root key authenticates: all can read it, only the key's holder can change it. */
 export interface SealedState {
   /** Counts the changes of this state. */
   readonly sequence: bigint;
@@ -29,7 +29,7 @@ export function sealState(
   return Buffer.concat([body, native.stateMac(rootKey, id, body)]);
 }
 
-/** Decodes what `sealState` made; undefined where a byte of it, the id or the root key is another. */
+/** Decodes what `sealState` made; undefined if a byte of it, the id or the root key is another. */
 export function openState(
   native: Native,
   rootKey: RootKey,

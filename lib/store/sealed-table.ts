@@ -44,7 +44,7 @@ export class SealedTable<T, R extends Row<T> = Row<T>> {
     this.#cache = new RecordCache(options.store, (path, value) => this.open({ path, value }));
   }
 
-  /** What is at a path, if `get` or `take` read it before and it still holds. */
+  /** The row at a path, if `get` or `take` read it before and it still holds. */
   peek(path: string): Found<R> | undefined {
     return this.#cache.peek(path);
   }

@@ -7,7 +7,7 @@ import { movePath } from './move-mark.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { StoreError } from './store-errors.ts';
 
-/** What a store was made with. */
+/** The id, account and region that a store was made with. */
 export interface StoreIdentity {
   readonly storeId: string;
   readonly accountId: string;
@@ -57,7 +57,7 @@ export async function createIdentity(
   return store.commit(changes).catch((cause) => refuse(store, 'made', cause));
 }
 
-/** Reads what the store was made with. @throws ConfigurationError where the root key is another */
+/** Reads what the store was made with. @throws ConfigurationError if the root key is another */
 export async function readIdentity(
   store: KeyStore,
   native: Native,
@@ -103,7 +103,7 @@ async function withoutFormat(store: KeyStore): Promise<ConfigurationError> {
 function readFormat(store: KeyStore, bytes: Uint8Array): { format: number; storeId: string } {
   try {
     const { format, storeId } = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    // What else a newer format holds is for its own pairmint to say.
+    // Further members of a newer format are for its own pairmint.
     const newer = Number.isInteger(format) && format > currentFormat;
     const ours = format === currentFormat && typeof storeId === 'string' && uuid.test(storeId);
     if (newer || ours) return { format, storeId };

@@ -20,7 +20,7 @@ class Courier;
 
 // PromisedTask is a crew's task that JavaScript holds a promise of. Arguments
 // are read in the constructor and Result is made on the JavaScript thread;
-// Share may be on any thread, and on several where the task is Shareable.
+// Share may be on any thread, and on several if the task is Shareable.
 class PromisedTask : public crew::Task,
                      public Arguments,
                      public std::enable_shared_from_this<PromisedTask> {

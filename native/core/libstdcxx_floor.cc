@@ -11,7 +11,7 @@ void __throw_bad_array_new_length() { std::abort(); }
 }  // namespace std
 #endif
 
-// What _GLIBCXX_ASSERTIONS call where one fails is exported as GLIBCXX_3.4.30
+// What _GLIBCXX_ASSERTIONS call when one fails is exported as GLIBCXX_3.4.30
 // since GCC 12. An index that is out of range must go no further.
 #if defined(__GLIBCXX__) && _GLIBCXX_RELEASE >= 12
 namespace std {

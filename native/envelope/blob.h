@@ -46,7 +46,7 @@ core::Status SealWith(const Freshness &freshness, const KeyMaterial &material,
                       Kind kind, core::ByteSpan context,
                       core::ByteSpan plaintext, core::Bytes *out);
 
-// Opens a blob. Whatever is wrong with it, its context or the material gives
+// Opens a blob. Anything wrong with it, its context or the material gives
 // kInvalidCiphertext and nothing more. `kind` may be null.
 core::Status Open(const KeyMaterial &material, core::ByteSpan context,
                   core::ByteSpan blob, core::SecretBytes *out, Kind *kind);

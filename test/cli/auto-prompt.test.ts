@@ -112,7 +112,7 @@ describe.skipIf(!hasScript)('on a terminal', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('only a command that is wrong is asked about where that is wished', async () => {
+  it('asks only about a wrong command if the mode is on-partial', async () => {
     const env = { AWS_CLI_AUTO_PROMPT: 'on-partial' };
     const right = await converse('describe-key --key-id alias/pairmint/default', [], env);
     expect(right.screen).not.toContain('? ');

@@ -108,7 +108,7 @@ describe('configure get', () => {
     });
   });
 
-  it('ends with 1 if there is none, or several', async () => {
+  it('ends with 1 if there is no such setting, or more than one', async () => {
     for (const args of [['output'], ['region', '--profile', 'dev'], ['profile.nope.region']]) {
       const outcome = await aws('configure', 'get', ...args);
       expect(outcome).toMatchObject({ exitCode: 1, stdout: '', stderr: '' });
@@ -198,7 +198,7 @@ describe('configure', () => {
 describe('sts get-caller-identity', () => {
   const sts = ['sts', 'get-caller-identity'];
 
-  it('says who requests to the local store are made as', async () => {
+  it('says which principal requests to the local store are made as', async () => {
     const { exitCode, stdout } = await aws(...sts);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toEqual({

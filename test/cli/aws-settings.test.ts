@@ -145,7 +145,7 @@ describe('a services section that is not there', () => {
     expect(stderr).toBe(`\n${text}\n`);
   });
 
-  it('is not missed where an endpoint is given, or none is to be configured', async () => {
+  it('may be missing if an endpoint is given, or configured endpoints are ignored', async () => {
     const { url } = await during(startStrangeServer());
     const env = {
       ...configured(configuration),

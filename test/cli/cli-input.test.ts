@@ -37,7 +37,7 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 describe('a whole request', () => {
-  it('is no business of a command line without one', async () => {
+  it('changes nothing on a command line without it', async () => {
     expect([...(await merge({}, [['KeyId', 'k']]))]).toEqual([['KeyId', 'k']]);
   });
 
@@ -128,7 +128,7 @@ describe('refused in the words of AWS CLI 2.9', () => {
     [{ yaml: '2020-01-01' }, 'datetime.date'],
     [{ yaml: '2020-01-01 00:00:00' }, 'datetime.datetime'],
     [{ yaml: '!!binary AQID' }, 'bytes'],
-  ])('is what is no map: %j', async (input, type) => {
+  ])('is a value that is not a map: %j', async (input, type) => {
     const option = 'json' in input ? '--cli-input-json' : '--cli-input-yaml';
     expect(await refusal(input)).toBe(
       `ParameterError: Error parsing parameter '${option}': ` +

@@ -112,7 +112,7 @@ describe('completion offers', () => {
     expect(following('aws --profile d')).toEqual(['default', 'dev']);
   });
 
-  it('what may stand where the cursor is, whatever follows', () => {
+  it('what fits at the cursor, whatever follows it', () => {
     expect(complete('pairmint generate-m --key-id k', 'pairmint generate-m'.length)).toEqual([
       'generate-mac',
     ]);

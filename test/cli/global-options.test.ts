@@ -125,7 +125,7 @@ describe('the output format', () => {
     [{ AWS_PROFILE: 'a' }, [], 'KeyMetadata:\n'],
     [{ AWS_PROFILE: 'a', AWS_DEFAULT_OUTPUT: 'text' }, [], 'KEYMETADATA\t'],
     [{ AWS_DEFAULT_OUTPUT: 'text' }, ['--output', 'json'], '{\n'],
-  ])('is what is said first: %j %j', async (env, args, beginning) => {
+  ])('is the first that is set: %j %j', async (env, args, beginning) => {
     const { stdout } = await run([...describeKey, ...args], answer, configured(text, env));
     expect(stdout.startsWith(beginning)).toBe(true);
   });
@@ -226,7 +226,7 @@ describe('an endpoint URL', () => {
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1/a', AWS_PROFILE: 'a' }, 'a'],
     [{ AWS_PROFILE: 'a' }, 'services'],
     [{}, 'profile'],
-  ])('comes from what is said first: %j', async (env, expected) => {
+  ])('comes from the first source that names it: %j', async (env, expected) => {
     const text = `[default]
 endpoint_url = http://127.0.0.1:1/profile
 [profile a]

@@ -107,7 +107,7 @@ describe('a command of our own', () => {
     },
   );
 
-  it('keeps its own where operations have one of that name', async () => {
+  it('keeps its own option if operations have one of that name', async () => {
     const { opened } = await run(['init', '--region', 'eu-west-1']);
     expect(opened[0]).toMatchObject({ region: 'eu-west-1' });
   });
@@ -161,7 +161,7 @@ describe('a list', () => {
     expect(calls.map(({ request }) => request)).toEqual([{}, { Marker: 'm' }]);
   });
 
-  it('is printed by the page where --limit or --marker asks for that', async () => {
+  it('is printed by the page if --limit or --marker is given', async () => {
     const first = await run(['list-keys', '--limit', '1'], respond);
     expect(JSON.parse(first.stdout)).toEqual({
       Keys: [{ KeyId: 'a' }],
@@ -218,7 +218,7 @@ describe('a failure', () => {
     expect(stderr).toBe('pairmint: no root key\nname one with --root-key-file\n');
   });
 
-  it('that is unexpected is told in one line without a stack trace', async () => {
+  it('that is unexpected is one line without a stack trace', async () => {
     const error = new Error('broken\n    at somewhere (file.js:1:1)');
     const { exitCode, stderr } = await run(describeKey, failing(error));
     expect(exitCode).toBe(255);

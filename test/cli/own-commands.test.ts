@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { run, runWithout } from './run.ts';
 
 describe('init', () => {
-  it('passes on what the store is to be made with', async () => {
+  it('passes on the region and account of a new store', async () => {
     const { exitCode, stdout, opened } = await run([
       'init',
       '--store',

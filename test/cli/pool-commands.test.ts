@@ -253,6 +253,7 @@ describe('worker', () => {
   it('keeps what it has minted when it is stopped under way', async () => {
     await json('pool', 'create', ...naming, '--target', '900000');
     const { child, ended } = start('worker');
+    await once(child.stderr, 'data');
     await new Promise((done) => setTimeout(done, 1500));
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);

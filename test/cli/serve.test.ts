@@ -95,7 +95,7 @@ describe('pairmint serve', () => {
     expect((await ended).code).toBe(0);
   });
 
-  it('tells its metrics to those who know a name of theirs', async () => {
+  it('serves its metrics only under their known names', async () => {
     const names = ['--metrics-port', '0', '--metrics-names', 'a.example,b.example'];
     const server = await serve('--no-auth', ...names);
     const metrics = await metricsUrl(server);
@@ -185,7 +185,7 @@ describe('pairmint serve', () => {
     expect(server.written.stderr.endsWith('\n')).toBe(true);
   });
 
-  it('logs what the service warns of', async () => {
+  it('logs the warnings of the service', async () => {
     // As a sink that fails does, once a process.
     const audit = { PAIRMINT_HOME: home, PAIRMINT_AUDIT_FILE: '/dev/full' };
     const server = await start(audit, '--no-auth');
@@ -199,6 +199,14 @@ describe('pairmint serve', () => {
         msg: expect.stringMatching(/^the audit sink failed: ENOSPC/),
       }),
     );
+  });
+
+  it('says nothing but why it cannot listen, if its port is taken', async () => {
+    const { url } = await serve('--no-auth');
+    const { port } = new URL(url);
+    const { code, stderr } = await pairmint('serve', '--no-auth', '--port', port).ended;
+    expect(code).toBe(253);
+    expect(stderr).toMatch(/^pairmint: cannot listen on 127\.0\.0\.1, port \d+: .*EADDRINUSE.*\n$/);
   });
 
   it('serves metrics on a port of their own', async () => {

@@ -32,7 +32,7 @@ describe.each(operationNames)('the skeleton of %s', (operation) => {
   });
 });
 
-it('of an output has its texts named after their members, where that fits', () => {
+it('of an output has texts named after their members, if that fits', () => {
   expect(sampleResponse('GenerateDataKeyPairWithoutPlaintext')).toEqual({
     PrivateKeyCiphertextBlob: new TextEncoder().encode('PrivateKeyCiphertextBlob'),
     PublicKey: new TextEncoder().encode('PublicKey'),

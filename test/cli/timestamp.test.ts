@@ -57,7 +57,7 @@ describe('a timestamp', () => {
     },
   );
 
-  it('is no day of YAML without a time', async () => {
+  it('is refused if it is a day without a time in YAML', async () => {
     const complaint = refusal('2027-01-01', 'datetime.date');
     expect(await validTo('--cli-input-yaml', 'ValidTo: 2027-01-01')).toBe(complaint);
   });

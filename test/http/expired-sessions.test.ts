@@ -33,3 +33,16 @@ it('removes sessions a day after they have ended, hour by hour, until it is stop
   expect(await kms.credentials.list({ limit: 9 })).toHaveLength(1);
   await kms.close();
 });
+
+it('logs a failure to remove them, unless it was stopped before', async () => {
+  const warned: object[] = [];
+  const log = { warn: (line: object) => warned.push(line) } as unknown as Log;
+  const failing = { removeExpired: () => Promise.reject(new Error('the store was closed')) };
+  removeExpiredSessions(failing, log)();
+  await new Promise(setImmediate);
+  expect(warned).toEqual([]);
+  const stop = removeExpiredSessions(failing, log);
+  await new Promise(setImmediate);
+  expect(warned).toEqual([{ reason: 'the store was closed' }]);
+  stop();
+});

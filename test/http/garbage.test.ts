@@ -9,7 +9,7 @@ const script = fileURLToPath(new URL('./garbage-server.mjs', import.meta.url));
 
 // What outlives a request that is answered is collected together with all memory, in many times the
 // time. With a set of the responses under way, half of what requests leave did.
-it('what a request leaves is collected while it is young', async () => {
+it('the memory of a request is collected while it is young', async () => {
   const child = fork(script);
   const [{ port, keyId }] = (await once(child, 'message')) as [{ port: number; keyId: string }];
   const fullCollections = async () => {

@@ -230,7 +230,7 @@ describe('a head is reason enough to refuse', () => {
     expect(told).toMatchObject([{ status: 400, error: { name } }]);
   });
 
-  it('and otherwise says nothing before the body is there', async () => {
+  it('and nothing else before the body is there', async () => {
     const told: RequestEvent[] = [];
     const receive = createReception(kms, { onRequest: (event) => void told.push(event) });
     const sent = await signed({ headers: known, body: '{}' }, alice);
@@ -342,7 +342,7 @@ describe('answers', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('say no more than "internal failure" where something else than the service fails', async () => {
+  it('say no more than "internal failure" if anything but the service fails', async () => {
     const cause = new Error('a secret detail');
     const failing = { call: () => Promise.reject(cause) };
     const seen: RequestEvent[] = [];

@@ -101,7 +101,7 @@ describe('a request', () => {
   });
 });
 
-it('that cannot be written is no reason not to serve', async () => {
+it('that cannot be written does not stop the server', async () => {
   const fd = openSync('/dev/full', 'w');
   const log = createLog('info', fd);
   for (let i = 0; i < 100; i++) log.info('x'.repeat(100));

@@ -141,7 +141,7 @@ async function holdOpen(): Promise<readonly string[]> {
 // Follows a request of doubtful length. Its answer is 200, which must never appear.
 const smuggled = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n';
 
-describe('a request whose length is in doubt is refused, and so is what comes after it:', () => {
+describe('a request whose length is in doubt is refused, with all bytes after it:', () => {
   const lengths = [
     'content-length: -1',
     'content-length: +2',
@@ -333,7 +333,7 @@ describe('a connection', () => {
     expect(statuses(received)).toEqual(requests.map(() => '200'));
   });
 
-  it('is closed at what is no request, and nothing after it is answered', async () => {
+  it('is closed at bytes that are not a request, and nothing after them is answered', async () => {
     const received = await exchange(`${await request()}nonsense\r\n\r\n${await request()}`);
     // The complaint may be faster than the answer to what came before.
     expect(statuses(received).join()).toMatch(/^(200,)?400$/);

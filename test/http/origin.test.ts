@@ -73,7 +73,7 @@ async function encrypt(
 
 const denied = 'AccessDeniedException';
 
-test('aws:SecureTransport is what the connection is', async () => {
+test('aws:SecureTransport says whether the connection is TLS', async () => {
   const KeyId = await keyDenied({ Bool: { 'aws:SecureTransport': 'false' } });
   expect(await encrypt(await serve(), KeyId)).toBe(denied);
   expect(await encrypt(await serve({ auth: false, tls: certificate() }), KeyId)).toBe('ok');
@@ -81,7 +81,7 @@ test('aws:SecureTransport is what the connection is', async () => {
   expect(await outcomeOf(kms.encrypt({ KeyId, Plaintext: plaintext }))).toBe('ok');
 });
 
-test('aws:SourceIp is the peer, and nobody in the process', async () => {
+test('aws:SourceIp is the peer, and absent for calls in the process', async () => {
   const url = await serve();
   const inside = await keyDenied({ IpAddress: { 'aws:SourceIp': ['127.0.0.0/8', '::1'] } });
   expect(await encrypt(url, inside)).toBe(denied);
@@ -143,7 +143,7 @@ test('aws:UserAgent and aws:referer are the fields, the first though it was not 
   expect(await encrypt(url, referer, { referer: 'https://a' })).toBe(denied);
 });
 
-test('a trusted proxy says for whom it asks, and how it was asked', async () => {
+test('a trusted proxy names its client, and says whether it came over TLS', async () => {
   const url = await serve({ auth: false, trustedProxies: ['127.0.0.0/8', '::1'] });
   const from = (address: string) => ({ 'x-forwarded-for': address });
   const client = await keyDenied({ NotIpAddress: { 'aws:SourceIp': '203.0.113.0/24' } });
@@ -193,7 +193,7 @@ test('a session has aws:TokenIssueTime and aws:MultiFactorAuthPresent, a long-li
   expect(await inProcess({ tokenIssueTime: 0 })).toBe('ok');
 });
 
-describe('where a request came from', () => {
+describe('the address that a request came from', () => {
   const peer = { address: '10.0.0.1', secure: false };
   const reader = originReader(['10.0.0.0/8', '2001:db8::1']);
   const from = (forwarded: readonly string[], address = peer.address) => {
@@ -213,12 +213,12 @@ describe('where a request came from', () => {
     expect(from(forwarded)).toBe(expected);
   });
 
-  test('is the peer that is no trusted proxy, whatever it says', () => {
+  test('is the peer if it is not a trusted proxy, whatever its headers say', () => {
     expect(from(['192.0.2.1'], '11.0.0.1')).toBe('11.0.0.1');
     expect(from(['192.0.2.1'], '::ffff:10.0.0.1')).toBe('192.0.2.1');
   });
 
-  test('wants proxies that are addresses or networks', () => {
+  test('refuses proxies that are not addresses or networks', () => {
     for (const proxy of ['proxy', '10.0.0.0/33', '', '10.0.0.1:80']) {
       expect(() => originReader([proxy])).toThrow(ConfigurationError);
     }

@@ -315,7 +315,7 @@ describe('strangers', () => {
     expect(made.requestsUnderWay).toBe(0);
   });
 
-  it('with an unknown access key are, too, and those with a known one wait', async () => {
+  it('with an unknown access key are refused, too; with a known one they wait', async () => {
     const { url } = await start({});
     const credential = await kms.credentials.create({
       principal: 'arn:aws:iam::000000000000:user/alice',
@@ -334,7 +334,7 @@ describe('strangers', () => {
     expect(answered(await exchange(impatient, unfinished))).toEqual(['400']);
   });
 
-  it('get their answer though they send on, and the connection goes on where all has come', async () => {
+  it('get their answer though they send on, and the connection goes on if the whole body has come', async () => {
     const { url } = await start({});
     const body = 'x'.repeat(100_000);
     const last = unfinished.slice(0, -2).replace('\r\n\r\n', `\r\n${lastOne}\r\n`);
@@ -344,7 +344,7 @@ describe('strangers', () => {
     expect(answered(await exchange(url, twice))).toEqual(['400', '400']);
   });
 
-  it('are not asked for bodies that nobody reads', async () => {
+  it('are not asked for bodies that will not be read', async () => {
     const waiting = bytesOf('ListKeys', {}, `expect: 100-continue\r\n${lastOne}`).slice(0, -2);
     const { url: closed } = await start({});
     expect(answered(await exchange(closed, waiting))).toEqual(['400']);
@@ -373,7 +373,7 @@ describe('strangers', () => {
     }
   });
 
-  it('are so many and no more; those that do nothing make room', async () => {
+  it('are limited in number; idle ones make room', async () => {
     const { url, made } = await start({ auth: false, limits: { connections: 3 } });
     const held = [connect(url), connect(url), connect(url)];
     await vi.waitFor(async () => expect(await made.connections()).toBe(3));
@@ -472,7 +472,7 @@ describe('draining', () => {
     expect(made.requestsUnderWay).toBe(0);
   });
 
-  it('answers for two seconds what was sent before clients could know, then closes', async () => {
+  it('answers for two seconds requests that were sent before clients could know, then closes', async () => {
     const { made, url } = await start({ auth: false });
     const [used, fresh, idle] = [connect(url), connect(url), connect(url)];
     used.write(bytesOf('ListKeys'));
@@ -516,7 +516,7 @@ describe('draining', () => {
     expect(received.match(/Connection: close/g)).toHaveLength(1);
   });
 
-  it('is over at once where nobody is connected', async () => {
+  it('is over at once if no client is connected', async () => {
     const { made } = await start({});
     const began = Date.now();
     await made.drain();
@@ -553,7 +553,7 @@ describe('draining', () => {
     expect(received.endsWith('}')).toBe(true);
   });
 
-  it('cuts off what takes too long', async () => {
+  it('cuts off requests that take too long', async () => {
     const { made, url } = await start({ auth: false });
     const slow = exchange(url, bytesOf('ListKeys').replace('{}', '{'));
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -650,7 +650,7 @@ describe('TLS', () => {
     socket.destroy();
   });
 
-  it('is not served in older versions, nor to those who speak no TLS', async () => {
+  it('is not served in older versions of TLS, nor without TLS', async () => {
     const { url } = await start({ auth: false, tls: certificate('one') });
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
     await expect(greet(url, old)).rejects.toThrow();

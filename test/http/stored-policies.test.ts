@@ -128,7 +128,7 @@ describe('a stored key policy', () => {
     expect((await kms.encrypt({ KeyId, Plaintext })).KeyId).toContain(KeyId);
   });
 
-  it('that is malformed lets nobody in', async () => {
+  it('that is malformed refuses every request', async () => {
     const KeyId = await keyWith('{"Version":"2012-10-17"');
     kms = await Pairmint.open(options);
     await expect(kms.encrypt({ KeyId, Plaintext: Buffer.from('a') })).rejects.toMatchObject({

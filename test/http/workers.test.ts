@@ -101,7 +101,7 @@ describe('several processes', () => {
     expect(requests.map(({ pid }) => pid).sort()).toEqual([...clients.keys()].sort());
   });
 
-  it('are as many as the cores that may be used, where that is asked for', async () => {
+  it('are as many as the usable cores with --workers auto', async () => {
     const env = { PAIRMINT_HOME: home, PAIRMINT_THREADS: '3' };
     const server = await start(env, '--no-auth', '--workers', 'auto');
     expect(workersOf(server)).toHaveLength(3);

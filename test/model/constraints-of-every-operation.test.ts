@@ -275,7 +275,7 @@ describe('a broken constraint is complained about in AWS’s words, and changes 
   });
 });
 
-describe('whatever is wrong is said at once, in the order of the model', () => {
+describe('all that is wrong with a request is said at once, in the order of the model', () => {
   test.each(operationNames)('%s', async (operation) => {
     const { members, required = [] } = inputOf(operation);
     const names = Object.keys(members);
@@ -342,7 +342,7 @@ function wrongJson(name: ShapeName): { label: string; value: unknown }[] {
   return wrong;
 }
 
-describe('JSON of a wrong type is no request [CORAL], and changes nothing', () => {
+describe('JSON of a wrong type is refused as malformed [CORAL], and changes nothing', () => {
   test.each(operationNames)('%s', async (operation) => {
     const { input } = operationShapes[operation];
     const accepted: string[] = [];

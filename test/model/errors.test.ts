@@ -21,7 +21,7 @@ test('an error without text has an empty message and no cause', () => {
   expect('cause' in error).toBe(false);
 });
 
-test('what the client did wrong is status 400, and only three errors are the server’s', () => {
+test('errors of the client have status 400, and only three errors are the server’s', () => {
   const names = Object.keys(kmsErrors) as KmsErrorName[];
   const errors = names.map((name) => new KmsError(name));
   const faulty = errors.filter(({ $fault }) => $fault === 'server');

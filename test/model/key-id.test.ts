@@ -90,7 +90,7 @@ describe('refusals', () => {
     );
   });
 
-  test('what does not exist is named by its ARN', () => {
+  test('a key that does not exist is named by its ARN', () => {
     expect(notFound(parseKeyId(uuid, scope)).message).toBe(
       `Key '${prefix}:key/${uuid}' does not exist`,
     );

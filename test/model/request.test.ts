@@ -153,7 +153,7 @@ describe('types', () => {
     );
   });
 
-  test('a text is no blob here, whatever it encodes', () => {
+  test('a text is refused as a blob, whatever it encodes', () => {
     expect(refusal('Decrypt', { CiphertextBlob: 'AQ==' })).toBe(
       'STRING_VALUE can not be converted to a Blob',
     );
@@ -205,7 +205,7 @@ describe('types', () => {
     expect(refusal('Encrypt', { EncryptionContext })).toBe('Expected map or null');
   });
 
-  test('null is no element of a list and no value of a map', () => {
+  test('null is refused as an element of a list and as a value of a map', () => {
     const text = 'NULL_VALUE can not be converted to a String';
     expect(refusal('DescribeKey', { GrantTokens: [null] })).toBe(text);
     expect(refusal('Encrypt', { EncryptionContext: { a: null } })).toBe(text);
@@ -229,7 +229,7 @@ describe('types', () => {
     });
   });
 
-  test('a revoked proxy is refused like any other request that is no object', () => {
+  test('a revoked proxy is refused, as any request is that is not an object', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(refusal('DescribeKey', proxy)).toBe('');

@@ -36,7 +36,7 @@ describe('reading JSON', () => {
     });
   });
 
-  test('an inherited name is no member and __proto__ is an ordinary context key', () => {
+  test('an inherited name is not a member, and __proto__ is an ordinary context key', () => {
     const json = JSON.parse('{"KeyId":"k","EncryptionContext":{"__proto__":"p"}}');
     const request = fromJson('EncryptRequest', json) as { EncryptionContext: object };
     expect(Object.entries(request.EncryptionContext)).toEqual([['__proto__', 'p']]);

@@ -63,7 +63,7 @@ describe('when the random generator fails', () => {
   });
 });
 
-describe('what is drawn at once for several uses', () => {
+describe('randomness that is drawn at once for several uses', () => {
   // A nonce and an IV, behind the 56 bytes that blobs of one key have in common.
   const freshness = (blob: Uint8Array) => Buffer.from(blob.subarray(56, 100));
   const specs = ['ECC_NIST_P256', 'ECC_NIST_P521', 'ECC_NIST_EDWARDS25519'] as const;

@@ -116,7 +116,7 @@ describe('the DKP envelope', () => {
     expect(seal(5997)).toBeUndefined();
   });
 
-  it('commits to its key where plain AES-GCM opens under two', () => {
+  it('commits to its key, unlike plain AES-GCM, which can open under two', () => {
     const { key1, key2, iv, aad, ct, tag, pt1, pt2 } = vectors.twoKeys;
     const body = hex(ct + tag);
     const openUnder = (key: string) => internals.gcmOpen(hex(key), hex(iv), hex(aad), body);

@@ -29,7 +29,7 @@ describe.runIf(kernels.includes('avx512ifma'))('OPENSSL_ia32cap', () => {
     expect(found.kernel).toBe('openssl');
   });
 
-  it('leaves it on where other instructions are masked', () => {
+  it('leaves it on if other instructions are masked', () => {
     for (const value of [':~0x100', '~0x200000200000000:~0x100', ':~0']) {
       expect(kernelsWith({ OPENSSL_ia32cap: value }).kernels).toEqual(kernels);
     }

@@ -265,7 +265,7 @@ describe('RSAES_PKCS1_V1_5', () => {
     }
   });
 
-  it('tells nothing of a key that is no key, either', async () => {
+  it('tells nothing of bytes that are not a key, either', async () => {
     const { publicKey } = tokens.RSA_4096;
     const wrapped = wrap[algorithm](publicKey, flip(material.ECC_NIST_P256.bytes, 3));
     const importing = importWrapped('RSA_4096', algorithm, 'ECC_NIST_P256', wrapped);

@@ -60,11 +60,11 @@ describe.runIf(isPlain)('the addon', () => {
     expect(signal).toBe('SIGABRT');
   });
 
-  it('is built with what compilers have against faults of memory', () => {
+  it('is built with the compilers’ protections against faults of memory', () => {
     expect(hardeningFaults(internalsFile)).toEqual([]);
   });
 
-  it('is told from one that is not', () => {
+  it('is told apart from a library without them', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'pairmint-test-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const library = path.join(folder, 'bare.so');

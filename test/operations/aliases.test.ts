@@ -103,7 +103,7 @@ describe('CreateAlias', () => {
   });
 
   // docs/aws-parity.md says why.
-  test('an alias is no target, neither of a new alias nor of one that is moved', async () => {
+  test('an alias is refused as the target of another, new or moved', async () => {
     const text = 'ValidationException: Aliases must refer to keys. Not aliases';
     await create('alias/a');
     for (const target of ['alias/a', 'alias/absent', aliasArn('alias/a'), aliasArn('alias/b')]) {

@@ -48,7 +48,7 @@ describe('requests', () => {
     expect(request).toEqual(make());
   });
 
-  test('what the caller does to a request after the call changes nothing', async () => {
+  test('a caller that changes a request after the call changes nothing', async () => {
     const EncryptionContext = { a: 'b' };
     const Plaintext = Buffer.from('before');
     const sealing = kms.encrypt({ KeyId: key.KeyId, Plaintext, EncryptionContext });

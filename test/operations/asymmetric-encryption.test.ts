@@ -169,7 +169,7 @@ describe('an RSA key', () => {
   const EncryptionAlgorithm = 'RSAES_OAEP_SHA_256';
 
   // [FL rsaEncryptWithDefaultAlgorithmReturnsInvalidKeyUsage]
-  test('is not meant where Encrypt leaves the algorithm out', async () => {
+  test('is not the default if Encrypt leaves the algorithm out', async () => {
     for (const more of [{}, { EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' } as const]) {
       const request = { KeyId: arnOf('RSA_2048'), Plaintext, ...more };
       expect(await failureText(kms.encrypt(request))).toBe(
@@ -180,7 +180,7 @@ describe('an RSA key', () => {
   });
 
   // [FL rsaDecryptWithDefaultAlgorithmReturnsInvalidCiphertext]
-  test('cannot be told from its ciphertext where Decrypt leaves the algorithm out', async () => {
+  test('is not guessed from the ciphertext if Decrypt leaves the algorithm out', async () => {
     const KeyId = arnOf('RSA_2048');
     const { CiphertextBlob } = await kms.encrypt({ KeyId, EncryptionAlgorithm, Plaintext });
     expect(await failureText(kms.decrypt({ KeyId, CiphertextBlob }))).toBe(invalidCiphertext);
@@ -312,7 +312,7 @@ describe('ReEncrypt', () => {
   });
 
   // (unverified) That Encrypt refuses so is recorded.
-  test('refuses what does not fit the destination', async () => {
+  test('refuses a ciphertext that does not fit the destination', async () => {
     const { CiphertextBlob } = await kms.encrypt({
       KeyId: symmetric.KeyId,
       Plaintext: Buffer.alloc(191),

@@ -67,7 +67,7 @@ describe.each(everyOperation)('%s', (operation) => {
   const prepare = everyRequest[operation] as (kms: Pairmint) => Promise<object>;
   const action = operation === 'ReEncrypt' ? 'ReEncryptFrom' : operation;
 
-  test('is refused where no policy and no grant allows it, and served for the root', async () => {
+  test('is refused if no policy and no grant allows it, and served for the root', async () => {
     const request = await prepare(kms);
     const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
     const refusal = await failureText(nobody.call(operation, request));
@@ -129,7 +129,7 @@ describe('another account, whose policies allow everything,', () => {
     },
   );
 
-  test('has keys, aliases and a default key of its own, and sees none of ours', async () => {
+  test('has keys, aliases and a default key of its own, and cannot see ours', async () => {
     const theirs = kms.as(strangersRoot);
     const before = await kms.listKeys({ Limit: 1000 });
     const { KeyId, Arn } = await newKey(theirs);
@@ -170,7 +170,7 @@ describe('another account, whose policies allow everything,', () => {
     );
   });
 
-  test('is not told apart what it may not use and what is not there', async () => {
+  test('gets the same answer for a key that it may not use and for an absent one', async () => {
     const { Arn, KeyId } = await newKey(kms);
     await kms.createAlias({ AliasName: 'alias/hidden', TargetKeyId: KeyId });
     const deniesAll = policyText({ Effect: 'Deny', Action: 'kms:*', Resource: '*' });
@@ -269,7 +269,7 @@ describe('a ciphertext that alone names its key [ISS 2024]', () => {
     );
   });
 
-  test('is refused in those that do if the request names it too', async () => {
+  test('is refused by the ARN of the key if the request names the key, too', async () => {
     const { KeyId, Arn } = await newKey(kms);
     const CiphertextBlob = await newBlob(kms, KeyId);
     const nobody = kms.as(somebody, { identityPolicy: nothingAllowed });
@@ -369,7 +369,7 @@ describe('who a caller is', () => {
     await kms.describeKey({ KeyId });
   });
 
-  test('a service is not opened with one for nobody', async () => {
+  test('a service is not opened with a caller that has no principal', async () => {
     const opening = Pairmint.open({ store: 'memory:', identityPolicy: nothingAllowed });
     await expect(opening).rejects.toThrow('identityPolicy is given without a caller');
   });
@@ -406,7 +406,7 @@ test('ListAliases tells another account nothing of a key, nor whether there is o
   }
 });
 
-test('the default key is not made for a caller who may not use it', async () => {
+test('the default key is not made for a caller that may not use it', async () => {
   const empty = await openKms();
   const nobody = empty.as(somebody, { identityPolicy: nothingAllowed });
   const KeyId = 'alias/pairmint/default';

@@ -476,7 +476,7 @@ describe('the state of a key is looked at before its ciphertext', () => {
 });
 
 describe('grant tokens', () => {
-  test('are looked at for a caller without permission, once it is known that there is a key', async () => {
+  test('are looked at even for a caller without permission, if the key exists', async () => {
     const kms = await openKms();
     const { KeyId } = await newKey(kms);
     const denied = kms.as(alice, { identityPolicy: nothingAllowed });

@@ -149,7 +149,7 @@ describe('every kind of key', () => {
   });
 });
 
-describe('what is no kind of key', () => {
+describe('a request for a kind of key that does not exist', () => {
   // [LS test_derive_shared_secret 2024-12]
   test.each(refused)('$KeySpec for $KeyUsage', async (kind) => {
     expect(await failureText(kms.createKey(kind))).toBe(

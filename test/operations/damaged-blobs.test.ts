@@ -67,7 +67,7 @@ describe.each(Object.keys(kinds))('the ciphertext of %s', (kind) => {
     }
   });
 
-  test('is refused with any one bit inverted where its key is named', async () => {
+  test('is refused with any one bit of its key’s id inverted', async () => {
     for (let bit = 0; bit < 8 * fixedLength; bit += 3) {
       const expected = hitsKeyId(bit) ? incorrectKey : invalidCiphertext;
       expect(await opening(flipped(blob, bit), key.KeyId), `bit ${bit}`).toBe(expected);

@@ -87,7 +87,7 @@ describe.each(specs)('a key of %s', (KeySpec, length) => {
     );
   });
 
-  test('refuses what is no public key on its curve', async () => {
+  test('refuses bytes that are not a public key on its curve', async () => {
     const { KeyId } = await newKey(kms, { KeySpec, KeyUsage });
     // [LS test_derive_shared_secret 2024-12]: without a text.
     const text = 'ValidationException: ';

@@ -150,7 +150,7 @@ describe('Decrypt', () => {
     }
   });
 
-  test('naming another key wins over damage to what only the key could tell', async () => {
+  test('naming another key wins over damage that only the key could show', async () => {
     const CiphertextBlob = flipped(blob, 8 * blob.length - 1);
     expect(await failureText(kms.decrypt({ CiphertextBlob, KeyId: other.KeyId }))).toBe(
       incorrectKey,

@@ -76,7 +76,7 @@ describe('GetPublicKey', () => {
     expect(spki.at(-65)).toBe(4);
   });
 
-  test('gives everyone who asks the same key in bytes of their own', async () => {
+  test('gives each caller the same key in bytes of its own', async () => {
     const { KeyId } = await newKey(kms, { KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' });
     const first = (await kms.getPublicKey({ KeyId })).PublicKey as Uint8Array;
     const kept = Uint8Array.from(first);

@@ -94,7 +94,7 @@ describe('CreateGrant', () => {
     expect(Number(listed?.CreationDate)).toBeGreaterThanOrEqual(before);
   });
 
-  test('lists what was not given as an empty name or not at all', async () => {
+  test('lists members that were not given with an empty name, or leaves them out', async () => {
     const key = await newKey(kms);
     await kms.createGrant({ ...terms, KeyId: key.Arn, Operations: ['Encrypt', 'Encrypt'] });
     const [listed] = await grantsOf(key.KeyId);
@@ -370,7 +370,7 @@ describe('a name', () => {
     expect(await grantsOf(key.KeyId)).toHaveLength(1);
   });
 
-  test('without one, every request makes a grant', async () => {
+  test('without a name, every request makes a grant', async () => {
     const key = await newKey(kms);
     for (let i = 0; i < 3; i++) await kms.createGrant({ ...terms, KeyId: key.KeyId });
     expect(await grantsOf(key.KeyId)).toHaveLength(3);
@@ -493,7 +493,7 @@ describe('a grant', () => {
     );
   });
 
-  test('needs the identity policy too where its grantee is in another account [DG26]', async () => {
+  test('needs the identity policy too if its grantee is in another account [DG26]', async () => {
     const key = await newKey(kms);
     await kms.createGrant({ ...terms, KeyId: key.KeyId, GranteePrincipal: stranger });
     const ask = (identityPolicy: string) =>
@@ -607,7 +607,7 @@ describe('a grant that is made through a grant', () => {
     expect(await grantsOf(key.KeyId)).toHaveLength(allowed ? 2 : 1);
   });
 
-  test('goes on when its parent is gone, and is judged by what is left', async () => {
+  test('goes on without its parent, and is judged by its own terms', async () => {
     const key = await newKey(kms);
     const Operations: GrantOperation[] = ['CreateGrant', 'Encrypt'];
     const { GrantId } = await newGrant(kms, key.KeyId, { Operations });
@@ -709,7 +709,7 @@ describe('ListGrants', () => {
     expect(await listed({ GranteePrincipal: stranger })).toEqual([]);
   });
 
-  test('refuses what is no id, no marker, or an alias', async () => {
+  test('refuses malformed ids and markers, and aliases', async () => {
     const KeyId = key.KeyId;
     expect(await failureText(kms.listGrants({ KeyId, GrantId: 'x' }))).toMatch(
       /^InvalidGrantIdException: /,
@@ -722,7 +722,7 @@ describe('ListGrants', () => {
     );
   });
 
-  test('shows each key its own, whatever its state', async () => {
+  test('shows the grants of one key only, whatever its state', async () => {
     const other = await newKey(kms);
     expect(await grantsOf(other.KeyId)).toEqual([]);
     await newGrant(kms, other.KeyId);
@@ -774,7 +774,7 @@ describe('ListRetirableGrants', () => {
     expect((await list(7)).flat()).toHaveLength(59);
   });
 
-  test('wants a principal [LS test_list_retirable_grants]', async () => {
+  test('requires a principal [LS test_list_retirable_grants]', async () => {
     for (const principal of ['bob', accountId]) {
       const asked = kms.listRetirableGrants({ RetiringPrincipal: principal });
       expect(await failureText(asked)).toMatch(/^InvalidArnException: /);
@@ -799,7 +799,7 @@ describe('RevokeGrant', () => {
     );
   });
 
-  test('wants the key that the grant is on, and a well-formed id', async () => {
+  test('requires the key that the grant is on, and a well-formed id', async () => {
     const [key, other] = [await newKey(kms), await newKey(kms)];
     const { GrantId } = await newGrant(kms, key.KeyId);
     const revoke = (id: string, KeyId = key.KeyId) =>
@@ -824,7 +824,7 @@ describe('RevokeGrant', () => {
     expect(await grantsOf(key.KeyId)).toHaveLength(1);
   });
 
-  test('of twenty at once, and none hurts another', async () => {
+  test('works for twenty at once, each for itself', async () => {
     const key = await newKey(kms);
     const grants = await Promise.all(Array.from({ length: 20 }, () => newGrant(kms, key.KeyId)));
     await Promise.all(grants.map(({ GrantId }) => kms.revokeGrant({ KeyId: key.KeyId, GrantId })));
@@ -923,7 +923,7 @@ describe('RetireGrant', () => {
     expect(await kms.revokeGrant({ KeyId: key.KeyId, GrantId })).toEqual({});
   });
 
-  test('wants a token, or an id and a key', async () => {
+  test('requires a token, or an id and a key', async () => {
     const GrantId = 'a'.repeat(64);
     for (const request of [{}, { KeyId: Arn }, { GrantId }]) {
       expect(await failureText(kms.retireGrant(request))).toMatch(/^ValidationException: /);
@@ -1011,7 +1011,7 @@ describe('a grant token', () => {
     }
   });
 
-  test('has one spelling', async () => {
+  test('has one spelling only', async () => {
     // Some of many have characters that base64 spells otherwise.
     for (let i = 0; i < 8; i++) {
       const { GrantToken } = await newGrant(kms, KeyId);
@@ -1089,7 +1089,7 @@ describe('a constraint', () => {
     },
   );
 
-  test('that is empty gives a grant the same name and terms as none', async () => {
+  test('that is empty makes the same grant as an absent one', async () => {
     const request = { ...terms, KeyId: await KeyIdOf(), Name: 'same' };
     const { GrantId } = await kms.createGrant(request);
     const Constraints = { EncryptionContextEquals: {} };

@@ -318,28 +318,31 @@ describe('every wrapping algorithm', () => {
     ['SM2PKE', 'SM2'],
   ];
 
-  test.each(wrappings)('%s by %s brings what it suits', async (algorithm, wrapping) => {
-    const fitting = kinds.filter(
-      ([spec]) => spec !== 'RSA_2048' || algorithm.startsWith('RSA_AES'),
-    );
-    for (const [spec, usage] of fitting) {
-      const { KeyId, Arn } = await externalKey(spec, usage);
-      const material = materials.get(spec) as Buffer;
-      const parameters = await parametersFor(kms, KeyId, algorithm, wrapping);
-      const answer = await importWith(kms, KeyId, parameters, material);
-      const symmetric = spec === 'SYMMETRIC_DEFAULT';
-      expect(answer, spec).toEqual({
-        KeyId: Arn,
-        ...(symmetric && { KeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/) }),
-      });
-      expect(await metadataOf(KeyId), spec).toMatchObject({
-        KeyState: 'Enabled',
-        Enabled: true,
-        ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
-        ...(symmetric && { CurrentKeyMaterialId: answer.KeyMaterialId }),
-      });
-    }
-  });
+  test.each(wrappings)(
+    '%s by %s brings the material that suits it',
+    async (algorithm, wrapping) => {
+      const fitting = kinds.filter(
+        ([spec]) => spec !== 'RSA_2048' || algorithm.startsWith('RSA_AES'),
+      );
+      for (const [spec, usage] of fitting) {
+        const { KeyId, Arn } = await externalKey(spec, usage);
+        const material = materials.get(spec) as Buffer;
+        const parameters = await parametersFor(kms, KeyId, algorithm, wrapping);
+        const answer = await importWith(kms, KeyId, parameters, material);
+        const symmetric = spec === 'SYMMETRIC_DEFAULT';
+        expect(answer, spec).toEqual({
+          KeyId: Arn,
+          ...(symmetric && { KeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/) }),
+        });
+        expect(await metadataOf(KeyId), spec).toMatchObject({
+          KeyState: 'Enabled',
+          Enabled: true,
+          ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
+          ...(symmetric && { CurrentKeyMaterialId: answer.KeyMaterialId }),
+        });
+      }
+    },
+  );
 
   test.each(wrappings)('%s by %s refuses what it cannot unwrap', async (algorithm, wrapping) => {
     const { KeyId } = await externalKey();
@@ -622,7 +625,7 @@ describe('importing again', () => {
   });
 
   // [LS test_rotate_key_on_demand…raises_for_no_pending_key_material 2025-11-19]
-  test('RotateKeyOnDemand wants new material first', async () => {
+  test('RotateKeyOnDemand requires new material first', async () => {
     expect(await failureText(kms.rotateKeyOnDemand({ KeyId: key.KeyId }))).toBe(
       'KMSInvalidStateException: ' +
         `No available key material pending rotation for the key: ${key.Arn}.`,
@@ -723,7 +726,7 @@ describe('importing again', () => {
       expect((await metadataOf(KeyId)).CurrentKeyMaterialId).toBe(KeyMaterialId);
     });
 
-    test('that expires while it waits is no loss, and other material takes its place', async () => {
+    test('that expires while it waits can be replaced by other material', async () => {
       const { KeyId } = key;
       daysLater(101);
       expect(await stateOf(KeyId)).toBe('Enabled');
@@ -810,13 +813,13 @@ describe('DeleteImportedKeyMaterial', () => {
     }
   });
 
-  test('has no effect where nothing was ever imported', async () => {
+  test('has no effect if nothing was ever imported', async () => {
     const { KeyId, Arn } = await externalKey();
     expect(await kms.deleteImportedKeyMaterial({ KeyId })).toEqual({ KeyId: Arn });
   });
 
   // [FL ciphertextOfDeletedKeyMaterialReportsPendingImport]
-  test('makes what was sealed report pending import, with or without KeyId', async () => {
+  test('makes Decrypt report pending import, with or without KeyId', async () => {
     const { KeyId } = key;
     const { KeyId: DestinationKeyId } = await newKey(kms);
     await kms.deleteImportedKeyMaterial({ KeyId });

@@ -181,7 +181,7 @@ describe('when the date has come', () => {
     expect((await kms.describeKey({ KeyId: AliasName })).KeyMetadata?.KeyId).toBe(TargetKeyId);
   });
 
-  test('what it sealed is refused: by its id with NotFoundException, alone with AccessDenied', async () => {
+  test('its blobs are refused: with its id by NotFoundException, alone by AccessDenied', async () => {
     daysLater(8);
     const CiphertextBlob = blob;
     expect(await failureText(kms.decrypt({ CiphertextBlob }))).toMatch(
@@ -194,7 +194,7 @@ describe('when the date has come', () => {
     );
   });
 
-  test('listings show neither key nor alias, and their pages stay full', async () => {
+  test('listings leave the key and its alias out, and their pages stay full', async () => {
     const kept: string[] = [];
     for (let i = 0; i < 6; i++) {
       const { KeyId } = await newKey(kms);
@@ -295,7 +295,7 @@ describe('a key whose date has come is destroyed', () => {
     expect(await paths()).toEqual(before);
   });
 
-  test('and what it sealed never opens again, whatever the clock says then', async () => {
+  test('and its blobs never open again, whatever the clock says then', async () => {
     await schedule();
     for (const days of [7, 8, 0]) {
       daysLater(days);

@@ -157,7 +157,7 @@ describe.each(['GenerateMac', 'VerifyMac'] as const)('%s', (operation) => {
 });
 
 // [FL blobMembersAreValidatedBeforeTheKeyIsLookedUp]
-test('VerifyMac needs a MAC, and shows none', async () => {
+test('VerifyMac requires a MAC, and answers without one', async () => {
   const request = { KeyId: absentKeyId, MacAlgorithm: 'HMAC_SHA_256', Message };
   expect(await failureText(kms.call('VerifyMac', request))).toBe(
     validation(complaint('null', 'mac', 'not be null')),

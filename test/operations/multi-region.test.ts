@@ -147,7 +147,7 @@ describe('ReplicateKey', () => {
   });
 
   // [LS test_replicate_replica_key_should_fail 2025-09-08]
-  test('refuses what is no primary key, and names it', async () => {
+  test('refuses a key that is not a primary key, and names it', async () => {
     await replicate();
     const text = (arn: string) =>
       `UnsupportedOperationException: ${arn} is not a multi-region primary key.`;
@@ -183,7 +183,7 @@ describe('ReplicateKey', () => {
     }
   });
 
-  test('shares neither description, tags, aliases, policy nor whether it is enabled', async () => {
+  test('gives the replica a description, tags, aliases, policy and state of its own', async () => {
     const id = { KeyId };
     const Policy = (await us.getKeyPolicy(id)).Policy?.replace('key-default-1', 'own') as string;
     await us.tagResource({ ...id, Tags: [{ TagKey: 'at', TagValue: 'home' }] });
@@ -262,7 +262,7 @@ describe('ReplicateKey', () => {
     ['kms:KeyUsage', 'SIGN_VERIFY', 'ENCRYPT_DECRYPT'],
     ['kms:KeySpec', 'ECC_NIST_P256', 'SYMMETRIC_DEFAULT'],
     ['aws:RequestedRegion', away, home],
-  ])('needs CreateKey of what it makes: %s is %s, not %s', async (name, actual, other) => {
+  ])('needs CreateKey for the key that it makes: %s is %s, not %s', async (name, actual, other) => {
     const request = {
       MultiRegion: true,
       KeySpec: 'ECC_NIST_P256',
@@ -341,7 +341,7 @@ describe('a multi-Region key', () => {
     await replicate();
   });
 
-  test('opens in each region what it sealed in another', async () => {
+  test('opens in each region blobs that it sealed in another', async () => {
     for (const [sealing, opening, region] of [
       [us, eu, away],
       [eu, us, home],
@@ -650,7 +650,7 @@ describe('deletion', () => {
     expect(metadata).not.toHaveProperty('DeletionDate');
   });
 
-  test('of a replica leaves the others what they share', async () => {
+  test('of a replica leaves the shared material to the others', async () => {
     const CiphertextBlob = await newBlob(eu, KeyId);
     await eu.createAlias({ AliasName: 'alias/away', TargetKeyId: KeyId });
     await schedule(eu);

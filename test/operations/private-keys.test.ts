@@ -134,7 +134,7 @@ describe.runIf(searchable)('the memory of a process that serves KMS', () => {
     expectNothingOf(wrappingKey);
   });
 
-  test('does hold what JavaScript was shown, so that this search finds what is there', async () => {
+  test('holds what JavaScript was shown, which proves that the search finds keys', async () => {
     const pkcs8 = pkcs8Of(generateWithNode('ECC_NIST_P256'));
     await ask('keep', { secret: pkcs8.toString('base64') });
     const [needle] = needlesOf(pkcs8) as [Buffer];

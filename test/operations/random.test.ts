@@ -37,7 +37,7 @@ test.each([
   );
 });
 
-test('what is not offered is refused, not ignored', async () => {
+test('an option that is not offered is refused, not ignored', async () => {
   const refused = [
     [{ CustomKeyStoreId: 'cks-1234' }, /^CustomKeyStoreNotFoundException: $/],
     [

@@ -241,7 +241,7 @@ describe('RotateKeyOnDemand', () => {
 describe('after a rotation', () => {
   const EncryptionContext = { purpose: 'test' };
 
-  test('what was sealed before opens and names its own material', async () => {
+  test('a blob from before opens and names its own material', async () => {
     const { KeyId } = key;
     const sealed: { blob: Uint8Array; materialId: string }[] = [];
     for (let i = 0; i < 3; i++) {

@@ -184,7 +184,7 @@ describe('SM2', () => {
   });
 });
 
-describe('what cannot be signed', () => {
+describe('requests that cannot be signed', () => {
   const digestLengths: [KeySpec, SigningAlgorithmSpec, number][] = [
     ...rsa.map((name): [KeySpec, SigningAlgorithmSpec, number] => [
       'RSA_2048',

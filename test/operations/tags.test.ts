@@ -104,7 +104,7 @@ describe('UntagResource', () => {
     expect(await tags()).toEqual([tag('b')]);
   });
 
-  test('leaves what is reserved alone', async () => {
+  test('leaves reserved tags alone', async () => {
     expect(await failureText(remove('aws:x'))).toBe(
       'TagException: Tags beginning with aws: are reserved',
     );

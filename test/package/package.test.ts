@@ -40,7 +40,7 @@ function packedFiles(): string[] {
 describe('the packed package', () => {
   const files = packedFiles();
 
-  it('holds what an installation needs', () => {
+  it('holds the files that an installation needs', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'LICENSE',

@@ -215,7 +215,7 @@ describe('properties of keys', () => {
     expect(valuesOfCreateKey('kms:MultiRegionKeyType', { MultiRegion: true })).toEqual(['PRIMARY']);
   });
 
-  test('CreateKey has those of the replica that ReplicateKey makes by it', () => {
+  test('CreateKey has those of the replica that it makes for ReplicateKey', () => {
     const replica = { ...key, spec: 'RSA_2048' };
     expect(values('kms:KeySpec', 'CreateKey', {}, { key: replica })).toEqual(['RSA_2048']);
     expect(values('kms:MultiRegion', 'CreateKey')).toEqual(['true']);
@@ -229,7 +229,7 @@ describe('properties of keys', () => {
     expect(values('kms:RequestAlias', 'DisableKey', {}, { requestAlias })).toBeUndefined();
   });
 
-  test('whether re-encryption stays with its key is told', () => {
+  test('conditions can test whether re-encryption stays with its key', () => {
     const facts = { reEncryptOnSameKey: true };
     expect(values('kms:ReEncryptOnSameKey', 'ReEncryptFrom', {}, facts)).toEqual(['true']);
     expect(values('kms:ReEncryptOnSameKey', 'Decrypt', {}, facts)).toBeUndefined();

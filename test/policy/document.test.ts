@@ -229,7 +229,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('what a statement covers', () => {
+describe('the requests that a statement covers', () => {
   test.each([
     [{ Action: 'kms:Decrypt' }, 'kms:Decrypt', true],
     [{ Action: 'KMS:decrypt' }, 'kms:Decrypt', true],
@@ -249,7 +249,7 @@ describe('what a statement covers', () => {
     expect(allow?.covers(action, keyArn, () => undefined)).toBe(expected);
   });
 
-  test('NotPrincipal excepts who is named, and of an account its root alone', () => {
+  test('NotPrincipal excepts the named principals, and of a named account its root alone', () => {
     const names = { AWS: [userName, account] };
     const [deny] = policy([
       statement({ Effect: 'Deny', Principal: undefined, NotPrincipal: names }),
@@ -374,7 +374,7 @@ describe('a condition key that is not known here', () => {
     );
   });
 
-  test('is refused as a variable, but in the version that has none', () => {
+  test('is refused as a variable, but not in the version without variables', () => {
     const Condition = { StringEquals: { 'aws:username': ['a', "${aws:PrincipalTag/name, 'b'}"] } };
     expect(refused(Condition)).toMatch(/"aws:principaltag\/name" cannot be used/);
     const Resource = 'arn:aws:kms:*:*:key/${aws:SourceIdentity}';

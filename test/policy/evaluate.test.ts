@@ -125,7 +125,7 @@ describe('within an account', () => {
     expect(decide({ ...asked, condition: () => ['RSA_2048'] }, policies)).toBe('allowed');
   });
 
-  test('who has no identity policy and is no root may do nothing by it', () => {
+  test('a caller without an identity policy who is not the root is allowed nothing by it', () => {
     expect(decision(userName, { key: key({ Principal: { AWS: account } }) })).toBe(
       'no-identity-policy-allows',
     );

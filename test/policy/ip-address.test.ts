@@ -71,7 +71,7 @@ describe('a network of IPv4 mapped into IPv6', () => {
     }
   });
 
-  it('is all of IPv4 with 96 bits, and one address with 128 or none', () => {
+  it('is all of IPv4 with a prefix of 96 bits, and one address with 128 or without a prefix', () => {
     expect(networkOf('::ffff:0:0/96')?.('203.0.113.7')).toBe(true);
     expect(networkOf('::ffff:0:0/96')?.('2001:db8::1')).toBe(false);
     for (const one of ['::ffff:10.1.2.3', '::ffff:a01:203/128']) {

@@ -90,7 +90,7 @@ describe('policy variables', () => {
     expect(matches(pattern, text, bob)).toBe(expected);
   });
 
-  test('a policy of 2008 has none', () => {
+  test('a policy of 2008 has no variables', () => {
     expect(textPattern('${aws:username}', wildcards)('${aws:username}', bob)).toBe(true);
   });
 });
@@ -114,7 +114,7 @@ describe('ARNs', () => {
     expect(arnPattern(pattern, { variables: false })?.(key, none)).toBe(expected);
   });
 
-  test('no pattern matches what is no ARN', () => {
+  test('no pattern matches a text that is not an ARN', () => {
     for (const pattern of ['*', 'arn:*:*:*:*:*', key]) {
       expect(arnPattern(pattern, { variables: false })?.('arn:aws:kms', none)).toBe(false);
     }

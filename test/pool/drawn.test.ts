@@ -163,7 +163,7 @@ describe('a note of how far the pools of a store in a file were drawn', () => {
     expect(open().isTrusted).toBe(false);
   });
 
-  it('that belongs to no store here belongs to none after a claim', async () => {
+  it('that belongs to no store here still belongs to none after a claim', async () => {
     const stores = await openStores();
     begin();
     overwrite(Buffer.alloc(8, 7), 16);
@@ -174,7 +174,7 @@ describe('a note of how far the pools of a store in a file were drawn', () => {
     expect(open().isTrusted).toBe(false);
   });
 
-  it('vouches for the later of two fences, whoever comes last, and for no other store', async () => {
+  it('vouches for the later of two fences, in either order, and for no other store', async () => {
     const stores = await openStores();
     const drawnOf = (fence: bigint, id = storeId) => {
       const drawn = new Drawn(path, { storeId: id, fence: () => fence });
@@ -245,7 +245,7 @@ describe('the file of that note', () => {
     }
   });
 
-  it('is left by those that have it open once another process began anew', () => {
+  it('is left by the processes that have it open when another process begins anew', () => {
     const [first, second] = [begin(), open()];
     first.raise('a', 5);
     expect(second.of('a')).toBe(5);
@@ -256,7 +256,7 @@ describe('the file of that note', () => {
     expect(second.of('b')).toBe(3);
   });
 
-  it('is not trusted any more by those that have it open once it was removed', () => {
+  it('is not trusted any more, once removed, by the processes that have it open', () => {
     const drawn = begin();
     rmSync(path);
     expect([drawn.isTrusted, drawn.isTrusted]).toEqual([false, false]);

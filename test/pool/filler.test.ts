@@ -41,7 +41,7 @@ describe('fillings of one pool', () => {
     expect(await level(parts)).toBe(400);
   });
 
-  it('share what is missing where each mints some', async () => {
+  it('share the missing pairs if each mints some', async () => {
     const parts = await newParts({ target: 400 });
     const added = await Promise.all([parts, another(parts)].map((each) => fill(each, 150)));
     expect(added).toEqual([150, 150]);

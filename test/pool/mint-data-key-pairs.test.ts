@@ -93,7 +93,7 @@ describe('a batch', () => {
     expect(performance.now() - began).toBeLessThan(1000);
   });
 
-  it('does not begin where its signal was aborted before', async () => {
+  it('does not begin if its signal was aborted before', async () => {
     const signal = AbortSignal.abort();
     const pairs = kms.mintDataKeyPairs(quick(), { count: 1, signal });
     await expect(read(pairs)).rejects.toBe(signal.reason);

@@ -206,7 +206,7 @@ describe('pairs that come one by one', () => {
     expect((await lotsIn(parts)).map(({ serial }) => serial)).toEqual([6, 7, 8, 9, 10, 11, 12]);
   });
 
-  it('have numbers of their own where processes add at once', async () => {
+  it('have numbers of their own if processes add at once', async () => {
     const parts = await newParts({ target: 1000 });
     const others = [1, 2, 3, 4].map(() => new PoolDirectory(parts));
     const { lots } = await mintedSingly(parts, 20);
@@ -218,7 +218,7 @@ describe('pairs that come one by one', () => {
 });
 
 describe('a lot that was put back after it was taken', () => {
-  it('is never served again, by who took it or by another process', async () => {
+  it('is never served again, by this process or another', async () => {
     const parts = await newParts({ target: 64 });
     await fill(parts);
     const lots = await lotsIn(parts);
@@ -284,7 +284,7 @@ describe('a lot that was put back after it was taken', () => {
     expect([countPairs(lots), skipped]).toEqual([64, 0]);
   });
 
-  it('is one of those that this process may put back itself, once, under a new number', async () => {
+  it('may be put back by this process itself, once, under a new number', async () => {
     const parts = await newParts({ target: 64 });
     await fill(parts);
     const { lots } = await parts.directory.claim(parts.pool, 16);
@@ -336,7 +336,7 @@ describe('a store that was copied', () => {
     expect(new Drawn(`${parts.path}.copy`).isTrusted).toBe(true);
   });
 
-  it('is the original still where nothing but the name was changed', async () => {
+  it('is still the original if only its name was changed', async () => {
     const { path, ...parts } = await copied();
     const drawn = new Drawn(path);
     onTestFinished(() => drawn.close());

@@ -95,7 +95,7 @@ describe('a pool', () => {
     expect(await counts()).toEqual({ hits: 4, misses: 3, skipped: 0 });
   });
 
-  it('that is dry refuses where pairs must not be minted instead', async () => {
+  it('that is dry refuses requests if pairs must not be minted instead', async () => {
     const strict = await open({ onDryPool: 'fail' });
     const key = await newKey(strict);
     await strict.pools.create({ KeyId: key.KeyId, KeyPairSpec: spec, target: 1 });
@@ -209,7 +209,7 @@ describe('a pool', () => {
     expect(await failureText(made)).toBe(`ValidationException: ${message}`);
   });
 
-  it('is not made of a spec that there is not, or under a key that seals nothing', async () => {
+  it('is not made of an unknown spec, or under a key that cannot seal', async () => {
     const bogus = kms.pools.create({ KeyId, KeyPairSpec: 'RSA_1' as typeof spec, target: 1 });
     expect(await failureText(bogus)).toContain('ValidationException: 1 validation error');
     const rsa = await newKey(kms, { KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' });

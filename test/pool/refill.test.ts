@@ -52,7 +52,7 @@ describe('filling in the background', () => {
     expect(await directory.count(pool, 99)).toBeGreaterThan(40);
   });
 
-  it('begins no pair while a request waits for one of its own', async () => {
+  it('begins no pair while a request waits for a pair', async () => {
     const parts = await newParts({ background: true, target: 40 });
     const { directory, pool, pools } = parts;
     let finish = () => {};
@@ -136,7 +136,7 @@ describe('filling in the background', () => {
     }
   });
 
-  it('is what a service does unless it is told otherwise', async () => {
+  it('is on by default', async () => {
     for (const refillPools of [undefined, false]) {
       const kms = await Pairmint.open({ store: 'memory:', refillPools });
       const { KeyId } = await newKey(kms);

@@ -29,7 +29,7 @@ async function pairmint(home: string, ...args: string[]) {
 }
 
 describe('init --seed', () => {
-  it('hands the file on to where the store is opened', async () => {
+  it('hands the file to the service that opens the store', async () => {
     const { exitCode, opened } = await run(['init', '--seed', 'keys.yaml', '--store', 'sqlite:x']);
     expect(exitCode).toBe(0);
     expect(opened[0]).toMatchObject({ store: 'sqlite:x', seed: 'keys.yaml' });
@@ -63,7 +63,7 @@ describe('init --seed', () => {
     });
   });
 
-  it('complains in a line, with what mends it, and makes no store', async () => {
+  it('complains in a line, says what to do, and makes no store', async () => {
     const home = temporaryFolder();
     const file = seedFile(`version: 1\nkeys:\n  - KeyId: ${keyId}\n    Description: 5\n`);
     expect(await pairmint(home, 'init', '--seed', file)).toEqual({

@@ -114,7 +114,7 @@ describe("local-kms's seed format", () => {
     expect(await describeMade(kms)).toEqual(await describeMade(ours));
   });
 
-  it('knows the kinds and sizes of keys from where they stand', async () => {
+  it('knows the kinds and sizes of keys from their place in the file', async () => {
     await using kms = await openSeeded(seedFile(byKind));
     const external = await kms.describeKey({ KeyId: '5d05267f-bb87-4d0b-8594-295a4371d414' });
     expect(external.KeyMetadata).toMatchObject({ Origin: 'EXTERNAL', KeyState: 'PendingImport' });

@@ -281,7 +281,7 @@ describe('a key of a seed is refused', () => {
   });
 });
 
-it('is refused without the secret that stands where a name belongs', async () => {
+it('is refused without repeating a secret that stands in the place of a name', async () => {
   for (const seed of [
     seedOf({ KeyId: hex }),
     seedOf({ Aliases: [hex] }),
@@ -333,7 +333,7 @@ keys:
     expect(await refusalOf(file)).toContain(`the seed ${file} cannot be read: ${reason}`);
   });
 
-  it('that is no text is refused', async () => {
+  it('that is not text is refused', async () => {
     const file = seedFile(Buffer.from([0x76, 0xff, 0xfe]));
     expect(await refusalOf(file)).toBe(`the seed ${file} cannot be read: it is not UTF-8 text`);
   });

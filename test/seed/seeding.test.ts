@@ -35,7 +35,7 @@ async function seedInto(folder: string, seed: string | object, options = {}): Pr
 }
 
 describe('a seeded key', () => {
-  it('has what the seed says of it', async () => {
+  it('is as its seed describes it', async () => {
     const nextDate = new Date(Date.now() + 10 * dayInMilliseconds);
     const policy = {
       Statement: [{ Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }],
@@ -95,7 +95,7 @@ describe('a seeded key', () => {
     }
   });
 
-  it('seals under its last material and opens what those before it sealed', async () => {
+  it('seals under its last material and opens blobs of those before it', async () => {
     await using before = await openSeeded(seedOf({ KeyMaterial: older.toString('hex') }));
     const { CiphertextBlob } = await before.encrypt({ KeyId: keyId, Plaintext });
     const KeyMaterial = [older.toString('hex'), secret.toString('base64')];
@@ -140,7 +140,7 @@ describe('a seeded key', () => {
     expect(waiting.KeyMetadata?.KeyState).toBe('PendingImport');
   });
 
-  it('is a multi-Region primary key where its id begins with mrk-', async () => {
+  it('is a multi-Region primary key if its id begins with mrk-', async () => {
     const mrk = `mrk-${keyId.replaceAll('-', '')}`;
     await using kms = await openSeeded(seedOf({ KeyId: mrk }));
     const { KeyMetadata } = await kms.describeKey({ KeyId: mrk });
@@ -151,7 +151,7 @@ describe('a seeded key', () => {
     await kms.replicateKey({ KeyId: mrk, ReplicaRegion: 'eu-west-1' });
   });
 
-  it('is rotated at once, and once, where that is overdue', async () => {
+  it('is rotated at once, and once only, if its rotation is overdue', async () => {
     const KeyMaterial = secret.toString('hex');
     await using kms = await openSeeded(seedOf({ KeyMaterial, NextRotationDate: '2019-09-12' }));
     const { Rotations = [] } = await kms.listKeyRotations({ KeyId: keyId });
@@ -183,7 +183,7 @@ describe('a seeded key', () => {
     expect(Grants).toMatchObject([grant]);
   });
 
-  it('can be the key that is made on first use otherwise', async () => {
+  it('can be the default key, which is otherwise made on first use', async () => {
     await using kms = await openSeeded(seedOf({ Aliases: ['alias/pairmint/default'] }));
     const { KeyId } = await kms.encrypt({ KeyId: 'alias/pairmint/default', Plaintext });
     expect(KeyId).toBe(keyArn(keyId));
@@ -315,7 +315,7 @@ describe('seeding again', () => {
     expect(await contents(folder)).toEqual(before);
   });
 
-  it('leaves alone what the seed does not speak of', async () => {
+  it('leaves alone the keys that the seed does not name', async () => {
     const folder = temporaryFolder();
     await seedInto(folder, seedOf({}));
     const used = await Pairmint.open(storeIn(folder));

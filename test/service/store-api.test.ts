@@ -111,7 +111,7 @@ describe('a backup', () => {
 });
 
 describe('a restored backup', () => {
-  it('takes the place of what is there, for processes that have the store open, too', async () => {
+  it('replaces the store, also for processes that have it open', async () => {
     const kms = await open();
     const { KeyId } = await newKey(kms);
     await kms.store.backup(backup);
@@ -177,7 +177,7 @@ describe('a restored backup', () => {
     expect(await keyCount(third)).toBe(1);
   });
 
-  it('moves aside what is too damaged to be a store, and leaves no log of it', async () => {
+  it('moves a file aside that is too damaged to be a store, and leaves no log of it', async () => {
     const kms = await open();
     await newKey(kms);
     await kms.store.backup(backup);
@@ -201,7 +201,7 @@ describe('a restored backup', () => {
     }
   });
 
-  it('is refused where another program has its database, which is left as it was', async () => {
+  it('is refused if another program has its database there, which is left as it was', async () => {
     const kms = await open();
     await kms.store.backup(backup);
     const foreign = `${folder}/app.db`;
@@ -237,7 +237,7 @@ describe('a restored backup', () => {
     await expect(restore(backup, file, `${folder}/other.key`)).rejects.toThrow(refusal);
   });
 
-  it('is no store in use, nor the store itself', async () => {
+  it('is refused if it is a store in use, or the store itself', async () => {
     const kms = await open();
     await newKey(kms);
     await expect(restore(file)).rejects.toThrow('is the store itself');
@@ -342,7 +342,7 @@ describe('a copy of a store', () => {
 });
 
 describe('a store by two names', () => {
-  it('shows a key disabled under one name to who has it open under the other, at once', async () => {
+  it('shows a key that is disabled under one name as disabled under the other, at once', async () => {
     const kms = await open();
     const { KeyId } = await newKey(kms);
     symlinkSync(file, `${folder}/link.db`);

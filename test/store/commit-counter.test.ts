@@ -100,7 +100,7 @@ describe('a counter of commits', () => {
     expect(reader.last()).toBe(ended);
   });
 
-  it('goes on from its largest number with none', () => {
+  it('goes on from its largest number with zero', () => {
     writeFileSync(path, Buffer.alloc(8, 255));
     const [writer, reader] = [writerOf(), readerOf()];
     expect(reader.last()).toBe(2 ** 32 - 1);
@@ -133,7 +133,7 @@ describe('a counter of commits', () => {
     expect(new Set(begins).size).toBeGreaterThan(6);
   });
 
-  it('tells nothing where memory cannot show the file, and counts all the same', () => {
+  it('cannot be looked at if memory cannot show the file, and counts all the same', () => {
     const writer = writerOf();
     const [blind, reader] = [readerOf(path, () => undefined), readerOf()];
     const before = reader.last();
@@ -151,7 +151,7 @@ describe('a file of commits', () => {
     ['moved away', () => renameSync(path, `${path}.old`)],
   ];
 
-  it.each(replacements)('is left by whoever commits, when it was %s', (_how, take) => {
+  it.each(replacements)('is left by a process that commits, when it was %s', (_how, take) => {
     const [writer, reader] = [writerOf(), readerOf()];
     const before = reader.last();
     take();
@@ -165,7 +165,7 @@ describe('a file of commits', () => {
     expect(reader.last()).not.toBe(begun);
   });
 
-  it.each(replacements)('is left by whoever looks, when it was %s', (_how, take) => {
+  it.each(replacements)('is left by a process that looks, when it was %s', (_how, take) => {
     writerOf();
     const reader = readerOf();
     const before = reader.last();
@@ -180,7 +180,7 @@ describe('a file of commits', () => {
     expect(reader.last()).not.toBe(before);
   });
 
-  it('is not believed where the new one cannot be opened', () => {
+  it('is not believed if the new one cannot be opened', () => {
     const [writer, reader] = [writerOf(), readerOf()];
     rmSync(path);
     mkdirSync(path);
@@ -189,7 +189,7 @@ describe('a file of commits', () => {
     expect(() => writer.begin()).toThrow(/EISDIR/);
   });
 
-  it('is made whole, by one of those that find none', () => {
+  it('is made whole by one of the processes that find no file', () => {
     const writers = [writerOf(), writerOf()];
     expect(readdirSync(folder)).toEqual(['commits']);
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -202,7 +202,7 @@ describe('a file of commits', () => {
     }
   });
 
-  it('is made anew where it is empty, and not in its place', () => {
+  it('is made anew if it is empty, and not in its place', () => {
     writeFileSync(path, '');
     const { ino } = statSync(path);
     renameSync(path, `${path}.old`);
@@ -212,7 +212,7 @@ describe('a file of commits', () => {
     expect(readerOf().last()).toBeTypeOf('number');
   });
 
-  it.each([1, 7, 9, 4096])('of %d bytes is refused, and shown to nobody', (length) => {
+  it.each([1, 7, 9, 4096])('of %d bytes is refused, and never shown', (length) => {
     writeFileSync(path, Buffer.alloc(length));
     expect(() => writerOf()).toThrow(`has ${length} bytes instead of 8`);
     expect(readerOf().last()).toBeUndefined();
@@ -235,7 +235,7 @@ describe('a file of commits', () => {
     expect(readerOf().last()).toBeUndefined();
   });
 
-  it('is no link: neither followed to write nor to look', () => {
+  it('is refused if it is a link, to write and to look', () => {
     const target = `${folder}/target`;
     writeFileSync(target, Buffer.alloc(8));
     symlinkSync(target, path);
@@ -265,7 +265,7 @@ describe('a file of commits', () => {
     expect(mappings.filter((line) => line.endsWith(path)).length).toBe(1);
   });
 
-  it('leaves few of its views behind, where each was looked at by one at a time', (context) => {
+  it('leaves few of its views behind, if each was looked at by one at a time', (context) => {
     if (process.platform !== 'linux') return context.skip();
     writerOf();
     for (let i = 0; i < 1000; i++) new CommitReader(path, viewFile).close();
@@ -346,12 +346,12 @@ describe('a store', () => {
     expect(reader.get('a')).toEqual(new Uint8Array(Buffer.from('1')));
   });
 
-  it('is not made where its commits cannot be counted: others would not see them', async () => {
+  it('is not made if its commits cannot be counted: others would not see them', async () => {
     mkdirSync(`${file()}-commits`);
     await expect(SqliteStore.open(file(), viewFile)).rejects.toThrow(/cannot be opened: EISDIR/);
   });
 
-  it('commits nothing where the file of commits was replaced by something else', () => {
+  it('commits nothing if the file of commits was replaced by something else', () => {
     const writer = openWriter();
     rmSync(`${file()}-commits`);
     mkdirSync(`${file()}-commits`);

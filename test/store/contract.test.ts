@@ -83,7 +83,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
     (await store.list(prefix, options)).map((entry) => entry.path);
 
   describe('as a map of records', () => {
-    it('gives back what was put, and undefined for what was not', async () => {
+    it('gives back the values that were put, and undefined for others', async () => {
       expect(await put('a', '1')).toBe(true);
       expect(text(await store.get('a'))).toBe('1');
       expect(await store.get('b')).toBeUndefined();
@@ -298,8 +298,8 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
     });
   });
 
-  describe('as one that tells what still holds', () => {
-    it('holds after a stamp until the next commit, by whomever, has come about', async () => {
+  describe('as one that tells whether what was read still holds', () => {
+    it('holds after a stamp until the next commit of any process', async () => {
       await put('0', '1');
       for (let i = 1; i < 40; i++) {
         const stamps = await vi.waitFor(
@@ -425,7 +425,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('says that serials are taken where another one gave them, and adds nothing', async () => {
+    it('says that serials are taken if another one gave them, and adds nothing', async () => {
       expect(await add(lot(1), lot(2))).toBe('added');
       expect(await addTo(pool, [lot(2), lot(3)], 'you', other)).toBe('taken');
       expect(await level()).toBe(8);
@@ -436,7 +436,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('says that the pool is gone where its record was changed or removed, and adds nothing', async () => {
+    it('says that the pool is gone if its record was changed or removed, and adds nothing', async () => {
       const next = bytes('another');
       await store.commit([{ path: record.path, expected: record.value, next }]);
       expect(await add(lot(1))).toBe('gone');
@@ -455,7 +455,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
       expect(await level()).toBe(0);
     });
 
-    it('keeps its count where no lots are added', async () => {
+    it('keeps its count if no lots are added', async () => {
       await add(lot(1), lot(2));
       expect(await add()).toBe('added');
       expect(await store.lots.lastSerial(pool)).toBe(2);
@@ -532,7 +532,7 @@ describe.each(Object.entries(stores))('a %s store', (_name, { open: openStore, b
         { target = 100, seconds = 30, at = store } = {},
       ) => at.lots.reserve({ pool, filler, target, most, seconds });
 
-      it('are shared among those who fill, and no more than are missing', async () => {
+      it('are shared among the fillers, and are no more than are missing', async () => {
         await add(lot(1, 10));
         expect(await reserve('a', 60)).toBe(60);
         expect(await reserve('b', 60, { at: other })).toBe(30);

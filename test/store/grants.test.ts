@@ -131,7 +131,7 @@ describe('a grant that was changed behind the back', () => {
     }
   });
 
-  it('is no key, no key is a grant, and no token is either', async () => {
+  it('is not taken for a key, nor a key for a grant, nor a token for either', async () => {
     const grant = await newGrant(one);
     const [keyBytes, grantBytes] = [
       await store.get(keyPath(first)),
@@ -192,7 +192,7 @@ describe('a grant that was changed behind the back', () => {
 });
 
 describe('the grants of a store', () => {
-  it('are found by grantee without reading those of others', async () => {
+  it('are found by grantee without reading the grants of others', async () => {
     for (let i = 0; i < 100; i++) await newGrant(one, { granteePrincipal: user(`u${i}`) });
     const mine = await newGrant(one);
     const opened = vi.spyOn(native, 'stateMac');

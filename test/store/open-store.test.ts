@@ -139,7 +139,7 @@ describe('a store', () => {
     expect((await refusal(placesIn(folder))).message).toContain('is not a pairmint store');
   });
 
-  it('whose identity is the record of a key is refused as none', async () => {
+  it('is refused if its identity is the record of a key', async () => {
     const folder = temporaryFolder();
     const kms = await Pairmint.open(placesIn(folder));
     const { KeyMetadata } = await kms.createKey({});
@@ -171,7 +171,7 @@ describe('a store', () => {
     }
   });
 
-  it('is refused where a file stands in its place', async () => {
+  it('is refused if a file stands in its place', async () => {
     const folder = temporaryFolder();
     writeFileSync(`${folder}/store.db`, 'a file');
     expect((await refusal(placesIn(folder))).message).toContain('cannot be opened');

@@ -64,7 +64,7 @@ async function allKeyIds(kms: Pairmint): Promise<string[]> {
 }
 
 describe('processes that share a store', () => {
-  it('make it once when they all find none, and agree on its default key', async () => {
+  it('make it once if all find it missing, and agree on its default key', async () => {
     const folder = temporaryFolder();
     const ends = await Promise.all(
       Array.from({ length: 4 }, () => start(folder, ['useDefaultKey']).ended),

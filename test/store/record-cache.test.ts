@@ -31,7 +31,7 @@ it('reads nothing while nothing is committed', async () => {
   expect(get).toHaveBeenCalledTimes(2);
 });
 
-it('opens a record again only where its bytes have changed, and tells what was there', async () => {
+it('opens a record again only if its bytes have changed, and tells what was there', async () => {
   await put('a', '1');
   await cache.get('a');
   await put('b', '1');
@@ -46,7 +46,7 @@ it('opens a record again only where its bytes have changed, and tells what was t
   expect(await cache.get('a')).toBe('3');
 });
 
-it('opens anew what it was told to forget', async () => {
+it('opens a record anew after it was told to forget it', async () => {
   await put('a', '1');
   await cache.get('a');
   cache.forget('a');
@@ -55,7 +55,7 @@ it('opens anew what it was told to forget', async () => {
   expect(open).toHaveBeenCalledTimes(2);
 });
 
-it('does not take what was read before a commit for what is there after it', async () => {
+it('does not answer after a commit with what was read before it', async () => {
   await put('a', '1');
   const { get } = store;
   vi.spyOn(store, 'get').mockImplementationOnce(async (path) => {
@@ -95,7 +95,7 @@ it('passes on how the store fails, and reads again when it has recovered', async
   expect(await cache.get('a')).toBe('1');
 });
 
-it('reads from the store what is asked for afresh, whatever it remembers', async () => {
+it('reads from the store if asked to read afresh, whatever it remembers', async () => {
   await put('a', '1');
   await cache.get('a');
   const get = vi.spyOn(store, 'get');

@@ -43,7 +43,7 @@ describe('a root key file', () => {
     await (await open()).close();
   });
 
-  it('is used in a folder that anybody may write to, if nobody can take it away', async () => {
+  it('is used in a folder that all may write to, if only its owner can take it away', async () => {
     chmodSync(`${folder}/keys`, 0o1777);
     await (await open()).close();
   });

@@ -84,7 +84,7 @@ it('refuses a record of another kind, of another id or from another path', async
   );
 });
 
-it('hands out what is there as an entry, be it damaged or not', async () => {
+it('hands out an entry as it is stored, damaged or not', async () => {
   const cats = table('cat');
   const value = new Uint8Array([1]);
   await store.commit([{ path: 'cat/tom', expected: undefined, next: value }]);

@@ -51,7 +51,7 @@ const imported = (changes: Partial<MaterialEntry> = {}) =>
     ],
   });
 
-describe('what can fall due', () => {
+describe('changes that fall due', () => {
   it.each([
     ['nothing', record(), false],
     ['a deletion', record({ deletionDate: at(7) }), true],
@@ -136,7 +136,7 @@ describe('rotations that fell due', () => {
     });
   });
 
-  it('never come twice, nor before their period, whatever the clock does', () => {
+  it('come once, and not before their period, whatever the clock does', () => {
     const clock = fc.array(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(clock, (days) => {
@@ -180,7 +180,7 @@ describe('imported material', () => {
     expect(settle(expired, at(11) - 1)).toBeUndefined();
   });
 
-  it('is destroyed when it is found expired a day later, and looks like what was deleted', () => {
+  it('is destroyed when it is found expired a day later, and then looks like deleted material', () => {
     const expired = imported({ importState: 'PENDING_IMPORT', expiredSince: at(10) });
     const settlement = settle(expired, at(11));
     expect(settlement?.destroyed).toEqual(['a']);

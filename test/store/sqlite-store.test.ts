@@ -81,7 +81,7 @@ describe('a store whose file is taken away', () => {
         renameSync(`${file}.copy`, file);
       },
     ],
-  ])('commits nothing to what is there, and says that it was %s', async (how, take) => {
+  ])('commits nothing to the new file, and says that the old one was %s', async (how, take) => {
     const store = await open();
     await put(store, 'a', '1');
     take();
@@ -177,7 +177,7 @@ describe('a store whose lock somebody holds while it is opened or read', () => {
 });
 
 describe('what reads a whole store', () => {
-  it('holds up nobody who writes, and ends with the store', async () => {
+  it('does not delay writers, and ends with the store', async () => {
     const store = await open();
     const value = Buffer.alloc(20_000, 1);
     const fill = Array.from({ length: 2500 }, (_, i) => ({
@@ -292,7 +292,7 @@ describe('a store that was made before there were batches', () => {
   });
 });
 
-describe('a file that is no store', () => {
+describe('a file that is not a store', () => {
   it.each([
     ['another program’s database', "create table t (a); insert into t values ('theirs')"],
     ['a store with a trigger in it', 'create trigger t after insert on record begin select 1; end'],

@@ -7,7 +7,7 @@ export interface OptionSyntax {
   readonly name: string;
   readonly key: string;
   readonly takes: 'nothing' | 'one' | 'optional' | 'any';
-  /** What an option that takes nothing stands for. */
+  /** The value of an option that takes nothing. */
   readonly means?: boolean;
   /** The default of an optional value. */
   readonly otherwise?: string;
@@ -18,7 +18,7 @@ export interface OptionSyntax {
   readonly unlistedChoices?: readonly string[];
   /** Never abbreviated, even if others may be. */
   readonly exact?: true;
-  /** What stands behind it is not read any more. */
+  /** Words behind it are not read. */
   readonly last?: true;
 }
 
@@ -34,7 +34,7 @@ export type GivenValue = string | readonly string[] | boolean;
 export interface ParsedArguments {
   readonly given: ReadonlyMap<string, GivenValue>;
   readonly positional: string | undefined;
-  /** What the syntax does not know, in the order in which it was met. */
+  /** The words that the syntax does not know, in their order. */
   readonly rest: readonly string[];
 }
 

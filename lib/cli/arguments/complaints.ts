@@ -60,7 +60,7 @@ function configurationComplaint({ message, hint }: { message: string; hint?: str
   return { exitCode: exitCodes.configuration, text: `${lines.join('\n')}\n` };
 }
 
-/** One line, so that nothing that looks like a stack trace can hide in it. */
+/** One line, so that no stack trace can hide in it. */
 export function internalFailure(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const [firstLine = ''] = message.split(/[\r\n]/, 1);

@@ -3,7 +3,7 @@ import type { OptionSyntax } from './argument-parser.ts';
 /** An option of the AWS CLI itself, which every operation has. */
 export interface GlobalOption extends OptionSyntax {
   readonly takes: 'nothing' | 'one';
-  /** What stands for its value in a synopsis. Absent if it takes none. */
+  /** Stands for its value in a synopsis. Absent if it takes none. */
   readonly value?: string;
   readonly explanation: string;
 }

@@ -4,7 +4,7 @@ import { globalOptions } from './global-options.ts';
 /** An option of our own commands, as help describes it. */
 export interface OwnOption {
   readonly name: string;
-  /** What stands for its value in help. Absent if the option takes none. */
+  /** Stands for its value in help. Absent if the option takes none. */
   readonly value?: string;
   readonly explanation: string;
 }
@@ -57,7 +57,7 @@ export function ownSyntax(options: readonly OwnOption[]): Syntax {
   };
 }
 
-/** Where the command's name is: the first word that is neither an option, nor its value, nor passed. */
+/** The place of the command's name: the first word that is not an option, its value, or in `passed`. */
 export function findCommand(words: readonly string[], passed: readonly string[] = []): number {
   return words.findIndex((word, index) => {
     const isWord = !word.startsWith('-') || word === '-';

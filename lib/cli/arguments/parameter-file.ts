@@ -8,7 +8,7 @@ export class ParameterFileError extends Error {
   override readonly name = 'ParameterFileError';
 }
 
-// What a server takes in a request, see lib/http/body.ts. Endless files are refused here.
+// As large as a server's body may be, see lib/http/body.ts. Endless files are refused here.
 const maxBytes = 1_048_576;
 
 // Long enough for a program whose output is the file; a script should not hang for longer.

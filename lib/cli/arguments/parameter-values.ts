@@ -66,7 +66,7 @@ function readShorthand(shape: Shape, option: string, source: Source): Value {
   return typeof source === 'string' ? (values[0] ?? null) : values;
 }
 
-/** Shorthand knows only text; the model says where it means something else. */
+/** Shorthand knows only text; the model says which texts mean something else. */
 function coerce(shape: Shape, value: Value): Value {
   if (shape.type === 'list') {
     const items = Array.isArray(value) ? value : [value];

@@ -235,7 +235,7 @@ class ShorthandReader {
     return this.#index >= this.#input.length;
   }
 
-  /** The character at hand, whole even where it takes two UTF-16 units; nothing at the end. */
+  /** The character at hand, whole even if it takes two UTF-16 units; nothing at the end. */
   #current(): string {
     const code = this.#input.codePointAt(this.#index);
     return code === undefined ? '' : String.fromCodePoint(code);

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { pythonRepr } from '../python/python-text.ts';
 import { closeMatches } from './close-matches.ts';
 
-/** What precedes every complaint about a command that is not understood. */
+/** Precedes every complaint about a command line. */
 export const usage = `usage: pairmint <operation> [options]
        pairmint kms <operation> [options]
 To see help text, you can run:

@@ -10,7 +10,7 @@ export class YamlError extends Error {
   override readonly name = 'YamlError';
 }
 
-// What ruamel.yaml reads, the AWS CLI's library, and the schema of YAML 1.2 has not: binary numbers,
+// ruamel.yaml, the AWS CLI's library, also reads what the schema of YAML 1.2 lacks: binary numbers,
 // underscores between digits, dates and bytes.
 const integer: ScalarTag = {
   tag: 'tag:yaml.org,2002:int',
@@ -48,7 +48,7 @@ const binary: ScalarTag = {
   resolve: (text) => decodeBase64(text),
 };
 
-// All that ruamel.yaml takes for printable.
+// The characters that ruamel.yaml takes for printable.
 const printable = /^[\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u;
 
 // As deep as JSON may be, see json.ts.

@@ -1,29 +1,16 @@
 import type { OperationName } from '../../model/shapes.ts';
 import { callerIdentity } from '../../service/caller-identity.ts';
-import { takeSubcommand } from '../arguments/argument-parser.ts';
-import { invalidChoice } from '../arguments/usage.ts';
-import { type Calls, type Context, type OwnOptions, oneShot, withService } from '../context.ts';
-import { isServiceFailure, ServiceError, UnknownOptionsError } from '../errors.ts';
+import { type Calls, type Context, oneShot, withService } from '../context.ts';
+import { isServiceFailure, ServiceError } from '../errors.ts';
 import { printPages } from '../output/output.ts';
 import { Dictionary } from '../python/value.ts';
-import type { DebugLog } from '../remote/debug-log.ts';
-import type { Settings } from '../settings/settings.ts';
-
-interface Surroundings {
-  readonly settings: Settings;
-  readonly own: OwnOptions;
-  readonly debug: DebugLog | undefined;
-}
+import type { Surroundings } from './operation.ts';
 
 /** `sts get-caller-identity`, which scripts begin with; there is nothing else of STS here. */
-export async function runSts(
-  words: readonly string[],
+export async function runGetCallerIdentity(
   surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
-  const { name, rest } = takeSubcommand('operation', words);
-  if (name !== 'get-caller-identity') throw invalidChoice('operation', name, [operation]);
-  if (rest.length > 0) throw new UnknownOptionsError(rest);
   const { settings } = surroundings;
   settings.checkTimestampFormat();
   const arn = await callerArn(surroundings, context);
@@ -35,8 +22,6 @@ export async function runSts(
   const title = 'GetCallerIdentity' as OperationName;
   await printPages(title, pages(), { format, query, color }, context.stdout);
 }
-
-const operation = 'get-caller-identity';
 
 async function callerArn({ settings, own, debug }: Surroundings, context: Context) {
   const isLocal = own.store !== undefined || own.rootKeyFile !== undefined;

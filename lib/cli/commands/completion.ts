@@ -54,7 +54,7 @@ complete -c pairmint -f -a '(__pairmint_complete)'
 
 const scripts: Readonly<Record<ActionOf<'completion'>, string>> = { bash, zsh, fish };
 
-/** Prints the script for a shell; for the scripts, what may stand where the cursor is. */
+/** Prints the script for a shell; called by that script, what fits at the cursor. */
 export const run: RunCommand = async (_given, _own, { stdout, env }, [shell]) => {
   const { COMP_LINE: line, COMP_POINT: point } = env;
   if (shell === undefined && line !== undefined) {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ParsedArguments, takeSubcommand } from '../arguments/argument-parser.ts';
 import { choose, required } from '../arguments/usage.ts';
+import type { ConfigureLine, Given } from '../command-line.ts';
 import type { Context } from '../context.ts';
 import { GeneralError, ParameterError, UnknownOptionsError } from '../errors.ts';
 import type { ActionOf } from '../help/command-descriptions.ts';
@@ -9,7 +9,7 @@ import { configFiles, nameOf, readProfile, setting } from '../settings/aws-confi
 import { unknownProfile } from '../settings/setting-checks.ts';
 
 interface Call {
-  readonly given: ParsedArguments['given'];
+  readonly given: Given;
   readonly context: Context;
 }
 
@@ -18,9 +18,8 @@ type Action = (words: readonly string[], call: Call) => number;
 const actions: Readonly<Record<ActionOf<'configure'>, Action>> = { list, get, set };
 
 /** `configure list`, `get` and `set` of the AWS CLI, on the files that it reads, too. */
-export function runConfigure(words: readonly string[], call: Call): number {
-  const { name, rest } = takeSubcommand('subcommand', words);
-  return choose(actions, name, 'subcommand')(rest, call);
+export function runConfigure({ given, action, words }: ConfigureLine, context: Context): number {
+  return choose(actions, action, 'subcommand')(words, { given, context });
 }
 
 /** @throws UsageError if words are missing; UnknownOptionsError if there are more */

@@ -69,7 +69,7 @@ export function describeBackup(date: Date | undefined, now: number): Finding {
   return { subject, text: `${age} ago`, ...(days >= 7 && { advice }) };
 }
 
-/** What mints here, and what keeps it from being faster or safer. */
+/** Describes what mints here, and advises how it could be faster or safer. */
 export function describeMinting(capabilities: ReturnType<Service['capabilities']>): Finding[] {
   const { cpu, openssl, threads, lockedMemory, curves, curvesSwitchedOff } = capabilities;
   return [

@@ -1,9 +1,9 @@
 import { type OperationName, operationShapes } from '../../model/shapes.ts';
-import { type ParsedArguments, parseKnown } from '../arguments/argument-parser.ts';
-import { inputOptions, mergeInput, skeletonOption } from '../arguments/cli-input.ts';
-import { optionSyntax, requestOptions } from '../arguments/operation-options.ts';
+import { mergeInput, skeletonOption } from '../arguments/cli-input.ts';
+import { requestOptions } from '../arguments/operation-options.ts';
 import { readParameter } from '../arguments/parameter-values.ts';
 import { checkRequest, decodeBlobs, readTimestamps } from '../arguments/request-checks.ts';
+import type { Given, OperationLine } from '../command-line.ts';
 import {
   type Calls,
   type Context,
@@ -12,82 +12,46 @@ import {
   type TextSink,
   withService,
 } from '../context.ts';
-import { isServiceFailure, ServiceError, UnknownOptionsError, UsageError } from '../errors.ts';
+import { isServiceFailure, ServiceError, UsageError } from '../errors.ts';
 import { printPages } from '../output/output.ts';
-import {
-  pagingOptions,
-  type ResponsePages,
-  readPaging,
-  responsePages,
-} from '../output/paginated-call.ts';
+import { type ResponsePages, readPaging, responsePages } from '../output/paginated-call.ts';
 import { Dictionary, toRequest } from '../python/value.ts';
 import type { DebugLog } from '../remote/debug-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** What stands on the command line beside the operation's own options. */
+/** The settings and options of a command line beside the operation's own options. */
 export interface Surroundings {
   readonly settings: Settings;
   readonly own: OwnOptions;
   readonly debug: DebugLog | undefined;
 }
 
-/** Reads the request from the command line, makes it, and prints the response. */
+/** Makes the request that the command line has, and prints the response. */
 export async function runOperation(
-  operation: OperationName,
-  argv: readonly string[],
+  { operation, words }: OperationLine,
   surroundings: Surroundings,
   context: Context,
 ): Promise<void> {
   surroundings.settings.checkTimestampFormat();
-  const parsed = parse(operation, argv);
-  if (parsed.positional === 'help') {
+  if (words.kind === 'mistaken') throw words.error;
+  if (words.kind === 'help') {
     const { operationHelp } = await import('../help/help.ts');
     context.stdout.write(operationHelp(operation));
     return;
   }
-  refuseLooseWords(parsed);
-  const request = await mergeInput(parsed.given, readParameters(operation, parsed));
-  const kind = parsed.given.get(skeletonOption.key);
+  const { given } = words;
+  const request = await mergeInput(given, readParameters(operation, given));
+  const kind = given.get(skeletonOption.key);
   if (kind === 'input' || kind === 'yaml-input') {
     const { skeleton } = await import('../help/skeleton.ts');
     context.stdout.write(await skeleton(operation, kind));
     return;
   }
-  const call = { operation, request, given: parsed.given, ...surroundings };
+  const call = { operation, request, given, ...surroundings };
   await (kind === 'output' ? printSample(call, context) : makeCall(call, context));
 }
 
-function parse(operation: OperationName, argv: readonly string[]): ParsedArguments {
-  if (argv.length === 1 && argv[0] === 'help') {
-    return { given: new Map(), positional: 'help', rest: [] };
-  }
-  const members = optionSyntax(requestOptions(operation));
-  const options = [
-    ...(makesAllOptional(argv) ? members.map((row) => ({ ...row, required: false })) : members),
-    ...inputOptions,
-    ...pagingOptions(operation),
-    skeletonOption,
-  ];
-  const positional = { name: 'help', required: false };
-  return parseKnown({ options, positional, abbreviations: true }, argv);
-}
-
-/** Written in full, options that bring or ask for a whole request do. A sample response needs one. */
-function makesAllOptional(argv: readonly string[]): boolean {
-  const skeleton = argv.indexOf(skeletonOption.name);
-  return (
-    inputOptions.some(({ name }) => argv.includes(name)) ||
-    (skeleton !== -1 && argv[skeleton + 1] !== 'output')
-  );
-}
-
-/** argparse gives the first loose word to `help`; it is listed last when it is another word. */
-function refuseLooseWords({ positional, rest }: ParsedArguments): void {
-  const unknown = positional === undefined ? rest : [...rest, positional];
-  if (unknown.length > 0) throw new UnknownOptionsError(unknown);
-}
-
-function readParameters(operation: OperationName, { given }: ParsedArguments): Dictionary {
+function readParameters(operation: OperationName, given: Given): Dictionary {
   const request = new Dictionary();
   for (const option of requestOptions(operation)) {
     const value = given.get(option.member);
@@ -99,7 +63,7 @@ function readParameters(operation: OperationName, { given }: ParsedArguments): D
 interface Call extends Surroundings {
   readonly operation: OperationName;
   readonly request: Dictionary;
-  readonly given: ParsedArguments['given'];
+  readonly given: Given;
 }
 
 /** Throws what the AWS CLI complains about before it sends anything. */

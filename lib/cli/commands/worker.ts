@@ -56,7 +56,7 @@ async function listen(service: Service, address: MetricsAddress) {
   return serveMetrics(service, address);
 }
 
-/** One line that is drawn anew on a terminal; otherwise a line when something changes, not often. */
+/** A terminal gets one line, drawn anew; any other stream a line now and then, if something changes. */
 class StatusLine {
   readonly #sink: TextSink;
   #text = '';

@@ -104,7 +104,7 @@ export class BatchFile {
   }
 }
 
-/** What of a file is whole lines. */
+/** The part of a file that is whole lines. */
 interface Found {
   readonly size: number;
   readonly lines: number;

@@ -4,7 +4,7 @@ import { BatchFile, lineOf, type Response } from './batch-file.ts';
 
 /** Where the responses of many pairs go. */
 export interface Destination {
-  /** How many it has from an earlier run. */
+  /** How many lines it has from an earlier run. */
   readonly lines: number;
   /** False if the reader is gone. */
   append(responses: readonly Response[]): Promise<boolean>;

@@ -6,7 +6,7 @@ export interface CommandDescription {
   readonly options: readonly OwnOption[];
   /** Whether it has no use for `--store` and its like. */
   readonly isStoreless?: true;
-  /** What may stand behind the command's name, in this order. */
+  /** The words that may follow the command's name, in this order. */
   readonly operands?: readonly Operand[];
   /** What to write after the command's name. */
   readonly examples: readonly string[];
@@ -82,7 +82,7 @@ export const commandDescriptions = {
       {
         name: '--principal',
         value: 'ARN',
-        explanation: 'of a user, role, session or root whom requests are made as',
+        explanation: 'the user, role, session or root that requests are made as',
       },
       {
         name: '--identity-policy',
@@ -106,7 +106,7 @@ export const commandDescriptions = {
     description:
       'Prints a script for the shell that is named, which then completes operations, options and ' +
       'their values. The examples put it where the shell finds it when it starts; open a new one ' +
-      'to have it. Other names are completed, too, where they are aliases of pairmint; in bash, ' +
+      'to have it. Other names are completed, too, if they are aliases of pairmint; in bash, ' +
       'make them above the script.',
     operands: [['bash', 'zsh', 'fish']],
     options: [],
@@ -320,6 +320,8 @@ export type ActionOf<Command extends keyof Described> = Described[Command] exten
 }
   ? Word
   : never;
+
+export type OwnCommandName = keyof typeof commandDescriptions;
 
 /** All commands that are no operations. */
 export const allCommandDescriptions: Readonly<Record<string, CommandDescription>> = {

@@ -16,7 +16,7 @@ import {
 } from './command-descriptions.ts';
 import { memberDescriptions } from './member-descriptions.ts';
 
-/** What helps to write an option. One that takes no value has no `values`. */
+/** An option as completion offers it. One that takes no value has no `values`. */
 export interface OptionHint {
   readonly name: string;
   readonly explanation: string;
@@ -34,7 +34,7 @@ const help: OptionHint = { name: '--help', explanation: 'show all about the oper
 
 const globals: readonly OptionHint[] = [...[...globalOptions, ...sharedOptions].map(ofRow), help];
 
-/** Where AWS has KMS; others are names as good, to a store. */
+/** The regions where AWS has KMS. A store takes any other name, too. */
 const regions: readonly string[] = [
   ...['af-south-1', 'ap-east-1', 'ap-east-2', 'ap-northeast-1', 'ap-northeast-2', 'ap-northeast-3'],
   ...['ap-south-1', 'ap-south-2', 'ap-southeast-1', 'ap-southeast-2', 'ap-southeast-3'],
@@ -48,7 +48,7 @@ interface Choices {
   readonly choices?: readonly string[];
 }
 
-/** What may stand at `point` of a command line, whose first word is the program's name. */
+/** The words that fit at `point` of a command line, whose first word is the program's name. */
 export function complete(line: string, point: number): string[] {
   const words = splitWords(line.slice(0, point));
   const current = words.pop() ?? '';
@@ -74,7 +74,7 @@ function candidatesAfter(words: readonly string[], current: string): readonly st
     : commandsAfter(words);
 }
 
-/** What the value of an option may be, beside what may be asked for at a prompt. */
+/** The possible values of an option, or the keys that its shorthand may begin with. */
 function valuesAt(
   { name, values = [] }: OptionHint,
   operation: OperationName | undefined,
@@ -126,7 +126,7 @@ function valuesOf(member: string, name: keyof typeof shapes): readonly string[] 
   return (shape as StringShape).enum ?? [];
 }
 
-/** What a query may go on with: the names of members, from the answer's on. */
+/** The names of members with which a query may go on. */
 function membersOf(operation: OperationName, query: string): readonly string[] {
   const [, path = '', prefix = ''] = /^((?:\w+(?:\[[^\]]*\])?\.)*)(\w*)$/.exec(query) ?? [];
   if (path + prefix !== query) return [];

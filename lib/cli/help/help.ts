@@ -132,7 +132,7 @@ function section(title: string, rows: readonly (readonly [string, string])[]): s
 /** All global options and ours, without a word about them. */
 function commonOptions(): string {
   const forms = [...globalOptions, ...sharedOptions].map((row) => optionRow(row)[0]);
-  // What belongs together stays in one line.
+  // Words that belong together stay on one line.
   return wrap(forms.map((form) => form.replaceAll(' ', noBreakSpace)).join(' '), 2).replaceAll(
     noBreakSpace,
     ' ',

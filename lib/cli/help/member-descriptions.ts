@@ -4,7 +4,7 @@ const contextMeaning =
 
 const customStores = 'Of custom key stores, which are not offered.';
 
-/** What a member of a request, or of its parts, is for. It means the same in every operation. */
+/** The purpose of members of requests and of their parts, the same in every operation. */
 export const memberDescriptions: Readonly<Record<string, string>> = {
   AccessKeyId: customStores,
   AliasName: 'The name, which begins with alias/.',

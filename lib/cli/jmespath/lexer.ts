@@ -137,7 +137,7 @@ class Lexer {
     }
   }
 
-  /** What is not JSON is text: most people leave its quotes out. */
+  /** A literal that is not JSON is text: most people leave its quotes out. */
   #readLiteral(): Value {
     const start = this.#position;
     const text = this.#readQuoted().replaceAll('\\`', '`');

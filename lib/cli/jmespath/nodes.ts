@@ -5,7 +5,7 @@ import { type Argument, callFunction } from './functions.ts';
 
 export type Evaluate = (value: Value) => Value;
 
-/** A part of an expression. Its kind is told where the grammar or a function asks for it. */
+/** A part of an expression. The grammar and some functions ask for its kind. */
 export type Node =
   | { readonly kind: 'other' | 'indexed'; readonly evaluate: Evaluate }
   | { readonly kind: 'field'; readonly name: string; readonly evaluate: Evaluate }
@@ -48,7 +48,7 @@ export function slice([start, end, step = 1n]: readonly (bigint | undefined)[]):
   });
 }
 
-/** As Python slices: what lies outside is cut off, and a step below zero walks backwards. */
+/** Slices as Python does: bounds are cut to the list, and a step below zero walks backwards. */
 function sliceOf(
   list: readonly Value[],
   start: bigint | undefined,

@@ -28,7 +28,7 @@ const bindingPowers: Readonly<Partial<Record<TokenType, number>>> = {
   lparen: 60,
 };
 
-/** What binds less does not belong to a projection on its left, but to its result. */
+/** An operator that binds less applies to the result of a projection on its left, not to its items. */
 const projectionStop = 10;
 
 const memberTokens = ['quoted_identifier', 'unquoted_identifier', 'lbracket', 'lbrace'] as const;
@@ -277,7 +277,7 @@ class Parser {
     }
   }
 
-  /** What is applied to each item of a projection. */
+  /** The expression that is applied to each item of a projection. */
   #parseProjected(power: number): Node {
     if (bindingPower(this.#type) < projectionStop) return nodes.current;
     switch (this.#type) {

@@ -82,7 +82,7 @@ async function printTable(output: Output): Promise<void> {
   const pieces = tablePieces(value, { title: operation, width: sink.columns ?? 80, hasColor });
   if (hasColor && sink.isPager !== true) {
     // Python's colorama, which the AWS CLI colours with, turns colours off behind each piece, and
-    // once more where the program ends on a terminal.
+    // once more if the program ends on a terminal.
     const atEnd = sink.isTerminal === true ? resetColor : '';
     sink.write(pieces.map((piece) => piece + resetColor).join('') + atEnd);
   } else {
@@ -143,7 +143,7 @@ function queried({ query }: Output, value: Value): Value {
   return query === undefined ? value : query.search(value);
 }
 
-/** What an operation without a response returns; a query may, too. */
+/** Whether it is the result of an operation without a response, or a query that looks like it. */
 function isEmpty(value: Value): boolean {
   return value instanceof Dictionary && value.size === 0;
 }

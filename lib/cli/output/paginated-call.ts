@@ -97,7 +97,7 @@ function readCount(
 export interface ResponsePages extends AsyncIterable<object | undefined> {
   /** The member whose items the pages share out. Absent if there is one response only. */
   readonly listMember?: string;
-  /** What --starting-token takes to go on. Known after the last page. */
+  /** The value for --starting-token with which to go on. Known after the last page. */
   readonly nextToken?: string | undefined;
 }
 
@@ -148,7 +148,7 @@ interface ListRequest {
   readonly Marker?: string;
 }
 
-/** Where in a list: the request for a page, and how many items of it were printed before. */
+/** A place in a list: the request for a page, and how many of its items were printed before. */
 interface Position {
   readonly request: ListRequest;
   readonly skipped: number;

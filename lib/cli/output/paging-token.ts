@@ -4,7 +4,7 @@ import { JsonError, parseJson } from '../python/json.ts';
 import { asciiJson } from '../python/json-text.ts';
 import { Dictionary, toRequest } from '../python/value.ts';
 
-/** Where --starting-token begins: with which members in the request, behind which item. */
+/** The start that --starting-token gives: members of the request, and the item to begin behind. */
 export interface Start {
   readonly members: object;
   readonly skipped: number;
@@ -19,7 +19,7 @@ export function formatToken(marker: string | undefined, skipped?: number): strin
   return Buffer.from(json).toString('base64');
 }
 
-/** What is no such token is a marker of the service's. */
+/** A text that is not such a token is the service's own marker. */
 export function parseToken(token: string): Start {
   const decoded = decodeToken(token);
   if (decoded === undefined) return parseOldToken(token);

@@ -63,7 +63,7 @@ class SectionBuilder {
     this.#addNested(structure, others, indent);
   }
 
-  /** One table of all, unless something is nested in them: then a section for each. */
+  /** One table of all items; if anything is nested in one, a section for each item. */
   #addStructures(title: string | null, list: readonly Dictionary[], indent: number): void {
     const { scalars, others } = namesIn(list);
     this.#addHeaders(scalars);

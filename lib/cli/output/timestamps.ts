@@ -1,6 +1,6 @@
 import type { Value } from '../python/value.ts';
 
-/** What cli_timestamp_format may be. */
+/** The values of cli_timestamp_format. */
 export type TimestampFormat = 'iso8601' | 'wire';
 
 /** A time of a server's answer, which may have more digits than a Date keeps. */

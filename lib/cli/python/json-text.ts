@@ -42,7 +42,7 @@ function block(open: string, items: readonly string[], close: string, indent: st
   return `${open}${lines.join(',')}\n${indent}${close}`;
 }
 
-/** Numbers as Python writes them: a float keeps its point, and what is no number is named. */
+/** Numbers as Python writes them: a float keeps its point, and NaN and the infinities are named. */
 function scalarJson(value: Value): string {
   if (typeof value === 'number') return Number.isFinite(value) ? pythonText(value) : String(value);
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);

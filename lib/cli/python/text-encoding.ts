@@ -14,7 +14,7 @@ const windows1252: Decode = (bytes) =>
     return replaced;
   });
 
-/** What TextDecoder calls otherwise than Python does, or does not have, by Python's names. */
+/** Encodings that TextDecoder lacks or has under another name, by Python's names. */
 const decoders: Readonly<Record<string, Decode>> = {
   // TextDecoder has Windows' code page for both.
   'latin-1': oneByte,

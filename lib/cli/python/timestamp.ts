@@ -45,7 +45,7 @@ export function parseIso8601(text: string): Date | undefined {
   const [fraction = '', sign, hours, minutes] = found.slice(7);
   const [year = 0, month = 0, ...others] = found.slice(1, 7).map((field) => Number(field ?? 0));
   const local = new Date(Date.UTC(year, month - 1, ...others, Number(`0.${fraction}`) * 1000));
-  // Where a field is too large, the next one counts it.
+  // A field that is too large carries over into the next one.
   const read = local.toISOString().slice(0, 19).split(/\D/).map(Number);
   if (read.join() !== [year, month, ...others].join()) return undefined;
   const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * (sign === '-' ? -1 : 1);

@@ -45,11 +45,11 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-// What node:tls and OpenSSL say about a connection that they did not want.
+// The codes with which node:tls and OpenSSL refuse a connection.
 const untrusted =
   /^(?:EPROTO|CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_)/;
 
-/** What kept a request from being answered, in the AWS CLI's words. */
+/** Says in the AWS CLI's words why a request was not answered. */
 export function clientFailure(error: unknown, endpointUrl: string): unknown {
   if (!(error instanceof Error)) return error;
   const url = new URL(endpointUrl).href;

@@ -10,7 +10,7 @@ import { tlsOptions } from './tls-options.ts';
 // Node's timers take 32 bits and fire at once beyond; the SDK may add some seconds.
 const maxConnectMilliseconds = 2 ** 31 - 1 - 10_000;
 
-/** As far as the SDK's middleware shows them. */
+/** The parts that the SDK's middleware shows. */
 interface SentRequest {
   readonly method: string;
   path: string;

@@ -5,7 +5,7 @@ import { GeneralError } from '../errors.ts';
 /** A section's settings. Those of a subsection are named `kms.endpoint_url`. */
 export type Section = ReadonlyMap<string, string>;
 
-/** What AWS's two configuration files say of one profile. */
+/** One profile of AWS's two configuration files. */
 export interface Profile {
   readonly name: string;
   readonly config: Section;
@@ -38,7 +38,7 @@ export function readProfile(name: string, env: NodeJS.ProcessEnv): Profile | und
   };
 }
 
-/** Where the two files are; `shown` is the configuration's as it is named. */
+/** The paths of the two files; `shown` is the configuration's as the user named it. */
 export function configFiles(env: NodeJS.ProcessEnv): {
   readonly config: string;
   readonly credentials: string;

@@ -1,7 +1,7 @@
 import { ParameterError } from '../errors.ts';
 import { readProfile, setting } from './aws-config.ts';
 
-/** Whether options are asked for on the terminal: always, where the command is wrong, or never. */
+/** Whether options are asked for on the terminal: always, only if the command is wrong, or never. */
 export type PromptMode = 'on' | 'on-partial' | 'off';
 
 /** Looks at whole words, as the AWS CLI does before it reads the command line. */

@@ -14,7 +14,7 @@ import { readMetrics, readPort } from './metrics-settings.ts';
 
 type Given = ReadonlyMap<string, string>;
 
-/** What `pairmint serve` was asked for. */
+/** The options of `pairmint serve`, read and checked. */
 export interface Settings extends ServingSettings {
   readonly quotaProfile: QuotaProfile | undefined;
   readonly logLevel: LogLevel;

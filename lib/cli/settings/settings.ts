@@ -19,7 +19,7 @@ import {
   unknownProfile,
 } from './setting-checks.ts';
 
-/** How a server is spoken to. */
+/** The settings of requests to a server. */
 export interface Remote {
   readonly endpointUrl: string;
   readonly region: string;
@@ -169,7 +169,7 @@ export class Settings {
     return profile.services.get(name);
   }
 
-  /** All that a request to `endpointUrl` needs. @throws as the AWS CLI, in its order */
+  /** The settings of requests to `endpointUrl`. @throws as the AWS CLI, in its order */
   remote(endpointUrl: string): Remote {
     const profile = this.#readProfile();
     if (profile === undefined && this.#profileName !== undefined) {

@@ -17,7 +17,7 @@ import {
 import type { RequestFacts } from '../../policy/request-facts.ts';
 import type { Caller, Services } from './operation.ts';
 
-/** What authorisation needs to know of a request besides its members. */
+/** The facts that authorisation needs besides a request's members. */
 export interface AccessOptions {
   /** The action, if it is not called as the operation: ReEncryptFrom. */
   readonly action?: string | undefined;
@@ -148,12 +148,12 @@ export function authorizeIdentity(
   if (decision !== 'allowed') throw accessDenied(request, decision, { foreign: false, unnamed });
 }
 
-/** The same for the tags of a key that is being made. */
+/** Authorises the tags of a key that is being made. */
 export function authorizeNewTags(services: Services, keyArn: string): void {
   authorizeIdentity(services, keyArn, { action: 'TagResource', unnamed: true });
 }
 
-/** The same for an alias, which only identity policies can name. */
+/** Authorises the use of an alias, which only identity policies can name. */
 export function authorizeAlias(services: Services, name: string): void {
   authorizeIdentity(services, aliasArn({ ...services, name }));
 }

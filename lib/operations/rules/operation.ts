@@ -23,7 +23,7 @@ export interface Call {
   readonly operation: OperationName;
   readonly request: object;
   readonly abortSignal?: AbortSignal | undefined;
-  /** Where it came from; undefined if it came over no network. */
+  /** Where it came from; undefined if it did not come over a network. */
   readonly origin?: RequestOrigin | undefined;
   /** The ARNs of the keys that the request was authorised for or refused; the audit reads them. */
   readonly keyArns: Set<string>;
@@ -43,7 +43,7 @@ export type KeyReader = Omit<
   | 'updateAlias'
 >;
 
-/** What an operation may use. */
+/** Everything that an operation may use. */
 export interface Services {
   readonly native: Native;
   readonly keys: KeyReader;

@@ -128,14 +128,14 @@ function connectToWrite(file: string): Database {
  * closes the store removes the file of changes.
  */
 function makeFile(file: string): void {
-  const made = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  closeSync(openSync(made, 'wx', 0o600));
+  const unnamed = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  closeSync(openSync(unnamed, 'wx', 0o600));
   try {
-    linkSync(made, file);
+    linkSync(unnamed, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
-    rmSync(made);
+    rmSync(unnamed);
   }
 }
 
@@ -182,8 +182,8 @@ export function openToRead(file: string, { wait }: { wait: number }): ReadConnec
 /** A text that changes when the file is written to. */
 function looksOf(file: string): string {
   const parts = [file, `${file}-wal`].map((name) => {
-    const found = statSync(name, { bigint: true, throwIfNoEntry: false });
-    return found && `${found.ino} ${found.size} ${found.mtimeNs}`;
+    const status = statSync(name, { bigint: true, throwIfNoEntry: false });
+    return status && `${status.ino} ${status.size} ${status.mtimeNs}`;
   });
   return parts.join();
 }

@@ -16,7 +16,7 @@ process.on('disconnect', () => {
 
 process.on('message', (call: Call) => {
   // The other process may have ended.
-  void answer(call).then((made) => process.connected && process.send?.(made, () => {}));
+  void answer(call).then((reply) => process.connected && process.send?.(reply, () => {}));
 });
 
 async function answer({ id, method, args }: Call) {

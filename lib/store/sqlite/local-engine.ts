@@ -91,10 +91,10 @@ export class LocalEngine implements Engine {
     const entries: Entry[] = [];
     for (let last = after; ; await turn()) {
       const wanted = Math.min(listedAtOnce, limit - entries.length);
-      const some = await this.#read((reader) => reader.list(prefix, last, wanted));
-      entries.push(...some);
-      if (some.length < wanted || entries.length >= limit) return entries;
-      last = some.at(-1)?.path;
+      const page = await this.#read((reader) => reader.list(prefix, last, wanted));
+      entries.push(...page);
+      if (page.length < wanted || entries.length >= limit) return entries;
+      last = page.at(-1)?.path;
     }
   }
 

@@ -3,8 +3,8 @@ import { replaced } from './faults.ts';
 
 /** Identifies the file at a path by device and inode; undefined if there is no file. */
 export function inodeOf(file: string): string | undefined {
-  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.dev}:${found.ino}`;
+  const status = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return status && `${status.dev}:${status.ino}`;
 }
 
 /**
@@ -25,8 +25,8 @@ export class OpenFiles {
     this.inode = inode;
     const inodes = new Map([[file, inode]]);
     for (const name of companions.map((end) => file + end)) {
-      const there = inodeOf(name);
-      if (there !== undefined) inodes.set(name, there);
+      const other = inodeOf(name);
+      if (other !== undefined) inodes.set(name, other);
     }
     this.#inodes = inodes;
   }

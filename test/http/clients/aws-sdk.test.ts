@@ -168,7 +168,7 @@ describe('lists are read page by page:', () => {
     for (const page of pages) expect(page.length).toBeLessThanOrEqual(1);
   });
 
-  it('there is one for every list', () => {
+  it('every list has a test of its own', () => {
     const lists = Object.keys(model.operations).filter((name) => /^List/.test(name));
     expect(paginators.map(([name]) => name).sort()).toEqual(lists.map((name) => `paginate${name}`));
   });
@@ -204,7 +204,7 @@ describe('access keys', () => {
     });
   });
 
-  it('are refused in what is no region', async () => {
+  it('are refused if the region is malformed', async () => {
     const own = otherClient({ credentials, region: 'local' });
     expect(await caught(own.listKeys({}))).toMatchObject({
       name: 'InvalidSignatureException',
@@ -212,7 +212,7 @@ describe('access keys', () => {
     });
   });
 
-  it('act as their principal, who may do what policies let it', async () => {
+  it('act as their principal, within its policies', async () => {
     const allowed = { Effect: 'Allow', Action: ['kms:CreateKey', 'kms:Encrypt'], Resource: '*' };
     const file = `${server.home}/policy.json`;
     writeFileSync(file, policyText(allowed));
