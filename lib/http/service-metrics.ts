@@ -260,7 +260,7 @@ export class ServiceMetrics {
   async #collectChunks(): Promise<void> {
     const { batches } = this.#kms;
     const { chunks } = this.#meters;
-    const counts = batches.isOffered ? await this.#ask(() => batches.chunks()) : undefined;
+    const counts = await this.#ask(() => batches.chunks());
     chunks.reset();
     for (const [state, count] of Object.entries(counts ?? {})) chunks.set({ state }, count);
   }

@@ -121,6 +121,27 @@ describe('the examples', () => {
     expect(known.sort()).toEqual(documented.sort());
   });
 
+  it('have the alerts that are documented', () => {
+    const { groups } = parse(readFileSync('examples/monitoring/alerts.yml', 'utf8')) as {
+      groups: { rules: { alert: string; expr: string }[] }[];
+    };
+    const rules = groups.flatMap((group) => group.rules);
+    const section = /## Monitoring\n(.*)/s.exec(readFileSync('docs/scale.md', 'utf8'))?.[1] ?? '';
+    const rows = [...section.matchAll(/^\| (`.*) \| .* \| (.*) \|$/gm)];
+    const documented = rows.flatMap(([, , alerts = '']) => alerts.split(', '));
+    expect(documented.sort()).toEqual(rules.map(({ alert }) => alert).sort());
+    // Each stands beside a metric that its expression reads.
+    for (const { alert, expr } of rules) {
+      const [, watched = ''] =
+        rows.find(([, , alerts]) => alerts?.split(', ').includes(alert)) ?? [];
+      const names = [...watched.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+      expect(
+        names.some((name) => expr.includes(name)),
+        alert,
+      ).toBe(true);
+    }
+  });
+
   it('name no host of a registry of images or packages', () => {
     const files = ['examples/Dockerfile', 'examples/compose/pgbouncer/Dockerfile'];
     const texts = [compose, ...files.map((file) => readFileSync(file, 'utf8'))];
@@ -241,6 +262,16 @@ describe.skipIf(!hasPostgres)('what Compose runs', () => {
   let cluster: Cluster;
   let pooler: Pooler;
   const passwords = { owner: 'of-the-owner', app: 'of-the-app' };
+  const psqlEnvironment = () => ({
+    ...process.env,
+    PGHOST: '127.0.0.1',
+    PGPORT: `${cluster.port}`,
+    PGUSER: 'owner',
+    PGDATABASE: 'pairmint',
+    PGPASSWORD: secretPassword,
+    PAIRMINT_OWNER_PASSWORD: passwords.owner,
+    PAIRMINT_APP_PASSWORD: passwords.app,
+  });
   beforeAll(async () => {
     cluster = await Cluster.start();
     await cluster.query('create database pairmint');
@@ -248,16 +279,7 @@ describe.skipIf(!hasPostgres)('what Compose runs', () => {
       'psql',
       ['--quiet', '--set=ON_ERROR_STOP=1', '--file=examples/compose/postgres/roles.sql'],
       {
-        env: {
-          ...process.env,
-          PGHOST: '127.0.0.1',
-          PGPORT: `${cluster.port}`,
-          PGUSER: 'owner',
-          PGDATABASE: 'pairmint',
-          PGPASSWORD: secretPassword,
-          PAIRMINT_OWNER_PASSWORD: passwords.owner,
-          PAIRMINT_APP_PASSWORD: passwords.app,
-        },
+        env: psqlEnvironment(),
       },
     );
     pooler = await Pooler.start(cluster, {
@@ -306,6 +328,11 @@ describe.skipIf(!hasPostgres)('what Compose runs', () => {
     const metrics = await firstLine(worker.child.stderr, /metrics at (\S+)/);
     const text = await (await fetch(metrics.replace('0.0.0.0', '127.0.0.1'))).text();
     expect(text).toContain('pairmint_store_cut_off 0');
+    const dump = execFileSync('pg_dump', ['--schema=pairmint', '--role=pairmint_backup'], {
+      env: psqlEnvironment(),
+      encoding: 'utf8',
+    });
+    expect(dump).toMatch(/^COPY pairmint\.record/m);
     for (const { child, ended } of [worker, started]) {
       child.kill('SIGTERM');
       expect(await ended).toMatchObject({ code: 0 });
