@@ -143,7 +143,6 @@ export class BatchApi {
       const services = this.#services(request);
       const sizes = sizesOf(KeyPairSpec, count, chunk);
       const batchId = randomUUID();
-      const { store: _ } = this.#directory;
       const shown = {
         keyId: KeyId,
         keyPairSpec: KeyPairSpec,
@@ -170,11 +169,6 @@ export class BatchApi {
         };
       });
     });
-  }
-
-  /** Whether the store keeps batches. */
-  get isOffered(): boolean {
-    return this.#directory.isKept;
   }
 
   /** One batch. @throws KmsError NotFoundException */
@@ -279,13 +273,11 @@ export class BatchApi {
    * stores them, on all cores, together with all other processes that do so.
    *
    * @returns how many pairs it has stored
-   * @throws ConfigurationError if there is no such option; KmsError UnsupportedOperationException if the
-   *   store keeps no batches
+   * @throws ConfigurationError if there is no such option
    */
   async work(options: WorkOptions = {}): Promise<number> {
     const { BatchWorker, requireWorkOptions } = await import('./batch-worker.ts');
     requireWorkOptions(options);
-    const { store: _ } = this.#directory;
     if (options.signal?.aborted) return 0;
     return this.#attend(async (signal) => {
       const worker = new BatchWorker(

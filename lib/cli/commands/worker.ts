@@ -27,11 +27,9 @@ export const run: RunCommand = async (given, own, context) => {
     batches.work({ signal, onSettled: (pairs) => status.settled(pairs), onTrouble });
   try {
     await withService(context, oneShot(own), async ({ pools, batches }) => {
-      // A store that keeps no batches has pools all the same.
-      const hasBatches = wants('--batches') && (isLimited || batches.isOffered);
       await Promise.all([
         ...(wants('--pools') ? [fillPools(pools)] : []),
-        ...(hasBatches ? [mintBatches(batches)] : []),
+        ...(wants('--batches') ? [mintBatches(batches)] : []),
       ]);
     });
   } finally {
