@@ -66,8 +66,7 @@ export interface KeyStore {
 
   readonly lots: LotStore;
 
-  /** Undefined if the store keeps no batches. */
-  readonly batches?: BatchStore;
+  readonly batches: BatchStore;
 
   /** What shows that a store was put back or lost commits, if something other than a file does. */
   readonly history?: StoreHistory;

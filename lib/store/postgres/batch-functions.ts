@@ -2,9 +2,10 @@
 //
 // While somebody holds an old snapshot, every earlier version of a row stays, and whoever looks the row
 // up steps over all of them. So no row is written at each claim or each settlement but those of the chunks
-// in question: what a batch has is the sum of its results. Rows of chunks are made some hundred at a
-// time, when they are wanted. `low` rises with them: below it all chunks are settled, and no claim looks
-// there. So making, cancelling and fencing a batch take the same time whatever its size.
+// in question: what a batch has is the sum of its results. Rows of chunks are made some at a time, when they
+// are wanted. Each time a row of `batch_mark` is added that says how many were made, and below which
+// number all are settled, so that no claim looks there. So making, cancelling and fencing a batch take the
+// same time whatever its size.
 //
 // Locks are taken in the order of functions.ts, then the row of `batch`, then rows of `chunk`. A claim
 // skips chunks that others are just claiming; the attempt numbers, not the locks, tell who may settle.
@@ -12,7 +13,13 @@
 // Chunks have rows only while they are to be minted, of no batch that was cancelled or deleted.
 
 /** The column `state` of a batch. */
-export const states = { open: 0, cancelled: 1, deleted: 2 } as const;
+export const states = {
+  open: 0,
+  cancelled: 1,
+  deleted: 2,
+  /** As open, but no chunk is to be minted any more. */
+  done: 3,
+} as const;
 
 // As in batch-store.ts when this step was made: a step never changes.
 const longestLease = 60;
@@ -21,8 +28,8 @@ const firstRest = 1000;
 const longestRest = 30_000;
 
 const lockLimit = '2500ms';
-// A claim steps over the dead rows of about two of these.
-const laidOutAtOnce = 256;
+// A claim steps over the dead rows of one or two of these.
+const laidOutAtOnce = 64;
 // A worker's sign of life is noted this often, in seconds.
 const signEvery = 1;
 // More than a chunk is ever claimed, so that no earlier claim has the number of a later one.
@@ -32,20 +39,21 @@ const parametersOfChanges = 'paths text[], expected bytea[], nexts bytea[]';
 
 /** The statements that make the tables of batches, which whoever may use those of records may use. */
 export function batchTablesOf(schema: string): string[] {
-  const made = ['batch', 'chunk', 'chunk_result', 'batch_worker'];
+  const made = ['batch', 'batch_mark', 'chunk', 'chunk_result', 'batch_worker'];
   const tables = made.map((table) => `${schema}.${table}`).join(', ');
   return [
     `create table ${schema}.batch (id bigint generated always as identity primary key, ` +
       'name text collate "C" not null unique, pairs bigint not null, chunk integer not null, ' +
       'chunks integer not null, state smallint not null default 0, ' +
-      // The chunks below `made` were made: those below `low` have no rows any more. Of a deleted batch,
-      // the results below `low` are removed.
-      'made integer not null default 0, low integer not null default 0, ' +
+      // Of a deleted batch, the results below this number are removed.
+      'purged integer not null default 0, ' +
       // What was done of one that was cancelled; of others it is what is not to be minted any more.
       'kept bigint, fenced integer not null default 0, refusal text, ' +
       'rest integer not null default 0, rest_until timestamptz)',
-    `create index batch_open on ${schema}.batch (id) where state = ${states.open} and low < chunks`,
+    `create index batch_open on ${schema}.batch (id) where state = ${states.open}`,
     `create index batch_deleted on ${schema}.batch (id) where state = ${states.deleted}`,
+    `create table ${schema}.batch_mark (batch bigint not null, made integer not null, ` +
+      'low integer not null, primary key (batch, made))',
     `create table ${schema}.chunk (batch bigint not null, n integer not null, ` +
       'pairs integer not null, attempt integer not null, lease timestamptz, primary key (batch, n)) ' +
       // Room for the versions that claims and renewals make.
@@ -78,11 +86,16 @@ export function batchFunctionsOf(schema: string): string[] {
   const make = (signature: string, body: string, settings = '') =>
     `create function ${schema}.${signature} language plpgsql ` +
     `set lock_timeout = '${lockLimit}'${settings} as $body$\n${body}\n$body$`;
-  // Of a small table a scan is planned that reads all of it, and the plan is kept when dead rows come.
-  const byIndex = ' set enable_seqscan = off';
+  // Of a small table a scan is planned that reads all of it, and the plan is kept when dead rows come. Its
+  // cost, where nothing else will do, would have the plan compiled, which takes a second.
+  const byIndex = ' set enable_seqscan = off set jit = off';
   const hasEnded = (end: string) =>
     `(${end} is null or ${end} <= clock_timestamp() or ` +
     `${end} > clock_timestamp() + interval '${longestLease} seconds')`;
+  // Claims, with the ids of their batches, in the order in which rows are locked.
+  const claimed =
+    'select b.id, u.n, u.attempt, u.at::int as at from unnest(names, numbers, attempts) with ordinality ' +
+    `as u (name, n, attempt, at) join ${schema}.batch b on b.name = u.name order by b.id, u.n`;
   const longerRest = `least(greatest(${firstRest}, 2 * b.rest), ${longestRest})`;
   const restFromNow = `clock_timestamp() + make_interval(secs => ${longerRest} / 1000.0)`;
   return [
@@ -128,8 +141,7 @@ begin
     end if;
     now_epoch := ${schema}.apply_changes(paths, expected, nexts);
   end if;
-  update ${schema}.batch b set state = new_state,
-    low = case new_state when ${states.deleted} then 0 else b.chunks end
+  update ${schema}.batch b set state = new_state
     where b.name = batch_name and b.state <> ${states.deleted} returning b.id into batch_id;
   perform 1 from ${schema}.chunk c where c.batch = batch_id order by c.n for update;
   delete from ${schema}.chunk c where c.batch = batch_id;
@@ -149,11 +161,13 @@ end`,
 begin
   for lap in 1 .. 2 loop
     select b.id into batch_id from ${schema}.batch b
-      where b.state = ${states.open} and b.low < b.chunks
+      left join lateral (select k.made, k.low from ${schema}.batch_mark k
+        where k.batch = b.id order by k.made desc limit 1) m on true
+      where b.state = ${states.open}
         and case lap when 1 then b.id > behind else b.id <= behind end
         and (b.refusal is null or ${hasEnded('b.rest_until')})
-        and (b.made < b.chunks or exists (select from ${schema}.chunk c
-          where c.batch = b.id and c.n >= b.low and ${hasEnded('c.lease')}))
+        and (coalesce(m.made, 0) < b.chunks or exists (select from ${schema}.chunk c
+          where c.batch = b.id and c.n >= m.low and ${hasEnded('c.lease')}))
       order by b.id limit 1;
     exit when batch_id is not null;
   end loop;
@@ -161,25 +175,53 @@ begin
 end`,
       byIndex,
     ),
-    // Makes rows of chunks, unless others have just made some.
+    // Makes rows of chunks; says how many. None are made while others are making some: whoever holds
+    // locks on chunks never waits for a batch.
     make(
-      'lay_out_chunks(batch_id bigint, known_made int, wanted int) returns void',
+      'lay_out_chunks(batch_id bigint, wanted int) returns int',
       `declare
   b record;
+  last record;
+  first_n int;
   next_made int;
 begin
-  select * into b from ${schema}.batch where id = batch_id for update;
-  if b.state is distinct from ${states.open} or b.made > known_made then
-    return;
+  select * into b from ${schema}.batch f where f.id = batch_id and f.state = ${states.open}
+    for update skip locked;
+  if b.id is null then
+    return 0;
   end if;
-  next_made := least(b.chunks, b.made + greatest(wanted, ${laidOutAtOnce}));
-  update ${schema}.batch set made = next_made,
-    low = coalesce((select c.n from ${schema}.chunk c where c.batch = b.id and c.n >= b.low
-      order by c.n limit 1), b.made)
-    where id = b.id;
+  select k.made, k.low into last from ${schema}.batch_mark k where k.batch = b.id
+    order by k.made desc limit 1;
+  first_n := coalesce(last.made, 0);
+  next_made := least(b.chunks, first_n + greatest(wanted, ${laidOutAtOnce}));
+  if next_made = first_n then
+    return 0;
+  end if;
+  insert into ${schema}.batch_mark (batch, made, low) values (b.id, next_made,
+    coalesce((select c.n from ${schema}.chunk c where c.batch = b.id and c.n >= last.low
+      order by c.n limit 1), first_n));
   insert into ${schema}.chunk (batch, n, pairs, attempt)
-    select b.id, n, least(b.chunk, b.pairs - b.chunk::bigint * n), b.fenced
-    from generate_series(b.made, next_made - 1) as n;
+    select b.id, g, least(b.chunk, b.pairs - b.chunk::bigint * g), b.fenced
+    from generate_series(first_n, next_made - 1) as g;
+  return next_made - first_n;
+end`,
+      byIndex,
+    ),
+    // Claims of one batch, in order, those that nobody else is just claiming.
+    make(
+      'claim_free(batch_id bigint, low int, most int, seconds float8) ' +
+        'returns table (n int, pairs int, attempt int)',
+      // One by one: a join of several may be planned as one with all rows of the batch, dead ones, too.
+      `declare
+  free_n int;
+begin
+  for free_n in select c.n from ${schema}.chunk c
+      where c.batch = batch_id and c.n >= low and ${hasEnded('c.lease')}
+      order by c.n limit most for update skip locked loop
+    return query update ${schema}.chunk c set attempt = c.attempt + 1,
+      lease = clock_timestamp() + make_interval(secs => seconds)
+      where c.batch = batch_id and c.n = free_n returning c.n, c.pairs, c.attempt;
+  end loop;
 end`,
       byIndex,
     ),
@@ -187,15 +229,19 @@ end`,
       'claim_chunks(worker_name text, most int, seconds float8, behind bigint) ' +
         'returns table (id bigint, name text, n int, pairs int, attempt int)',
       `declare
+  batch_id bigint;
   next ${schema}.batch;
+  low int;
   wanted int;
+  claimed int := 0;
 begin
   perform ${schema}.require_durability();
   for tries in 1 .. 8 loop
-    select * into next from ${schema}.batch b where b.id = ${schema}.next_batch(behind);
-    if next.id is null then
+    batch_id := ${schema}.next_batch(behind);
+    if batch_id is null then
       return;
     end if;
+    select * into next from ${schema}.batch b where b.id = batch_id;
     wanted := most;
     if next.refusal is not null then
       -- One at a time tries whether it is allowed by now.
@@ -206,22 +252,22 @@ begin
       end if;
       wanted := 1;
     end if;
-    if next.made < next.chunks and wanted > (select count(*) from (select from ${schema}.chunk c
-        where c.batch = next.id and c.n >= next.low and ${hasEnded('c.lease')} limit wanted) free) then
-      perform ${schema}.lay_out_chunks(next.id, next.made, wanted);
+    select k.low into low from ${schema}.batch_mark k where k.batch = batch_id
+      order by k.made desc limit 1;
+    return query select next.id, next.name, f.n, f.pairs, f.attempt
+      from ${schema}.claim_free(batch_id, coalesce(low, 0), wanted, seconds) f;
+    get diagnostics claimed = row_count;
+    if claimed < wanted and ${schema}.lay_out_chunks(batch_id, wanted - claimed) > 0 then
+      return query select next.id, next.name, f.n, f.pairs, f.attempt
+        from ${schema}.claim_free(batch_id, coalesce(low, 0), wanted - claimed, seconds) f;
+      claimed := 1;
     end if;
-    return query
-      with free as materialized (select c.n from ${schema}.chunk c
-        where c.batch = next.id and c.n >= next.low and ${hasEnded('c.lease')}
-        order by c.n limit wanted for update skip locked),
-      taken as (update ${schema}.chunk c set attempt = c.attempt + 1,
-        lease = clock_timestamp() + make_interval(secs => seconds)
-        from free where c.batch = next.id and c.n = free.n returning c.n, c.pairs, c.attempt)
-      select next.id, next.name, t.n, t.pairs, t.attempt from taken t order by t.n;
-    if found then
-      perform ${schema}.give_sign(next.id, worker_name);
+    if claimed > 0 then
+      perform ${schema}.give_sign(batch_id, worker_name);
       return;
     end if;
+    -- Others are just making some.
+    perform pg_sleep(0.005);
   end loop;
 end`,
       byIndex,
@@ -247,24 +293,21 @@ end`,
       'renew_chunks(worker_name text, names text[], numbers int[], attempts int[], seconds float8) ' +
         'returns bool[]',
       `declare
-  held bool[];
+  held bool[] := array_fill(false, array[cardinality(numbers)]);
+  ids bigint[] := '{}';
+  given record;
   batch_id bigint;
 begin
   perform ${schema}.require_durability();
-  perform 1 from ${schema}.chunk c join ${schema}.batch b on b.id = c.batch
-    join unnest(names, numbers, attempts) as u (name, n, attempt)
-      on b.name = u.name and c.n = u.n and c.attempt = u.attempt
-    order by c.batch, c.n for update of c;
-  with renewed as (update ${schema}.chunk c
-      set lease = clock_timestamp() + make_interval(secs => seconds)
-      from ${schema}.batch b, unnest(names, numbers, attempts) as u (name, n, attempt)
-      where b.id = c.batch and b.name = u.name and c.n = u.n and c.attempt = u.attempt
-      returning u.name, u.n, u.attempt)
-    select array_agg(r.n is not null order by u.at) into held
-    from unnest(names, numbers, attempts) with ordinality as u (name, n, attempt, at)
-    left join renewed r on r.name = u.name and r.n = u.n and r.attempt = u.attempt;
-  for batch_id in select b.id from ${schema}.batch b where b.name in
-      (select u.name from unnest(names, held) as u (name, is_held) where u.is_held) order by b.id loop
+  for given in ${claimed} loop
+    update ${schema}.chunk c set lease = clock_timestamp() + make_interval(secs => seconds)
+      where c.batch = given.id and c.n = given.n and c.attempt = given.attempt;
+    if found then
+      held[given.at] := true;
+      ids := ids || given.id;
+    end if;
+  end loop;
+  for batch_id in select distinct i from unnest(ids) as i order by i loop
     perform ${schema}.give_sign(batch_id, worker_name);
   end loop;
   return held;
@@ -309,21 +352,20 @@ end`,
     make(
       'release_chunks(names text[], numbers int[], attempts int[], reason text) returns void',
       `declare
-  ids bigint[];
+  ids bigint[] := '{}';
+  given record;
 begin
   perform ${schema}.require_durability();
   if reason is not null then
     perform 1 from ${schema}.batch b where b.name = any(names) order by b.id for update;
   end if;
-  perform 1 from ${schema}.chunk c join ${schema}.batch b on b.id = c.batch
-    join unnest(names, numbers, attempts) as u (name, n, attempt)
-      on b.name = u.name and c.n = u.n and c.attempt = u.attempt
-    order by c.batch, c.n for update of c;
-  with released as (update ${schema}.chunk c set lease = null
-      from ${schema}.batch b, unnest(names, numbers, attempts) as u (name, n, attempt)
-      where b.id = c.batch and b.name = u.name and c.n = u.n and c.attempt = u.attempt
-      returning c.batch)
-    select array_agg(distinct r.batch) into ids from released r;
+  for given in ${claimed} loop
+    update ${schema}.chunk c set lease = null
+      where c.batch = given.id and c.n = given.n and c.attempt = given.attempt;
+    if found then
+      ids := ids || given.id;
+    end if;
+  end loop;
   if reason is not null then
     -- One that was refused before rests since it was claimed, or since another worker was refused.
     update ${schema}.batch b set refusal = reason,
@@ -355,22 +397,24 @@ end`,
 begin
   perform ${schema}.require_durability();
   -- Claims look at these no more.
-  update ${schema}.batch f set low = f.chunks where f.state = ${states.open} and f.low < f.chunks
-    and f.made = f.chunks and not exists (select from ${schema}.chunk c where c.batch = f.id);
+  update ${schema}.batch f set state = ${states.done} where f.state = ${states.open}
+    and exists (select from ${schema}.batch_mark k where k.batch = f.id and k.made = f.chunks)
+    and not exists (select from ${schema}.chunk c where c.batch = f.id);
   select * into b from ${schema}.batch f where f.state = ${states.deleted}
     order by f.id limit 1 for update skip locked;
   if not found then
     return false;
   end if;
   select max(s.n), count(*) into last_n, removed from (select r.n from ${schema}.chunk_result r
-    where r.batch = b.id and r.n >= b.low order by r.n limit most) s;
+    where r.batch = b.id and r.n >= b.purged order by r.n limit most) s;
   if removed = 0 then
     delete from ${schema}.batch_worker w where w.batch = b.id;
+    delete from ${schema}.batch_mark k where k.batch = b.id;
     delete from ${schema}.batch f where f.id = b.id;
     return true;
   end if;
-  delete from ${schema}.chunk_result r where r.batch = b.id and r.n between b.low and last_n;
-  update ${schema}.batch f set low = last_n + 1 where f.id = b.id;
+  delete from ${schema}.chunk_result r where r.batch = b.id and r.n between b.purged and last_n;
+  update ${schema}.batch f set purged = last_n + 1 where f.id = b.id;
   return true;
 end`,
       byIndex,

@@ -201,9 +201,10 @@ function levelsOf(schema: string): string {
   return (
     `select b.name, b.state, b.refusal, ${milliseconds('clock_timestamp()')} as now, s.*, ` +
     // Not the sum of the results: if one is missing, that is found out.
-    `coalesce(b.kept, b.pairs - greatest(0, b.pairs - b.made::bigint * b.chunk) - coalesce((select ` +
-    `sum(c.pairs) from ${schema}.chunk c where c.batch = b.id and c.n >= b.low), 0)) as done ` +
-    `from ${schema}.batch b left join lateral (select u.worker, ` +
+    `coalesce(b.kept, b.pairs - greatest(0, b.pairs - coalesce(m.made, 0)::bigint * b.chunk) - ` +
+    `coalesce((select sum(c.pairs) from ${schema}.chunk c where c.batch = b.id and c.n >= m.low), 0)) as done ` +
+    `from ${schema}.batch b left join lateral (select k.made, k.low from ${schema}.batch_mark k ` +
+    `where k.batch = b.id order by k.made desc limit 1) m on true left join lateral (select u.worker, ` +
     `${milliseconds('max(u.since)')} as since, ${milliseconds('max(u.seen)')} as seen, ` +
     `${milliseconds('max(u.settled)')} as settled, sum(u.pairs) as pairs, sum(u.stint) as stint ` +
     'from (select w.worker, w.since, w.seen, null::timestamptz as settled, 0 as pairs, 0 as stint ' +

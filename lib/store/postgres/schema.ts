@@ -47,8 +47,9 @@ export const currentVersion = steps.length;
 const columns =
   'attempt.id uuid,attempt.made timestamptz,attempt.result int8,' +
   'batch.id int8,batch.name text,batch.pairs int8,batch.chunk int4,batch.chunks int4,' +
-  'batch.state int2,batch.made int4,batch.low int4,batch.kept int8,batch.fenced int4,' +
+  'batch.state int2,batch.purged int4,batch.kept int8,batch.fenced int4,' +
   'batch.refusal text,batch.rest int4,batch.rest_until timestamptz,' +
+  'batch_mark.batch int8,batch_mark.made int4,batch_mark.low int4,' +
   'batch_worker.batch int8,batch_worker.worker text,batch_worker.since timestamptz,' +
   'batch_worker.seen timestamptz,' +
   'chunk.batch int8,chunk.n int4,chunk.pairs int4,chunk.attempt int4,chunk.lease timestamptz,' +
