@@ -14,7 +14,7 @@ import { Pairmint } from '../../dist/index.js';
 const [pairs = 100_000, kills = 1000, restarts = 20] = process.argv.slice(2).map(Number);
 const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 const spec = 'ECC_NIST_P256';
-const batchSize = Math.ceil(pairs / 20);
+const batchSize = Math.ceil(pairs / 10);
 // So many that kills hit chunks in all their states.
 const chunk = Math.min(500, Math.ceil(batchSize / 10));
 
