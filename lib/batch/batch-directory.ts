@@ -82,15 +82,9 @@ export class BatchDirectory {
     });
   }
 
-  /** The part of the store that keeps batches. @throws KmsError if it keeps none */
+  /** The part of the store that keeps batches. */
   get store(): BatchStore {
-    if (this.#store.batches !== undefined) return this.#store.batches;
-    throw new KmsError('UnsupportedOperationException', `${this.#store.url} keeps no batches.`);
-  }
-
-  /** Whether the store keeps batches. */
-  get isKept(): boolean {
-    return this.#store.batches !== undefined;
+    return this.#store.batches;
   }
 
   /** Makes a batch: durable on return. */
@@ -209,13 +203,13 @@ export class BatchDirectory {
 
   /** Makes the claims of all workers void, in a store that was copied or put back. */
   async fence(): Promise<void> {
-    await this.#store.batches?.fence();
+    await this.store.fence();
   }
 
   /** What is wrong with a batch and its chunks. @throws KmsError */
   async check(entry: Entry): Promise<string[]> {
     const { record } = this.#table.open(entry);
-    const [level] = (await this.#store.batches?.levels([entry.path])) ?? [];
+    const [level] = await this.store.levels([entry.path]);
     if (level === undefined) return [];
     let done = 0;
     let spoilt = 0;
@@ -243,11 +237,11 @@ export class BatchDirectory {
 
   /** Names batches of which there is no record, a sentence each. */
   async strays(): Promise<string[]> {
-    const names = (await this.#store.batches?.names()) ?? [];
+    const names = await this.store.names();
     const entries = await this.#store.getAll(names);
     const stray = names.filter((_, i) => entries[i] === undefined);
     // Looked at again: they may have been deleted in between.
-    const still = (await this.#store.batches?.names()) ?? [];
+    const still = await this.store.names();
     return stray
       .filter((name) => still.includes(name))
       .map((name) => `chunks wait for ${name}, of which there is no record`);

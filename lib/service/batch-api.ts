@@ -148,7 +148,6 @@ export class BatchApi {
       const services = this.#services(request);
       const sizes = sizesOf(KeyPairSpec, count, chunk);
       const batchId = randomUUID();
-      const { store: _ } = this.#directory;
       const shown = {
         keyId: KeyId,
         keyPairSpec: KeyPairSpec,
@@ -177,15 +176,9 @@ export class BatchApi {
     });
   }
 
-  /** Whether the store keeps batches. */
-  get isOffered(): boolean {
-    return this.#directory.isKept;
-  }
-
   /**
    * How many chunks there are of all batches of the store, by how they are: for monitoring, and to decide
-   * how many workers there should be. @throws KmsError UnsupportedOperationException if the store keeps
-   * no batches
+   * how many workers there should be.
    */
   async chunks(): Promise<ChunkCounts> {
     return this.#attend(() => this.#directory.store.chunks());
@@ -293,13 +286,11 @@ export class BatchApi {
    * stores them, on all cores, together with all other processes that do so.
    *
    * @returns how many pairs it has stored
-   * @throws ConfigurationError if there is no such option; KmsError UnsupportedOperationException if the
-   *   store keeps no batches
+   * @throws ConfigurationError if there is no such option
    */
   async work(options: WorkOptions = {}): Promise<number> {
     const { BatchWorker, requireWorkOptions } = await import('./batch-worker.ts');
     requireWorkOptions(options);
-    const { store: _ } = this.#directory;
     if (options.signal?.aborted) return 0;
     return this.#attend(async (signal) => {
       const worker = new BatchWorker(

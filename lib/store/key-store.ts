@@ -66,8 +66,7 @@ export interface KeyStore {
 
   readonly lots: LotStore;
 
-  /** Undefined if the store keeps no batches. */
-  readonly batches?: BatchStore;
+  readonly batches: BatchStore;
 
   /** What operators want to know of a store that is more than a file. */
   facts?(): Promise<StoreFact[]>;

@@ -33,12 +33,10 @@ export const run: RunCommand = async (given, own, context) => {
       const { pools, batches } = service;
       const served = metrics && (await listen(service, metrics));
       if (served !== undefined) status.tell(`metrics at ${served.url}`);
-      // A store that keeps no batches has pools all the same.
-      const hasBatches = wants('--batches') && (isLimited || batches.isOffered);
       try {
         await Promise.all([
           ...(wants('--pools') ? [fillPools(pools)] : []),
-          ...(hasBatches ? [mintBatches(batches)] : []),
+          ...(wants('--batches') ? [mintBatches(batches)] : []),
         ]);
       } finally {
         await served?.close();

@@ -78,8 +78,9 @@ export function batchFunctionsOf(schema: string): string[] {
   const make = (signature: string, body: string, settings = '') =>
     `create function ${schema}.${signature} language plpgsql ` +
     `set lock_timeout = '${lockLimit}'${settings} as $body$\n${body}\n$body$`;
-  // Of a small table a scan is planned that reads all of it, and the plan is kept when dead rows come.
-  const byIndex = ' set enable_seqscan = off';
+  // Of a small table a scan is planned that reads all of it, and the plan is kept when dead rows come. Its
+  // cost, where nothing else will do, would have the plan compiled, which takes a second.
+  const byIndex = ' set enable_seqscan = off set jit = off';
   const hasEnded = (end: string) =>
     `(${end} is null or ${end} <= clock_timestamp() or ` +
     `${end} > clock_timestamp() + interval '${longestLease} seconds')`;
@@ -187,15 +188,17 @@ end`,
       'claim_chunks(worker_name text, most int, seconds float8, behind bigint) ' +
         'returns table (id bigint, name text, n int, pairs int, attempt int)',
       `declare
+  batch_id bigint;
   next ${schema}.batch;
   wanted int;
 begin
   perform ${schema}.require_durability();
   for tries in 1 .. 8 loop
-    select * into next from ${schema}.batch b where b.id = ${schema}.next_batch(behind);
-    if next.id is null then
+    batch_id := ${schema}.next_batch(behind);
+    if batch_id is null then
       return;
     end if;
+    select * into next from ${schema}.batch b where b.id = batch_id;
     wanted := most;
     if next.refusal is not null then
       -- One at a time tries whether it is allowed by now.
