@@ -44,10 +44,13 @@ describe('a pool', () => {
       hits: 0,
       misses: 0,
       skipped: 0,
+      taken: 0,
+      refused: 0,
+      minted: 0,
     };
     expect(made).toEqual(description);
     expect(await kms.pools.fill()).toBe(5);
-    expect(await kms.pools.list()).toEqual([{ ...description, level: 5 }]);
+    expect(await kms.pools.list()).toEqual([{ ...description, level: 5, minted: 5 }]);
     expect(await kms.pools.fill()).toBe(0);
   });
 
