@@ -31,6 +31,7 @@ export class MovableStore implements KeyStore {
   readonly batches?: BatchStore;
   readonly copies?: StoreCopies;
   readonly history?: StoreHistory;
+  readonly now?: () => number;
   readonly facts?: () => Promise<StoreFact[]>;
   /** The same store, for the copy itself. */
   readonly bare: KeyStore;
@@ -48,6 +49,7 @@ export class MovableStore implements KeyStore {
     this.url = store.url;
     if (store.copies !== undefined) this.copies = store.copies;
     if (store.history !== undefined) this.history = store.history;
+    if (store.now !== undefined) this.now = store.now.bind(store);
     if (store.facts !== undefined) this.facts = store.facts.bind(store);
     const check = async () => this.#requireHere();
     const depending = (changes: readonly Change[]) => this.#depending(changes);
