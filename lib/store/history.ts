@@ -107,8 +107,12 @@ export class History {
     if (isKnown && doubt === undefined && this.#isAccepted(origin)) return;
     this.#stamp = store.stamp();
     const bytes = await store.get(historyPath);
-    const accepted = bytes && this.#open(bytes);
+    const accepted = this.#known(bytes);
     if (origin === undefined) return;
+    if (bytes !== undefined && accepted === undefined) {
+      history.suspect('its note of the database that it is in is not as pairmint wrote it');
+      return;
+    }
     if (accepted === undefined) {
       // A store that is new, or was made before this was noted.
       if (history.doubt === undefined) await this.#write();

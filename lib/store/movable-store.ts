@@ -11,7 +11,7 @@ import type {
   StoreHistory,
 } from './key-store.ts';
 import type { LotStore } from './lot-store.ts';
-import { type MoveMark, movePath, reasonOf } from './move-mark.ts';
+import { isAway, type MoveMark, movePath, reasonOf } from './move-mark.ts';
 import { StoreError } from './store-errors.ts';
 
 type Read = (bytes: Uint8Array | undefined) => MoveMark | undefined;
@@ -22,7 +22,7 @@ const lookEvery = 250;
 
 /**
  * A store that may be moved elsewhere while it is open: from then on all that is asked of it is refused,
- * with where it went. Each change depends on there being no mark of a move, so that none is made to a
+ * with where it went. Each change depends on the mark of a move being as it was read, so that none is made to a
  * store that is being copied, even before this process hears of that.
  */
 export class MovableStore implements KeyStore {
@@ -38,6 +38,8 @@ export class MovableStore implements KeyStore {
   readonly #store: KeyStore;
   readonly #readMark: Read;
   #mark: MoveMark | undefined;
+  /** What is at the path of the mark, as it was read last. */
+  #bytes: Uint8Array | undefined;
   #stamp: Stamp | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -78,10 +80,13 @@ export class MovableStore implements KeyStore {
     store.onChanged(() => void this.#look().catch(() => {}));
   }
 
-  /** Reads the mark; resolves to it if there is one. @throws KmsError */
+  /** Reads the mark; resolves to it if the store is not here any more. @throws KmsError */
   async mark(): Promise<MoveMark | undefined> {
     const stamp = this.#store.stamp();
-    this.#mark = this.#readMark(await this.#store.get(movePath));
+    const bytes = await this.#store.get(movePath);
+    const mark = this.#readMark(bytes);
+    this.#bytes = bytes;
+    this.#mark = isAway(mark) ? mark : undefined;
     this.#stamp = stamp;
     this.#lookedAt = performance.now();
     return this.#mark;
@@ -144,7 +149,7 @@ export class MovableStore implements KeyStore {
   #depending(changes: readonly Change[]): readonly Change[] {
     this.#refuseIfMoved();
     if (changes.length === 0) return changes;
-    return [...changes, { path: movePath, expected: undefined, next: undefined }];
+    return [...changes, { path: movePath, expected: this.#bytes, next: this.#bytes }];
   }
 
   /** Undefined if the mark was looked for and cannot be there. @throws KmsError */
