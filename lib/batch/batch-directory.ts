@@ -212,10 +212,10 @@ export class BatchDirectory {
    */
   async copyFrom(source: BatchDirectory): Promise<number> {
     const theirs = source.#store.batches;
-    const names = (await theirs?.names()) ?? [];
+    const names = await theirs.names();
     const records = new Map<string, BatchRecord>();
     const isCancelled = new Set<string>();
-    if (theirs === undefined || names.length === 0) return 0;
+    if (names.length === 0) return 0;
     const levels = await theirs.levels(names);
     for (const [i, name] of names.entries()) {
       const record = (await this.#table.read(name))?.record;
@@ -246,7 +246,7 @@ export class BatchDirectory {
       idle = isNew ? 0 : idle + 1;
       for (const claim of claims) {
         const record = records.get(claim.batch);
-        const result = await source.#store.batches?.result(claim.batch, claim.n);
+        const result = await source.#store.batches.result(claim.batch, claim.n);
         if (record === undefined || result === undefined) {
           open.set(`${claim.batch} ${claim.n}`, claim);
         } else if (!(await this.settle(worker, record, claim, source.#open(record, result)))) {

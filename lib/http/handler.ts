@@ -78,7 +78,7 @@ export function createHandler(kms: Service, options: HandlerOptions = {}): Handl
 
 /** The same in two steps, so that a listener need not read the bodies of strangers. */
 export function createReception(kms: Service, options: HandlerOptions = {}): Reception {
-  const { auth = true, region, onRequest, now = Date.now } = options;
+  const { auth = true, region, onRequest, now = () => kms.credentials.now() } = options;
   const gate = (auth ? signatureGate : openGate)(kms, { region, now });
   const receive = (head: RequestHead, course: Course): Received | Promise<Received> => {
     if (isCall(head)) return receiveCall(gate, head, course);

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { KeyMaterial, Native, RootKey } from '../native/addon.ts';
 import type { Entry, KeyStore } from '../store/key-store.ts';
 import { type Row, removal, SealedTable } from '../store/sealed-table.ts';
+import { StoreError } from '../store/store-errors.ts';
 import { credentialsPrefix } from './paths.ts';
 
 /** An access key's principal and policy; all of it is authenticated at rest. */
@@ -58,6 +59,8 @@ interface Options {
 }
 
 const pageSize = 100;
+/** Path of the time at which a process last looked for expired sessions. */
+export const sweepPath = 'sweep';
 const accessKeyIdPattern = /^A[KS]IA[A-Z2-7]{16}$/;
 const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 // A block of SHA-256, to which HMAC pads shorter keys with zeros: the padded key gives the same.
@@ -151,17 +154,47 @@ export class CredentialDirectory {
     return entry !== undefined && this.#options.store.commit([removal(entry)]);
   }
 
+  /** The time that sessions end by, in milliseconds since the epoch. */
+  now(): number {
+    return this.#options.now();
+  }
+
+  /**
+   * Whether it is this process's turn to look for expired sessions: of all that share the store, one gets
+   * it, and none for `every` milliseconds after that. False, too, if the store cannot be written to.
+   */
+  async takeSweep(every: number): Promise<boolean> {
+    const { store } = this.#options;
+    const now = this.now();
+    const expected = await store.get(sweepPath);
+    const last = Number(expected && Buffer.from(expected).toString('latin1'));
+    // One in the future was noted by a clock that was ahead.
+    if (last > now - every && last <= now) return false;
+    const next = Buffer.from(`${now}`, 'latin1');
+    try {
+      return await store.commit([{ path: sweepPath, expected, next }]);
+    } catch (error) {
+      const { cause } = error as { cause?: unknown };
+      if (cause instanceof StoreError && cause.fault === 'read-only') return false;
+      throw error;
+    }
+  }
+
   /** Deletes the sessions that had ended by `time`, and says how many they were. */
   async removeExpired(time: number): Promise<number> {
     let removed = 0;
     for (let after: string | undefined; ; ) {
-      const records = await this.list({ after, limit: pageSize });
-      for (const { accessKeyId, session } of records) {
-        const isOver = session !== undefined && session.expirationDate <= time;
-        if (isOver && (await this.delete(accessKeyId))) removed++;
+      const rows = await this.#table.list(credentialsPrefix, { after, limit: pageSize });
+      const over = rows.filter(
+        ({ record: { session } }) => session !== undefined && session.expirationDate <= time,
+      );
+      if (await this.#options.store.commit(over.map(removal))) removed += over.length;
+      else {
+        // Somebody has deleted one of them meanwhile.
+        for (const { record } of over) if (await this.delete(record.accessKeyId)) removed++;
       }
-      if (records.length < pageSize) return removed;
-      after = records.at(-1)?.accessKeyId;
+      if (rows.length < pageSize) return removed;
+      after = rows.at(-1)?.record.accessKeyId;
     }
   }
 

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { RecentlyUsed } from '../core/recently-used.ts';
 import { KmsError } from '../model/errors.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { GrantConstraints, GrantOperation } from '../model/types.ts';
@@ -45,6 +46,9 @@ export type NewGrant = Omit<GrantRecord, 'grantId'>;
 // without reading those of all others, and a path has nothing that its grant's id has not.
 const granteeLength = 16;
 
+// One of them allows what is asked nearly always; the others are read again then.
+const rememberedOfGrantee = 100;
+
 // AWS's quota: grants per KMS key.
 const usualQuota = 50_000;
 
@@ -55,6 +59,8 @@ export class GrantDirectory {
   readonly #rootKey: RootKey;
   readonly #table: SealedTable<GrantRecord>;
   readonly #quota: number;
+  /** The paths of grants that were read, by what the grants of their key and grantee begin with. */
+  readonly #remembered = new RecentlyUsed<readonly string[]>();
 
   constructor(options: { store: KeyStore; native: Native; rootKey: RootKey; quota?: number }) {
     this.#store = options.store;
@@ -154,11 +160,19 @@ export class GrantDirectory {
   ): Promise<GrantRecord[]> {
     const prefix = grantsPrefix(key);
     const { grantee, after, limit } = options;
-    const entries = await this.#store.list(
-      prefix + (grantee === undefined ? '' : nameHash(grantee)),
-      { after: after && prefix + after, limit },
-    );
-    return entries.map((entry) => this.#table.open(entry).record);
+    const range = prefix + (grantee === undefined ? '' : nameHash(grantee));
+    const stamp = this.#store.stamp();
+    const entries = await this.#store.list(range, { after: after && prefix + after, limit });
+    if (grantee === undefined) return entries.map((entry) => this.#table.open(entry).record);
+    const paths = entries.slice(0, rememberedOfGrantee).map(({ path }) => path);
+    if (after === undefined) this.#remembered.set(range, paths);
+    return entries.map((entry) => this.#table.take(entry, stamp).record);
+  }
+
+  /** Grants of one grantee that were read before and still hold; others may have been made since. */
+  remembered(key: KeyPlace, grantee: string): GrantRecord[] {
+    const paths = this.#remembered.get(grantsPrefix(key) + nameHash(grantee)) ?? [];
+    return paths.flatMap((path) => this.#table.peek(path)?.record?.record ?? []);
   }
 
   /** The grants over keys of an account that a principal may retire. */

@@ -1,6 +1,6 @@
 import type { BatchDirectory } from '../batch/batch-directory.ts';
 import { messageOf } from '../core/error-message.ts';
-import type { CredentialDirectory } from '../keys/credential-directory.ts';
+import { type CredentialDirectory, sweepPath } from '../keys/credential-directory.ts';
 import type { GrantDirectory } from '../keys/grant-directory.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import { keyIdBytes } from '../model/key-id.ts';
@@ -67,6 +67,8 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
         return [];
       },
     ],
+    // A time, and no secret: whoever writes another one has sessions looked for earlier or later.
+    [new RegExp(`^${sweepPath}$`), async () => []],
     [
       new RegExp(`^${historyPath}$`),
       async ({ path, value }) =>

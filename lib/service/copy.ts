@@ -5,7 +5,7 @@ import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { poolRecordPattern } from '../pool/pool-directory.ts';
 import type { Change } from '../store/change.ts';
 import { entriesOf } from '../store/entries.ts';
-import { historyPath } from '../store/history.ts';
+import { History, historyPath } from '../store/history.ts';
 import { type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
 import { MovableStore } from '../store/movable-store.ts';
 import { type MoveMark, movePath, openMark, reasonOf, sealMark } from '../store/move-mark.ts';
@@ -57,7 +57,9 @@ export async function copyStore(options: CopyOptions): Promise<Copied> {
   const native = loadNative();
   const rootKey = openExistingRootKey(native, from);
   return using(connect(from, native, { create: false }), async (source) => {
-    const side = await sideOf(source, { native, rootKey, drawnFile: drawnFileOf(from) });
+    const { rootKeyFile } = from;
+    const drawnFile = drawnFileOf(from);
+    const side = await sideOf(source, { native, rootKey, drawnFile, rootKeyFile });
     return using(connect(to, native, { create: true }), (target) =>
       move(side, target, drawnFileOf(to)),
     );
@@ -97,7 +99,8 @@ export async function giveUpCopy(options: {
     const bytes = await store.get(movePath);
     const mark = openMark({ native, rootKey, identity }, bytes);
     if (mark?.part !== 'leaving') return false;
-    return store.commit([{ path: movePath, expected: bytes, next: undefined }]);
+    const next = sealMark({ native, rootKey, identity }, { ...mark, part: 'here' });
+    return store.commit([{ path: movePath, expected: bytes, next }]);
   });
 }
 
@@ -126,7 +129,7 @@ async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<Co
     await pause(untilHeard);
     await copyRecords(source, to);
     await movePairs(source, to, hasDrawnFile);
-    if (source.batches.isKept) await to.batches.copyFrom(source.batches);
+    await to.batches.copyFrom(source.batches);
   }
   const records = await compare(source, to);
   const { pairs, faults } = await checkStore(to);
@@ -134,7 +137,7 @@ async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<Co
   // From here on the source is not used again; the target is not used before.
   await setMark(source, { part: 'left', copyId, url: target.url });
   await finish(source, to);
-  const batches = (await target.batches?.names())?.length ?? 0;
+  const batches = (await target.batches.names()).length;
   return { from: source.store.url, to: target.url, records: records + 2, pairs, batches };
 }
 
@@ -162,11 +165,6 @@ async function begin(source: Side, target: KeyStore): Promise<string> {
   }
   const [first] = await target.list('', { limit: 1 });
   if (first !== undefined) throw notEmpty(target, 'it has records');
-  if (target.batches === undefined && ((await store.batches?.names()) ?? []).length > 0) {
-    throw new ConfigurationError(`${target.url} keeps no batches, and ${store.url} has some`, {
-      hint: 'export and delete them first: pairmint batch list',
-    });
-  }
   const copyId = randomUUID();
   const mark = sealMark(keys, { part: 'arriving', copyId, url: store.url });
   if (!(await target.commit([{ path: movePath, expected: undefined, next: mark }]))) {
@@ -276,11 +274,14 @@ function isSame({ pools }: Side, one: Entry, other: Entry): boolean {
 /** Makes the target the store: in one commit, for it is one from then on. */
 async function finish({ store, ...keys }: Side, { store: target }: Side): Promise<void> {
   const mark = await target.get(movePath);
-  const changes: Change[] = [{ path: movePath, expected: mark, next: undefined }];
+  const arriving = openMark(keys, mark);
+  if (arriving?.part !== 'arriving') return;
+  const next = sealMark(keys, { ...arriving, part: 'here' });
+  const changes: Change[] = [{ path: movePath, expected: mark, next }];
   for (const path of [formatPath, identityPath]) {
     changes.push({ path, expected: undefined, next: await store.get(path) });
   }
-  if (openMark(keys, mark)?.part === 'arriving') await apply(target, changes);
+  await apply(target, changes);
 }
 
 /** The entries of a store that are copied as they are, some at a time. */
@@ -303,12 +304,22 @@ function isOwn(path: string): boolean {
 
 async function sideOf(
   store: KeyStore,
-  keys: { native: Native; rootKey: RootKey; drawnFile: string | undefined },
+  keys: {
+    native: Native;
+    rootKey: RootKey;
+    drawnFile: string | undefined;
+    rootKeyFile?: string;
+  },
 ): Promise<Side> {
   const identity = await readIdentity(store, keys.native, keys.rootKey);
   const side = readersOf(store, { ...keys, identity });
   // The file of drawn pools vouches for the store since a fence.
   await side.fence.follow();
+  // A database that was put back must not be copied with its pairs.
+  const file = keys.rootKeyFile && `${keys.rootKeyFile}.seen`;
+  const history = new History({ ...keys, store, identity, fence: side.fence, file });
+  await history.follow();
+  history.close();
   return side;
 }
 

@@ -14,8 +14,10 @@ import { Filler } from '../pool/filler.ts';
 import { PoolDirectory } from '../pool/pool-directory.ts';
 import { Pools } from '../pool/pools.ts';
 import { Refill } from '../pool/refill.ts';
+import { clockIsOff } from '../store/clock-bound.ts';
 import { Fence } from '../store/fence.ts';
 import { History } from '../store/history.ts';
+import type { KeyStore } from '../store/key-store.ts';
 import { type OpenedStore, openStore } from '../store/open-store.ts';
 import { Admission } from './admission.ts';
 import { type AuditSink, auditFile } from './audit.ts';
@@ -47,11 +49,15 @@ export interface Core {
   /** Aborted when the service closes. */
   readonly stop: AbortController;
   closing: Promise<void> | undefined;
+  /** Ends what looks at the clock. */
+  stopWatching(): void;
   now(): number;
 }
 
 /** Work that may end early when the signal is aborted. */
 export type Attended<T> = (signal: AbortSignal) => Promise<T>;
+
+const lookAtClockEvery = 60_000;
 
 /** Opens a store and what works on it. @throws ConfigurationError */
 export async function openCore(native: Native, options: OpenOptions): Promise<Core> {
@@ -62,7 +68,8 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
     );
   }
   const { store, rootKey, identity } = opened;
-  const now = () => Date.now();
+  const now = () => store.now?.() ?? Date.now();
+  const stopWatching = watchClock(store, options.onNotice);
   const fence = new Fence({ store, native, rootKey, identity });
   const keys = new KeyDirectory({ store, native, rootKey, now, fence });
   await fence.follow();
@@ -97,6 +104,7 @@ export async function openCore(native: Native, options: OpenOptions): Promise<Co
     underWay: new UnderWay(),
     stop: new AbortController(),
     closing: undefined,
+    stopWatching,
     now,
   };
 }
@@ -107,7 +115,15 @@ export function closeCore(core: Core): Promise<void> {
   return core.closing;
 }
 
-async function end({ underWay, stop, pools, opened, drawn, history }: Core): Promise<void> {
+async function end({
+  underWay,
+  stop,
+  pools,
+  opened,
+  drawn,
+  history,
+  stopWatching,
+}: Core): Promise<void> {
   stop.abort(closed());
   await underWay.settled();
   try {
@@ -115,6 +131,7 @@ async function end({ underWay, stop, pools, opened, drawn, history }: Core): Pro
   } finally {
     drawn.close();
     history.close();
+    stopWatching();
     await opened.store.close();
   }
 }
@@ -148,6 +165,21 @@ export async function attend<T>(
     // Removes the listeners on both signals.
     stop.abort();
   }
+}
+
+/** Tells people when this machine's clock begins to be too far from that of the store. */
+function watchClock(store: KeyStore, onNotice: OpenOptions['onNotice']): () => void {
+  if (store.now === undefined || onNotice === undefined) return () => {};
+  let wasOff = false;
+  const look = () => {
+    const sentence = clockIsOff(Date.now() - (store.now?.() ?? Date.now()));
+    if (sentence !== undefined && !wasOff)
+      onNotice(`${sentence}: what falls due goes by the latter`);
+    wasOff = sentence !== undefined;
+  };
+  look();
+  const timer = setInterval(look, lookAtClockEvery).unref();
+  return () => clearInterval(timer);
 }
 
 /** Without what it remembers of itself, a store cannot be told from a copy. */

@@ -8,7 +8,7 @@ import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { Drawn } from '../pool/drawn.ts';
 import { PoolDirectory } from '../pool/pool-directory.ts';
 import { Fence } from '../store/fence.ts';
-import { movePath, openMark, reasonOf } from '../store/move-mark.ts';
+import { isAway, movePath, openMark, reasonOf } from '../store/move-mark.ts';
 import { openExistingRootKey } from '../store/open-store.ts';
 import { companions, type Places, placesOf } from '../store/places.ts';
 import { SqliteStore } from '../store/sqlite/sqlite-store.ts';
@@ -121,7 +121,7 @@ async function takeOver(
       });
     }
     const mark = openMark({ native, rootKey, identity }, await store.get(movePath));
-    if (mark !== undefined) throw new ConfigurationError(reasonOf(store.url, mark));
+    if (isAway(mark)) throw new ConfigurationError(reasonOf(store.url, mark));
     await store.copies.restore(copy);
   } finally {
     await store.close();

@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { Fence } from './fence.ts';
-import type { KeyStore, StoreHistory, StoreOrigin } from './key-store.ts';
+import type { KeyStore, Stamp, StoreHistory, StoreOrigin } from './key-store.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { damaged } from './store-errors.ts';
 
@@ -50,6 +50,8 @@ export class History {
   readonly #id: Uint8Array;
   readonly #history: StoreHistory | undefined;
   #accepted: Accepted | undefined;
+  /** When it was read last. */
+  #stamp: Stamp | undefined;
   /** Whether what is in the store was the only reason to doubt. */
   #isDoubtOfRecord = false;
   #fenceAtDoubt = 0n;
@@ -100,10 +102,17 @@ export class History {
   async #read(): Promise<void> {
     const { store, fence } = this.#options;
     const history = this.#history as StoreHistory;
-    const { origin } = history;
+    const { origin, doubt } = history;
+    const isKnown = this.#stamp !== undefined && store.holds(historyPath, this.#stamp);
+    if (isKnown && doubt === undefined && this.#isAccepted(origin)) return;
+    this.#stamp = store.stamp();
     const bytes = await store.get(historyPath);
-    const accepted = bytes && this.#open(bytes);
+    const accepted = this.#known(bytes);
     if (origin === undefined) return;
+    if (bytes !== undefined && accepted === undefined) {
+      history.suspect('its note of the database that it is in is not as pairmint wrote it');
+      return;
+    }
     if (accepted === undefined) {
       // A store that is new, or was made before this was noted.
       if (history.doubt === undefined) await this.#write();
@@ -124,6 +133,11 @@ export class History {
     this.#isDoubtOfRecord = true;
     history.suspect('it is in another database, or its server was restored or promoted');
     this.#fenceAtDoubt = fence.last;
+  }
+
+  #isAccepted(origin: StoreOrigin | undefined): boolean {
+    const accepted = this.#accepted;
+    return origin !== undefined && accepted !== undefined && isSame(accepted, origin);
   }
 
   /** Whether this process has seen the earlier database become this one, with nothing lost. */

@@ -68,6 +68,12 @@ export interface KeyStore {
 
   readonly batches: BatchStore;
 
+  /**
+   * The time by the clock that all who share the store go by, in milliseconds since the epoch; without it,
+   * they go by the machine's.
+   */
+  now?(): number;
+
   /** What shows that a store was put back or lost commits, if something other than a file does. */
   readonly history?: StoreHistory;
 

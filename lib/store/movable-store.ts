@@ -11,7 +11,7 @@ import type {
   StoreHistory,
 } from './key-store.ts';
 import type { LotStore } from './lot-store.ts';
-import { type MoveMark, movePath, reasonOf } from './move-mark.ts';
+import { isAway, type MoveMark, movePath, reasonOf } from './move-mark.ts';
 import { StoreError } from './store-errors.ts';
 import type { StoreFigures } from './store-figures.ts';
 
@@ -23,21 +23,24 @@ const lookEvery = 250;
 
 /**
  * A store that may be moved elsewhere while it is open: from then on all that is asked of it is refused,
- * with where it went. Each change depends on there being no mark of a move, so that none is made to a
+ * with where it went. Each change depends on the mark of a move being as it was read, so that none is made to a
  * store that is being copied, even before this process hears of that.
  */
 export class MovableStore implements KeyStore {
   readonly url: string;
   readonly lots: LotStore;
-  readonly batches?: BatchStore;
+  readonly batches: BatchStore;
   readonly copies?: StoreCopies;
   readonly history?: StoreHistory;
+  readonly now?: () => number;
   readonly facts?: () => Promise<StoreFact[]>;
   /** The same store, for the copy itself. */
   readonly bare: KeyStore;
   readonly #store: KeyStore;
   readonly #readMark: Read;
   #mark: MoveMark | undefined;
+  /** What is at the path of the mark, as it was read last. */
+  #bytes: Uint8Array | undefined;
   #stamp: Stamp | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -49,6 +52,7 @@ export class MovableStore implements KeyStore {
     this.url = store.url;
     if (store.copies !== undefined) this.copies = store.copies;
     if (store.history !== undefined) this.history = store.history;
+    if (store.now !== undefined) this.now = store.now.bind(store);
     if (store.facts !== undefined) this.facts = store.facts.bind(store);
     const check = async () => this.#requireHere();
     const depending = (changes: readonly Change[]) => this.#depending(changes);
@@ -61,26 +65,27 @@ export class MovableStore implements KeyStore {
         return pairs;
       },
     });
-    if (batches !== undefined) {
-      const changing = async (isDone: Promise<boolean>) => {
-        if (await isDone) return true;
-        await this.#look();
-        return false;
-      };
-      this.batches = checked(batches, check, {
-        submit: (batch, changes) => changing(batches.submit(batch, depending(changes))),
-        cancel: (name, changes) => changing(batches.cancel(name, depending(changes))),
-        delete: (name, changes) => changing(batches.delete(name, depending(changes))),
-      });
-    }
+    const changing = async (isDone: Promise<boolean>) => {
+      if (await isDone) return true;
+      await this.#look();
+      return false;
+    };
+    this.batches = checked(batches, check, {
+      submit: (batch, changes) => changing(batches.submit(batch, depending(changes))),
+      cancel: (name, changes) => changing(batches.cancel(name, depending(changes))),
+      delete: (name, changes) => changing(batches.delete(name, depending(changes))),
+    });
     // The next request is told of what fails here.
     store.onChanged(() => void this.#look().catch(() => {}));
   }
 
-  /** Reads the mark; resolves to it if there is one. @throws KmsError */
+  /** Reads the mark; resolves to it if the store is not here any more. @throws KmsError */
   async mark(): Promise<MoveMark | undefined> {
     const stamp = this.#store.stamp();
-    this.#mark = this.#readMark(await this.#store.get(movePath));
+    const bytes = await this.#store.get(movePath);
+    const mark = this.#readMark(bytes);
+    this.#bytes = bytes;
+    this.#mark = isAway(mark) ? mark : undefined;
     this.#stamp = stamp;
     this.#lookedAt = performance.now();
     return this.#mark;
@@ -147,7 +152,7 @@ export class MovableStore implements KeyStore {
   #depending(changes: readonly Change[]): readonly Change[] {
     this.#refuseIfMoved();
     if (changes.length === 0) return changes;
-    return [...changes, { path: movePath, expected: undefined, next: undefined }];
+    return [...changes, { path: movePath, expected: this.#bytes, next: this.#bytes }];
   }
 
   /** Undefined if the mark was looked for and cannot be there. @throws KmsError */

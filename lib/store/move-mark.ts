@@ -13,9 +13,10 @@ export const movePath = 'move';
 export interface MoveMark {
   /**
    * `leaving`: the source, which may still be gone on with if the copy is given up; `left`: the source
-   * for good; `arriving`: the target, until the source is left.
+   * for good; `arriving`: the target, until the source is left; `here`: the target then, or the source
+   * if the copy was given up. The last one is not removed: each commit would have to lock what is gone.
    */
-  readonly part: 'leaving' | 'left' | 'arriving';
+  readonly part: 'leaving' | 'left' | 'arriving' | 'here';
   readonly copyId: string;
   /** The other store, without a password. */
   readonly url: string;
@@ -42,6 +43,11 @@ export function openMark(
   const { move } = (opened?.state ?? {}) as { move?: MoveMark };
   if (move === undefined) throw damaged(movePath);
   return move;
+}
+
+/** Whether a store that has a mark, or none, is not to be used. */
+export function isAway(mark: MoveMark | undefined): mark is MoveMark {
+  return mark !== undefined && mark.part !== 'here';
 }
 
 /** Why a store that has a mark is not used. */

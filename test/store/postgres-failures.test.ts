@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHandler } from '../../lib/http/handler.ts';
 import { Pairmint } from '../../lib/service/pairmint.ts';
+import { type Client, loadDriver } from '../../lib/store/postgres/driver.ts';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
 import { toRequest } from '../http/support.ts';
 import { Cluster, hasPostgres } from '../support/postgres.ts';
@@ -216,6 +217,39 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
       expect((await use()).name).toBe('DisabledException');
       await one.enableKey({ KeyId });
     }
+  });
+
+  it('finds an alias that another process moves between the two reads of a request', async () => {
+    const database = await cluster.database();
+    const rootKey = { bytes: randomBytes(32) };
+    const store = cluster.url(database);
+    const one = await Pairmint.open({ store, rootKey, create: true });
+    const newKey = async () => (await one.createKey({})).KeyMetadata?.KeyId as string;
+    const [first, second] = [await newKey(), await newKey()];
+    await one.createAlias({ AliasName: 'alias/a', TargetKeyId: first });
+    const two = await Pairmint.open({ store, rootKey });
+    onTestFinished(async () => {
+      await Promise.all([one.close(), two.close()]);
+    });
+    const { prototype } = (await loadDriver()).Client as unknown as { prototype: Client };
+    const { query } = prototype;
+    let moved = 0;
+    const spy = vi.spyOn(prototype, 'query').mockImplementation(async function (
+      this: Client,
+      statement,
+    ) {
+      const answer = await query.call(this, statement);
+      const isIndex = String(statement.values?.[0]).endsWith(':alias/a');
+      if (isIndex && moved === 0) {
+        moved++;
+        await one.updateAlias({ AliasName: 'alias/a', TargetKeyId: second });
+      }
+      return answer;
+    });
+    onTestFinished(() => spy.mockRestore());
+    const { KeyId } = await two.generateDataKey({ KeyId: 'alias/a', KeySpec: 'AES_256' });
+    expect(moved).toBe(1);
+    expect(KeyId).toContain(second);
   });
 
   it('gives no waiting pair twice while its server is stopped three times', async () => {

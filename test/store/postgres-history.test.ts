@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHandler } from '../../lib/http/handler.ts';
+import { copyStore } from '../../lib/service/copy.ts';
 import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import { capture } from '../cli/run.ts';
 import { toRequest } from '../http/support.ts';
@@ -175,10 +176,21 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL whose database lost commits
     cluster.dump(database, restored);
     const copy = await open(cluster.url(restored));
     expect(copy.store.doubt).toContain('it is in another database');
+    const rootKeyFile = `${folder}/root.key`;
+    const to = `sqlite:${folder}/copy.db`;
+    await expect(copyStore({ from: cluster.url(restored), to, rootKeyFile })).rejects.toThrow(
+      'was itself copied or put back',
+    );
     await copy.store.fence();
     expect(copy.store.needsFence).toBe(false);
     await copy.close();
     expect((await open(cluster.url(restored))).store.needsFence).toBe(false);
+    const spoil = "update pairmint.record set value = 'x' where path = 'history'";
+    await cluster.query(spoil, restored);
+    const spoilt = await open(cluster.url(restored));
+    expect(spoilt.store.doubt).toContain('is not as pairmint wrote it');
+    await spoilt.store.fence();
+    expect((await spoilt.store.check()).faults).toEqual([]);
     // The note here is of the database that was fenced.
     expect((await open(cluster.url(database))).store.needsFence).toBe(true);
   }, 60_000);

@@ -1,14 +1,15 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ConfigurationError } from '../../lib/core/configuration-error.ts';
 import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import { parseAddress } from '../../lib/store/postgres/address.ts';
-import { loadDriver } from '../../lib/store/postgres/driver.ts';
+import { type Client, loadDriver } from '../../lib/store/postgres/driver.ts';
 import { passwordFor } from '../../lib/store/postgres/password.ts';
 import { migratePostgres, PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
 import { currentVersion } from '../../lib/store/postgres/schema.ts';
 import { withoutPassword } from '../../lib/store/store-url.ts';
 import { capture } from '../cli/run.ts';
+import { Commands } from '../support/batch-processes.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { Cluster, hasPostgres, secretPassword } from '../support/postgres.ts';
 
@@ -149,7 +150,7 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
     const made = await capture(['init', ...args], (options) => Pairmint.open(options));
     expect(made.exitCode).toBe(0);
     expect(made.stdout).toContain(withoutPassword(store));
-    expect(readdirSync(folder)).toEqual(['root.key']);
+    expect(readdirSync(folder)).toEqual(['root.key', 'root.key.seen']);
     const seen = await capture(['doctor', ...args], (options) => Pairmint.open(options));
     expect(seen.stdout).toMatch(/server +PostgreSQL \d+/);
     expect(seen.stdout).toContain('synchronous_commit on');
@@ -181,8 +182,8 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
       expect(error.message).toMatch(/another process has just made|no root key file/);
     }
     const keys = folders.map((folder) => readdirSync(folder));
-    expect(keys.flat()).toEqual(['root.key']);
-    expect(keys[outcomes.indexOf('made')]).toEqual(['root.key']);
+    expect(keys.flat()).toEqual(['root.key', 'root.key.seen']);
+    expect(keys[outcomes.indexOf('made')]).toHaveLength(2);
   });
 
   it('is refused with another root key, and no new one is made where it is missing', async () => {
@@ -327,6 +328,66 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL', () => {
     const wrong = await refusalOf(PostgresStore.open(cluster.url('not_there')));
     expect(wrong.message).toContain('database "not_there" does not exist');
   });
+
+  it('is refused where the server is too old', async () => {
+    const { prototype } = (await loadDriver()).Client as unknown as { prototype: Client };
+    const { query } = prototype;
+    const old = vi.spyOn(prototype, 'query').mockImplementation(async function (
+      this: Client,
+      statement,
+    ) {
+      const { rows } = await query.call(this, statement);
+      const isAsked = statement.text.includes('server_version_num');
+      const fake = { version: '14.10', number: 140_010 };
+      return { rows: isAsked ? rows.map((row) => ({ ...row, ...fake })) : rows };
+    });
+    onTestFinished(() => old.mockRestore());
+    const { message } = await refusalOf(PostgresStore.open(cluster.url(), { makeSchema: true }));
+    expect(message).toContain('PostgreSQL 14.10 is too old: a store needs 15 or later');
+  });
+
+  it('is refused where the role may not execute its functions', async () => {
+    const database = await cluster.database();
+    await migratePostgres(cluster.url(database));
+    const role = `role_${database}`;
+    await cluster.query(`create role ${role} login password '${secretPassword}'`);
+    for (const text of [
+      `grant usage on schema pairmint to ${role}`,
+      `grant select, insert, update, delete on all tables in schema pairmint to ${role}`,
+      'revoke execute on all functions in schema pairmint from public',
+    ]) {
+      await cluster.query(text, database);
+    }
+    const url = cluster.url(database, { user: role });
+    const { message } = await refusalOf(PostgresStore.open(url));
+    expect(message).toContain(
+      `the role ${role} lacks rights: execute on all functions of pairmint`,
+    );
+  });
+
+  it('is migrated by the next who tries if the first was killed in the middle', async () => {
+    const database = await cluster.database();
+    const url = cluster.url(database);
+    // A second for each table.
+    await cluster.query(
+      'create function slow() returns event_trigger language plpgsql as ' +
+        "'begin perform pg_sleep(1); end'; " +
+        "create event trigger slow on ddl_command_end when tag in ('CREATE TABLE') " +
+        'execute function slow()',
+      database,
+    );
+    const commands = new Commands(temporaryFolder());
+    const { child, ended } = commands.start('store', 'migrate', '--store', url);
+    const sleeping = `select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = '${database}'`;
+    await vi.waitFor(async () => expect(await cluster.query(sleeping)).toHaveLength(1), 20_000);
+    child.kill('SIGKILL');
+    await ended;
+    await cluster.query('alter event trigger slow disable', database);
+    const { from, to } = await migratePostgres(url);
+    expect([from, to]).toEqual([0, to]);
+    const store = await PostgresStore.open(url);
+    await store.close();
+  }, 60_000);
 
   it('is refused where fsync is off', async () => {
     const own = await Cluster.start();

@@ -139,6 +139,35 @@ export class Cluster {
     await ended;
   }
 
+  /**
+   * Starts the server again with TLS: its certificate is for 127.0.0.1 alone, of a CA made for it.
+   *
+   * @returns the file of the CA's certificate, and that of another CA
+   */
+  async runWithTls(): Promise<{ ca: string; otherCa: string }> {
+    const at = (name: string) => `${this.#folder}/${name}`;
+    const openssl = (...args: string[]) =>
+      execFileSync('openssl', args, { ...asUser, stdio: 'pipe', cwd: this.#folder });
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    for (const name of ['ca', 'other']) {
+      const out = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)];
+      openssl('req', '-x509', ...newKey, ...out, '-subj', `/CN=${name}`, '-days', '2');
+    }
+    writeFileSync(at('names'), 'subjectAltName=IP:127.0.0.1');
+    const request = ['-keyout', at('server.key'), '-out', at('server.csr'), '-subj', '/CN=server'];
+    openssl('req', ...newKey, ...request);
+    const signing = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
+    const files = ['-in', at('server.csr'), '-out', at('server.pem'), '-extfile', at('names')];
+    openssl('x509', '-req', ...files, ...signing);
+    await this.stop('SIGINT');
+    await this.run({
+      ssl: 'on',
+      ssl_cert_file: at('server.pem'),
+      ssl_key_file: at('server.key'),
+    });
+    return { ca: at('ca.pem'), otherCa: at('other.pem') };
+  }
+
   /** A copy of the files of the server, which must not run, as of a disk; `putBack` has them again. */
   keep(): { putBack(): void } {
     const [data, kept] = [`${this.#folder}/data`, `${this.#folder}/kept`];

@@ -67,14 +67,18 @@ async function authorizeAnew(
   if (decision === 'allowed' && !wasAsked()) allowAlways(caller, key.record, action);
   let used: GrantRecord | undefined;
   if (decision === 'no-key-policy-allows' || decision === 'no-identity-policy-allows') {
-    const answer = await grantAnswer(services, key, action);
-    decision = decide(request, {
-      ...policies,
-      grantAllows: (identityAllows) => {
-        used = answer(identityAllows);
-        return used !== undefined;
-      },
-    });
+    // Those that are remembered may allow it, but only all of them can show that none does.
+    for (const grants of [rememberedGrants, grantsOf]) {
+      const answer = await grantAnswer(services, action, grants(services, key));
+      decision = decide(request, {
+        ...policies,
+        grantAllows: (identityAllows) => {
+          used = answer(identityAllows);
+          return used !== undefined;
+        },
+      });
+      if (decision === 'allowed') break;
+    }
   }
   if (decision === 'allowed') return used;
   // Unless a Deny decided, a grant could still allow it, so the tokens sent must be of grants that
@@ -251,12 +255,12 @@ const pageOfGrants = 100;
 /** Looks for a grant on the key that covers the request, some only with the identity policy. */
 async function grantAnswer(
   services: Services,
-  key: Key,
   action: string,
+  grants: Iterable<GrantRecord> | AsyncIterable<GrantRecord>,
 ): Promise<(identityAllows: boolean) => GrantRecord | undefined> {
   const use = grantUse(services, action);
   let withIdentity: GrantRecord | undefined;
-  for await (const grant of grantsOf(services, key)) {
+  for await (const grant of grants) {
     if (grantCovers(grant, { ...use, identityAllows: false })) return () => grant;
     if (withIdentity === undefined && grantCovers(grant, { ...use, identityAllows: true })) {
       withIdentity = grant;
@@ -265,14 +269,25 @@ async function grantAnswer(
   return (identityAllows) => (identityAllows ? withIdentity : undefined);
 }
 
-/** The grants on a key that name the caller: itself, the role it has assumed, or its account. */
+/** Grants on a key that name the caller, of those that were read before. */
+function* rememberedGrants(
+  { caller, grants }: Services,
+  { record }: Key,
+): Generator<GrantRecord, void, undefined> {
+  for (const grantee of granteesOf(caller)) yield* grants.remembered(record, grantee);
+}
+
+/** The names by which grants may name a caller: itself, the role it has assumed, or its account. */
+function granteesOf({ principal: { arn, role, account } }: Caller): Set<string> {
+  return new Set([arn, role, account].filter((name) => name !== undefined));
+}
+
+/** All grants on a key that name the caller. */
 async function* grantsOf(
   { caller, grants }: Services,
   { record }: Key,
 ): AsyncGenerator<GrantRecord, void, undefined> {
-  const { arn, role, account } = caller.principal;
-  for (const grantee of new Set([arn, role, account])) {
-    if (grantee === undefined) continue;
+  for (const grantee of granteesOf(caller)) {
     let after: string | undefined;
     for (;;) {
       const page = await grants.list(record, { grantee, after, limit: pageOfGrants });

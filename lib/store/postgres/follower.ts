@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import type { Stamp } from '../key-store.ts';
 import { StoreError } from '../store-errors.ts';
+import { DatabaseClock } from './clock.ts';
 import type { Connections } from './connections.ts';
 import type { Row } from './driver.ts';
 import { Heard } from './heard.ts';
@@ -35,6 +36,7 @@ const tidyEvery = 600_000;
 export class Follower {
   /** Names this process among those that have the store open. */
   readonly machine = randomUUID();
+  readonly clock = new DatabaseClock();
   readonly #connections: Connections;
   readonly #schema: string;
   readonly #staleness: Staleness;
@@ -190,12 +192,14 @@ export class Follower {
     const text =
       `select m.epoch, ${sightingColumns(this.#schema)}, (select seen::text from ` +
       `${this.#schema}.machine where id = $2) as sign, ` +
+      'extract(epoch from clock_timestamp())::float8 * 1000 as clock, ' +
       'pg_is_in_recovery() or ' +
       "current_setting('transaction_read_only')::bool as is_read_only, c.path, c.epoch as changed " +
       `from ${this.#schema}.meta m left join lateral (select path, epoch from ${this.#schema}.record ` +
       `where epoch > $1 order by epoch limit ${mostChanges + 1}) c on true`;
     const values = [this.#epoch ?? Number.MAX_SAFE_INTEGER, this.machine];
     const rows = await this.#connections.run({ text, values }, end);
+    this.clock.heard(Number(rows[0]?.clock), askedAt, performance.now());
     this.#take(rows, askedAt, since);
   }
 

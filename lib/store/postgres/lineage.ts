@@ -18,9 +18,13 @@ export const timeline = onPrimary('left(pg_walfile_name(pg_current_wal_lsn()), 8
 /** Columns of SQL that `sightingOf` takes. @param schema the store's, whose tables may not be there yet */
 export function sightingColumns(schema: string): string {
   const database = '(select oid from pg_database where datname = current_database())';
+  // Not by a cast to regclass, which fails where the role may not use the schema.
+  const table =
+    '(select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace ' +
+    `where n.nspname = '${schema}' and c.relname = 'record')`;
   return (
     `(select system_identifier from pg_control_system()) || '.' || ${database} || '.' || ` +
-    `coalesce(to_regclass('${schema}.record')::oid, 0) as seen_system, ` +
+    `coalesce(${table}, 0) as seen_system, ` +
     `${timeline} as seen_timeline, ` +
     `${onPrimary("(pg_current_wal_flush_lsn() - '0/0')::text")} as seen_position, ` +
     "(pg_last_wal_replay_lsn() - '0/0')::text as seen_replayed, " +

@@ -218,9 +218,14 @@ export class PostgresStore implements KeyStore {
     );
   }
 
+  now(): number {
+    return this.#follower.clock.now();
+  }
+
   async facts(): Promise<StoreFact[]> {
     const rows = await this.#database.read(factsOf(this.#schema), []);
-    return describeServer(rows[0] ?? {}, await this.#follower.others());
+    const others = await this.#follower.others();
+    return describeServer(rows[0] ?? {}, { others, ahead: this.#follower.clock.ahead() });
   }
 
   figures(): StoreFigures {

@@ -1,3 +1,4 @@
+import { clockIsOff } from '../clock-bound.ts';
 import type { StoreFact } from '../key-store.ts';
 import type { Row } from './driver.ts';
 
@@ -14,8 +15,14 @@ export function factsOf(schema: string): string {
   );
 }
 
-/** What a store's server is, for `pairmint doctor`. @param others processes that have it open */
-export function describeServer(row: Row, others: number): StoreFact[] {
+/**
+ * What a store's server is, for `pairmint doctor`: others is how many processes have it open, ahead how many
+ * milliseconds this machine's clock is before the server's.
+ */
+export function describeServer(
+  row: Row,
+  { others, ahead }: { others: number; ahead: number },
+): StoreFact[] {
   const connection = row.is_encrypted === true ? 'with TLS' : 'without TLS';
   const megabytes = Math.ceil(Number(row.bytes) / 1e6);
   const mayLose = row.commit === 'local' && row.standbys !== '';
@@ -29,6 +36,13 @@ export function describeServer(row: Row, others: number): StoreFact[] {
       ...(mayLose && { advice }),
     },
     { subject: 'tables', text: `version ${row.schema_version}, ${megabytes} MB` },
+    describeClock(ahead),
     { subject: 'processes', text: `${others} others have the store open` },
   ];
+}
+
+function describeClock(ahead: number): StoreFact {
+  const text = `${Math.abs(ahead)} ms ${ahead < 0 ? 'behind' : 'ahead of'} the server's`;
+  const advice = `${clockIsOff(ahead)}: set it by NTP`;
+  return { subject: 'clock', text, ...(clockIsOff(ahead) !== undefined && { advice }) };
 }
