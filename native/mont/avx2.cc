@@ -116,6 +116,7 @@ PAIRMINT_INLINE void Slide(const Vector *a, const Vector *b,
     const Vector bj = b[j];
 #pragma GCC unroll 16
     for (int c = 0; c < kBlock; c++) {
+      // NOLINTNEXTLINE(bugprone-branch-clone): constants of the template
       if (c - j >= 0 ? kLower : kUpper) {
         columns[c] = MulAdd(columns[c], a[c - j], bj);
       }
