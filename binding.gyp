@@ -3,7 +3,7 @@
   "targets": [
     {
       "target_name": "pairmint",
-      "dependencies": ["mont_avx512ifma"],
+      "dependencies": ["mont_avx2", "mont_avx512ifma"],
       "sources": ["<!@(node native/tools/sources.mjs core functions addon)"]
     }
   ]

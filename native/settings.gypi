@@ -49,6 +49,12 @@
       "conditions": [
         ["target_arch=='x64'", { "cflags_cc": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512ifma"] }]
       ]
+    },
+    {
+      "target_name": "mont_avx2",
+      "type": "static_library",
+      "sources": ["<!@(node <(root)/native/tools/sources.mjs avx2)"],
+      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-mavx2"] }]]
     }
   ]
 }

@@ -41,6 +41,14 @@ class SecretBytes {
   size_t capacity_ = 0;
 };
 
+#if defined(PAIRMINT_TESTING)
+struct SecretPages {
+  size_t num_mapped;  // how often pages were taken from the system
+  size_t num_kept;    // workspaces that wait to be used again
+};
+SecretPages CountSecretPages();
+#endif
+
 // Whether every page that SecretBytes has used so far could be locked.
 bool LockedMemory();
 

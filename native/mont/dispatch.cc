@@ -28,6 +28,7 @@ struct CpuidLeaf {
 };
 
 CpuidLeaf Cpuid(uint32_t leaf) {
+  // Zeros for a leaf that the processor does not have: no feature is there.
   CpuidLeaf out;
 #if defined(_MSC_VER)
   int max[4], values[4];
@@ -83,25 +84,33 @@ uint64_t EnabledState() {
 #endif
 }
 
-// Whether the processor has the instructions and the operating system saves
-// the registers: a processor alone is not enough (virtual machines, old
-// kernels).
-bool HasAvx512Ifma() {
+// Whether the processor has AVX and the `features` of leaf 7, ebx, and the
+// operating system saves the registers of `state`: a processor alone is not
+// enough (virtual machines, old kernels).
+bool Has(uint32_t features, uint64_t state) {
   constexpr uint32_t kOsxsave = 1u << 27;  // leaf 1, ecx
   constexpr uint32_t kAvx = 1u << 28;
   const Features allowed = AllowedFeatures();
-  if ((Cpuid(1).ecx & kOsxsave) == 0 || (allowed.leaf1_ecx & kAvx) == 0) {
-    return false;
-  }
-  // XMM, YMM, opmask, upper ZMM0-15, ZMM16-31
-  constexpr uint64_t kState = 1u << 1 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 7;
-  // Leaf 7, ebx: AVX512F, DQ, IFMA, VL
-  constexpr uint32_t kFeatures = 1u << 16 | 1u << 17 | 1u << 21 | 1u << 31;
-  return (EnabledState() & kState) == kState &&
-         (allowed.leaf7_ebx & kFeatures) == kFeatures;
+  // OSXSAVE, which says that xgetbv exists, is asked of the processor itself:
+  // OpenSSL's variable is about instructions for arithmetic.
+  return (Cpuid(1).ecx & kOsxsave) != 0 && (allowed.leaf1_ecx & kAvx) != 0 &&
+         (EnabledState() & state) == state &&
+         (allowed.leaf7_ebx & features) == features;
 }
+
+constexpr uint64_t kYmmState = 1u << 1 | 1u << 2;
+// Opmask, upper ZMM0-15, ZMM16-31.
+constexpr uint64_t kZmmState = kYmmState | 1u << 5 | 1u << 6 | 1u << 7;
+
+bool HasAvx512Ifma() {
+  // AVX512F, DQ, IFMA, VL
+  return Has(1u << 16 | 1u << 17 | 1u << 21 | 1u << 31, kZmmState);
+}
+
+bool HasAvx2() { return Has(1u << 5, kYmmState); }
 #else
 bool HasAvx512Ifma() { return false; }
+bool HasAvx2() { return false; }
 #endif
 
 bool Always() { return true; }
@@ -109,14 +118,17 @@ bool Always() { return true; }
 struct Row {
   const Kernel *(*kernel)();
   bool (*capable)();
-  // Every processor with IFMA so far multiplies 8 lanes at a time at least
-  // three times as fast as OpenSSL multiplies one.
+  // A kernel that can run need not be worth running. So far each one is: every
+  // processor with IFMA multiplies eight lanes at least three times as fast as
+  // OpenSSL, which does one after the other, and four lanes with AVX2 need two
+  // thirds of the time that OpenSSL's code for MULX and ADX takes.
   bool (*preferred)();
 };
 
 // Best first.
-constexpr std::array<Row, 2> kRows = {{
+constexpr std::array<Row, 3> kRows = {{
     {Avx512IfmaKernel, HasAvx512Ifma, Always},
+    {Avx2Kernel, HasAvx2, Always},
     {OpenSslKernel, Always, Always},
 }};
 
@@ -134,6 +146,8 @@ uint64_t NextWord(uint64_t *state) {
 }
 
 void FillWords(int bits, bool ones, uint64_t *state, uint64_t *words) {
+  // All ones carry as far as anything can; random words find what is wrong
+  // for nearly every number.
   for (int w = 0; w < (bits + 63) / 64; w++) {
     words[w] = ones ? ~uint64_t{0} : NextWord(state);
   }
@@ -247,6 +261,10 @@ class Dispatch {
     if (bits < kernel.min_bits || bits > kernel.max_bits) {
       return *OpenSslKernel();
     }
+    // Comparing takes some milliseconds, once for each length in a process that
+    // makes keys: it finds the fault of a compiler or a processor before a key
+    // depends on it.
+    //
     // A kernel may have code of its own for each of the three lengths; other
     // lengths are not minted and share the comparison of the next one below.
     bool &compared = compared_[bits < 1536 ? 0 : bits < 2048 ? 1 : 2];
@@ -263,6 +281,8 @@ class Dispatch {
     return kernel;
   }
 
+  // The rest of the process does without the kernel: a fault that comes and
+  // goes is not gone because the next comparison agrees.
   void SwitchOff(const Kernel &kernel, const std::string &reason) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (&kernel == chosen_) {
@@ -314,6 +334,8 @@ class Dispatch {
                : *chosen;
   }
 
+  // By the table alone, never by timing: what another process does at that
+  // moment must not decide for the life of this one.
   void Choose() {
     const char *request = std::getenv("PAIRMINT_KERNEL");
     requested_ = request == nullptr ? "" : request;

@@ -74,6 +74,8 @@ struct Kernel {
 
 // 8 lanes in radix 2^52 with AVX-512 IFMA; nullptr if this build has none.
 const Kernel *Avx512IfmaKernel();
+// 4 lanes in radix 2^28 with AVX2; nullptr if this build has none.
+const Kernel *Avx2Kernel();
 // OpenSSL's own Montgomery arithmetic, one lane after the other.
 const Kernel *OpenSslKernel();
 // The specification: short, slow, portable. Judges the others, never mints.

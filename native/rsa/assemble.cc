@@ -329,6 +329,41 @@ Status CompleteKey(KeyNumbers *key, SecretBytes *room) {
   return Status::Ok();
 }
 
+Status CheckNumbers(const Key &key) {
+  const BnCtxPtr ctx(BN_CTX_secure_new());
+  const BignumPtr product = NewSecret();
+  const BignumPtr p_minus_1(BN_dup(key.p.get()));
+  const BignumPtr q_minus_1(BN_dup(key.q.get()));
+  if (ctx == nullptr || product == nullptr || p_minus_1 == nullptr ||
+      q_minus_1 == nullptr || BN_sub_word(p_minus_1.get(), 1) != 1 ||
+      BN_sub_word(q_minus_1.get(), 1) != 1 ||
+      BN_mul(product.get(), key.p.get(), key.q.get(), ctx.get()) != 1) {
+    return OutOfMemory(kKeyGeneration);
+  }
+  // BN_cmp stops at the first word that differs: a right key has no such word,
+  // and a wrong one is not given out.
+  bool fits = BN_cmp(product.get(), key.n.get()) == 0;
+  // Fermat: m^(e dp) = m^(1 + k (p - 1)) = m mod p for every m, and the same
+  // modulo q; with q qinv = 1 mod p the two remainders lead back to m mod n. d
+  // has the same remainders as dp and dq and so decrypts as they do.
+  const struct {
+    const BIGNUM *a, *b, *modulus;
+  } inverses[] = {
+      {key.e.get(), key.dp.get(), p_minus_1.get()},
+      {key.e.get(), key.dq.get(), q_minus_1.get()},
+      {key.q.get(), key.qinv.get(), key.p.get()},
+  };
+  for (const auto &[a, b, modulus] : inverses) {
+    fits = fits && BN_mod_mul(product.get(), a, b, modulus, ctx.get()) == 1 &&
+           BN_is_one(product.get());
+  }
+  fits = fits && Reduces(key.d.get(), key.p.get(), key.dp.get()) &&
+         Reduces(key.d.get(), key.q.get(), key.dq.get());
+  return fits ? Status::Ok()
+              : Status(StatusCode::kInternal,
+                       "the numbers of a new RSA key do not belong together");
+}
+
 Status PairwiseTest(const Key &key) {
   Status failed(StatusCode::kInternal,
                 "a new RSA key failed its pairwise test");

@@ -39,8 +39,7 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel,
     : bits_(bits),
       kernel_(kernel),
       source_(source),
-      drawn_(kDrawLen * ByteLen(bits)),
-      workspace_(kernel.workspace_len) {
+      drawn_(kDrawLen * ByteLen(bits)) {
   if (kernel.divide != nullptr) {
     lane_divisors_ = &LaneDivisors::For(bits);
   } else {
@@ -51,14 +50,16 @@ Candidates::Candidates(int bits, const mont::Kernel &kernel,
   survivors_.reserve(kDrawLen);
 }
 
-Status Candidates::Next(int len, const core::AbortFlag &abort, Batch *out) {
+Status Candidates::Next(int len, const core::AbortFlag &abort,
+                        uint8_t *workspace, Batch *out) {
   for (int i = 0; i < len; i++) {
-    // A draw may leave no survivor at all; the next one is independent.
+    // A draw may leave no survivor at all; the next one is independent. With a
+    // tenth of 128 expected, that happens less than once in 10^5 draws.
     while (next_survivor_ == survivors_.size()) {
       PAIRMINT_RETURN_IF_ERROR(Draw());
       PAIRMINT_RETURN_IF_ERROR(portable_divisors_ != nullptr
                                    ? DivideByRows(abort)
-                                   : DivideInLanes(abort));
+                                   : DivideInLanes(abort, workspace));
     }
     const size_t index = survivors_[next_survivor_++];
     Load(index, out->numbers.words[i]);
@@ -91,7 +92,10 @@ void Candidates::Load(size_t index, uint64_t *words) const {
 
 // Which candidates are composite is no secret: they are thrown away, and they
 // tell nothing about the independent ones that follow.
-Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
+Status Candidates::DivideInLanes(const core::AbortFlag &abort,
+                                 uint8_t *workspace) {
+  // Indices need no locked memory: where the survivors stood in the draw is as
+  // little a secret as how many were refused.
   std::vector<size_t> alive(kDrawLen);
   for (size_t i = 0; i < kDrawLen; i++) {
     alive[i] = i;
@@ -106,13 +110,15 @@ Status Candidates::DivideInLanes(const core::AbortFlag &abort) {
         return Status(StatusCode::kAborted);
       }
       const size_t len = std::min<size_t>(kLanes, alive.size() - at);
+      // Lanes above `len` keep the numbers of an earlier call, and their
+      // verdicts stay 0: they are divided in vain and not looked at.
       mont::Verdicts verdicts = {};
       for (size_t lane = 0; lane < len; lane++) {
         Load(alive[at + lane], numbers_->words[lane]);
         verdicts.lanes[lane] = 1;
       }
       kernel_.divide(bits_, &lane_divisors_->groups[stage.first_group],
-                     stage.num_groups, *numbers_, workspace_.data(), &verdicts);
+                     stage.num_groups, *numbers_, workspace, &verdicts);
       for (size_t lane = 0; lane < len; lane++) {
         if (verdicts.lanes[lane] != 0) {
           alive[num_left++] = alive[at + lane];

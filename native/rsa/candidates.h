@@ -36,12 +36,13 @@ class Candidates {
   Candidates(int bits, const mont::Kernel &kernel, CandidateSource *source);
 
   // Gives the next `len` survivors; kEntropy when the generator fails, kAborted
-  // soon after `abort` was raised.
-  core::Status Next(int len, const core::AbortFlag &abort, Batch *out);
+  // soon after `abort` was raised. The kernel divides in `workspace`.
+  core::Status Next(int len, const core::AbortFlag &abort, uint8_t *workspace,
+                    Batch *out);
 
  private:
   core::Status Draw();
-  core::Status DivideInLanes(const core::AbortFlag &abort);
+  core::Status DivideInLanes(const core::AbortFlag &abort, uint8_t *workspace);
   core::Status DivideByRows(const core::AbortFlag &abort);
   // Copies a candidate of the last draw into the words of a number.
   void Load(size_t index, uint64_t *words) const;
@@ -52,7 +53,6 @@ class Candidates {
   const PortableDivisors *portable_divisors_ = nullptr;
   CandidateSource *const source_;
   core::SecretBytes drawn_;
-  core::SecretBytes workspace_;
   core::SecretBox<mont::Numbers> numbers_;
   core::SecretBytes words_;  // of the last draw, for the portable divisors
   std::vector<size_t> survivors_;  // indices into the last draw

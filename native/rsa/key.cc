@@ -19,7 +19,9 @@ constexpr std::array<uint8_t, 15> kAlgorithm = {0x30, 0x0d, 0x06, 0x09, 0x2a,
                                                 0x86, 0x48, 0x86, 0xf7, 0x0d,
                                                 0x01, 0x01, 0x01, 0x05, 0x00};
 
-// An RSA-4096 PrivateKeyInfo has 2,376 bytes at most.
+// An RSA_4096 key takes 550 and 2,376 bytes at most. The buffers are constant,
+// as the length of an encoding tells how many leading zeros d, dp, dq and qinv
+// have; longer moduli, which are not minted, do not fit and are refused.
 constexpr size_t kMaxPublicLen = 1024;
 constexpr size_t kMaxPrivateLen = 4096;
 
@@ -46,6 +48,7 @@ void WritePublic(const Parts<Number> &key, DerWriter *der) {
 template <typename Number>
 void WritePrivate(const Parts<Number> &key, DerWriter *der) {
   const size_t end = der->position();
+  // DER is written from its end, so that each header knows its length.
   for (const Number &number :
        {key.qinv, key.dq, key.dp, key.q, key.p, key.d, key.e, key.n}) {
     der->Integer(number);

@@ -23,7 +23,8 @@ using mont::Verdicts;
 constexpr int kMinModulusBits = 2048;
 constexpr int kMaxModulusBits = 2 * mont::kMaxBits;
 
-// Rejections of all searches in this process, for the audit.
+// Rejections of all searches in this process, for the audit. One count for each
+// search would never reach the period: a key takes some 130 rejections.
 std::atomic<uint64_t> num_rejections{0};
 
 // Repeats a part of the filter's rejections in OpenSSL: a kernel that loses
@@ -31,6 +32,7 @@ std::atomic<uint64_t> num_rejections{0};
 // would not be uniformly distributed.
 Status Audit(const Kernel &kernel, int bits, uint64_t period,
              const Batch &batch, const Verdicts &verdicts) {
+  // OpenSSL cannot judge itself.
   if (&kernel == mont::OpenSslKernel()) {
     return Status::Ok();
   }
@@ -69,7 +71,7 @@ Status MakeKey(const mont::Numbers &pair, int modulus_bits,
   if (*verdict != Verdict::kAccepted) {
     return Status::Ok();
   }
-  return abort.raised() ? Status(StatusCode::kAborted) : PairwiseTest(*out);
+  return abort.raised() ? Status(StatusCode::kAborted) : CheckNumbers(*out);
 }
 
 }  // namespace
@@ -81,14 +83,16 @@ class Search::Worker {
   // Tests the next group of candidates with the kernel of the moment.
   Status Test() {
     const Kernel &kernel = mont::KernelFor(search_.prime_bits_);
+    // Another kernel takes over when one is switched off, and what is left of
+    // its draw goes with it: survivors were chosen by its division.
     if (&kernel != kernel_) {
       kernel_ = &kernel;
       workspace_ = core::SecretBytes(kernel.workspace_len);
       candidates_.emplace(search_.prime_bits_, kernel, search_.options_.source);
       num_deposited_ = 0;
     }
-    PAIRMINT_RETURN_IF_ERROR(
-        candidates_->Next(kernel.batch_len, search_.abort_, batch_.get()));
+    PAIRMINT_RETURN_IF_ERROR(candidates_->Next(
+        kernel.batch_len, search_.abort_, workspace_.data(), batch_.get()));
     if (!kernel.fermat_base2(search_.prime_bits_, batch_->len, batch_->numbers,
                              workspace_.data(), &verdicts_)) {
       return OutOfMemory(kKeyGeneration);
@@ -97,7 +101,10 @@ class Search::Worker {
                  *batch_, verdicts_);
   }
 
-  // Gives a number of the group to the stream.
+  // Gives a number of the group to the stream. A candidate counts when its
+  // result is brought in, and those that division refused before it with it:
+  // candidates behind the last survivor of a thread are never counted, like
+  // strings that were not drawn.
   PrimeStream::State Deposit(int lane, PrimeStream *stream) {
     const uint64_t position = batch_->positions[lane];
     const uint64_t count = position - num_deposited_;
@@ -158,6 +165,10 @@ Status Search::Run(std::optional<Key> *out) {
       if (ended_) {
         return *ended_;
       }
+      // The thread that completed the pair verifies it, and the next one that
+      // comes builds the key meanwhile: both take about as long. Building waits
+      // for nothing, as Miller-Rabin refuses less than one pair in 2^100 that
+      // the base-2 test let pass (see SettleDispute).
       if (finding_ != nullptr && finding_->is_claimed) {
         // One thread verifies it and one builds: there is no third part.
         return Status::Ok();
@@ -177,13 +188,17 @@ Status Search::Run(std::optional<Key> *out) {
 }
 
 Status Search::TestBatch(Worker *worker, std::optional<Key> *out) {
+  // Once for each group is often enough: the slowest, four lanes of 2,048 bits
+  // with AVX2, takes about 4 ms.
   if (abort_.raised()) {
     return Status(StatusCode::kAborted);
   }
   PAIRMINT_RETURN_IF_ERROR(worker->Test());
   if (mont::SwitchedOff(worker->kernel())) {
-    // What it has found so far is not to be trusted either. A finding is left
-    // to the thread that verifies it.
+    // What it has found so far is not to be trusted either: a kernel that loses
+    // primes leaves those that remain unevenly distributed. Beginning with step
+    // 4 again is what A.1.3 does at its limits and prefers no prime. A finding
+    // is left to the thread that verifies it, in OpenSSL.
     const std::lock_guard<std::mutex> lock(mutex_);
     if (finding_ == nullptr) {
       stream_.StartAgain();
@@ -206,6 +221,8 @@ Status Search::TestBatch(Worker *worker, std::optional<Key> *out) {
 
 PrimeStream::State Search::Deposit(Worker *worker, int *lane, FindingPtr *out) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  // Lanes behind p are candidates for q: they were drawn independently of it,
+  // and that they are tested already changes nothing. Lanes behind q are left.
   while (*lane < worker->num_lanes()) {
     if (finding_ != nullptr || ended_) {
       *lane = worker->num_lanes();
@@ -253,6 +270,8 @@ Status Search::Build(const FindingPtr &finding, std::optional<Key> *out) {
 }
 
 Status Search::HandOver(const FindingPtr &finding, std::optional<Key> *out) {
+  // Whoever of the two comes second finds both parts there. `finding_` has
+  // moved on if this pair was refused.
   if (finding != finding_ || ended_ || !finding->is_verified ||
       !finding->draft) {
     return Status::Ok();

@@ -77,29 +77,36 @@ Status VerifyInOpenSsl(const Kernel &kernel, int bits, const Numbers &pair,
 }  // namespace
 
 // B.3.1 with the rounds of Table B.1. A call of a kernel of ours takes as long
-// with one lane as with all, so it does as many rounds as its lanes hold: four
-// for each number with eight lanes, which is all of them from 1,536 bits on.
-// OpenSSL does the rest and one more, so that no key rests on our arithmetic
-// alone. One round of OpenSSL's is passed by a given composite number with
-// probability 1/4 at most (Rabin 1980), but a random number of 1,024 bits that
-// passed it is composite with probability 2^-40 at most (Damgaard, Landrock and
-// Pomerance 1993, theorem 2: k^2 * 4^(2 - sqrt(k)) for k bits).
+// with one lane as with all, so that it does as many rounds as fill whole
+// calls: four for each number with eight or four lanes, which is all of them
+// from 1,536 bits on. OpenSSL does the rest and at least one, so that no key
+// rests on our arithmetic alone.
+//
+// That one is enough to see a kernel that accepts everything, the worst it can
+// do: it would hand over random numbers without small factors. A given
+// composite number passes a round with probability 1/4 at most (Rabin 1980),
+// but a random one of k bits that passed is composite with probability
+// k^2 * 4^(2 - sqrt(k)) at most (Damgaard, Landrock and Pomerance 1993, theorem
+// 2): 2^-40 for 1,024 bits, 2^-53 for 1,536 and 2^-64 for 2,048. A second round
+// would cost 4 % of an RSA_2048 key.
 Status VerifyPrimes(const Kernel &kernel, int prime_bits, const Numbers &pair,
                     const AbortFlag &abort, Verdict *out) {
   const int rounds = MillerRabinRounds(prime_bits);
   if (&kernel == mont::OpenSslKernel()) {
     return VerifyInOpenSsl(kernel, prime_bits, pair, rounds, abort, out);
   }
-  // 1,024 bits: 4 in lanes and 2 by OpenSSL where Table B.1 asks for 5; 1,536
-  // and 2,048 bits: 4 and 1 where it asks for 4.
-  const int rounds_in_lanes = std::min(rounds, kernel.batch_len / 2);
+  // 1,024 bits: 4 in lanes and 1 by OpenSSL, as Table B.1 asks for 5; 1,536 and
+  // 2,048 bits: 4 and 1 where it asks for 4.
+  const int num_calls = std::max(1, 2 * rounds / kernel.batch_len);
+  const int rounds_in_lanes =
+      std::min(rounds, num_calls * kernel.batch_len / 2);
   PAIRMINT_RETURN_IF_ERROR(
       VerifyInLanes(kernel, prime_bits, pair, rounds_in_lanes, abort, out));
   if (*out != Verdict::kAccepted) {
     return Status::Ok();
   }
-  return VerifyInOpenSsl(kernel, prime_bits, pair, rounds - rounds_in_lanes + 1,
-                         abort, out);
+  return VerifyInOpenSsl(kernel, prime_bits, pair,
+                         std::max(1, rounds - rounds_in_lanes), abort, out);
 }
 
 }  // namespace pairmint::rsa

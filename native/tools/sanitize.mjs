@@ -3,8 +3,8 @@
 //
 //   npm run test:sanitize [-- WORDS]       AddressSanitizer and UBSan, on the native tests; words go
 //                                          to vitest
-//   npm run test:sanitize -- --thread      ThreadSanitizer, on the processes of the crew's tests;
-//                                          needs npm run build
+//   npm run test:sanitize -- --thread      ThreadSanitizer, on the processes of the crew's tests and
+//                                          on RSA searches that threads share; needs npm run build
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -34,13 +34,14 @@ function memoryEnvironment(addon) {
   };
 }
 
-function threadEnvironment(folder) {
+function threadEnvironment(folder, internals) {
   const suppressions = path.join(folder, 'suppressions');
   // What Node and V8 hand from thread to thread through atomics is unseen, so that their own accesses
   // look like races: those of V8's jobs have been reported.
   writeFileSync(suppressions, 'race:v8::platform::\n');
   return {
     PAIRMINT_PREBUILD: folder,
+    PAIRMINT_INTERNALS: internals,
     LD_PRELOAD: library('libtsan.so'),
     TSAN_OPTIONS: [
       'halt_on_error=1',
@@ -85,6 +86,10 @@ const crewTasks = [
   'terminateWhileAnswering',
   'mintInWorkers',
 ];
+const threadProcesses = [
+  ['test/support/search-process.mjs'],
+  ...crewTasks.map((task) => ['test/support/crew-process.mjs', task]),
+];
 
 /** Runs Node under the sanitizers and says whether it ended with 0. */
 function runs(words, env) {
@@ -110,10 +115,10 @@ try {
   let isGood = false;
   if (extra[0] === '--thread') {
     build(out, 'pairmint', 'thread');
-    const env = threadEnvironment(folder);
-    isGood = crewTasks.every((task) => {
-      console.log(`sanitize: ${task}`);
-      return runs(['test/support/crew-process.mjs', task], env);
+    const env = threadEnvironment(folder, build(out, 'internals', 'thread'));
+    isGood = threadProcesses.every((words) => {
+      console.log(`sanitize: ${words.join(' ')}`);
+      return runs(words, env);
     });
   } else {
     const addon = build(out, 'internals', 'address,undefined');

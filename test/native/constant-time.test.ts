@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { curves, equationOf } from '../support/curves.ts';
+import { internals } from '../support/internals.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const hasValgrind =
@@ -59,6 +60,28 @@ describe.runIf(hasValgrind || counts)(
       expect(run(curves[0] as (typeof curves)[number], 'leaky')).toMatch(
         /something depends on the scalars\n$/,
       );
+    }, 240_000);
+  },
+);
+
+// valgrind knows AVX2, and not AVX-512: the disassembly is all there is for the other kernel.
+const hasAvx2 = internals.capabilities().kernels.includes('avx2');
+
+describe.runIf((hasValgrind || counts) && hasAvx2)(
+  'the AVX2 kernel, run with numbers that a memory checker follows,',
+  () => {
+    const valgrind = inValgrind('constant_time_mont', ['native/mont/avx2.cc'], ['-mavx2']);
+
+    it.each(['1024', '1536', '2048'])(
+      'has no jump and no address that depends on one: %s bits',
+      (bits) => {
+        expect(valgrind([bits])).toBe('nothing depends on the numbers but the results\n');
+      },
+      240_000,
+    );
+
+    it('is not let pass with a jump that does', () => {
+      expect(valgrind(['leaky', '1024'])).toMatch(/something depends on the numbers\n$/);
     }, 240_000);
   },
 );

@@ -1,8 +1,9 @@
 // Reads the machine code of the native build and fails when
 //
-// 1. a 512-bit register is used outside mont/avx512ifma.o: the linker could then keep, for every
-//    processor, a function that only some can run;
-// 2. something a lane computed can reach a branch or an address in mont/avx512ifma.o. Lane data
+// 1. a 256-bit or 512-bit register is used outside the kernels that are compiled for it, mont/avx2.o
+//    and mont/avx512ifma.o: the linker could then keep, for every processor, a function that only
+//    some can run;
+// 2. something a lane computed can reach a branch or an address in one of these kernels. Lane data
 //    lives in vectors, and its only ways out are a mask register moved to a general one and the
 //    instructions that set flags from vectors or masks, or move vector elements. The latter must not
 //    occur. A general register that holds a mask may be moved back to a mask register and used for
@@ -147,32 +148,44 @@ function* objectsIn(directory) {
   }
 }
 
-let numKernels = 0;
+// What each kernel multiplies with: a check that finds nothing because it reads nothing is worse than
+// none.
+const kernels = { 'avx2.o': /vpmuludq/, 'avx512ifma.o': /vpmadd52/ };
+
+const found = new Set();
 const complaints = [];
 for (const directory of directories) {
   if (!existsSync(directory)) complaints.push(`${directory} does not exist`);
   else {
     for (const object of objectsIn(directory)) {
       const code = [...instructions(object)];
-      if (path.basename(object) === 'avx512ifma.o') {
-        numKernels++;
+      const product = kernels[path.basename(object)];
+      if (product) {
+        found.add(`${directory}/${path.basename(object)}`);
         complaints.push(...checkKernel(code).map((each) => `${object}: ${each}`));
-        // A check that finds nothing because it reads nothing is worse than none.
-        if (process.arch === 'x64' && !code.some(({ line }) => /vpmadd52/.test(line))) {
-          complaints.push(`${object}: no vpmadd52 in it`);
+        if (process.arch === 'x64' && !code.some(({ line }) => product.test(line))) {
+          complaints.push(`${object}: no ${product.source} in it`);
         }
-      } else {
+      }
+      if (path.basename(object) !== 'avx512ifma.o') {
         if (/ec\/comb\.o$/.test(object)) {
           complaints.push(...checkComb(code).map((each) => `${object}: ${each}`));
         }
         for (const { name, line } of code) {
           if (/%zmm/.test(line)) complaints.push(`${object}: ${name}: 512 bits: ${line}`);
+          if (/%ymm/.test(line) && !product) {
+            complaints.push(`${object}: ${name}: 256 bits: ${line}`);
+          }
         }
       }
     }
   }
 }
-if (numKernels < directories.length) complaints.push('mont/avx512ifma.o was not found');
+for (const directory of directories) {
+  for (const kernel of Object.keys(kernels)) {
+    if (!found.has(`${directory}/${kernel}`)) complaints.push(`${directory}: no mont/${kernel}`);
+  }
+}
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length === 0) console.log('machine code: nothing to complain about');
 process.exit(complaints.length === 0 ? 0 : 1);

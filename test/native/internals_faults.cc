@@ -9,6 +9,7 @@
 
 #include "addon/job.h"
 #include "core/abort_flag.h"
+#include "core/secret_bytes.h"
 #include "ec/batch.h"
 #include "ec/dispatch.h"
 #include "ec/lone.h"
@@ -70,6 +71,8 @@ Napi::Value WithFailingAllocation(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), left < 0);
 }
 
+constexpr ptrdiff_t kChunkLen = 1 << 16;
+
 // Lengths that the compiler cannot know.
 volatile size_t too_many = 64;
 
@@ -93,14 +96,55 @@ volatile size_t too_many = 64;
   return data[1];
 }
 
-// overrun(what): goes too far in an array, in a copy, or in a frame.
+// Sizes that fill a chunk of locked pages, or pages of their own, to the end.
+[[gnu::noinline]] uint8_t OverrunSecret(size_t size, ptrdiff_t at) {
+  core::SecretBytes secret(size);
+  volatile uint8_t *data = secret.data();
+  return data[at];
+}
+
+// overrun(what): goes too far in an array, in a copy, in a frame, or out of
+// locked memory.
 Napi::Value Overrun(const Napi::CallbackInfo &info) {
   const std::string what = info[0].As<Napi::String>();
   const std::vector<uint8_t> source(64, 1);
-  const uint8_t read = what == "index"  ? OverrunIndex()
-                       : what == "copy" ? OverrunCopy(source)
-                                        : OverrunFrame(source[0]);
+  const uint8_t read = what == "index"   ? OverrunIndex()
+                       : what == "copy"  ? OverrunCopy(source)
+                       : what == "chunk" ? OverrunSecret(kChunkLen, kChunkLen)
+                       : what == "pages"
+                           ? OverrunSecret(2 * kChunkLen, 2 * kChunkLen)
+                       : what == "before" ? OverrunSecret(2 * kChunkLen, -1)
+                                          : OverrunFrame(source[0]);
   return Napi::Number::New(info.Env(), read);
+}
+
+// secretPages() -> {mapped, kept}: how often locked pages were taken from the
+// system, and how many workspaces wait to be used again.
+Napi::Value SecretPages(const Napi::CallbackInfo &info) {
+  const core::SecretPages pages = core::CountSecretPages();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("mapped", static_cast<double>(pages.num_mapped));
+  out.Set("kept", static_cast<double>(pages.num_kept));
+  return out;
+}
+
+// areSecretsZero(count, size): so many secrets at a time, filled, given back
+// and taken again, are zeros.
+Napi::Value AreSecretsZero(const Napi::CallbackInfo &info) {
+  const auto count = info[0].As<Napi::Number>().Uint32Value();
+  const auto size = info[1].As<Napi::Number>().Uint32Value();
+  bool are_zero = true;
+  for (int round = 0; round < 2; round++) {
+    std::vector<core::SecretBytes> secrets;
+    for (uint32_t i = 0; i < count; i++) {
+      core::SecretBytes &secret = secrets.emplace_back(size);
+      for (uint32_t at = 0; at < size; at++) {
+        are_zero &= secret.data()[at] == 0;
+        secret.data()[at] = 0xa5;
+      }
+    }
+  }
+  return Napi::Boolean::New(info.Env(), are_zero);
 }
 
 }  // namespace
@@ -109,6 +153,8 @@ Napi::Object ExportFaults(Napi::Env env, Napi::Object exports) {
   exports.Set("withFailingAllocation",
               Napi::Function::New(env, WithFailingAllocation));
   exports.Set("overrun", Napi::Function::New(env, Overrun));
+  exports.Set("secretPages", Napi::Function::New(env, SecretPages));
+  exports.Set("areSecretsZero", Napi::Function::New(env, AreSecretsZero));
   return exports;
 }
 

@@ -61,8 +61,9 @@ using mont::Numbers;
 using mont::Verdicts;
 
 const Kernel *KernelByName(const std::string &name) {
-  for (const Kernel *kernel : {mont::Avx512IfmaKernel(), mont::OpenSslKernel(),
-                               mont::ReferenceKernel()}) {
+  for (const Kernel *kernel :
+       {mont::Avx512IfmaKernel(), mont::Avx2Kernel(), mont::OpenSslKernel(),
+        mont::ReferenceKernel()}) {
     if (kernel != nullptr && name == kernel->name) {
       return kernel;
     }

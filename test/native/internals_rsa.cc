@@ -232,6 +232,7 @@ Status DetKeygenKey(int bits, JsSource *source, Key *out) {
     }
     stream.Refuse(verdict);
   } while (verdict != rsa::Verdict::kAccepted);
+  PAIRMINT_RETURN_IF_ERROR(rsa::CheckNumbers(*out));
   return rsa::PairwiseTest(*out);
 }
 
@@ -418,9 +419,7 @@ Napi::Value AssembleRsa(const Napi::CallbackInfo &info) {
   return KeyObject(info.Env(), key);
 }
 
-// pairwiseTest(key): throws when the key is inconsistent
-void PairwiseTest(const Napi::CallbackInfo &info) {
-  const auto js = info[0].As<Napi::Object>();
+Key KeyOf(const Napi::Object &js) {
   Key key;
   key.n = ToBignum(js.Get("n"));
   key.e = ToBignum(js.Get("e"));
@@ -430,7 +429,13 @@ void PairwiseTest(const Napi::CallbackInfo &info) {
   key.dp = ToBignum(js.Get("dp"));
   key.dq = ToBignum(js.Get("dq"));
   key.qinv = ToBignum(js.Get("qinv"));
-  const Status status = rsa::PairwiseTest(key);
+  return key;
+}
+
+// pairwiseTest(key), checkNumbers(key): throw when the key is inconsistent
+template <Status (*kCheck)(const Key &)>
+void CheckKey(const Napi::CallbackInfo &info) {
+  const Status status = kCheck(KeyOf(info[0].As<Napi::Object>()));
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
   }
@@ -455,7 +460,10 @@ Napi::Object ExportRsa(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, MillerRabinInLanes));
   exports.Set("acceptable", Napi::Function::New(env, Acceptable));
   exports.Set("assembleRsa", Napi::Function::New(env, AssembleRsa));
-  exports.Set("pairwiseTest", Napi::Function::New(env, PairwiseTest));
+  exports.Set("pairwiseTest",
+              Napi::Function::New(env, CheckKey<rsa::PairwiseTest>));
+  exports.Set("checkNumbers",
+              Napi::Function::New(env, CheckKey<rsa::CheckNumbers>));
   exports.Set("failRandomAfter", Napi::Function::New(env, FailRandomAfter));
   return exports;
 }

@@ -60,6 +60,15 @@ describe.runIf(isPlain)('the addon', () => {
     expect(signal).toBe('SIGABRT');
   });
 
+  it.each(['chunk', 'pages', 'before'])(
+    'ends the process that leaves locked memory: %s',
+    (what) => {
+      const program = 'require(process.argv[1]).overrun(process.argv[2])';
+      const { signal } = spawnSync(process.execPath, ['-e', program, internalsFile, what]);
+      expect(signal).toBe('SIGSEGV');
+    },
+  );
+
   it('is built with the compilers’ protections against faults of memory', () => {
     expect(hardeningFaults(internalsFile)).toEqual([]);
   });
@@ -74,5 +83,34 @@ describe.runIf(isPlain)('the addon', () => {
     if (process.arch === 'x64') {
       expect(hardeningFaults(library)).toContain('its control flow is not protected');
     }
+  });
+});
+
+describe('locked memory', () => {
+  // A chunk's blocks, the workspace of a kernel, and more than is ever kept.
+  it.each([
+    [300, 32],
+    [3, 40_000],
+    [3, 110_000],
+    [20, 110_000],
+    [2, 300_000],
+  ])('is zero where it held other secrets before: %i of %i bytes', (count, size) => {
+    expect(internals.areSecretsZero(count, size)).toBe(true);
+  });
+
+  it('is taken from the system once for all RSA keys, not for each', () => {
+    for (const bits of [2048, 4096]) internals.generateRsa(bits);
+    const { mapped } = internals.secretPages();
+    for (let i = 0; i < 5; i++) internals.generateRsa(2048);
+    internals.generateRsa(4096);
+    expect(internals.secretPages().mapped).toBe(mapped);
+  });
+
+  it('is given back when more of it waits than eight threads need', () => {
+    expect(internals.areSecretsZero(40, 110_000)).toBe(true);
+    expect(internals.secretPages().kept).toBe(16);
+    const { mapped } = internals.secretPages();
+    expect(internals.areSecretsZero(16, 110_000)).toBe(true);
+    expect(internals.secretPages().mapped).toBe(mapped);
   });
 });

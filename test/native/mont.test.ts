@@ -9,19 +9,29 @@ const load = (name: string) =>
 
 const widths = [1024, 1536, 2048];
 
-/** Numbers of exactly `bits` bits, odd, crowded where 52-bit limbs and carries have their edges. */
+/** Numbers of `bits` bits, crowded where limbs of so many bits and carries have their edges. */
+function crowded(bits: number, limbBits: number) {
+  const size = BigInt(limbBits);
+  const full = (1n << size) - 1n;
+  const limb = fc.constantFrom(0n, 1n, full, full >> 1n, 1n << (size - 1n));
+  const length = Math.ceil(bits / limbBits);
+  return fc
+    .array(fc.oneof({ weight: 3, arbitrary: limb }, fc.bigInt(0n, full)), {
+      minLength: length,
+      maxLength: length,
+    })
+    .map((limbs) => limbs.reduce((sum, each) => (sum << size) | each, 0n));
+}
+
+/** Numbers of exactly `bits` bits, odd, crowded at the edges of both kernels' limbs. */
 function moduli(bits: number) {
   const top = 1n << BigInt(bits - 1);
-  const limb = fc.constantFrom(0n, 1n, (1n << 52n) - 1n, (1n << 51n) - 1n, 1n << 51n);
-  const crowded = fc
-    .array(fc.oneof({ weight: 3, arbitrary: limb }, fc.bigInt(0n, (1n << 52n) - 1n)), {
-      minLength: Math.ceil(bits / 52),
-      maxLength: Math.ceil(bits / 52),
-    })
-    .map((limbs) => limbs.reduce((sum, each) => (sum << 52n) | each, 0n));
-  const edges = fc.constantFrom(top + 1n, 2n * top - 1n, top + (1n << 52n) - 1n, top + 3n);
+  const edges = fc.constantFrom(
+    ...[top + 1n, 2n * top - 1n, top + 3n],
+    ...[28n, 52n, 56n].map((size) => top + (1n << size) - 1n),
+  );
   return fc
-    .oneof(crowded, edges, fc.bigInt(0n, 2n * top - 1n))
+    .oneof(crowded(bits, 52), crowded(bits, 28), edges, fc.bigInt(0n, 2n * top - 1n))
     .map((number) => BigInt.asUintN(bits, number) | top | 1n);
 }
 
@@ -34,6 +44,7 @@ const residues = (bits: number) =>
       (m) => m - 1n,
       (m) => m >> 1n,
       () => (1n << 52n) - 1n,
+      () => (1n << 28n) - 1n,
     ),
     fc.bigInt(0n, (1n << BigInt(bits)) - 1n).map((x) => (m: bigint) => x % m),
   );
@@ -45,6 +56,7 @@ describe('the kernels', () => {
     if (!process.env.CI || process.platform !== 'linux') return;
     const flags = readFileSync('/proc/cpuinfo', 'utf8');
     expect(kernels.includes('avx512ifma')).toBe(/\bavx512ifma\b/.test(flags));
+    expect(kernels.includes('avx2')).toBe(/\bavx2\b/.test(flags));
     expect(kernels).toContain('openssl');
   });
 

@@ -215,13 +215,28 @@ describe('the acceptance checks', () => {
     expect(internals.acceptable(2048, 65537n, p, p - bound - 2n).farApart).toBe(true);
   });
 
-  it('refuse a key whose pairwise test fails', () => {
+  it.each([
+    ['whose pairwise test fails', 'pairwiseTest'],
+    ['whose numbers do not belong together', 'checkNumbers'],
+  ] as const)('refuse a key %s', (_, check) => {
     const key = internals.generateRsa(2048);
-    internals.pairwiseTest(key);
+    internals[check](key);
     for (const wrong of ['d', 'dp', 'dq', 'qinv', 'p'] as const) {
-      expect(() => internals.pairwiseTest({ ...key, [wrong]: key[wrong] ^ 4n })).toThrow(
+      expect(() => internals[check]({ ...key, [wrong]: key[wrong] ^ 4n })).toThrow(
         expect.objectContaining({ code: 'internal' }),
       );
+    }
+  });
+
+  it('refuse a number that no other number of the key depends on', () => {
+    const key = internals.generateRsa(2048);
+    const other = internals.generateRsa(2048);
+    for (const wrong of ['n', 'e', 'q'] as const) {
+      for (const value of [key[wrong] ^ 4n, wrong === 'e' ? 3n : other[wrong]]) {
+        expect(() => internals.checkNumbers({ ...key, [wrong]: value })).toThrow(
+          expect.objectContaining({ code: 'internal' }),
+        );
+      }
     }
   });
 });

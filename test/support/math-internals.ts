@@ -85,7 +85,9 @@ export interface MathInternals {
   plantCombFault(curve: string, fault: CombFault, compared?: boolean): void;
   combSwitchedOff(): string;
   /** Goes too far, and must end the process. */
-  overrun(what: 'index' | 'copy' | 'frame'): number;
+  overrun(what: 'index' | 'copy' | 'frame' | 'chunk' | 'pages' | 'before'): number;
+  secretPages(): { mapped: number; kept: number };
+  areSecretsZero(count: number, size: number): boolean;
   fermat(kernel: string, bits: number, numbers: bigint[]): boolean[];
   modExp(
     kernel: string,
@@ -124,4 +126,5 @@ export interface MathInternals {
   ): { inRange: boolean; coprime: boolean; farApart: boolean };
   assembleRsa(bits: number, p: bigint, q: bigint): RsaKey | 'refused q' | 'refused both';
   pairwiseTest(key: RsaKey): void;
+  checkNumbers(key: RsaKey): void;
 }

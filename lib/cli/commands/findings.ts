@@ -104,7 +104,7 @@ function describeKernel({
     ...(kernelSwitchedOff === ''
       ? []
       : [{ subject: 'RSA kernel', text: `switched off: ${kernelSwitchedOff}`, isBroken: true }]),
-    ...(fastest === 'openssl'
+    ...(fastest !== 'avx512ifma'
       ? [
           {
             subject: 'RSA kernel',
