@@ -32,7 +32,7 @@ class Inverter {
     inverse_ = inverse & kMask;
   }
 
-  // a^-1 mod p for an `a` of at most p; 0 for 0.
+  // a^-1 mod p for an `a` below p; 0 for 0.
   [[nodiscard]] Element Invert(const Element &a) const {
     Digits d = {}, e = {{1}}, f = p_, g = ToDigits(a);
     int64_t delta = 1;

@@ -1,8 +1,9 @@
 // Reads the machine code of the native build and fails when
 //
-// 1. a 512-bit register is used outside mont/avx512ifma.o: the linker could then keep, for every
-//    processor, a function that only some can run;
-// 2. something a lane computed can reach a branch or an address in mont/avx512ifma.o. Lane data
+// 1. a 512-bit register is used outside the objects of AVX-512 (mont/avx512ifma.o and
+//    ec/lanes_avx512ifma.o): the linker could then keep, for every processor, a function that only
+//    some can run;
+// 2. something a lane computed can reach a branch or an address in one of those. Lane data
 //    lives in vectors, and its only ways out are a mask register moved to a general one and the
 //    instructions that set flags from vectors or masks, or move vector elements. The latter must not
 //    occur. A general register that holds a mask may be moved back to a mask register and used for
@@ -147,15 +148,16 @@ function* objectsIn(directory) {
   }
 }
 
-let numKernels = 0;
+const kernels = ['avx512ifma.o', 'lanes_avx512ifma.o'];
+const found = new Set();
 const complaints = [];
 for (const directory of directories) {
   if (!existsSync(directory)) complaints.push(`${directory} does not exist`);
   else {
     for (const object of objectsIn(directory)) {
       const code = [...instructions(object)];
-      if (path.basename(object) === 'avx512ifma.o') {
-        numKernels++;
+      if (kernels.includes(path.basename(object))) {
+        found.add(`${directory}: ${path.basename(object)}`);
         complaints.push(...checkKernel(code).map((each) => `${object}: ${each}`));
         // A check that finds nothing because it reads nothing is worse than none.
         if (process.arch === 'x64' && !code.some(({ line }) => /vpmadd52/.test(line))) {
@@ -172,7 +174,11 @@ for (const directory of directories) {
     }
   }
 }
-if (numKernels < directories.length) complaints.push('mont/avx512ifma.o was not found');
+for (const directory of directories) {
+  for (const kernel of kernels) {
+    if (!found.has(`${directory}: ${kernel}`)) complaints.push(`${kernel} was not found`);
+  }
+}
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length === 0) console.log('machine code: nothing to complain about');
 process.exit(complaints.length === 0 ? 0 : 1);

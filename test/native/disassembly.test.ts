@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/folders.ts';
 
 const script = fileURLToPath(new URL('disassembly.mjs', import.meta.url));
 const build = fileURLToPath(new URL('build/Release', import.meta.url));
-const kernel = path.join(build, 'native/mont/avx512ifma.o');
+const kernels = ['mont/avx512ifma', 'ec/lanes_avx512ifma'];
 
 const check = (folder: string) =>
   spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
@@ -17,14 +17,16 @@ function buildWith(name: string, source: string, flags: string[]): string {
   const folder = temporaryFolder();
   mkdirSync(`${folder}/mont`);
   mkdirSync(`${folder}/ec`);
-  if (name !== 'mont/avx512ifma') copyFileSync(kernel, `${folder}/mont/avx512ifma.o`);
+  for (const each of kernels.filter((each) => each !== name)) {
+    copyFileSync(path.join(build, `native/${each}.o`), `${folder}/${each}.o`);
+  }
   writeFileSync(`${folder}/source.cc`, source);
   execFileSync('g++', ['-O2', '-c', ...flags, `${folder}/source.cc`, '-o', `${folder}/${name}.o`]);
   return folder;
 }
 
 describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the machine code', () => {
-  it('has no jump and no address that depends on a lane, and 512 bits in one file only', () => {
+  it('has no jump and no address that depends on a lane, and 512 bits in two files only', () => {
     expect(check(build)).toMatchObject({ status: 0, stderr: '' });
   });
 
@@ -44,14 +46,21 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
     expect([status, stderr]).toEqual([1, expect.stringContaining('a jump in field arithmetic')]);
   });
 
-  it('is not let pass with a branch on what a lane computed', () => {
+  it.each(kernels)('is not let pass with a branch on what a lane computed: %s', (name) => {
     const source = `#include <immintrin.h>
       int f(__m512i a, __m512i b) {
         a = _mm512_madd52lo_epu64(a, a, b);
         return _mm512_cmpeq_epi64_mask(a, b) ? f(b, a) + 1 : 7;
       }`;
-    const folder = buildWith('mont/avx512ifma', source, ['-mavx512f', '-mavx512ifma']);
+    const folder = buildWith(name, source, ['-mavx512f', '-mavx512ifma']);
     const { status, stderr } = check(folder);
-    expect([status, stderr]).toEqual([1, expect.stringContaining('avx512ifma.o')]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`${name}.o`)]);
+  });
+
+  it('is not let pass without the lanes of curves', () => {
+    const folder = buildWith('other', '', []);
+    rmSync(`${folder}/ec/lanes_avx512ifma.o`);
+    const { status, stderr } = check(folder);
+    expect([status, stderr]).toEqual([1, 'lanes_avx512ifma.o was not found\n']);
   });
 });
