@@ -116,8 +116,8 @@ Status CheckAlone(const Curve &curve, const Multiplier &multiplier,
                   const BIGNUM *key, const Offset &offset, ByteSpan point,
                   bool *out) {
   const EC_GROUP *group = GroupOf(curve);
-  const BignumPtr m(BN_bin2bn(offset.m.data(),
-                              static_cast<int>(offset.m.size()), nullptr));
+  const BignumPtr m(
+      BN_bin2bn(offset.m.data(), static_cast<int>(offset.m.size()), nullptr));
   if (group == nullptr || m == nullptr) {
     return Failed(kCheck);
   }

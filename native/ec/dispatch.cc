@@ -68,8 +68,8 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
 BignumPtr EveryDigit(int top, int window, int first) {
   BignumPtr out(BN_new());
   const BignumPtr digit(BN_new());
-  bool ok = out != nullptr && digit != nullptr &&
-            BN_set_word(out.get(), 0) == 1;
+  bool ok =
+      out != nullptr && digit != nullptr && BN_set_word(out.get(), 0) == 1;
   for (int w = top; w >= 0 && ok; w--) {
     const int magnitude = 1 + (w + first) % (1 << (window - 1));
     ok = BN_lshift(out.get(), out.get(), window) == 1 &&
@@ -113,9 +113,8 @@ bool KnownKeys(const Curve &curve, bool five_bits, KnownKeyArray *out) {
       }
     } else {
       key.reset(BN_dup(n));
-      if (key == nullptr ||
-          (i < 2 ? BN_set_word(key.get(), i + 1)
-                 : BN_sub_word(key.get(), 1)) != 1) {
+      if (key == nullptr || (i < 2 ? BN_set_word(key.get(), i + 1)
+                                   : BN_sub_word(key.get(), 1)) != 1) {
         return false;
       }
     }
@@ -371,8 +370,8 @@ class Dispatch {
   static bool Fill(Row *row) {
     if (row->lanes != nullptr) {
       const Lanes &lanes = *row->lanes;
-      row->plain = PlainCurve::Make(lanes.num_limbs, lanes.a_is_zero,
-                                    row->description);
+      row->plain =
+          PlainCurve::Make(lanes.num_limbs, lanes.a_is_zero, row->description);
       if (row->plain == nullptr) {
         return false;
       }
@@ -437,8 +436,8 @@ Status MultiplyByLanes(const Multiplier &multiplier,
   SecretBytes points((keys.size() + kLanesWide) * point * core::kWordLen);
   auto *words = reinterpret_cast<uint64_t *>(points.data());
   if (keys.size() == 1) {
-    PAIRMINT_RETURN_IF_ERROR(MultiplySplit(multiplier, LanesTable::kFourBits,
-                                           keys[0].get(), words));
+    PAIRMINT_RETURN_IF_ERROR(
+        MultiplySplit(multiplier, LanesTable::kFourBits, keys[0].get(), words));
   } else {
     for (size_t at = 0; at < keys.size(); at += kLanesWide) {
       LanesRoom room(lanes, kLanesWide);

@@ -98,8 +98,7 @@ class Inverter {
 
   // All ones for a number below 0, else 0.
   static uint64_t SignOf(const Digits &in) {
-    return Opaque(
-        static_cast<uint64_t>(in.digits[kNumDigits - 1] >> 63));
+    return Opaque(static_cast<uint64_t>(in.digits[kNumDigits - 1] >> 63));
   }
 
   // Adds p where `mask` is all ones.
@@ -185,24 +184,23 @@ class Inverter {
     const auto e_sign = static_cast<int64_t>(SignOf(*e));
     int64_t d_multiple = (t.u & d_sign) + (t.v & e_sign);
     int64_t e_multiple = (t.q & d_sign) + (t.r & e_sign);
-    SignedWide d_sum = SignedWide{t.u} * d->digits[0] +
-                       SignedWide{t.v} * e->digits[0];
-    SignedWide e_sum = SignedWide{t.q} * d->digits[0] +
-                       SignedWide{t.r} * e->digits[0];
+    SignedWide d_sum =
+        SignedWide{t.u} * d->digits[0] + SignedWide{t.v} * e->digits[0];
+    SignedWide e_sum =
+        SignedWide{t.q} * d->digits[0] + SignedWide{t.r} * e->digits[0];
     const auto rest = [this](SignedWide sum, int64_t multiple) {
-      return static_cast<int64_t>(
-          (inverse_ * static_cast<uint64_t>(sum) +
-           static_cast<uint64_t>(multiple)) &
-          kMask);
+      return static_cast<int64_t>((inverse_ * static_cast<uint64_t>(sum) +
+                                   static_cast<uint64_t>(multiple)) &
+                                  kMask);
     };
     d_multiple -= rest(d_sum, d_multiple);
     e_multiple -= rest(e_sum, e_multiple);
     for (int i = 0; i < kNumDigits; i++) {
       if (i > 0) {
-        d_sum += SignedWide{t.u} * d->digits[i] +
-                 SignedWide{t.v} * e->digits[i];
-        e_sum += SignedWide{t.q} * d->digits[i] +
-                 SignedWide{t.r} * e->digits[i];
+        d_sum +=
+            SignedWide{t.u} * d->digits[i] + SignedWide{t.v} * e->digits[i];
+        e_sum +=
+            SignedWide{t.q} * d->digits[i] + SignedWide{t.r} * e->digits[i];
       }
       d_sum += SignedWide{p_.digits[i]} * d_multiple;
       e_sum += SignedWide{p_.digits[i]} * e_multiple;

@@ -74,7 +74,9 @@ struct Affine {
 
 // Bits of a coordinate.
 template <int L>
-constexpr int kBits = L == 11 ? 521 : L == 8 ? 384 : 256;
+constexpr int kBits = L == 11  ? 521
+                      : L == 8 ? 384
+                               : 256;
 // 64-bit words of a coordinate, and of a scalar as the contract has it.
 template <int L>
 constexpr int kWords = (kBits<L> + 63) / 64;
@@ -136,8 +138,8 @@ PAIRMINT_INLINE void Multiply(const Constants<L> &c,
       const Vector q = L == 5 && !kAIsZero
                            ? columns[0]
                            : MulLow(Zero(), columns[0], c.inverse);
-      Vector carry = _mm512_srli_epi64(
-          Plus(columns[0], Broadcast(kLimbMask)), kLimbBits);
+      Vector carry =
+          _mm512_srli_epi64(Plus(columns[0], Broadcast(kLimbMask)), kLimbBits);
       carry = MulHigh(carry, q, c.p.limbs[0]);
 #pragma GCC unroll 11
       for (int j = 0; j + 1 < L; j++) {
@@ -217,8 +219,7 @@ struct Law {
       // least the quotient - 1 - 2^-47. So number - q 2^256 is in [0, 2^256 (1
       // + 2^-46)), and q (2^256 - p), with q below 64 and p above 2^256 -
       // 2^225, adds less than 2^231.
-      const Vector high =
-          Plus(limb(4), _mm512_srai_epi64(limb(3), kLimbBits));
+      const Vector high = Plus(limb(4), _mm512_srai_epi64(limb(3), kLimbBits));
       const Vector q = _mm512_srai_epi64(Minus(high, Broadcast(1)), 48);
       Vector carry = Zero();
 #pragma GCC unroll 5
@@ -252,10 +253,10 @@ struct Law {
   //
   // For L = 5, in units of p: coordinates are below 1.5, those of a table and b
   // below 1.1, and what goes through ReducedSum below 1.01. So xx, yy and zz
-  // are below 1.15 (zz is below 1.5 where Z = 1), the product in Mixed below 9 /
-  // 16 + 1, xy below 1.01, yz and xz below 2.61, bzz and bxz below 1.18, up,
-  // where a is 0, below 2.26, and minus_yz at most 4. The largest result is then
-  // Z where a is 0: (2.26 2.61 + 1.01 1.01) / 16 + 1 < 1.5.
+  // are below 1.15 (zz is below 1.5 where Z = 1), the product in Mixed below 9
+  // / 16 + 1, xy below 1.01, yz and xz below 2.61, bzz and bxz below 1.18, up,
+  // where a is 0, below 2.26, and minus_yz at most 4. The largest result is
+  // then Z where a is 0: (2.26 2.61 + 1.01 1.01) / 16 + 1 < 1.5.
   //
   // out may be a or b.
   [[gnu::noinline]] void Sum(const Point<L> &a, const Point<L> &b,
@@ -294,9 +295,9 @@ struct Law {
     Times(a, b, &product);
     ReducedSum(
         [&](int j) {
-          return Plus(Minus(product.limbs[j],
-                            Plus(first.limbs[j], second.limbs[j])),
-                      P(j, 3));
+          return Plus(
+              Minus(product.limbs[j], Plus(first.limbs[j], second.limbs[j])),
+              P(j, 3));
         },
         out);
   }
@@ -403,8 +404,8 @@ void LoadLimbs(const uint64_t *words, int stride, Element<L> *out) {
     const int at = low % 64;
     Vector limb = Zero();
     if (word < kWords<L>) {
-      limb = _mm512_srli_epi64(_mm512_i64gather_epi64(lanes, words + word, 8),
-                               at);
+      limb =
+          _mm512_srli_epi64(_mm512_i64gather_epi64(lanes, words + word, 8), at);
     }
     if (at > 64 - kLimbBits && word + 1 < kWords<L>) {
       limb = _mm512_or_si512(
@@ -490,12 +491,12 @@ PAIRMINT_INLINE Digit DigitOf(Vector bits) {
   const Vector magnitude = _mm512_and_si512(
       _mm512_mask_xor_epi64(bits, is_negative, bits, Broadcast(~uint64_t{0})),
       Broadcast(kMask));
-  return {is_negative,
-          _mm512_srli_epi64(Plus(magnitude, Broadcast(1)), 1)};
+  return {is_negative, _mm512_srli_epi64(Plus(magnitude, Broadcast(1)), 1)};
 }
 
 // Adds the digit times a point of its window, of which `found` is the digit's
-// magnitude, to the sum. For a digit 0, whose `found` is no point, the sum stays.
+// magnitude, to the sum. For a digit 0, whose `found` is no point, the sum
+// stays.
 template <int L, bool kAIsZero>
 PAIRMINT_INLINE void AddDigit(const Law<L, kAIsZero> &law, const Digit &digit,
                               Affine<L> *found, Point<L> *sum) {
@@ -521,9 +522,8 @@ void MultiplyEach(const void *memory, const uint64_t *scalars, void *workspace,
   const auto &table = *static_cast<const Table<L> *>(memory);
   const Law<L, kAIsZero> law = {table.constants};
   auto &room = *static_cast<Multiplication<L> *>(workspace);
-  const Vector lanes =
-      _mm512_mullo_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7),
-                         Broadcast(kScalarWords<L>));
+  const Vector lanes = _mm512_mullo_epi64(
+      _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), Broadcast(kScalarWords<L>));
   for (int w = 0; w < kScalarWords<L>; w++) {
     room.words[w] = _mm512_i64gather_epi64(lanes, scalars + w, 8);
   }
@@ -537,9 +537,9 @@ void MultiplyEach(const void *memory, const uint64_t *scalars, void *workspace,
                          _mm_cvtsi32_si128(64 - low % 64)));
     const Digit digit = DigitOf<5>(bits);
     // One word of each vector of the table is this window's.
-    const auto *words = reinterpret_cast<const uint64_t *>(
-                            &table.five.points[w / kWide][0]) +
-                        w % kWide;
+    const auto *words =
+        reinterpret_cast<const uint64_t *>(&table.five.points[w / kWide][0]) +
+        w % kWide;
     Vector found[2 * L];
 #pragma GCC unroll 22
     for (int j = 0; j < 2 * L; j++) {
@@ -550,8 +550,8 @@ void MultiplyEach(const void *memory, const uint64_t *scalars, void *workspace,
           _mm512_cmpeq_epi64_mask(digit.magnitude, Broadcast(e + 1));
 #pragma GCC unroll 22
       for (int j = 0; j < 2 * L; j++) {
-        found[j] = _mm512_mask_mov_epi64(found[j], here,
-                                         Broadcast(words[kWide * j]));
+        found[j] =
+            _mm512_mask_mov_epi64(found[j], here, Broadcast(words[kWide * j]));
       }
     }
 #pragma GCC unroll 11
@@ -582,8 +582,8 @@ void Join(const Law<L, kAIsZero> &law, Point<L> *other, Point<L> *sum) {
 
 // Writes the point of lane 0.
 template <int L, bool kAIsZero>
-void StoreOne(const Law<L, kAIsZero> &law, const Point<L> &in,
-              uint64_t *all, uint64_t *out) {
+void StoreOne(const Law<L, kAIsZero> &law, const Point<L> &in, uint64_t *all,
+              uint64_t *out) {
   StorePoints(law, in, all);
   for (int w = 0; w < 3 * kWords<L>; w++) {
     out[w] = all[w];
@@ -638,8 +638,8 @@ void SplitOver(const Table<L> &table, const Windows<L, kWindow> &windows,
 }
 
 template <int L, bool kAIsZero>
-void MultiplySplit(const void *memory, LanesTable which,
-                   const uint64_t *scalar, void *workspace, uint64_t *out) {
+void MultiplySplit(const void *memory, LanesTable which, const uint64_t *scalar,
+                   void *workspace, uint64_t *out) {
   const auto &table = *static_cast<const Table<L> *>(memory);
   if (which == LanesTable::kFiveBits) {
     SplitOver<L, kAIsZero, 5>(table, table.five, scalar, workspace, out);
@@ -816,8 +816,7 @@ void DoubleOnce(const Element<L> &p, Element<L> *x) {
     const Vector twice = Plus(Plus(x->limbs[j], x->limbs[j]), carry);
     carry = _mm512_srli_epi64(twice, kLimbBits);
     x->limbs[j] = Low52(twice);
-    const Vector difference =
-        Plus(Minus(x->limbs[j], p.limbs[j]), borrow);
+    const Vector difference = Plus(Minus(x->limbs[j], p.limbs[j]), borrow);
     borrow = _mm512_srai_epi64(difference, kLimbBits);
     reduced.limbs[j] = Low52(difference);
   }
@@ -864,8 +863,7 @@ void Fill(const CombCurve &curve, void *workspace, void *memory) {
   if constexpr (kAIsZero) {
     law.Times(plain, c.r_squared, &plain);
     law.ReducedSum(
-        [&](int j) { return Plus(Thrice(plain.limbs[j]), law.P(j, 1)); },
-        &c.b);
+        [&](int j) { return Plus(Thrice(plain.limbs[j]), law.P(j, 1)); }, &c.b);
   } else {
     law.Times(plain, c.r_squared, &c.b);
   }

@@ -12,8 +12,8 @@ namespace pairmint::ec {
 // ours (dispatch.h), our own arithmetic computes the public key, which is
 // checked by lanes under an offset (check.h) or, for a comb, by OpenSSL under a
 // mask (verify.h); if the check fails, our arithmetic is switched off for the
-// process and OpenSSL's computes the key instead. kAborted only until the key is
-// multiplied.
+// process and OpenSSL's computes the key instead. kAborted only until the key
+// is multiplied.
 core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
                        core::KeyPair *out);
 

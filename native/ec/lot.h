@@ -29,8 +29,8 @@ constexpr uint32_t kLotsOfAnAudit = 256;
 
 // Writes the points of at most kMaxLot keys, computed by the multiplier, and
 // sets `verified` to whether a second computation finds them right: by lanes
-// (check.h), or for a comb by OpenSSL (verify.h). If they are wrong, our code is
-// switched off.
+// (check.h), or for a comb by OpenSSL (verify.h). If they are wrong, our code
+// is switched off.
 core::Status MultiplyVerified(const Curve &curve, const Multiplier &multiplier,
                               const core::AbortFlag &abort,
                               std::span<const core::BignumPtr> keys,

@@ -32,11 +32,10 @@ class PlainCurveOf final : public PlainCurve {
       product = field().Multiply(product, Load(Z(points, i)));
     }
     // (a R)^-1, twice times R.
-    Element inverse = field().ToMontgomery(
-        field().ToMontgomery(inverter_.Invert(product)));
+    Element inverse =
+        field().ToMontgomery(field().ToMontgomery(inverter_.Invert(product)));
     for (size_t i = count; i-- > 0;) {
-      const Element z =
-          field().Multiply(inverse, Load(workspace + i * kLimbs));
+      const Element z = field().Multiply(inverse, Load(workspace + i * kLimbs));
       inverse = field().Multiply(inverse, Load(Z(points, i)));
       const uint64_t *point = points + i * 3 * kLimbs;
       uint64_t *affine = out + i * 2 * kLimbs;

@@ -137,8 +137,7 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
-  if (curve != nullptr &&
-      (!ec::IsOurs(*curve) || out.size() >= ec::kMinLot)) {
+  if (curve != nullptr && (!ec::IsOurs(*curve) || out.size() >= ec::kMinLot)) {
     return ec::MintSeveral(*curve, abort, out);
   }
   for (KeyPair &each : out) {

@@ -1,4 +1,5 @@
-// Curve arithmetic on lanes: step by step, and with faults planted in each step.
+// Curve arithmetic on lanes: step by step, and with faults planted in each
+// step.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -160,11 +161,11 @@ constexpr struct {
   const char *name;
   Fault fault;
 } kFaults[] = {
-    {"limb", Fault::kLimb},           {"lane", Fault::kLane},
-    {"carry", Fault::kCarry},         {"table entry", Fault::kEntry},
-    {"window", Fault::kWindow},       {"inversion", Fault::kInversion},
-    {"negation", Fault::kNegation},   {"opposite errors", Fault::kTwins},
-    {"sum of check", Fault::kSum},    {"offset of check", Fault::kOffset},
+    {"limb", Fault::kLimb},         {"lane", Fault::kLane},
+    {"carry", Fault::kCarry},       {"table entry", Fault::kEntry},
+    {"window", Fault::kWindow},     {"inversion", Fault::kInversion},
+    {"negation", Fault::kNegation}, {"opposite errors", Fault::kTwins},
+    {"sum of check", Fault::kSum},  {"offset of check", Fault::kOffset},
 };
 
 // plantLanesFault(curve, name, compared): makes broken lanes the curve's,
@@ -231,9 +232,9 @@ Napi::Value CheckAlone(const Napi::CallbackInfo &info) {
   BN_bn2binpad(ToBignum(info[2]).get(), offset.m.data(),
                static_cast<int>(offset.m.size()));
   bool verified = false;
-  const core::Status status = ec::CheckAlone(
-      curve, ec::MultiplierFor(curve), ToBignum(info[1]).get(), offset,
-      {point.Data(), point.ByteLength()}, &verified);
+  const core::Status status =
+      ec::CheckAlone(curve, ec::MultiplierFor(curve), ToBignum(info[1]).get(),
+                     offset, {point.Data(), point.ByteLength()}, &verified);
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
     return {};

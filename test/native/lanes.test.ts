@@ -97,8 +97,7 @@ describe.runIf(hasLanes).each(allCurves)('lanes on $name', (curve) => {
     useLanes(curve);
     const keys = Array.from({ length: count }, () => random(curve));
     const right = keys.map((key) => pointOf(curve, key));
-    const check = (changed: Buffer[]) =>
-      internals.checkPoints(name, keys, Buffer.concat(changed));
+    const check = (changed: Buffer[]) => internals.checkPoints(name, keys, Buffer.concat(changed));
     expect(check(right)).toBe(true);
     for (let i = 0; i < count; i++) {
       const point = right[i] as Buffer;
