@@ -71,14 +71,14 @@ class PlainCurveOf final : public PlainCurve {
 
   [[nodiscard]] bool AreSame(const uint64_t *a,
                              const uint64_t *b) const override {
-    const Element aZ = Load(a + 2 * kLimbs), bZ = Load(b + 2 * kLimbs);
+    const Element a_z = Load(a + 2 * kLimbs), b_z = Load(b + 2 * kLimbs);
     const Element zero = {};
     const auto same = [&](int at) {
-      return Equal(field().Multiply(Load(a + at), bZ),
-                   field().Multiply(Load(b + at), aZ));
+      return Equal(field().Multiply(Load(a + at), b_z),
+                   field().Multiply(Load(b + at), a_z));
     };
     // A Z of p, which lanes may write, is 0 as well.
-    return !Equal(field().Multiply(aZ, bZ), zero) && same(0) && same(kLimbs);
+    return !Equal(field().Multiply(a_z, b_z), zero) && same(0) && same(kLimbs);
   }
 
  private:
