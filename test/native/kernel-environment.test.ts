@@ -70,9 +70,14 @@ describe('PAIRMINT_KERNEL', () => {
     const ours = await pairmint({}, 'doctor', '--store', 'memory:').ended;
     expect(ours.stdout).toMatch(
       kernels.includes('avx512ifma')
-        ? /curves +P-256, P-384, P-521, secp256k1, SM2: avx512ifma; others:\s+openssl/
+        ? /curves +P-384, P-521, secp256k1, SM2: avx512ifma; others:\s+openssl/
         : /curves +P-384, P-521, secp256k1, SM2: portable; others:\s+openssl/,
     );
+  });
+
+  it.runIf(kernels.includes('avx512ifma'))('has lanes compute P-256, too, if it names them', () => {
+    const { curveKernels } = kernelsWith({ PAIRMINT_KERNEL: 'avx512ifma' });
+    expect(curveKernels['P-256']).toBe('avx512ifma');
   });
 
   it('has curves computed by the portable comb where the instructions of the lanes are off', () => {
