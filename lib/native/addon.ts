@@ -63,6 +63,8 @@ export interface NativeCapabilities {
    * process on, alone. OpenSSL mints those of the others.
    */
   readonly curves: readonly string[];
+  /** What computes public keys on each curve here: `avx512ifma`, `portable` or `openssl`. */
+  readonly curveKernels: Readonly<Record<string, string>>;
   /**
    * Why curves are left to OpenSSL, if our arithmetic was caught miscalculating; otherwise empty.
    */

@@ -24,13 +24,16 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
     }
   }
   out.Set("kernels", kernels);
-  Napi::Array combs = Napi::Array::New(info.Env());
+  Napi::Array ours = Napi::Array::New(info.Env());
+  Napi::Object curve_kernels = Napi::Object::New(info.Env());
   for (const ec::Curve &curve : ec::Curves()) {
-    if (ec::HasComb(curve)) {
-      combs.Set(combs.Length(), curve.name);
+    if (ec::IsOurs(curve)) {
+      ours.Set(ours.Length(), curve.name);
     }
+    curve_kernels.Set(curve.name, ec::KernelOf(curve));
   }
-  out.Set("curves", combs);
+  out.Set("curves", ours);
+  out.Set("curveKernels", curve_kernels);
   out.Set("curvesSwitchedOff", ec::SwitchedOff());
   out.Set("openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
   out.Set("lockedMemory", core::LockedMemory());

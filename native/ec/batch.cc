@@ -5,7 +5,6 @@
 #include "ec/affine.h"
 #include "ec/dispatch.h"
 #include "ec/lot.h"
-#include "ec/openssl_code.h"
 
 namespace pairmint::ec {
 namespace {
@@ -31,10 +30,8 @@ Status PointsByOpenSsl(const Curve &curve, const AbortFlag &abort, Keys keys,
 
 Status Points(const Curve &curve, const AbortFlag &abort, Keys keys,
               MutableByteSpan out) {
-  // Without the lock of the combs, for a curve that has none.
-  const Multiplier multiplier =
-      OpenSslHasOwnCode(curve) ? Multiplier{} : MultiplierFor(curve);
-  if (multiplier.comb != nullptr) {
+  const Multiplier multiplier = MultiplierFor(curve);
+  if (multiplier.exists()) {
     bool verified = false;
     PAIRMINT_RETURN_IF_ERROR(
         MultiplyVerified(curve, multiplier, abort, keys, out, &verified));

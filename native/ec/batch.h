@@ -11,10 +11,9 @@
 namespace pairmint::ec {
 
 // Mints a pair for every element of `out`. After a failure some may be written,
-// but must not be used. On a curve with a comb (dispatch.h), which needs at
-// least kMinLot pairs, our own arithmetic computes the public keys, and OpenSSL
-// checks all of them at once, which is quicker than computing them. On the
-// other curves OpenSSL computes them.
+// but must not be used. On a curve that is ours (dispatch.h), which needs at
+// least kMinLot pairs, our own arithmetic computes the public keys, and all of
+// them are checked at once (lot.h). On the other curves OpenSSL computes them.
 // If the check fails, our arithmetic is switched off for the process and
 // OpenSSL computes the keys.
 core::Status MintSeveral(const Curve &curve, const core::AbortFlag &abort,

@@ -1,32 +1,67 @@
 #ifndef NATIVE_EC_DISPATCH_H_
 #define NATIVE_EC_DISPATCH_H_
 
+#include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/bytes.h"
 #include "core/status.h"
 #include "ec/comb.h"
 #include "ec/curve.h"
+#include "ec/lanes.h"
+#include "ec/plain.h"
 
 namespace pairmint::ec {
 
-// A comb and the table that it computes with.
+// What multiplies the generator of a curve: lanes, or else a comb, and the
+// table that it computes with.
 struct Multiplier {
   const Comb *comb = nullptr;
+  const Lanes *lanes = nullptr;
+  const PlainCurve *plain = nullptr;  // beside lanes
   const void *table = nullptr;
+
+  [[nodiscard]] bool exists() const {
+    return comb != nullptr || lanes != nullptr;
+  }
 };
 
-// Whether a comb of ours multiplies the curve's generator, and not OpenSSL:
-// there is a comb, OpenSSL has no code made for the curve, and PAIRMINT_KERNEL
-// is not `openssl`. Nothing is timed: on a busy machine a process would choose
-// the slow way for good.
-bool HasComb(const Curve &curve);
+// Words that begin where a vector may, as lanes want them.
+class AlignedWords {
+ public:
+  AlignedWords() = default;
+  explicit AlignedWords(size_t size);
 
-// MultiplierFor returns that comb, or nothing if OpenSSL must multiply. The
-// first call for a curve fills the table for good and tests the comb: all combs
-// are switched off if its points differ from OpenSSL's.
+  uint64_t *data();
+  [[nodiscard]] const uint64_t *data() const;
+  [[nodiscard]] bool empty() const { return words_.empty(); }
+
+ private:
+  std::vector<uint64_t> words_;
+};
+
+// The name of what multiplies the curve's generator: "avx512ifma", "portable"
+// or "openssl". It is the first row of a table (dispatch.cc) of which
+// processor, OpenSSL and PAIRMINT_KERNEL allow the code. Nothing is timed: on a
+// busy machine a process would choose the slow way for good.
+const char *KernelOf(const Curve &curve);
+// Whether that is not OpenSSL.
+bool IsOurs(const Curve &curve);
+
+// MultiplierFor returns our code for the curve, or nothing if OpenSSL must
+// multiply. The first call for a curve fills the table for good and tests it:
+// all of our code is switched off if its points differ from OpenSSL's.
 Multiplier MultiplierFor(const Curve &curve);
+
+// Writes key * generator by a table of the multiplier's lanes.
+core::Status MultiplySplit(const Multiplier &multiplier, LanesTable which,
+                           const BIGNUM *key, uint64_t *out);
+
+// Whether OpenSSL is to have its word on this work, too, of which one in
+// `interval` is asked for, and the first of the process.
+bool IsAuditDue(const Curve &curve, uint32_t interval);
 
 // The points of `keys` by the multiplier, uncompressed and unchecked. On
 // failure nothing is known of `out`, which has PointLen(curve) for each key.
@@ -34,16 +69,18 @@ core::Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
                                std::span<const core::BignumPtr> keys,
                                core::MutableByteSpan out);
 
-// Switches every comb off for the process: what one said was wrong.
+// Switches all of our code off for the process: what it said was wrong.
 void SwitchOff(const Curve &curve, const std::string &reason);
 // Why that happened; empty if it did not.
 std::string SwitchedOff();
 
 #if defined(PAIRMINT_TESTING)
-// Makes `comb` (which must live on) that of the curve, with a fresh table and
-// not switched off; `compared`: skips the comparison before first use. nullptr
-// chooses as at the start of the process.
-void ChooseForTest(const Curve &curve, const Comb *comb, bool compared);
+// Makes `comb` or `lanes` (which must live on) those of the curve, with a fresh
+// table and not switched off; `compared`: skips the comparison before first
+// use, and what OpenSSL is asked about the first lot. Without either it chooses
+// as at the start of the process.
+void ChooseForTest(const Curve &curve, const Comb *comb, const Lanes *lanes,
+                   bool compared);
 #endif
 
 }  // namespace pairmint::ec

@@ -8,11 +8,12 @@
 
 namespace pairmint::ec {
 
-// Mints a pair that is wanted by itself. From the 33rd on a curve with a comb
-// (dispatch.h), our own arithmetic computes the public key and OpenSSL checks
-// it under a mask (verify.h); if the check fails, that arithmetic is switched
-// off for the process and OpenSSL's computes the key instead. kAborted only
-// until the key is multiplied.
+// Mints a pair that is wanted by itself. From the 33rd on, on a curve that is
+// ours (dispatch.h), our own arithmetic computes the public key, which is
+// checked by lanes under an offset (check.h) or, for a comb, by OpenSSL under a
+// mask (verify.h); if the check fails, our arithmetic is switched off for the
+// process and OpenSSL's computes the key instead. kAborted only until the key
+// is multiplied.
 core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
                        core::KeyPair *out);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ec/check.h"
 #include "ec/verify.h"
 
 namespace pairmint::ec {
@@ -32,6 +33,27 @@ Status SwitchOffIfWrong(const Curve &curve,
   return Status::Ok();
 }
 
+// Sets `verified` to whether those find the points right who are asked.
+Status Verify(const Curve &curve, const Multiplier &multiplier,
+              std::span<const core::BignumPtr> keys, core::ByteSpan points,
+              bool *verified) {
+  if (multiplier.lanes != nullptr) {
+    PAIRMINT_RETURN_IF_ERROR(
+        CheckPoints(curve, multiplier, keys, points, verified));
+    if (!*verified) {
+      // Lanes are wrong in one of the two computations; whose error it is does
+      // not matter.
+      SwitchOff(curve, "a check refused a batch of public keys");
+      return Status::Ok();
+    }
+    if (!IsAuditDue(curve, kLotsOfAnAudit)) {
+      return Status::Ok();
+    }
+  }
+  PAIRMINT_RETURN_IF_ERROR(VerifyPoints(curve, keys, points, verified));
+  return *verified ? Status::Ok() : SwitchOffIfWrong(curve, keys, points);
+}
+
 }  // namespace
 
 Status CheckAbort(const AbortFlag &abort) {
@@ -51,8 +73,7 @@ Status MultiplyVerified(const Curve &curve, const Multiplier &multiplier,
                           out.subspan(at * len, count * len)));
   }
   PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
-  PAIRMINT_RETURN_IF_ERROR(VerifyPoints(curve, keys, out, verified));
-  return *verified ? Status::Ok() : SwitchOffIfWrong(curve, keys, out);
+  return Verify(curve, multiplier, keys, out, verified);
 }
 
 }  // namespace pairmint::ec

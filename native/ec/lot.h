@@ -22,9 +22,15 @@ constexpr size_t kMinLot = 4;
 
 core::Status CheckAbort(const core::AbortFlag &abort);
 
+// Of what lanes compute, OpenSSL has its word on the first lot of the process
+// and on one in so many afterwards. Of P-521 a lot takes it as long as seven of
+// ours: with so many it adds a thirtieth.
+constexpr uint32_t kLotsOfAnAudit = 256;
+
 // Writes the points of at most kMaxLot keys, computed by the multiplier, and
-// sets `verified` to whether OpenSSL finds them right (verify.h); if it does
-// not, the combs are switched off.
+// sets `verified` to whether a second computation finds them right: by lanes
+// (check.h), or for a comb by OpenSSL (verify.h). If they are wrong, our code
+// is switched off.
 core::Status MultiplyVerified(const Curve &curve, const Multiplier &multiplier,
                               const core::AbortFlag &abort,
                               std::span<const core::BignumPtr> keys,

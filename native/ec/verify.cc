@@ -23,9 +23,6 @@ using core::StatusCode;
 
 constexpr const char *kCheck = "the check of EC keys";
 
-// A batch with a wrong point passes with probability 2^-128, however the point
-// is wrong: at most one of the 2^128 factors of that point fits.
-//
 // If point i differs from the right one by E, which is not infinity, the sums
 // agree only if factors[i] * E is a certain point. E has the prime order n, and
 // factors are below 2^128 < n, so that only one of them leads there. (A group
@@ -51,49 +48,6 @@ Status Decode(const EC_GROUP *group, ByteSpan encoded, BN_CTX *ctx,
     *out = std::move(point);
   }
   return Status::Ok();
-}
-
-Status DrawFactors(size_t count, std::vector<BignumPtr> *out) {
-  SecretBytes bytes(count * kFactorLen);
-  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(bytes.mutable_span()));
-  for (size_t i = 0; i < count; i++) {
-    out->emplace_back(
-        BN_bin2bn(bytes.data() + i * kFactorLen, kFactorLen, nullptr));
-    if (out->back() == nullptr) {
-      return Failed(kCheck);
-    }
-  }
-  return Status::Ok();
-}
-
-// sum(factors[i] * keys[i]) mod n, in constant time; nullptr on failure.
-BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
-                      const std::vector<BignumPtr> &factors, BN_CTX *ctx) {
-  const BIGNUM *n = EC_GROUP_get0_order(group);
-  BN_MONT_CTX *mont = EC_GROUP_get_mont_data(group);
-  BignumPtr sum(BN_new());
-  const BignumPtr product(BN_new());
-  if (mont == nullptr || sum == nullptr || product == nullptr) {
-    return nullptr;
-  }
-  // BN_FLG_CONSTTIME marks both for functions that heed it; neither of those
-  // below branches on its numbers. A private key times a public factor would be
-  // as good as the key.
-  BN_zero(sum.get());
-  BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
-  BN_set_flags(product.get(), BN_FLG_CONSTTIME);
-  for (size_t i = 0; i < keys.size(); i++) {
-    // Factors and keys are below n, and so are products and sums. Without the
-    // conversion of either, a product is factor * key / R.
-    if (BN_mod_mul_montgomery(product.get(), factors[i].get(), keys[i].get(),
-                              mont, ctx) != 1 ||
-        BN_mod_add_quick(sum.get(), sum.get(), product.get(), n) != 1) {
-      return nullptr;
-    }
-  }
-  // Each product lacks the factor R, and so does their sum.
-  return BN_to_montgomery(sum.get(), sum.get(), mont, ctx) == 1 ? std::move(sum)
-                                                                : nullptr;
 }
 
 // sum(factors[i] * points[i]). Time depends on the factors alone. They are
@@ -131,6 +85,48 @@ Status Compare(const EC_GROUP *group, const EC_POINT *a, const EC_POINT *b,
 }
 
 }  // namespace
+
+Status DrawFactors(size_t count, std::vector<BignumPtr> *out) {
+  SecretBytes bytes(count * kFactorLen);
+  PAIRMINT_RETURN_IF_ERROR(core::FillRandom(bytes.mutable_span()));
+  for (size_t i = 0; i < count; i++) {
+    out->emplace_back(
+        BN_bin2bn(bytes.data() + i * kFactorLen, kFactorLen, nullptr));
+    if (out->back() == nullptr) {
+      return Failed(kCheck);
+    }
+  }
+  return Status::Ok();
+}
+
+BignumPtr CombinedKey(const EC_GROUP *group, std::span<const BignumPtr> keys,
+                      const std::vector<BignumPtr> &factors, BN_CTX *ctx) {
+  const BIGNUM *n = EC_GROUP_get0_order(group);
+  BN_MONT_CTX *mont = EC_GROUP_get_mont_data(group);
+  BignumPtr sum(BN_new());
+  const BignumPtr product(BN_new());
+  if (mont == nullptr || sum == nullptr || product == nullptr) {
+    return nullptr;
+  }
+  // BN_FLG_CONSTTIME marks both for functions that heed it; neither of those
+  // below branches on its numbers. A private key times a public factor would be
+  // as good as the key.
+  BN_zero(sum.get());
+  BN_set_flags(sum.get(), BN_FLG_CONSTTIME);
+  BN_set_flags(product.get(), BN_FLG_CONSTTIME);
+  for (size_t i = 0; i < keys.size(); i++) {
+    // Factors and keys are below n, and so are products and sums. Without the
+    // conversion of either, a product is factor * key / R.
+    if (BN_mod_mul_montgomery(product.get(), factors[i].get(), keys[i].get(),
+                              mont, ctx) != 1 ||
+        BN_mod_add_quick(sum.get(), sum.get(), product.get(), n) != 1) {
+      return nullptr;
+    }
+  }
+  // Each product lacks the factor R, and so does their sum.
+  return BN_to_montgomery(sum.get(), sum.get(), mont, ctx) == 1 ? std::move(sum)
+                                                                : nullptr;
+}
 
 Status VerifyPoints(const Curve &curve, std::span<const BignumPtr> keys,
                     ByteSpan points, bool *out) {

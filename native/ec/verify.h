@@ -2,6 +2,7 @@
 #define NATIVE_EC_VERIFY_H_
 
 #include <span>
+#include <vector>
 
 #include "core/bytes.h"
 #include "core/openssl.h"
@@ -10,6 +11,18 @@
 #include "ec/curve.h"
 
 namespace pairmint::ec {
+
+// Draws a factor of 128 bits for each of `count` points. A lot with a wrong
+// point passes a comparison of sums with these factors with probability 2^-128,
+// however the point is wrong: at most one of the 2^128 factors of that point
+// fits.
+core::Status DrawFactors(size_t count, std::vector<core::BignumPtr> *out);
+
+// sum(factors[i] * keys[i]) mod n, in constant time; nullptr on failure.
+core::BignumPtr CombinedKey(const EC_GROUP *group,
+                            std::span<const core::BignumPtr> keys,
+                            const std::vector<core::BignumPtr> &factors,
+                            BN_CTX *ctx);
 
 // Sets `out` to whether every point is on the curve and is the multiple of the
 // generator by its private key, as OpenSSL computes it; a wrong one passes with

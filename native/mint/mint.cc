@@ -6,10 +6,10 @@
 
 #include "ec/batch.h"
 #include "ec/curve.h"
+#include "ec/dispatch.h"
 #include "ec/ed25519.h"
 #include "ec/lone.h"
 #include "ec/lot.h"
-#include "ec/openssl_code.h"
 #include "keys/ml_dsa.h"
 #include "keys/spec.h"
 #include "rsa/key.h"
@@ -99,9 +99,8 @@ Begun BeginPair(const Spec &spec, const AbortFlag &abort) {
     case Family::kSm2:
       return std::make_unique<QuickMinting>(
           [curve = ec::FindCurve(spec.curve), &abort](KeyPair *out) {
-            return ec::OpenSslHasOwnCode(*curve)
-                       ? ec::Mint(*curve, out)
-                       : ec::MintAlone(*curve, abort, out);
+            return ec::IsOurs(*curve) ? ec::MintAlone(*curve, abort, out)
+                                      : ec::Mint(*curve, out);
           },
           abort);
     case Family::kEd25519:
@@ -138,8 +137,7 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
-  if (curve != nullptr &&
-      (ec::OpenSslHasOwnCode(*curve) || out.size() >= ec::kMinLot)) {
+  if (curve != nullptr && (!ec::IsOurs(*curve) || out.size() >= ec::kMinLot)) {
     return ec::MintSeveral(*curve, abort, out);
   }
   for (KeyPair &each : out) {

@@ -74,6 +74,7 @@ export async function run(
       kernelRefused: '',
       kernelSwitchedOff: '',
       curves: ['P-384'],
+      curveKernels: { 'P-256': 'openssl', 'P-384': 'portable' },
       curvesSwitchedOff: '',
       threads: 2,
       cpu: 'a CPU',

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectGoodPair } from '../support/curve-pairs.ts';
-import { curves, fieldLength, pointOf, type TestCurve } from '../support/curves.ts';
+import { curves, edgeKeys, fieldLength, pointOf, type TestCurve } from '../support/curves.ts';
 import { internals } from '../support/internals.ts';
 import { hex, power } from '../support/numbers.ts';
 
@@ -29,35 +29,6 @@ function elements({ p, limbs }: TestCurve) {
   );
 }
 
-/** Private keys at the edges of windows, limbs and the order. */
-function edges({ n }: TestCurve): bigint[] {
-  const bits = n.toString(2).length;
-  const ones = 2n ** BigInt(bits - 1) - 1n;
-  const zerosAndOnes = [0, 1, 2, 3, 4].flatMap((shift) => {
-    let number = 0n;
-    for (let at = shift; at < bits - 6; at += 10) number |= 31n << BigInt(at);
-    return [number, ones ^ number];
-  });
-  const powers = Array.from({ length: bits - 1 }, (_, i) => 2n ** BigInt(i));
-  return [
-    1n,
-    2n,
-    3n,
-    15n,
-    16n,
-    17n,
-    31n,
-    32n,
-    33n,
-    n - 1n,
-    n - 2n,
-    n >> 1n,
-    ones,
-    ...zerosAndOnes,
-    ...powers,
-  ];
-}
-
 function combPoints(curve: TestCurve, keys: bigint[]): Buffer[] {
   const points = Buffer.from(internals.multiplyByComb(curve.name, keys) ?? []);
   const length = 1 + 2 * fieldLength(curve);
@@ -82,7 +53,7 @@ describe.each(curves)('on $name', (curve) => {
 
   it('the comb computes the points of keys at the edges', () => {
     useComb(curve);
-    const keys = edges(curve);
+    const keys = edgeKeys(curve);
     expect(combPoints(curve, keys)).toEqual(keys.map((key) => pointOf(curve, key)));
   });
 

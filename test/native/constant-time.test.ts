@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { curves, equationOf } from '../support/curves.ts';
+import { allCurves, curves, equationOf } from '../support/curves.ts';
 import { internals } from '../support/internals.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -82,6 +82,33 @@ describe.runIf((hasValgrind || counts) && hasAvx2)(
 
     it('is not let pass with a jump that does', () => {
       expect(valgrind(['leaky', '1024'])).toMatch(/something depends on the numbers\n$/);
+    }, 240_000);
+  },
+);
+
+describe.runIf(hasValgrind || counts)(
+  'the inversion of what lanes compute, run with points that a memory checker follows,',
+  () => {
+    const valgrind = inValgrind('constant_time_affine', ['native/ec/plain.cc']);
+
+    function run(curve: (typeof allCurves)[number], ...first: string[]) {
+      const { a, b, x, y } = equationOf(curve);
+      const numbers = [curve.p, b, x, y].map((number) => number.toString(16));
+      return valgrind([...first, String(curve.limbs), String(a === 0n), ...numbers]);
+    }
+
+    it.each(allCurves)(
+      'has no jump and no address that depends on one: $name',
+      (curve) => {
+        expect(run(curve)).toBe('nothing depends on the points but affine ones\n');
+      },
+      240_000,
+    );
+
+    it('is not let pass with a jump that does', () => {
+      expect(run(allCurves[0] as (typeof allCurves)[number], 'leaky')).toMatch(
+        /something depends on the points\n$/,
+      );
     }, 240_000);
   },
 );

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../support/folders.ts';
 
 const script = fileURLToPath(new URL('disassembly.mjs', import.meta.url));
 const build = fileURLToPath(new URL('build/Release', import.meta.url));
-const kernels = ['mont/avx2', 'mont/avx512ifma'];
+const kernels = ['mont/avx2', 'mont/avx512ifma', 'ec/lanes_avx512ifma'];
 
 const check = (folder: string) =>
   spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
@@ -59,17 +59,17 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
     expect([status, stderr]).toEqual([1, expect.stringContaining('a jump in field arithmetic')]);
   });
 
-  it.each([
-    [
-      'avx512ifma',
-      `int f(__m512i a, __m512i b) {
+  const ifma = `int f(__m512i a, __m512i b) {
         a = _mm512_madd52lo_epu64(a, a, b);
         return _mm512_cmpeq_epi64_mask(a, b) ? f(b, a) + 1 : 7;
-      }`,
-      ['-mavx512f', '-mavx512ifma'],
-    ],
+      }`;
+  const ifmaFlags = ['-mavx512f', '-mavx512ifma'];
+
+  it.each([
+    ['mont/avx512ifma', ifma, ifmaFlags],
+    ['ec/lanes_avx512ifma', ifma, ifmaFlags],
     [
-      'avx2',
+      'mont/avx2',
       `int f(__m256i a, __m256i b) {
         a = _mm256_mul_epu32(a, b);
         return _mm256_movemask_epi8(_mm256_cmpeq_epi64(a, b)) ? f(b, a) + 1 : 7;
@@ -77,8 +77,15 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
       ['-mavx2'],
     ],
   ])('is not let pass with a branch on what a lane of %s computed', (name, code, flags) => {
-    const folder = buildWith(`mont/${name}`, `#include <immintrin.h>\n${code}`, flags);
+    const folder = buildWith(name, `#include <immintrin.h>\n${code}`, flags);
     const { status, stderr } = check(folder);
     expect([status, stderr]).toEqual([1, expect.stringContaining(`${name}.o: `)]);
+  });
+
+  it('is not let pass without the lanes of curves', () => {
+    const folder = buildWith('other', '', []);
+    rmSync(`${folder}/ec/lanes_avx512ifma.o`);
+    const { status, stderr } = check(folder);
+    expect([status, stderr]).toEqual([1, `${folder}: no lanes_avx512ifma.o\n`]);
   });
 });

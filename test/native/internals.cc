@@ -15,6 +15,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   pairmint::internals::ExportEnvelope(env, exports);
   pairmint::internals::ExportFaults(env, exports);
   pairmint::internals::ExportKeys(env, exports);
+  pairmint::internals::ExportLanes(env, exports);
   pairmint::internals::ExportMasks(env, exports);
   pairmint::internals::ExportMont(env, exports);
   pairmint::internals::ExportRsa(env, exports);

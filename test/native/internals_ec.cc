@@ -85,7 +85,7 @@ Napi::Value MultiplyByComb(const Napi::CallbackInfo &info) {
   const Curve &curve = CurveOf(info[0]);
   const std::vector<BignumPtr> keys = ToKeys(info[1]);
   const ec::Multiplier multiplier = ec::MultiplierFor(curve);
-  if (multiplier.comb == nullptr) {
+  if (!multiplier.exists()) {
     return info.Env().Undefined();
   }
   core::Bytes points(keys.size() * ec::PointLen(curve));
@@ -205,7 +205,7 @@ void PlantCombFault(const Napi::CallbackInfo &info) {
   comb = *sound;
   comb.fill = PlantedFill;
   comb.multiply = PlantedMultiply;
-  ec::ChooseForTest(curve, name == "none" ? nullptr : &comb,
+  ec::ChooseForTest(curve, name == "none" ? nullptr : &comb, nullptr,
                     info[2].ToBoolean());
 }
 

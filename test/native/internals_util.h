@@ -17,6 +17,7 @@ Napi::Value FromBignum(Napi::Env env, const BIGNUM *number);
 
 Napi::Object ExportEc(Napi::Env env, Napi::Object exports);
 Napi::Object ExportFaults(Napi::Env env, Napi::Object exports);
+Napi::Object ExportLanes(Napi::Env env, Napi::Object exports);
 Napi::Object ExportMasks(Napi::Env env, Napi::Object exports);
 Napi::Object ExportMont(Napi::Env env, Napi::Object exports);
 Napi::Object ExportRsa(Napi::Env env, Napi::Object exports);

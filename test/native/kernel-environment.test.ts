@@ -6,7 +6,11 @@ import { pairmint } from '../support/pairmint-process.ts';
 const { kernels } = internals.capabilities();
 
 /** The kernels of a process with this environment, and the one that it uses. */
-function kernelsWith(env: Record<string, string>): { kernels: string[]; kernel: string } {
+function kernelsWith(env: Record<string, string>): {
+  kernels: string[];
+  kernel: string;
+  curveKernels: Record<string, string>;
+} {
   const program = 'process.stdout.write(JSON.stringify(require(process.argv[1]).capabilities()))';
   const { stdout } = spawnSync(process.execPath, ['-e', program, internalsFile], {
     encoding: 'utf8',
@@ -66,6 +70,26 @@ describe('PAIRMINT_KERNEL', () => {
       .ended;
     expect(left.stdout).toMatch(/curves +openssl\n/);
     const ours = await pairmint({}, 'doctor', '--store', 'memory:').ended;
-    expect(ours.stdout).toMatch(/curves +P-384, P-521, secp256k1, SM2: pairmint; others: openssl/);
+    expect(ours.stdout).toMatch(
+      kernels.includes('avx512ifma')
+        ? /curves +P-384, P-521, secp256k1, SM2: avx512ifma; others:\s+openssl/
+        : /curves +P-384, P-521, secp256k1, SM2: portable; others:\s+openssl/,
+    );
+  });
+
+  it.runIf(kernels.includes('avx512ifma'))('has lanes compute P-256, too, if it names them', () => {
+    const { curveKernels } = kernelsWith({ PAIRMINT_KERNEL: 'avx512ifma' });
+    expect(curveKernels['P-256']).toBe('avx512ifma');
+  });
+
+  it('has curves computed by the portable comb where the instructions of the lanes are off', () => {
+    const masked = kernelsWith({ OPENSSL_ia32cap: ':0' }).curveKernels;
+    expect(masked).toEqual({
+      'P-256': 'openssl',
+      'P-384': 'portable',
+      'P-521': 'portable',
+      secp256k1: 'portable',
+      SM2: 'portable',
+    });
   });
 });

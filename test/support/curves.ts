@@ -44,6 +44,47 @@ export const curves: TestCurve[] = [
   },
 ];
 
+/** Those and P-256, for which every OpenSSL has code of its own, so that it never has a comb. */
+export const allCurves: TestCurve[] = [
+  {
+    name: 'P-256',
+    ecdhName: 'prime256v1',
+    limbs: 4,
+    p: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
+    n: hex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
+  },
+  ...curves,
+];
+
+/** Private keys at the edges of windows, limbs and the order. */
+export function edgeKeys({ n }: TestCurve): bigint[] {
+  const bits = n.toString(2).length;
+  const ones = 2n ** BigInt(bits - 1) - 1n;
+  const zerosAndOnes = [0, 1, 2, 3, 4].flatMap((shift) => {
+    let number = 0n;
+    for (let at = shift; at < bits - 6; at += 10) number |= 31n << BigInt(at);
+    return [number, ones ^ number];
+  });
+  const powers = Array.from({ length: bits - 1 }, (_, i) => 2n ** BigInt(i));
+  return [
+    1n,
+    2n,
+    3n,
+    15n,
+    16n,
+    17n,
+    31n,
+    32n,
+    33n,
+    n - 1n,
+    n - 2n,
+    n >> 1n,
+    ones,
+    ...zerosAndOnes,
+    ...powers,
+  ];
+}
+
 export function fieldLength({ p }: TestCurve): number {
   return Math.ceil(p.toString(2).length / 8);
 }

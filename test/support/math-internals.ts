@@ -53,9 +53,23 @@ export interface CurveMask {
 
 export type MaskFault = 'wrong point' | 'off the curve' | 'wrong number';
 
+export type LanesFault =
+  | 'none'
+  | 'nothing'
+  | 'limb'
+  | 'lane'
+  | 'carry'
+  | 'table entry'
+  | 'window'
+  | 'inversion'
+  | 'negation'
+  | 'opposite errors'
+  | 'sum of check'
+  | 'offset of check';
+
 export type CombFault = 'none' | 'nothing' | 'wrong entry' | 'wrong limb' | 'wrong lane';
 
-/** What test/native/internals_ec.cc, internals_masks.cc, internals_mont.cc and internals_rsa.cc export. */
+/** What test/native/internals_ec.cc, internals_lanes.cc, internals_masks.cc, internals_mont.cc and internals_rsa.cc export. */
 export interface MathInternals {
   field(
     limbs: number,
@@ -83,6 +97,12 @@ export interface MathInternals {
   masksAfterFork(curve: string): number;
   /** 'nothing' has the comb work without a look at whether it is worth it; 'none' as at the start. */
   plantCombFault(curve: string, fault: CombFault, compared?: boolean): void;
+  /** False where this build has no lanes. */
+  plantLanesFault(curve: string, fault: LanesFault, compared?: boolean): boolean;
+  checkPoints(curve: string, keys: bigint[], points: Buffer): boolean;
+  checkAlone(curve: string, key: bigint, m: bigint, M: Buffer, point: Buffer): boolean;
+  inverse(limbs: number, p: bigint, a: bigint): bigint;
+  isAuditDue(curve: string, interval: number): boolean;
   combSwitchedOff(): string;
   /** Goes too far, and must end the process. */
   overrun(what: 'index' | 'copy' | 'frame' | 'chunk' | 'pages' | 'before'): number;

@@ -71,12 +71,12 @@ export function describeBackup(date: Date | undefined, now: number): Finding {
 
 /** Describes what mints here, and advises how it could be faster or safer. */
 export function describeMinting(capabilities: ReturnType<Service['capabilities']>): Finding[] {
-  const { cpu, openssl, threads, lockedMemory, curves, curvesSwitchedOff } = capabilities;
+  const { cpu, openssl, threads, lockedMemory, curveKernels, curvesSwitchedOff } = capabilities;
   return [
     ...describeKernel(capabilities),
     {
       subject: 'curves',
-      text: curves.length === 0 ? 'openssl' : `${curves.join(', ')}: pairmint; others: openssl`,
+      text: describeCurves(curveKernels),
     },
     ...(curvesSwitchedOff === ''
       ? []
@@ -91,6 +91,17 @@ export function describeMinting(capabilities: ReturnType<Service['capabilities']
           advice: 'let the process lock memory: ulimit -l unlimited, or LimitMEMLOCK in systemd',
         },
   ];
+}
+
+/** The curves of each kernel; those that are not named are left to OpenSSL. */
+function describeCurves(curveKernels: Readonly<Record<string, string>>): string {
+  const named = Object.entries(curveKernels).filter(([, kernel]) => kernel !== 'openssl');
+  const kernels = [...new Set(named.map(([, kernel]) => kernel))];
+  const texts = kernels.map((each) => {
+    const names = named.filter(([, kernel]) => kernel === each).map(([name]) => name);
+    return `${names.join(', ')}: ${each}`;
+  });
+  return texts.length === 0 ? 'openssl' : `${texts.join('; ')}; others: openssl`;
 }
 
 function describeKernel({
