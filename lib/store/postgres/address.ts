@@ -141,10 +141,8 @@ function tlsOf(url: string, given: Parameters): Address['ssl'] {
     const chosen = mode ?? (isLocal(host) ? 'disable' : 'verify-full');
     if (chosen === 'disable' || host.startsWith('/')) return false;
     if (chosen === 'require') return { ...present, rejectUnauthorized: false };
-    // The name that the URL has: of an address the driver tells Node.js nothing, which takes 'localhost' then.
-    const verify: typeof checkServerIdentity = (_name, cert) => checkServerIdentity(host, cert);
     // With verify-ca the name in the certificate does not count.
-    const check = chosen === 'verify-ca' ? () => undefined : verify;
+    const check = chosen === 'verify-ca' ? () => undefined : checkServerIdentity;
     return { ...present, rejectUnauthorized: true, checkServerIdentity: check };
   };
 }
