@@ -37,7 +37,11 @@ it('removes sessions a day after they have ended, hour by hour, until it is stop
 it('logs a failure to remove them, unless it was stopped before', async () => {
   const warned: object[] = [];
   const log = { warn: (line: object) => warned.push(line) } as unknown as Log;
-  const failing = { removeExpired: () => Promise.reject(new Error('the store was closed')) };
+  const failing = {
+    now: () => Date.now(),
+    takeSweep: async () => true,
+    removeExpired: () => Promise.reject(new Error('the store was closed')),
+  };
   removeExpiredSessions(failing, log)();
   await new Promise(setImmediate);
   expect(warned).toEqual([]);
