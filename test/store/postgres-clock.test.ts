@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import { removeExpiredSessions } from '../../lib/http/expired-sessions.ts';
 import type { Log } from '../../lib/http/log.ts';
 import { Pairmint } from '../../lib/service/pairmint.ts';
+import { PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { Cluster, hasPostgres } from '../support/postgres.ts';
 
@@ -95,5 +96,25 @@ describe.skipIf(!hasPostgres)('a process whose clock is a week ahead', () => {
         /^this machine's clock is 86\d{3} s behind the database's: set it/,
       ),
     });
+  }, 30_000);
+});
+
+describe.skipIf(!hasPostgres)('a machine that was suspended', () => {
+  it('serves nothing from memory before it has asked for changes again', async () => {
+    const store = await PostgresStore.open(cluster.url(await cluster.database()), {
+      makeSchema: true,
+    });
+    onTestFinished(() => store.close());
+    // As performance.now() does on Linux, timers stand still meanwhile.
+    vi.useFakeTimers({ toFake: ['Date'] });
+    await vi.waitFor(() => expect(store.stamp()).toBeDefined(), 5000);
+    const stamp = store.stamp() as number;
+    expect(store.holds('a', stamp)).toBe(true);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    expect(store.stamp()).toBeUndefined();
+    expect(store.holds('a', stamp)).toBe(false);
+    await vi.waitFor(() => expect(store.stamp()).toBeDefined(), 5000);
+    // Notes of what was removed meanwhile may be gone.
+    expect(store.holds('a', stamp)).toBe(false);
   }, 30_000);
 });

@@ -7,6 +7,7 @@ import type { Connections } from './connections.ts';
 import type { Row } from './driver.ts';
 import { Heard } from './heard.ts';
 import { type Lineage, type Sighting, sightingColumns, sightingOf } from './lineage.ts';
+import { elapsed, type Moment, moment, never } from './moment.ts';
 
 /** How long, in milliseconds, a process may go without hearing of changes. */
 export interface Staleness {
@@ -45,11 +46,11 @@ export class Follower {
   readonly #lineage: Lineage;
   readonly #heard = new Heard();
   #epoch: number | undefined;
-  /** When the last answered question was asked, by performance.now(). */
-  #askedAt = Number.NEGATIVE_INFINITY;
+  /** When the last answered question was asked. */
+  #askedAt = never;
   /** When it was registered last, by the database's clock; undefined if that is not certain. */
   #sign: string | undefined;
-  #registeredAt = Number.NEGATIVE_INFINITY;
+  #registeredAt = never;
   #tidyAt = performance.now() + tidyEvery * Math.random();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -124,7 +125,7 @@ export class Follower {
 
   /** Milliseconds since the last answered question was asked. */
   get age(): number {
-    return performance.now() - this.#askedAt;
+    return elapsed(this.#askedAt);
   }
 
   async close(): Promise<void> {
@@ -138,10 +139,10 @@ export class Follower {
   }
 
   get #isFresh(): boolean {
-    const now = performance.now();
+    const now = moment();
     return (
-      now - this.#askedAt < this.#staleness.bound &&
-      now - this.#registeredAt < registeredFor &&
+      elapsed(this.#askedAt, now) < this.#staleness.bound &&
+      elapsed(this.#registeredAt, now) < registeredFor &&
       !this.#isClosed
     );
   }
@@ -165,7 +166,7 @@ export class Follower {
   async #turn(): Promise<void> {
     const end = performance.now() + askLimit;
     try {
-      if (performance.now() - this.#registeredAt > registerEvery) await this.#register(end);
+      if (elapsed(this.#registeredAt) > registerEvery) await this.#register(end);
       await this.#ask(end);
       await this.#tidy(end);
     } catch {
@@ -174,7 +175,7 @@ export class Follower {
   }
 
   async #register(end: number): Promise<void> {
-    const at = performance.now();
+    const at = moment();
     const text =
       `insert into ${this.#schema}.machine (id, name, seen) values ($1, $2, now()) ` +
       'on conflict (id) do update set seen = now() returning seen::text as sign';
@@ -187,7 +188,7 @@ export class Follower {
   }
 
   async #ask(end: number): Promise<void> {
-    const askedAt = performance.now();
+    const askedAt = moment();
     const since = this.#lineage.last;
     const text =
       `select m.epoch, ${sightingColumns(this.#schema)}, (select seen::text from ` +
@@ -199,11 +200,11 @@ export class Follower {
       `where epoch > $1 order by epoch limit ${mostChanges + 1}) c on true`;
     const values = [this.#epoch ?? Number.MAX_SAFE_INTEGER, this.machine];
     const rows = await this.#connections.run({ text, values }, end);
-    this.clock.heard(Number(rows[0]?.clock), askedAt, performance.now());
+    this.clock.heard(Number(rows[0]?.clock), askedAt.monotonic, performance.now());
     this.#take(rows, askedAt, since);
   }
 
-  #take(rows: readonly Row[], askedAt: number, since: Sighting | undefined): void {
+  #take(rows: readonly Row[], askedAt: Moment, since: Sighting | undefined): void {
     const [first] = rows;
     if (first === undefined) throw new StoreError('foreign', 'the store was removed');
     if (first.is_read_only === true) {
@@ -221,7 +222,7 @@ export class Follower {
     const isUnknown =
       known === undefined ||
       epoch < known ||
-      askedAt - this.#askedAt > longestSilence ||
+      elapsed(this.#askedAt, askedAt) > longestSilence ||
       changes.length > mostChanges;
     let hasChanged = isUnknown && known !== undefined;
     if (isUnknown) this.#heard.dropAll();
@@ -235,12 +236,12 @@ export class Follower {
   #compare(row: Row, epoch: number, since: Sighting | undefined): void {
     this.#lineage.observe(sightingOf(row), since);
     // Who was silent for a day has been removed by others.
-    const wasHere = performance.now() - this.#registeredAt < registeredFor;
+    const wasHere = elapsed(this.#registeredAt) < registeredFor;
     const isGone = this.#sign !== undefined && wasHere && row.sign !== this.#sign;
     const isBack = this.#epoch !== undefined && epoch < this.#epoch;
     if (isGone || isBack) {
       this.#sign = undefined;
-      this.#registeredAt = Number.NEGATIVE_INFINITY;
+      this.#registeredAt = never;
       this.#lineage.suspect('it was put back to an earlier state');
     }
   }
