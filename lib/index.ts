@@ -15,6 +15,7 @@ export type { WorkOptions } from './service/batch-worker.ts';
 export type { BatchOptions } from './service/batches.ts';
 export type { CallerOptions } from './service/callers.ts';
 export type { CheckReport } from './service/check.ts';
+export type { CopyReport } from './service/copy.ts';
 export type {
   Credential,
   CredentialDirectory,

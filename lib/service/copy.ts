@@ -24,7 +24,7 @@ export interface CopyOptions {
 }
 
 /** What was copied to a store. */
-export interface Copied {
+export interface CopyReport {
   readonly from: string;
   readonly to: string;
   /** How many records there are. */
@@ -50,7 +50,7 @@ const mostFaults = 3;
  *
  * @throws ConfigurationError if it cannot be done: until the end, `giveUpCopy` has the store back
  */
-export async function copyStore(options: CopyOptions): Promise<Copied> {
+export async function copyStore(options: CopyOptions): Promise<CopyReport> {
   const from = placesOf({ store: options.from, rootKeyFile: options.rootKeyFile });
   const to = placesOf({ store: options.to, rootKeyFile: options.rootKeyFile });
   requireLasting(from, to);
@@ -71,7 +71,7 @@ export async function copyOpenStore(
   store: KeyStore,
   { native, rootKey }: { native: Native; rootKey: RootKey },
   target: { store: string; storePassword?: (() => string | Promise<string>) | undefined },
-): Promise<Copied> {
+): Promise<CopyReport> {
   const [from, to] = [placesOf({ store: store.url }), placesOf(target)];
   requireLasting({ ...from, given: '' }, to);
   const bare = store instanceof MovableStore ? store.bare : store;
@@ -108,7 +108,7 @@ async function move(
   source: Side,
   target: KeyStore,
   drawnFile: string | undefined,
-): Promise<Copied> {
+): Promise<CopyReport> {
   const { native, rootKey, identity } = source;
   const to = readersOf(target, { native, rootKey, identity, drawnFile });
   try {
@@ -119,7 +119,7 @@ async function move(
   }
 }
 
-async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<Copied> {
+async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<CopyReport> {
   const { store: target } = to;
   const copyId = await begin(source, target);
   const leaving = openMark(source, await source.store.get(movePath));

@@ -3,12 +3,12 @@ import { messageOf } from '../core/error-message.ts';
 import { keyIdBytes } from '../model/key-id.ts';
 import type { History } from '../store/history.ts';
 import type { KeyStore, StoreFact } from '../store/key-store.ts';
-import type { StoreOptions } from '../store/open-store.ts';
 import { retry } from '../store/retry.ts';
 import { openState, sealState } from '../store/sealed-state.ts';
 import { isPostgresUrl } from '../store/store-url.ts';
 import { type CheckReport, checkStore, type Readers } from './check.ts';
-import { type Copied, copyOpenStore } from './copy.ts';
+import { type CopyReport, copyOpenStore } from './copy.ts';
+import type { OpenOptions } from './options.ts';
 
 const path = 'backup';
 
@@ -65,7 +65,7 @@ export class StoreApi {
    * @param options how to get to it, as for `Pairmint.open`
    * @throws ConfigurationError if it cannot be done; `pairmint store fence` has this store back until it is
    */
-  async copy(to: string, options: Pick<StoreOptions, 'storePassword'> = {}): Promise<Copied> {
+  async copy(to: string, options: Pick<OpenOptions, 'storePassword'> = {}): Promise<CopyReport> {
     if (!this.#keepsRootKey) {
       throw new ConfigurationError('the root key of this store ends with its process', {
         hint: 'open the store with a root key of your own: Pairmint.open({ rootKey })',
