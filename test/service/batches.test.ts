@@ -46,6 +46,9 @@ async function openOptions(store: string): Promise<OpenOptions> {
   if (database === undefined) {
     database = `db_${Math.random().toString(36).slice(2, 10)}`;
     await server.query(`create database ${database} template ${emptyStore}`);
+    const copy = await Pairmint.open({ store: server.url(database), rootKey: sharedRootKey });
+    await copy.store.fence();
+    await copy.close();
   }
   return { store: server.url(database), rootKey: sharedRootKey };
 }

@@ -183,15 +183,17 @@ export class PostgresBatches implements BatchStore {
 
 /** Counts the chunks of open batches. Those that are settled, or not laid out yet, have no row. */
 function chunksByState(schema: string): string {
-  const free = 'b.chunks - b.made + c.rows - c.leased';
+  const free = 'b.chunks - coalesce(m.made, 0) + c.rows - c.leased';
   return (
     `select coalesce(sum(${free}) filter (where b.refusal is null), 0) as waiting, ` +
     'coalesce(sum(c.leased), 0) as leased, ' +
     `coalesce(sum(${free}) filter (where b.refusal is not null), 0) as stalled, ` +
-    `coalesce(sum(b.made - c.rows), 0) as done from ${schema}.batch b cross join lateral ` +
+    `coalesce(sum(m.made - c.rows), 0) as done from ${schema}.batch b left join lateral ` +
+    `(select k.made, k.low from ${schema}.batch_mark k where k.batch = b.id ` +
+    'order by k.made desc limit 1) m on true cross join lateral ' +
     '(select count(*) as rows, count(*) filter (where c.lease > clock_timestamp() and ' +
     `c.lease <= clock_timestamp() + interval '${longestLease} seconds') as leased ` +
-    `from ${schema}.chunk c where c.batch = b.id and c.n >= b.low) c where b.state = ${states.open}`
+    `from ${schema}.chunk c where c.batch = b.id and c.n >= m.low) c where b.state = ${states.open}`
   );
 }
 
