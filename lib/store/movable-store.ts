@@ -34,6 +34,7 @@ export class MovableStore implements KeyStore {
   readonly history?: StoreHistory;
   readonly now?: () => number;
   readonly facts?: () => Promise<StoreFact[]>;
+  readonly lockWaits?: () => Promise<number>;
   /** The same store, for the copy itself. */
   readonly bare: KeyStore;
   readonly #store: KeyStore;
@@ -54,6 +55,7 @@ export class MovableStore implements KeyStore {
     if (store.history !== undefined) this.history = store.history;
     if (store.now !== undefined) this.now = store.now.bind(store);
     if (store.facts !== undefined) this.facts = store.facts.bind(store);
+    if (store.lockWaits !== undefined) this.lockWaits = store.lockWaits.bind(store);
     const check = async () => this.#requireHere();
     const depending = (changes: readonly Change[]) => this.#depending(changes);
     const { lots, batches } = store;
