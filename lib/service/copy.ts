@@ -153,8 +153,9 @@ async function begin(source: Side, target: KeyStore): Promise<string> {
   const bytes = await target.get(movePath);
   if (bytes !== undefined) {
     const there = markOf(keys, bytes);
+    const isOurs = there?.part === 'arriving' && own?.copyId === there.copyId;
+    if (own?.part === 'left' && !isOurs) throw isLeft(store, own);
     if (there?.part !== 'arriving') throw notEmpty(target, 'it is another store, or was one');
-    if (own?.part === 'left' && own.copyId !== there.copyId) throw isLeft(store, own);
     return there.copyId;
   }
   if (own?.part === 'left') throw isLeft(store, own);
