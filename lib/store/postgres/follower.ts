@@ -25,6 +25,8 @@ const registerEvery = 5000;
 // A process that is not registered remembers nothing, long before others stop waiting for it.
 const registeredFor = 30_000;
 const waitedFor = "interval '60 seconds'";
+// Others remove a registration after a day.
+const longestRegistered = 43_200_000;
 // Removed records are noted for an hour.
 const longestSilence = 600_000;
 const mostChanges = 1000;
@@ -48,8 +50,13 @@ export class Follower {
   #epoch: number | undefined;
   /** When the last answered question was asked. */
   #askedAt = never;
-  /** When it was registered last, by the database's clock; undefined if that is not certain. */
-  #sign: string | undefined;
+  /** When it was registered last, in microseconds by the database's clock: an earlier state has an earlier time. */
+  #sign: bigint | undefined;
+  /** Whether the registration after that may have been done, too. */
+  #isSignOld = false;
+  /** How many connections had been made when the database was last compared. */
+  #settled = 0;
+  #settling: Promise<void> | undefined;
   #registeredAt = never;
   #tidyAt = performance.now() + tidyEvery * Math.random();
   #timer: NodeJS.Timeout | undefined;
@@ -82,8 +89,36 @@ export class Follower {
     const end = performance.now() + askLimit;
     // First: a change that is made from now on waits for this process.
     await this.#register(end);
+    const { connections } = this.#lineage;
     await this.#ask(end);
+    this.#settled = connections;
     this.#schedule();
+  }
+
+  /**
+   * Resolves when the database was compared with what this process has seen, and has a new registration of it,
+   * since the last connection was made. So whoever answers pairs has left a mark in the database that they
+   * came from, which an earlier state does not have.
+   *
+   * @param end by performance.now()
+   * @throws what the driver throws
+   */
+  async settle(end: number): Promise<void> {
+    if (this.#settled === this.#lineage.connections) return;
+    this.#settling ??= this.#compareAnew(end).finally(() => {
+      this.#settling = undefined;
+    });
+    await this.#settling;
+  }
+
+  async #compareAnew(end: number): Promise<void> {
+    while (this.#settled !== this.#lineage.connections) {
+      const { connections } = this.#lineage;
+      // In this order: a registration would hide what the question finds.
+      await this.#ask(end);
+      await this.#register(end);
+      this.#settled = connections;
+    }
   }
 
   onChanged(listener: () => void): void {
@@ -166,8 +201,9 @@ export class Follower {
   async #turn(): Promise<void> {
     const end = performance.now() + askLimit;
     try {
-      if (elapsed(this.#registeredAt) > registerEvery) await this.#register(end);
       await this.#ask(end);
+      await this.settle(end);
+      if (elapsed(this.#registeredAt) > registerEvery) await this.#register(end);
       await this.#tidy(end);
     } catch {
       // The next request that reads or writes is told of it; meanwhile nothing remembered holds.
@@ -178,12 +214,12 @@ export class Follower {
     const at = moment();
     const text =
       `insert into ${this.#schema}.machine (id, name, seen) values ($1, $2, now()) ` +
-      'on conflict (id) do update set seen = now() returning seen::text as sign';
+      `on conflict (id) do update set seen = now() returning ${microseconds('seen')} as sign`;
     const values = [this.machine, `${os.hostname()} ${process.pid}`];
-    // If the answer is lost, it may have been done or not.
-    this.#sign = undefined;
+    this.#isSignOld = true;
     const [row] = await this.#connections.run({ text, values }, end);
-    this.#sign = row?.sign as string;
+    this.#sign = BigInt(row?.sign as string);
+    this.#isSignOld = false;
     this.#registeredAt = at;
   }
 
@@ -191,7 +227,7 @@ export class Follower {
     const askedAt = moment();
     const since = this.#lineage.last;
     const text =
-      `select m.epoch, ${sightingColumns(this.#schema)}, (select seen::text from ` +
+      `select m.epoch, ${sightingColumns(this.#schema)}, (select ${microseconds('seen')} from ` +
       `${this.#schema}.machine where id = $2) as sign, ` +
       'extract(epoch from clock_timestamp())::float8 * 1000 as clock, ' +
       'pg_is_in_recovery() or ' +
@@ -235,9 +271,7 @@ export class Follower {
   /** Looks whether all is there that this process has seen and written. */
   #compare(row: Row, epoch: number, since: Sighting | undefined): void {
     this.#lineage.observe(sightingOf(row), since);
-    // Who was silent for a day has been removed by others.
-    const wasHere = elapsed(this.#registeredAt) < registeredFor;
-    const isGone = this.#sign !== undefined && wasHere && row.sign !== this.#sign;
+    const isGone = elapsed(this.#registeredAt) < longestRegistered && !this.#hasSign(row.sign);
     const isBack = this.#epoch !== undefined && epoch < this.#epoch;
     if (isGone || isBack) {
       this.#sign = undefined;
@@ -246,9 +280,20 @@ export class Follower {
     }
   }
 
+  #hasSign(found: unknown): boolean {
+    if (this.#sign === undefined) return true;
+    if (typeof found !== 'string') return false;
+    return this.#isSignOld ? BigInt(found) >= this.#sign : BigInt(found) === this.#sign;
+  }
+
   async #tidy(end: number): Promise<void> {
     if (performance.now() < this.#tidyAt) return;
     this.#tidyAt = performance.now() + tidyEvery * (0.5 + Math.random());
     await this.#connections.run({ text: `select ${this.#schema}.tidy()` }, end);
   }
+}
+
+/** A time as a whole number, as an expression of SQL. */
+function microseconds(time: string): string {
+  return `(extract(epoch from ${time}) * 1000000)::bigint::text`;
 }

@@ -62,6 +62,16 @@ export class Lineage implements StoreHistory {
   #last: Sighting | undefined;
   #latest: Sighting | undefined;
   #doubt: string | undefined;
+  #connections = 0;
+
+  /** How many connections were made: behind a new one there may be another database. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  connected(): void {
+    this.#connections++;
+  }
 
   /** What was seen last, to be taken before a question is sent, and given with its answer. */
   get last(): Sighting | undefined {

@@ -4,9 +4,12 @@ import { StoreError, unavailable } from '../store-errors.ts';
 import { valuesOf } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Row } from './driver.ts';
+import { storeError } from './faults.ts';
 import { type Lineage, timeline, timelineOf } from './lineage.ts';
 import { afterAll } from './paths.ts';
 
+// Whatever the database does, a request is answered within five seconds.
+const takeLimit = 4900;
 const promoted = 'its server was restored or promoted';
 
 /** The lots of a store on PostgreSQL. */
@@ -14,17 +17,23 @@ export class PostgresLots implements LotStore {
   readonly #database: Database;
   readonly #schema: string;
   readonly #lineage: Lineage;
+  readonly #settle: (end: number) => Promise<void>;
   readonly #onChanged: (changes: readonly Change[]) => Promise<void>;
 
-  /** @param onChanged awaited after records were changed together with lots */
-  constructor(
-    { database, schema, lineage }: { database: Database; schema: string; lineage: Lineage },
-    onChanged: (changes: readonly Change[]) => Promise<void>,
-  ) {
-    this.#database = database;
-    this.#schema = schema;
-    this.#lineage = lineage;
-    this.#onChanged = onChanged;
+  constructor(options: {
+    database: Database;
+    schema: string;
+    lineage: Lineage;
+    /** As of Follower; awaited before pairs that were taken are used. */
+    settle: (end: number) => Promise<void>;
+    /** Awaited after records were changed together with lots. */
+    onChanged: (changes: readonly Change[]) => Promise<void>;
+  }) {
+    this.#database = options.database;
+    this.#schema = options.schema;
+    this.#lineage = options.lineage;
+    this.#settle = options.settle;
+    this.#onChanged = options.onChanged;
   }
 
   async lastSerial(pool: string): Promise<number> {
@@ -54,7 +63,9 @@ export class PostgresLots implements LotStore {
     const text =
       `select serial, pairs, value, waiting, (select ${timeline}) as timeline ` +
       `from ${this.#schema}.take_lots($1, $2)`;
+    const end = performance.now() + takeLimit;
     const rows = await this.#database.take(text, [pool, pairs]);
+    await this.#settle(end).catch((error) => unavailable(storeError(error)));
     this.#requireSame(rows[0]);
     return { lots: rows.map(lotOf), left: Number(rows[0]?.waiting ?? 0) };
   }

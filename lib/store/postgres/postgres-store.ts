@@ -74,9 +74,15 @@ export class PostgresStore implements KeyStore {
     this.#tally = parts.tally;
     this.history = parts.lineage;
     const { database, lineage } = parts;
-    this.lots = new PostgresLots({ database, schema: address.schema, lineage }, async (changes) => {
-      this.#follower.made(undefined);
-      if (takeAway(changes)) await this.#follower.untilHeard();
+    this.lots = new PostgresLots({
+      database,
+      schema: address.schema,
+      lineage,
+      settle: (end) => this.#follower.settle(end),
+      onChanged: async (changes) => {
+        this.#follower.made(undefined);
+        if (takeAway(changes)) await this.#follower.untilHeard();
+      },
     });
     this.batches = new PostgresBatches(parts.database, address.schema, (paths, epoch) =>
       this.#follower.made(paths, epoch),

@@ -73,6 +73,7 @@ async function open(
     const since = lineage.last;
     const row = await requireFit(client, address.schema, end);
     lineage.observe(sightingOf(row), since);
+    lineage.connected();
     return client;
   } catch (error) {
     client.connection.stream.destroy();
