@@ -2,45 +2,14 @@
 #define NATIVE_EC_DISPATCH_H_
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <vector>
 
-#include "core/bytes.h"
-#include "core/status.h"
 #include "ec/comb.h"
 #include "ec/curve.h"
 #include "ec/lanes.h"
-#include "ec/plain.h"
+#include "ec/multiply.h"
 
 namespace pairmint::ec {
-
-// What multiplies the generator of a curve: lanes, or else a comb, and the
-// table that it computes with.
-struct Multiplier {
-  const Comb *comb = nullptr;
-  const Lanes *lanes = nullptr;
-  const PlainCurve *plain = nullptr;  // beside lanes
-  const void *table = nullptr;
-
-  [[nodiscard]] bool exists() const {
-    return comb != nullptr || lanes != nullptr;
-  }
-};
-
-// Words that begin where a vector may, as lanes want them.
-class AlignedWords {
- public:
-  AlignedWords() = default;
-  explicit AlignedWords(size_t size);
-
-  uint64_t *data();
-  [[nodiscard]] const uint64_t *data() const;
-  [[nodiscard]] bool empty() const { return words_.empty(); }
-
- private:
-  std::vector<uint64_t> words_;
-};
 
 // The name of what multiplies the curve's generator: "avx512ifma", "portable"
 // or "openssl". It is the first row of a table (dispatch.cc) of which
@@ -55,19 +24,9 @@ bool IsOurs(const Curve &curve);
 // all of our code is switched off if its points differ from OpenSSL's.
 Multiplier MultiplierFor(const Curve &curve);
 
-// Writes key * generator by a table of the multiplier's lanes.
-core::Status MultiplySplit(const Multiplier &multiplier, LanesTable which,
-                           const BIGNUM *key, uint64_t *out);
-
 // Whether OpenSSL is to have its word on this work, too, of which one in
 // `interval` is asked for, and the first of the process.
 bool IsAuditDue(const Curve &curve, uint32_t interval);
-
-// The points of `keys` by the multiplier, uncompressed and unchecked. On
-// failure nothing is known of `out`, which has PointLen(curve) for each key.
-core::Status MultiplyUnchecked(const Curve &curve, const Multiplier &multiplier,
-                               std::span<const core::BignumPtr> keys,
-                               core::MutableByteSpan out);
 
 // Switches all of our code off for the process: what it said was wrong.
 void SwitchOff(const Curve &curve, const std::string &reason);
