@@ -25,6 +25,8 @@ interface Seen {
   readonly timeline: number;
   readonly position: string;
   readonly fence: string;
+  /** Whether a process has seen that it was put back or lost commits, which only a fence ends. */
+  readonly isInDoubt?: true;
 }
 
 interface Options {
@@ -63,6 +65,7 @@ export class History {
     this.#history = options.store.history;
     this.#history?.onDoubt(() => {
       this.#fenceAtDoubt = options.fence.last;
+      if (!this.#isDoubtOfRecord) this.#noteDoubt();
     });
   }
 
@@ -86,6 +89,7 @@ export class History {
     await this.#write();
     history.accept();
     this.#isDoubtOfRecord = false;
+    this.#forget();
     this.#note();
   }
 
@@ -189,7 +193,30 @@ export class History {
       seen.system === origin.system &&
       seen.timeline === origin.timeline &&
       BigInt(seen.position) > origin.position;
-    if (isBack || fence.last < seenFence) history.suspect('it was put back to an earlier state');
+    if (seen.isInDoubt || isBack || fence.last < seenFence)
+      history.suspect('it was put back to an earlier state');
+  }
+
+  /** Before the file is written anew: the fence counts from what the database has, which may be less. */
+  #forget(): void {
+    const { file } = this.#options;
+    if (file === undefined || this.#accepted === undefined) return;
+    const { [this.#accepted.id]: _, ...others } = readSeen(file);
+    replaceFile(file, JSON.stringify(others));
+  }
+
+  /** Tells processes that are started later, which cannot see it themselves. */
+  #noteDoubt(): void {
+    const { fence, file } = this.#options;
+    const accepted = this.#accepted;
+    if (file === undefined || accepted === undefined) return;
+    const all = readSeen(file);
+    const { system, timeline } = accepted;
+    const there = all[accepted.id] ?? { position: '0', fence: '0' };
+    const last = BigInt(there.fence) > fence.last ? BigInt(there.fence) : fence.last;
+    const { position } = there;
+    all[accepted.id] = { system, timeline, position, fence: `${last}`, isInDoubt: true };
+    replaceFile(file, JSON.stringify(all));
   }
 
   /** Notes how far the database is, unless it is in doubt; the highest of several processes' notes stays. */
@@ -201,13 +228,13 @@ export class History {
     const { system, timeline, position } = origin;
     const all = readSeen(file);
     const there = all[this.#accepted.id];
+    const isOfFence = there !== undefined && BigInt(there.fence) === fence.last;
     const isAhead =
-      there !== undefined &&
-      BigInt(there.fence) === fence.last &&
+      isOfFence &&
       there.system === system &&
       (there.timeline > timeline ||
         (there.timeline === timeline && BigInt(there.position) >= position));
-    if (isAhead) return;
+    if (isAhead || (isOfFence && there.isInDoubt)) return;
     all[this.#accepted.id] = { system, timeline, position: `${position}`, fence: `${fence.last}` };
     replaceFile(file, JSON.stringify(all));
   }
