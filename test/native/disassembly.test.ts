@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folders.ts';
@@ -47,7 +48,7 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
     const folder = buildWith('other', 'int f() { return 7; }', []);
     rmSync(`${folder}/${name}.o`);
     const { status, stderr } = check(folder);
-    expect([status, stderr]).toEqual([1, expect.stringContaining(`no ${name}.o`)]);
+    expect([status, stderr]).toEqual([1, `${folder}: no ${path.basename(name)}.o\n`]);
   });
 
   it('is not let pass with a branch in field arithmetic', () => {
@@ -80,12 +81,5 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
     const folder = buildWith(name, `#include <immintrin.h>\n${code}`, flags);
     const { status, stderr } = check(folder);
     expect([status, stderr]).toEqual([1, expect.stringContaining(`${name}.o: `)]);
-  });
-
-  it('is not let pass without the lanes of curves', () => {
-    const folder = buildWith('other', '', []);
-    rmSync(`${folder}/ec/lanes_avx512ifma.o`);
-    const { status, stderr } = check(folder);
-    expect([status, stderr]).toEqual([1, `${folder}: no lanes_avx512ifma.o\n`]);
   });
 });
