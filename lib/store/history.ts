@@ -89,8 +89,7 @@ export class History {
     await this.#write();
     history.accept();
     this.#isDoubtOfRecord = false;
-    this.#forget();
-    this.#note();
+    this.#note({ isFenced: true });
   }
 
   close(): void {
@@ -197,14 +196,6 @@ export class History {
       history.suspect('it was put back to an earlier state');
   }
 
-  /** Before the file is written anew: the fence counts from what the database has, which may be less. */
-  #forget(): void {
-    const { file } = this.#options;
-    if (file === undefined || this.#accepted === undefined) return;
-    const { [this.#accepted.id]: _, ...others } = readSeen(file);
-    replaceFile(file, JSON.stringify(others));
-  }
-
   /** Tells processes that are started later, which cannot see it themselves. */
   #noteDoubt(): void {
     const { fence, file } = this.#options;
@@ -220,7 +211,7 @@ export class History {
   }
 
   /** Notes how far the database is, unless it is in doubt; the highest of several processes' notes stays. */
-  #note(): void {
+  #note({ isFenced = false } = {}): void {
     const { fence, file } = this.#options;
     const { origin, doubt } = this.#history ?? {};
     if (file === undefined || this.#accepted === undefined) return;
@@ -234,7 +225,8 @@ export class History {
       there.system === system &&
       (there.timeline > timeline ||
         (there.timeline === timeline && BigInt(there.position) >= position));
-    if (isAhead || (isOfFence && there.isInDoubt)) return;
+    // After a fence the note counts from what the database has, which may be less than before.
+    if (!isFenced && (isAhead || (isOfFence && there.isInDoubt))) return;
     all[this.#accepted.id] = { system, timeline, position: `${position}`, fence: `${fence.last}` };
     replaceFile(file, JSON.stringify(all));
   }
