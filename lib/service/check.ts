@@ -67,7 +67,7 @@ export async function checkStore(readers: Readers): Promise<CheckReport> {
         return [];
       },
     ],
-    // A time, and no secret: whoever writes another one has sessions looked for earlier or later.
+    // A time, and no secret: another one in its place has sessions looked for earlier or later.
     [new RegExp(`^${sweepPath}$`), async () => []],
     [
       new RegExp(`^${historyPath}$`),

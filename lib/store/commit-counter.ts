@@ -28,7 +28,7 @@ interface Opened {
 }
 
 /**
- * Counts the commits of a store in a file that all processes share. Whoever may write to the store
+ * Counts the commits of a store in a file that all processes share. A process that writes to the store
  * says when a commit begins and, before anybody is told that it was done, that it has ended; a
  * CommitReader looks at memory. Until then a reader may still go by what was there before.
  *

@@ -270,7 +270,7 @@ Status Search::Build(const FindingPtr &finding, std::optional<Key> *out) {
 }
 
 Status Search::HandOver(const FindingPtr &finding, std::optional<Key> *out) {
-  // Whoever of the two comes second finds both parts there. `finding_` has
+  // The second of the two calls finds both parts there. `finding_` has
   // moved on if this pair was refused.
   if (finding != finding_ || ended_ || !finding->is_verified ||
       !finding->draft) {

@@ -1,7 +1,7 @@
 // Batches of a store on PostgreSQL: step 2 of the schema.
 //
-// While somebody holds an old snapshot, every earlier version of a row stays, and whoever looks the row
-// up steps over all of them. So no row is written at each claim or each settlement but those of the chunks
+// While somebody holds an old snapshot, every earlier version of a row stays, and each look for the row
+// steps over all of them. So no row is written at each claim or each settlement but those of the chunks
 // in question: what a batch has is the sum of its results. Rows of chunks are made some at a time, when they
 // are wanted. Each time a row of `batch_mark` is added that says how many were made, and below which
 // number all are settled, so that no claim looks there. So making, cancelling and fencing a batch take the
@@ -11,6 +11,8 @@
 // skips chunks that others are just claiming; the attempt numbers, not the locks, tell who may settle.
 //
 // Chunks have rows only while they are to be minted, of no batch that was cancelled or deleted.
+
+import { ifExpected, lockLimit, parametersOfChanges } from './functions.ts';
 
 /** The column `state` of a batch. */
 export const states = {
@@ -27,7 +29,6 @@ const signsLast = 10;
 const firstRest = 1000;
 const longestRest = 30_000;
 
-const lockLimit = '2500ms';
 // A claim steps over the dead rows of one or two of these.
 const laidOutAtOnce = 64;
 // A worker's sign of life is noted this often, in seconds.
@@ -35,9 +36,7 @@ const signEvery = 1;
 // More than a chunk is ever claimed, so that no earlier claim has the number of a later one.
 const fenceJump = 1000;
 
-const parametersOfChanges = 'paths text[], expected bytea[], nexts bytea[]';
-
-/** The statements that make the tables of batches, which whoever may use those of records may use. */
+/** The statements that make the tables of batches, with the rights that roles have to those of records. */
 export function batchTablesOf(schema: string): string[] {
   const made = ['batch', 'batch_mark', 'chunk', 'chunk_result', 'batch_worker'];
   const tables = made.map((table) => `${schema}.${table}`).join(', ');
@@ -107,11 +106,7 @@ export function batchFunctionsOf(schema: string): string[] {
   now_epoch bigint := 0;
 begin
   perform ${schema}.require_durability();
-  if cardinality(paths) > 0 then
-    perform 1 from ${schema}.meta for update;
-    if not ${schema}.are_expected(paths, expected, nexts) then
-      return null;
-    end if;
+  ${ifExpected(schema)}
   end if;
   insert into ${schema}.batch (name, pairs, chunk, chunks)
     values (batch_name, batch_pairs, pairs_each, chunk_count) on conflict (name) do nothing;
@@ -134,11 +129,7 @@ end`,
   batch_id bigint;
 begin
   perform ${schema}.require_durability();
-  if cardinality(paths) > 0 then
-    perform 1 from ${schema}.meta for update;
-    if not ${schema}.are_expected(paths, expected, nexts) then
-      return null;
-    end if;
+  ${ifExpected(schema)}
     now_epoch := ${schema}.apply_changes(paths, expected, nexts);
   end if;
   update ${schema}.batch b set state = new_state
@@ -175,8 +166,8 @@ begin
 end`,
       byIndex,
     ),
-    // Makes rows of chunks; says how many. None are made while others are making some: whoever holds
-    // locks on chunks never waits for a batch.
+    // Makes rows of chunks; says how many. None are made while others are making some: a call that
+    // holds locks on chunks never waits for a batch.
     make(
       'lay_out_chunks(batch_id bigint, wanted int) returns int',
       `declare

@@ -97,8 +97,8 @@ export class Follower {
 
   /**
    * Resolves when the database was compared with what this process has seen, and has a new registration of it,
-   * since the last connection was made. So whoever answers pairs has left a mark in the database that they
-   * came from, which an earlier state does not have.
+   * since the last connection was made. So a process that answers pairs has left a mark in the database that
+   * they came from, which an earlier state does not have.
    *
    * @param end by performance.now()
    * @throws what the driver throws

@@ -10,9 +10,19 @@
 // loses the answer, `settle` finds the id, or takes it, and then the call can no longer succeed.
 
 // Less than a client waits: otherwise calls whose callers gave up would queue for a lock.
-const lockLimit = '2500ms';
+export const lockLimit = '2500ms';
 
-const parametersOfChanges = 'paths text[], expected bytea[], nexts bytea[]';
+export const parametersOfChanges = 'paths text[], expected bytea[], nexts bytea[]';
+
+/**
+ * The beginning of an `if` of PL/pgSQL, for a call that may change records: takes the lock for it, and
+ * returns null from the function if a value is not as expected.
+ */
+export const ifExpected = (schema: string) => `if cardinality(paths) > 0 then
+    perform 1 from ${schema}.meta for update;
+    if not ${schema}.are_expected(paths, expected, nexts) then
+      return null;
+    end if;`;
 
 /** The statements that make the functions in a schema. */
 export function functionsOf(schema: string): string[] {
@@ -232,11 +242,7 @@ end`,
   removed bigint;
 begin
   perform ${schema}.require_durability();
-  if cardinality(paths) > 0 then
-    perform 1 from ${schema}.meta for update;
-    if not ${schema}.are_expected(paths, expected, nexts) then
-      return null;
-    end if;
+  ${ifExpected(schema)}
     perform ${schema}.apply_changes(paths, expected, nexts);
   end if;
   select coalesce(array_agg(p.id), '{}') into ids from (
