@@ -33,15 +33,15 @@ export const updateAlias: Operation<'UpdateAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const found = await services.keys.find(alias);
-    await authorize(services, found);
+    const key = await services.keys.find(alias);
+    await authorize(services, key);
     const target = await findTarget(services, TargetKeyId);
-    await services.keysToChange().updateAlias(alias, target.record, async (key, current) => {
-      await authorizeChanged(services, current, found);
-      await authorizeChanged(services, key, target);
-      requireNotPendingDeletion(key);
-      requireSameKind(key, current);
-      if (key.arn !== current.arn) requireAliasQuota(key);
+    await services.keysToChange().updateAlias(alias, target.record, async (next, current) => {
+      await authorizeChanged(services, current, key);
+      await authorizeChanged(services, next, target);
+      requireNotPendingDeletion(next);
+      requireSameKind(next, current);
+      if (next.arn !== current.arn) requireAliasQuota(next);
     });
     return {};
   },
@@ -54,11 +54,11 @@ export const deleteAlias: Operation<'DeleteAlias'> = {
     checkAliasName(AliasName);
     authorizeAlias(services, AliasName);
     const alias = ownAlias(services, AliasName);
-    const found = await services.keys.find(alias);
-    await authorize(services, found);
+    const key = await services.keys.find(alias);
+    await authorize(services, key);
     await services
       .keysToChange()
-      .deleteAlias(alias, (key) => authorizeChanged(services, key, found));
+      .deleteAlias(alias, (current) => authorizeChanged(services, current, key));
     return {};
   },
 };

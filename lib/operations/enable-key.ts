@@ -27,11 +27,11 @@ async function setEnabled(
   keyId: string,
   { enabled }: { enabled: boolean },
 ): Promise<void> {
-  const found = await findOwnKey(services, keyId);
-  await changeKey(services, found, (key) => {
-    requireState(key, 'Disabled');
-    if (key.record.enabled === enabled) return key.record;
-    const record = { ...key.record, enabled };
+  const key = await findOwnKey(services, keyId);
+  await changeKey(services, key, (current) => {
+    requireState(current, 'Disabled');
+    if (current.record.enabled === enabled) return current.record;
+    const record = { ...current.record, enabled };
     return enabled ? withRotationResumed(record, services.now()) : record;
   });
 }

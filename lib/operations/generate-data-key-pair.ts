@@ -91,8 +91,8 @@ async function prepare(
   { plaintext }: { plaintext: boolean },
 ): Promise<Sealing> {
   const context = encodeEncryptionContext(request.EncryptionContext);
-  const found = await findKey(services, request.KeyId);
-  const sealing = await sealingKey(services, found, {
+  const requested = await findKey(services, request.KeyId);
+  const sealing = await sealingKey(services, requested, {
     operation: services.call.operation,
     requireSpec: requireSymmetric,
   });

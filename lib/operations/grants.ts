@@ -40,10 +40,10 @@ export const createGrant: Operation<'CreateGrant'> = {
       services.keysToChange(),
       key,
       grantOf(services, key.record, request),
-      async (found) => {
-        const changed = found.record !== key.record;
-        const others = changed || by !== undefined ? await authorizing(services, found) : [];
-        requireState(found);
+      async (current) => {
+        const changed = current.record !== key.record;
+        const others = changed || by !== undefined ? await authorizing(services, current) : [];
+        requireState(current);
         return others;
       },
     );
@@ -111,7 +111,9 @@ export const revokeGrant: Operation<'RevokeGrant'> = {
     const grant = await services.grants.find(key.record, GrantId);
     if (grant === undefined) throw noSuchGrant(GrantId);
     endDryRun(DryRun);
-    await deleteGrant(services, { grant, key }, (found) => authorizeChanged(services, found, key));
+    await deleteGrant(services, { grant, key }, (current) =>
+      authorizeChanged(services, current, key),
+    );
     return {};
   },
 };
@@ -124,8 +126,8 @@ export const retireGrant: Operation<'RetireGrant'> = {
     const key = await keyOf(services, grant);
     requireMayRetire(services, { grant, key });
     endDryRun(request.DryRun);
-    await deleteGrant(services, { grant, key }, (found) =>
-      requireMayRetire(services, { grant, key: found }),
+    await deleteGrant(services, { grant, key }, (current) =>
+      requireMayRetire(services, { grant, key: current }),
     );
     return {};
   },
@@ -154,10 +156,10 @@ async function deleteGrant(
 ): Promise<void> {
   let keyAsRead: Key | undefined = key;
   await retry(async () => {
-    const found = keyAsRead ?? (await keyOf(services, grant));
+    const current = keyAsRead ?? (await keyOf(services, grant));
     keyAsRead = undefined;
-    if (found !== key) await authorizeAgain(found);
-    if (await services.grants.delete(services.keysToChange(), grant, found)) return true;
+    if (current !== key) await authorizeAgain(current);
+    if (await services.grants.delete(services.keysToChange(), grant, current)) return true;
     // Another request may have deleted it.
     return (await services.grants.find(grant, grant.grantId)) === undefined;
   });

@@ -63,17 +63,17 @@ export const importKeyMaterial: Operation<'ImportKeyMaterial'> = {
   name: 'ImportKeyMaterial',
   async run(services, request) {
     const { keys } = services;
-    const found = await findImported(services, request.KeyId);
-    requireNotPendingDeletion(found);
-    const { arn, record } = found;
+    const key = await findImported(services, request.KeyId);
+    requireNotPendingDeletion(key);
+    const { arn, record } = key;
     const expiry = expiryOf(request, services.now());
     const material = await unwrap(services, record, request);
-    await changeKey(services, found, async (key) => {
-      requireNotPendingDeletion(key);
-      requireImportType(key, material.id, request);
-      return withImported(keys, key.record, { material, request, expiry });
+    await changeKey(services, key, async (current) => {
+      requireNotPendingDeletion(current);
+      requireImportType(current, material.id, request);
+      return withImported(keys, current.record, { material, request, expiry });
     });
-    return { KeyId: arn, ...(isSymmetric(found) && { KeyMaterialId: material.id }) };
+    return { KeyId: arn, ...(isSymmetric(key) && { KeyMaterialId: material.id }) };
   },
 };
 
@@ -81,16 +81,16 @@ export const importKeyMaterial: Operation<'ImportKeyMaterial'> = {
 export const deleteImportedKeyMaterial: Operation<'DeleteImportedKeyMaterial'> = {
   name: 'DeleteImportedKeyMaterial',
   async run(services, { KeyId, KeyMaterialId }) {
-    const found = await findImported(services, KeyId);
-    const { arn, record } = found;
+    const key = await findImported(services, KeyId);
+    const { arn, record } = key;
     const id = KeyMaterialId ?? record.currentMaterialId;
-    await changeKey(services, found, async (key) => {
-      const entry = key.record.materials.find((material) => material.id === id);
-      if (entry !== undefined) return withoutImported(services.keys, key.record, entry);
-      if (KeyMaterialId === undefined) return { record: key.record };
+    await changeKey(services, key, async (current) => {
+      const entry = current.record.materials.find((material) => material.id === id);
+      if (entry !== undefined) return withoutImported(services.keys, current.record, entry);
+      if (KeyMaterialId === undefined) return { record: current.record };
       throw new KmsError('NotFoundException', `Key material ${id} does not exist.`);
     });
-    return { KeyId: arn, ...(id !== undefined && isSymmetric(found) && { KeyMaterialId: id }) };
+    return { KeyId: arn, ...(id !== undefined && isSymmetric(key) && { KeyMaterialId: id }) };
   },
 };
 
@@ -256,8 +256,8 @@ function importedEntry(
 async function otherRegions(keys: KeyReader, record: KeyRecord): Promise<Key[]> {
   const { primary, replicas } = regionsOf(record);
   const others = [primary, ...replicas].filter((region) => region !== record.region);
-  const found = await Promise.all(others.map((region) => keys.findById({ ...record, region })));
-  return found.filter((key) => key !== undefined);
+  const related = await Promise.all(others.map((region) => keys.findById({ ...record, region })));
+  return related.filter((key) => key !== undefined);
 }
 
 function unchangedUnlessCounted(

@@ -13,17 +13,17 @@ const longestWindow = 30;
 export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
   name: 'ScheduleKeyDeletion',
   async run(services, { KeyId, PendingWindowInDays = longestWindow }) {
-    const found = await findOwnKey(services, KeyId);
-    const key = await changeKey(services, found, (current) => {
+    const key = await findOwnKey(services, KeyId);
+    const changed = await changeKey(services, key, (current) => {
       requireWindow(PendingWindowInDays);
       requireNotPendingDeletion(current);
       return scheduled(current.record, PendingWindowInDays, services.now());
     });
-    const { deletionDate } = key.record;
+    const { deletionDate } = changed.record;
     return {
       KeyId: key.arn,
       ...(deletionDate !== undefined && { DeletionDate: new Date(deletionDate) }),
-      KeyState: stateOf(key.record),
+      KeyState: stateOf(changed.record),
       PendingWindowInDays,
     };
   },
@@ -33,8 +33,8 @@ export const scheduleKeyDeletion: Operation<'ScheduleKeyDeletion'> = {
 export const cancelKeyDeletion: Operation<'CancelKeyDeletion'> = {
   name: 'CancelKeyDeletion',
   async run(services, { KeyId }) {
-    const found = await findOwnKey(services, KeyId);
-    const key = await changeKey(services, found, ({ arn, record }) => {
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, ({ arn, record }) => {
       const { deletionDate, deletionWindowInDays, overdueSince, ...kept } = record;
       if (deletionDate === undefined && deletionWindowInDays === undefined) {
         throw new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);

@@ -27,11 +27,11 @@ export const getKeyPolicy: Operation<'GetKeyPolicy'> = {
 export const putKeyPolicy: Operation<'PutKeyPolicy'> = {
   name: 'PutKeyPolicy',
   async run(services, { KeyId, PolicyName, Policy, BypassPolicyLockoutSafetyCheck }) {
-    const found = await findOwnKey(services, KeyId);
+    const key = await findOwnKey(services, KeyId);
     requireDefault(PolicyName);
     const bypass = BypassPolicyLockoutSafetyCheck === true;
-    const policy = checkPolicy(services, found.record, { text: Policy, bypass });
-    await changeKey(services, found, (key) => ({ ...key.record, policy }));
+    const policy = checkPolicy(services, key.record, { text: Policy, bypass });
+    await changeKey(services, key, (current) => ({ ...current.record, policy }));
     return {};
   },
 };

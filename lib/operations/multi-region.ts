@@ -27,8 +27,8 @@ export const replicateKey: Operation<'ReplicateKey'> = {
   async run(services, request) {
     const { KeyId, ReplicaRegion: region } = request;
     requireFewTags(request.Tags ?? []);
-    const found = await findOwnKey(services, KeyId);
-    const { record } = found;
+    const key = await findOwnKey(services, KeyId);
+    const { record } = key;
     const inReplicaRegion = { ...services, region };
     const arn = keyArn({ ...record, region });
     const wanted = replicaOf(record, region, services.now());
@@ -36,26 +36,26 @@ export const replicateKey: Operation<'ReplicateKey'> = {
     if (request.Tags?.length) authorizeNewTags(inReplicaRegion, arn);
     const tags = checkTags((request.Tags ?? []) as readonly KeyTag[]);
     const bypass = request.BypassPolicyLockoutSafetyCheck === true;
-    const key = await services.keysToCreate(arn).replicate(record, region, async (primary) => {
-      await authorizeChanged(services, primary, found);
+    const replica = await services.keysToCreate(arn).replicate(record, region, async (primary) => {
+      await authorizeChanged(services, primary, key);
       requirePrimary(primary);
       requireState(primary);
-      const replica = replicaOf(primary.record, region, services.now());
-      if (isWhere(primary.record, region)) throw exists(replica);
+      const next = replicaOf(primary.record, region, services.now());
+      if (isWhere(primary.record, region)) throw exists(next);
       return {
-        ...replica,
+        ...next,
         description: request.Description ?? '',
         tags,
         ...(request.Policy !== undefined && {
-          policy: checkPolicy(inReplicaRegion, replica, { text: request.Policy, bypass }),
+          policy: checkPolicy(inReplicaRegion, next, { text: request.Policy, bypass }),
         }),
       };
     });
     // On AWS, the replica has no material yet at this moment.
-    const { CurrentKeyMaterialId: _, ...metadata } = keyMetadata(key);
+    const { CurrentKeyMaterialId: _, ...metadata } = keyMetadata(replica);
     return {
       ReplicaKeyMetadata: { ...metadata, KeyState: 'Creating', Enabled: false },
-      ReplicaPolicy: policyTextOf(key.record),
+      ReplicaPolicy: policyTextOf(replica.record),
       ...(tags.length > 0 && { ReplicaTags: tags.map((tag) => ({ ...tag })) }),
     };
   },
@@ -65,17 +65,17 @@ export const replicateKey: Operation<'ReplicateKey'> = {
 export const updatePrimaryRegion: Operation<'UpdatePrimaryRegion'> = {
   name: 'UpdatePrimaryRegion',
   async run(services, { KeyId, PrimaryRegion: region }) {
-    const found = await findOwnKey(services, KeyId);
-    const replica = await authorizedReplica(services, found.record, region);
-    await changeKey(services, found, async (key) => {
-      requirePrimary(key);
-      requireState(key);
-      const { primary, replicas } = regionsOf(key.record);
-      if (region === primary) return { record: key.record };
-      requireReplica(key.record, region);
+    const key = await findOwnKey(services, KeyId);
+    const replica = await authorizedReplica(services, key.record, region);
+    await changeKey(services, key, async (current) => {
+      requirePrimary(current);
+      requireState(current);
+      const { primary, replicas } = regionsOf(current.record);
+      if (region === primary) return { record: current.record };
+      requireReplica(current.record, region);
       const others = replicas.filter((replica) => replica !== region);
       return {
-        record: { ...key.record, regions: { primary: region, replicas: [...others, primary] } },
+        record: { ...current.record, regions: { primary: region, replicas: [...others, primary] } },
         checkOther: async (other) => {
           if (other.record.region !== region) return;
           if (other.record !== replica?.record) await authorize(services, other);

@@ -16,15 +16,15 @@ const mostOnDemand = 25;
 export const enableKeyRotation: Operation<'EnableKeyRotation'> = {
   name: 'EnableKeyRotation',
   async run(services, { KeyId, RotationPeriodInDays: periodInDays = usualPeriodInDays }) {
-    const found = await findOwnKey(services, KeyId);
-    await changeKey(services, found, (key) => {
-      requireOrigin(key, 'AWS_KMS');
-      requireState(key);
-      requireRotatable(key);
-      const { rotation } = key.record;
-      if (rotation?.periodInDays === periodInDays) return key.record;
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, (current) => {
+      requireOrigin(current, 'AWS_KMS');
+      requireState(current);
+      requireRotatable(current);
+      const { rotation } = current.record;
+      if (rotation?.periodInDays === periodInDays) return current.record;
       const nextDate = services.now() + periodInDays * dayInMilliseconds;
-      return { ...key.record, rotation: { periodInDays, nextDate } };
+      return { ...current.record, rotation: { periodInDays, nextDate } };
     });
     return {};
   },
@@ -34,14 +34,14 @@ export const enableKeyRotation: Operation<'EnableKeyRotation'> = {
 export const disableKeyRotation: Operation<'DisableKeyRotation'> = {
   name: 'DisableKeyRotation',
   async run(services, { KeyId }) {
-    const found = await findOwnKey(services, KeyId);
-    await changeKey(services, found, (key) => {
-      requireOrigin(key, 'AWS_KMS');
-      requireState(key);
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, (current) => {
+      requireOrigin(current, 'AWS_KMS');
+      requireState(current);
       // AWS also accepts this for keys that cannot rotate.
-      if (isSymmetric(key)) requireRotatable(key);
-      const { rotation, ...without } = key.record;
-      return rotation === undefined ? key.record : without;
+      if (isSymmetric(current)) requireRotatable(current);
+      const { rotation, ...without } = current.record;
+      return rotation === undefined ? current.record : without;
     });
     return {};
   },
@@ -71,18 +71,18 @@ export const getKeyRotationStatus: Operation<'GetKeyRotationStatus'> = {
 export const rotateKeyOnDemand: Operation<'RotateKeyOnDemand'> = {
   name: 'RotateKeyOnDemand',
   async run(services, { KeyId }) {
-    const found = await findOwnKey(services, KeyId);
-    const { arn } = await changeKey(services, found, async (key) => {
-      requireState(key);
-      requireRotatable(key);
-      requireRotationsLeft(key);
+    const key = await findOwnKey(services, KeyId);
+    const { arn } = await changeKey(services, key, async (current) => {
+      requireState(current);
+      requireRotatable(current);
+      requireRotationsLeft(current);
       const how = { rotationDate: services.now(), rotationType: 'ON_DEMAND' as const };
-      const pending = pendingMaterial(key);
+      const pending = pendingMaterial(current);
       if (pending !== undefined) {
-        return { record: withCurrentMaterial(key.record, { ...pending, ...how }) };
+        return { record: withCurrentMaterial(current.record, { ...pending, ...how }) };
       }
-      const { id, change } = services.keys.vault.makeSymmetric(key.record);
-      return { record: withCurrentMaterial(key.record, { id, ...how }), others: [change] };
+      const { id, change } = services.keys.vault.makeSymmetric(current.record);
+      return { record: withCurrentMaterial(current.record, { id, ...how }), others: [change] };
     });
     return { KeyId: arn };
   },

@@ -14,13 +14,13 @@ export const tagResource: Operation<'TagResource'> = {
   name: 'TagResource',
   async run(services, { KeyId, Tags }) {
     requireFewTags(Tags);
-    const found = await findOwnKey(services, KeyId);
-    await changeKey(services, found, (key) => {
-      requireNotPendingDeletion(key);
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, (current) => {
+      requireNotPendingDeletion(current);
       const added = checkTags(Tags as readonly KeyTag[]);
       const names = new Set(added.map(({ TagKey }) => TagKey));
-      const kept = key.record.tags.filter(({ TagKey }) => !names.has(TagKey));
-      return { ...key.record, tags: checkTags([...kept, ...added]) };
+      const kept = current.record.tags.filter(({ TagKey }) => !names.has(TagKey));
+      return { ...current.record, tags: checkTags([...kept, ...added]) };
     });
     return {};
   },
@@ -31,12 +31,14 @@ export const untagResource: Operation<'UntagResource'> = {
   name: 'UntagResource',
   async run(services, { KeyId, TagKeys }) {
     requireFewTags(TagKeys);
-    const found = await findOwnKey(services, KeyId);
-    await changeKey(services, found, (key) => {
-      requireNotPendingDeletion(key);
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, (current) => {
+      requireNotPendingDeletion(current);
       requireOwnTags(TagKeys);
-      const tags = key.record.tags.filter(({ TagKey }) => !TagKeys.includes(TagKey));
-      return tags.length === key.record.tags.length ? key.record : { ...key.record, tags };
+      const tags = current.record.tags.filter(({ TagKey }) => !TagKeys.includes(TagKey));
+      return tags.length === current.record.tags.length
+        ? current.record
+        : { ...current.record, tags };
     });
     return {};
   },

@@ -7,10 +7,10 @@ import type { Operation } from './rules/operation.ts';
 export const updateKeyDescription: Operation<'UpdateKeyDescription'> = {
   name: 'UpdateKeyDescription',
   async run(services, { KeyId, Description }) {
-    const found = await findOwnKey(services, KeyId);
-    await changeKey(services, found, (key) => {
-      requireNotPendingDeletion(key);
-      return { ...key.record, description: Description };
+    const key = await findOwnKey(services, KeyId);
+    await changeKey(services, key, (current) => {
+      requireNotPendingDeletion(current);
+      return { ...current.record, description: Description };
     });
     return {};
   },

@@ -230,11 +230,12 @@ export class BatchWorker {
   }
 
   #dispatchOf(record: BatchRecord): Dispatch {
-    const known = this.#dispatches.get(record);
-    if (known !== undefined) return known;
-    const made = this.#dispatchAs(record.submitter, record.region);
-    this.#dispatches.set(record, made);
-    return made;
+    let dispatch = this.#dispatches.get(record);
+    if (dispatch === undefined) {
+      dispatch = this.#dispatchAs(record.submitter, record.region);
+      this.#dispatches.set(record, dispatch);
+    }
+    return dispatch;
   }
 
   /** Settles a chunk that is minted, or gives back one that could not be. */
