@@ -73,7 +73,7 @@ export class History {
   async follow(): Promise<void> {
     if (this.#history === undefined) return;
     await this.#read();
-    this.#compareFile();
+    await this.#compareFile();
     this.#note();
     // The next request that needs the store is told of what fails here.
     const look = () => void this.#look().catch(() => {});
@@ -179,20 +179,24 @@ export class History {
     return history;
   }
 
-  #compareFile(): void {
+  async #compareFile(): Promise<void> {
     const { fence, file } = this.#options;
     const history = this.#history as StoreHistory;
-    const { origin } = history;
     const seen = file && this.#accepted && readSeen(file)[this.#accepted.id];
-    if (!seen || origin === undefined) return;
+    if (!seen) return;
+    // In this order: another process may just have noted what is later than this one has seen.
+    await history.look();
+    const lastFence = await fence.read().catch(() => fence.last);
+    const { origin } = history;
+    if (origin === undefined) return;
     const seenFence = BigInt(seen.fence);
     // A later fence has said that this is the store.
-    if (fence.last > seenFence) return;
+    if (lastFence > seenFence) return;
     const isBack =
       seen.system === origin.system &&
       seen.timeline === origin.timeline &&
       BigInt(seen.position) > origin.position;
-    if (seen.isInDoubt || isBack || fence.last < seenFence)
+    if (seen.isInDoubt || isBack || lastFence < seenFence)
       history.suspect('it was put back to an earlier state');
   }
 

@@ -108,6 +108,8 @@ export interface StoreHistory {
   readonly origin: StoreOrigin | undefined;
   /** Why commits may be lost, so that waiting pairs may have been answered; undefined if none are. */
   readonly doubt: string | undefined;
+  /** Asks how far it is now, so that `origin` is no older than this call. @throws if it cannot be asked */
+  look(): Promise<void>;
   /** Begins to doubt, unless it does already. */
   suspect(reason: string): void;
   /** Ends the doubt: the store as it is now is the one to go on with. */

@@ -195,6 +195,17 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL whose database lost commits
     expect((await open(cluster.url(database))).store.needsFence).toBe(true);
   }, 60_000);
 
+  it('is opened by many at once: none takes what another has just noted for a later state', async () => {
+    const cluster = await clusterOf();
+    await open(cluster.url(), { create: true });
+    for (let round = 0; round < 5; round++) {
+      const opened = await Promise.all(Array.from({ length: 6 }, () => open(cluster.url())));
+      expect(opened.map(({ store }) => store.doubt)).toEqual(opened.map(() => undefined));
+      // What they note when they close is later, too.
+      await Promise.all([...opened.map((kms) => kms.close()), open(cluster.url())]);
+    }
+  }, 60_000);
+
   it('was restarted after a power failure: nothing is lost, and pools go on', async () => {
     const cluster = await clusterOf();
     const kms = await open(cluster.url(), { create: true, onDryPool: 'fail' });

@@ -78,6 +78,7 @@ export class Follower {
     this.#staleness = options.staleness;
     this.#onReadOnly = options.onReadOnly;
     this.#lineage = options.lineage;
+    this.#lineage.lookBy(() => this.#ask(performance.now() + askLimit));
     this.#lineage.onDoubt(() => {
       this.#heard.dropAll();
       for (const listener of this.#listeners) listener();

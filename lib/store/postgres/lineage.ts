@@ -63,6 +63,7 @@ export class Lineage implements StoreHistory {
   #latest: Sighting | undefined;
   #doubt: string | undefined;
   #connections = 0;
+  #ask: (() => Promise<void>) | undefined;
 
   /** How many connections were made: behind a new one there may be another database. */
   get connections(): number {
@@ -93,6 +94,15 @@ export class Lineage implements StoreHistory {
     const reason = since && differenceOf(since, seen);
     if (reason !== undefined) this.suspect(reason);
     if (this.#doubt === undefined && isLater(seen, this.#last)) this.#last = seen;
+  }
+
+  async look(): Promise<void> {
+    await this.#ask?.();
+  }
+
+  /** @param ask has the server asked, and observes its answer */
+  lookBy(ask: () => Promise<void>): void {
+    this.#ask = ask;
   }
 
   suspect(reason: string): void {
