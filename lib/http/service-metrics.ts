@@ -232,7 +232,7 @@ export class ServiceMetrics {
   }
 
   async #collectPools(): Promise<void> {
-    const pools = (await this.#ask(() => this.#kms.pools.list())) ?? [];
+    const pools = await this.#ask(() => this.#kms.pools.list());
     const {
       poolLevels,
       poolTargets,
@@ -242,8 +242,11 @@ export class ServiceMetrics {
       poolTaken,
       poolMinted,
     } = this.#meters;
-    const meters = [poolLevels, poolTargets, poolRequests, poolRefusals, poolSkips, poolTaken];
-    for (const meter of [...meters, poolMinted]) meter.reset();
+    for (const meter of [poolLevels, poolTargets]) meter.reset();
+    // What was counted stays: the store only says which pools there are.
+    if (pools === undefined) return;
+    for (const meter of [poolRequests, poolRefusals, poolSkips, poolTaken, poolMinted])
+      meter.reset();
     for (const { KeyId, KeyPairSpec, level, target, ...counts } of pools) {
       const labels = { key_id: KeyId, spec: KeyPairSpec };
       poolLevels.set(labels, level);

@@ -232,11 +232,25 @@ describe('pools', () => {
     expect(samples).toMatchObject([{ labels: { spec: 'ECC_NIST_P256' }, value: 1 }]);
   });
 
-  it('that are out of reach leave all else to be seen', async () => {
+  it('that are out of reach leave all else to be seen, also what they counted', async () => {
     const closed = await openKms();
     const metrics = await createMetrics(closed);
+    const { KeyId, Arn } = await newKey(closed);
+    const pool = { KeyId, KeyPairSpec: 'ECC_NIST_P256' } as const;
+    await closed.pools.create({ ...pool, target: 4 });
+    await closed.pools.fill();
+    await closed.generateDataKeyPair(pool);
+    const hits = { key_id: Arn, spec: pool.KeyPairSpec, result: 'hit' };
+    const before = await metrics.text();
+    expect(sampleOf(before, 'pairmint_pool_requests_total', hits)).toBe(1);
+    expect(parseExposition(before).get('pairmint_pool_pairs')?.samples).toHaveLength(1);
     await closed.close();
-    expect(sampleOf(await metrics.text(), 'pairmint_minting_threads')).toBeGreaterThan(0);
+    await vi.waitFor(async () => {
+      const text = await metrics.text();
+      expect(parseExposition(text).get('pairmint_pool_pairs')?.samples).toHaveLength(0);
+      expect(sampleOf(text, 'pairmint_pool_requests_total', hits)).toBe(1);
+      expect(sampleOf(text, 'pairmint_minting_threads')).toBeGreaterThan(0);
+    }, 10_000);
     metrics.close();
   });
 });
