@@ -184,7 +184,8 @@ async function run(args, isSaid, isOver = () => false) {
     hasEnded = true;
   });
   const until = performance.now() + 20_000;
-  while (!isSaid(text + complaints) && !hasEnded && !isOver() && performance.now() < until) await pause(20);
+  while (!isSaid(text + complaints) && !hasEnded && !isOver() && performance.now() < until)
+    await pause(20);
   await pause(1000 * Math.random());
   if (!hasEnded) done.kills++;
   child.kill('SIGKILL');
