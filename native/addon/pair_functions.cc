@@ -230,6 +230,12 @@ Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   return AllHere<SealPairJob>(info.Env(), args, minted);
 }
 
+Napi::Value MintsQuickly(const Napi::CallbackInfo &info) {
+  napi_value quick = nullptr;
+  napi_get_boolean(info.Env(), mint::IsQuick(NameOf(info[0])), &quick);
+  return {info.Env(), quick};
+}
+
 Napi::Value TakeFromLots(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[0]);
   return AllHere<TakeFromLotJob>(info.Env(), args);
@@ -239,6 +245,7 @@ constexpr Export kExports[] = {
     {"generateDataKeyPair", ByCrew<GenerateDataKeyPairTask>},
     {"generateDataKeyPairs", ByCrew<GenerateDataKeyPairsTask>},
     {"generateDataKeyPairsHere", GenerateDataKeyPairsHere},
+    {"mintsQuickly", MintsQuickly},
     {"mintLot", ByCrew<MintLotTask>},
     {"takeFromLots", TakeFromLots},
 };
