@@ -154,9 +154,10 @@ interface DataKey {
  * some, all else on the others.
  *
  * Functions that return no promise run at once: they take microseconds, less than a hand-over to a
- * thread and back. Data keys, pairs out of lots and lone pairs of brief specs are as quick, but
- * half of their time goes into loading the code into the processor's caches. So all that are asked
- * for in one turn of the event loop run together at its end; one that is alone runs at once.
+ * thread and back. Data keys, pairs out of lots and lone pairs of brief specs (of some curves only
+ * while `mintsQuickly` says so) are as quick, but half of their time goes into loading the code into
+ * the processor's caches. So all that are asked for in one turn of the event loop run together at its
+ * end; one that is alone runs at once.
  *
  * `context` is always a canonically encoded encryption context. A function fails with
  * INVALID_HANDLE if it is given another handle than it needs, and with INVALID_ARGUMENT if the
@@ -189,7 +190,8 @@ export interface Native {
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
   /**
-   * For a brief spec, only the signal counts, until the pair's turn comes; `onStart` is not called.
+   * If the pair is minted in the calling thread, only the signal counts, until the pair's turn comes;
+   * `onStart` is not called.
    */
   generateDataKeyPair(
     args: SealingRequest & Called & { spec: DataKeyPairSpec },

@@ -18,6 +18,9 @@ namespace {
 
 #if defined(PAIRMINT_TESTING)
 std::atomic<int> calls_left{-1};
+std::atomic<int> num_draws{0};
+
+void CountDraw() { num_draws.fetch_add(1); }
 
 bool PlantedFailure() {
   const int left = calls_left.load();
@@ -32,6 +35,7 @@ bool PlantedFailure() {
 }
 #else
 constexpr bool PlantedFailure() { return false; }
+constexpr void CountDraw() {}
 #endif
 
 Status NoRandomBytes() {
@@ -39,6 +43,7 @@ Status NoRandomBytes() {
 }
 
 Status Draw(MutableByteSpan out) {
+  CountDraw();
   MutableByteSpan rest = out;
   while (!rest.empty()) {
     const size_t len = std::min<size_t>(rest.size(), INT_MAX);
@@ -109,6 +114,7 @@ Stock &TheStock() {
 
 #if defined(PAIRMINT_TESTING)
 void FailRandomAfter(int calls) { calls_left.store(calls); }
+int CountDraws() { return num_draws.load(); }
 #endif
 
 Status FillRandom(MutableByteSpan out) {

@@ -16,6 +16,8 @@ Status FillRandom(MutableByteSpan out);
 // turns it off. Only the tests' build has it.
 #if defined(PAIRMINT_TESTING)
 void FailRandomAfter(int calls);
+// How often OpenSSL's generator was asked so far.
+int CountDraws();
 #endif
 
 }  // namespace pairmint::core
