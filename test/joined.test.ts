@@ -4,6 +4,8 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { isAlone, UnderWay } from '../lib/core/under-way.ts';
 import { createServer } from '../lib/http/server.ts';
+import type { DataKeyPairSpec } from '../lib/model/types.ts';
+import { joinCalls, type KeyMaterial, type MintedPair } from '../lib/native/addon.ts';
 import { joined, type Packed } from '../lib/native/joined.ts';
 import { Pairmint } from '../lib/service/pairmint.ts';
 import { internals } from './support/internals.ts';
@@ -162,6 +164,49 @@ describe('a request with no other work under way in the process', () => {
     expect(isAlone()).toBe(true);
     end();
     expect(isAlone()).toBe(false);
+  });
+});
+
+describe('a pair', () => {
+  const material = {} as KeyMaterial;
+  const request = { material, context: new Uint8Array(), plaintext: false };
+
+  /** The ways that pairs take into native code. */
+  function ways(quick: DataKeyPairSpec[]) {
+    const taken: string[] = [];
+    const native = joinCalls({
+      ...internals,
+      mintsQuickly: (spec: DataKeyPairSpec) => quick.includes(spec),
+      generateDataKeyPairsHere(_spec: DataKeyPairSpec, requests: readonly object[]): Packed {
+        taken.push(`${requests.length} here`);
+        return [Uint32Array.from(requests.flatMap(() => [0, 0, 0])).buffer];
+      },
+      async generateDataKeyPair(): Promise<MintedPair> {
+        taken.push('1 on a thread');
+        return { publicKey: new Uint8Array(), privateKeyCiphertext: new Uint8Array() };
+      },
+    });
+    return { native, taken };
+  }
+
+  test('is minted in the calling thread as long as native code is quick with its spec', async () => {
+    const quick: DataKeyPairSpec[] = [];
+    const { native, taken } = ways(quick);
+    const mint = (spec: DataKeyPairSpec) => native.generateDataKeyPair({ ...request, spec });
+    await mint('SM2');
+    quick.push('SM2');
+    await Promise.all([mint('SM2'), mint('SM2'), mint('ECC_NIST_P384')]);
+    quick.pop();
+    await mint('SM2');
+    expect(taken).toEqual(['1 on a thread', '1 on a thread', '2 here', '1 on a thread']);
+  });
+
+  test('is always so for P-256 and Ed25519, and never for RSA', async () => {
+    const { native, taken } = ways(['RSA_2048']);
+    for (const spec of ['ECC_NIST_P256', 'ECC_NIST_EDWARDS25519', 'RSA_2048'] as const) {
+      await native.generateDataKeyPair({ ...request, spec });
+    }
+    expect(taken).toEqual(['1 here', '1 here', '1 on a thread']);
   });
 });
 

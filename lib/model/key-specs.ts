@@ -42,8 +42,11 @@ export interface PairRules {
   readonly lot: number;
   /** How many pairs are best minted in one crossing into native code. */
   readonly crossing: number;
-  /** Minted in the calling thread: a pair takes less time than the way to another thread and back. */
-  readonly here?: true;
+  /**
+   * Minted in the calling thread, as a pair takes less time than the way to another thread and back:
+   * always, or while native code says so (`mintsQuickly`).
+   */
+  readonly here?: 'always' | 'while-quick';
   /** AWS's quota of pairs a second; some differ in the regions of China. */
   readonly quota: number | { readonly china: number; readonly elsewhere: number };
 }
@@ -104,7 +107,12 @@ const rsaUsages: KeyUsages = {
 const brief: Minting = { kind: 'brief', units: 1 };
 
 /** The rules of pairs that take about a millisecond or less. */
-const briefPair = { lot: 16, crossing: 16, quota: 100 } satisfies PairRules;
+const briefPair = {
+  lot: 16,
+  crossing: 16,
+  here: 'while-quick',
+  quota: 100,
+} as const satisfies PairRules;
 
 const mlDsa = {
   usages: signs('ML_DSA_SHAKE_256'),
@@ -152,7 +160,7 @@ export const keySpecs: Readonly<Record<KeySpec, KeySpecRow>> = {
     code: 5,
     usages: { ...signs('ECDSA_SHA_256'), KEY_AGREEMENT: agrees },
     minting: brief,
-    pair: { ...briefPair, here: true },
+    pair: { ...briefPair, here: 'always' },
     wrappedBy: 2048,
     nodeName: 'ec prime256v1',
   },
@@ -185,7 +193,7 @@ export const keySpecs: Readonly<Record<KeySpec, KeySpecRow>> = {
     code: 9,
     usages: signs('ED25519_SHA_512', 'ED25519_PH_SHA_512'),
     minting: brief,
-    pair: { ...briefPair, here: true },
+    pair: { ...briefPair, here: 'always' },
     wrappedBy: 2048,
     nodeName: 'ed25519',
   },

@@ -54,6 +54,8 @@ export interface NativeCapabilities {
   readonly kernel: string;
   /** All kernels that this processor can run, best first. */
   readonly kernels: readonly string[];
+  /** The values that PAIRMINT_KERNEL may have here: those kernels, and `portable` for none of ours. */
+  readonly kernelNames: readonly string[];
   /** The value of PAIRMINT_KERNEL if it names no kernel that can run here; otherwise empty. */
   readonly kernelRefused: string;
   /** Why a kernel was switched off, if one was caught miscalculating; otherwise empty. */
@@ -152,9 +154,10 @@ interface DataKey {
  * some, all else on the others.
  *
  * Functions that return no promise run at once: they take microseconds, less than a hand-over to a
- * thread and back. Data keys, pairs out of lots and lone pairs of brief specs are as quick, but
- * half of their time goes into loading the code into the processor's caches. So all that are asked
- * for in one turn of the event loop run together at its end; one that is alone runs at once.
+ * thread and back. Data keys, pairs out of lots and lone pairs of brief specs (of some curves only
+ * while `mintsQuickly` says so) are as quick, but half of their time goes into loading the code into
+ * the processor's caches. So all that are asked for in one turn of the event loop run together at its
+ * end; one that is alone runs at once.
  *
  * `context` is always a canonically encoded encryption context. A function fails with
  * INVALID_HANDLE if it is given another handle than it needs, and with INVALID_ARGUMENT if the
@@ -187,7 +190,8 @@ export interface Native {
   viewFile(path: string, length: number): ArrayBuffer | undefined;
 
   /**
-   * For a brief spec, only the signal counts, until the pair's turn comes; `onStart` is not called.
+   * If the pair is minted in the calling thread, only the signal counts, until the pair's turn comes;
+   * `onStart` is not called.
    */
   generateDataKeyPair(
     args: SealingRequest & Called & { spec: DataKeyPairSpec },
@@ -330,6 +334,8 @@ export interface Native {
 export interface Addon extends Omit<Native, 'takeFromLot' | 'generateDataKey'> {
   /** Mints pairs of a brief spec in the calling thread. */
   generateDataKeyPairsHere(spec: DataKeyPairSpec, requests: readonly SealingRequest[]): Packed;
+  /** Whether a pair of the spec takes less time now than the way to another thread and back. */
+  mintsQuickly(spec: DataKeyPairSpec): boolean;
   takeFromLots(requests: readonly LotRequest[]): Packed;
   generateDataKeys(requests: readonly (SealingRequest & { length: number })[]): Packed;
 }
@@ -352,11 +358,11 @@ export function loadNative(): Native {
 }
 
 /** @throws ConfigurationError if PAIRMINT_KERNEL names a kernel that cannot run here */
-export function requireKernel({ kernelRefused, kernels }: NativeCapabilities): void {
+export function requireKernel({ kernelRefused, kernelNames }: NativeCapabilities): void {
   if (kernelRefused === '') return;
   throw new ConfigurationError(
     `PAIRMINT_KERNEL is '${kernelRefused}', which is no kernel that can run here`,
-    { hint: `set it to one of ${kernels.join(', ')}, or leave it out` },
+    { hint: `set it to one of ${kernelNames.join(', ')}, or leave it out` },
   );
 }
 
@@ -384,16 +390,25 @@ export function joinCalls<T extends Addon>(addon: T): T & Native {
     );
   const brief = new Map<DataKeyPairSpec, ReturnType<typeof mintBrief>>(
     dataKeyPairSpecs()
-      .filter((spec) => keySpecs[spec].pair?.here)
+      .filter((spec) => keySpecs[spec].pair?.here !== undefined)
       .map((spec) => [spec, mintBrief(spec)]),
   );
   return {
     ...addon,
-    generateDataKeyPair: (args, onStart, signal) =>
-      brief.get(args.spec)?.(args, signal) ?? addon.generateDataKeyPair(args, onStart),
+    generateDataKeyPair: (args, onStart, signal) => {
+      const { spec } = args;
+      const mint = brief.get(spec);
+      return mint !== undefined && (isAlwaysBrief(spec) || addon.mintsQuickly(spec))
+        ? mint(args, signal)
+        : addon.generateDataKeyPair(args, onStart);
+    },
     takeFromLot: joined(addon.takeFromLots, toPair),
     generateDataKey: joined(addon.generateDataKeys, toDataKey),
   };
+}
+
+function isAlwaysBrief(spec: DataKeyPairSpec): boolean {
+  return keySpecs[spec].pair?.here === 'always';
 }
 
 function toPair([publicKey, privateKeyCiphertext, privateKeyPlaintext]: Parts): MintedPair {

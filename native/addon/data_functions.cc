@@ -16,9 +16,6 @@ using core::SecretBytes;
 using core::Status;
 using envelope::Kind;
 
-// What a data key of AES_256 and its sealing draw.
-constexpr size_t kRandomLen = 32 + envelope::kFreshnessLen;
-
 class GenerateDataKeyJob final : public PartJob {
  public:
   explicit GenerateDataKeyJob(const Napi::Value &args)
@@ -135,7 +132,6 @@ class ReEncryptJob final : public Job {
 
 Napi::Value GenerateDataKeys(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[0]);
-  const core::DrawAhead ahead(args.size() * kRandomLen);
   return AllHere<GenerateDataKeyJob>(info.Env(), args);
 }
 

@@ -11,7 +11,6 @@
 #include "addon/materials.h"
 #include "addon/promised_task.h"
 #include "addon/values.h"
-#include "core/random.h"
 #include "envelope/blob.h"
 #include "mint/mint.h"
 #include "pool/lot.h"
@@ -28,10 +27,6 @@ using envelope::Kind;
 // already. And their private keys lie in locked memory, of which some systems
 // grant a process 64 KB: 64 encoded keys of P-521, 241 bytes each, take 15 KB.
 constexpr uint32_t kMaxPairs = 64;
-
-// What a pair on a curve and its sealing draw: of the curves' private keys that
-// of P-521 is the longest.
-constexpr size_t kRandomLen = 66 + envelope::kFreshnessLen;
 
 // What a pair's private key is sealed with, and whether it is given in the
 // clear as well.
@@ -118,7 +113,6 @@ class GenerateDataKeyPairsTask final : public MintingTask {
 
  protected:
   std::optional<Status> Share() override {
-    const core::DrawAhead ahead(pairs_.size() * kRandomLen);
     std::vector<core::KeyPair> minted(pairs_.size());
     PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
     for (size_t i = 0; i < pairs_.size(); i++) {
@@ -227,7 +221,6 @@ class TakeFromLotJob final : public PartJob {
 Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[1]);
   const CleanErrorQueue clean;
-  const core::DrawAhead ahead(args.size() * kRandomLen);
   const core::AbortFlag never;
   std::vector<core::KeyPair> minted(args.size());
   const Status status = mint::MintSeveral(NameOf(info[0]), never, minted);
@@ -237,9 +230,14 @@ Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   return AllHere<SealPairJob>(info.Env(), args, minted);
 }
 
+Napi::Value MintsQuickly(const Napi::CallbackInfo &info) {
+  napi_value quick = nullptr;
+  napi_get_boolean(info.Env(), mint::IsQuick(NameOf(info[0])), &quick);
+  return {info.Env(), quick};
+}
+
 Napi::Value TakeFromLots(const Napi::CallbackInfo &info) {
   const std::vector<Napi::Value> args = ElementsOf(info[0]);
-  const core::DrawAhead ahead(args.size() * envelope::kFreshnessLen);
   return AllHere<TakeFromLotJob>(info.Env(), args);
 }
 
@@ -247,6 +245,7 @@ constexpr Export kExports[] = {
     {"generateDataKeyPair", ByCrew<GenerateDataKeyPairTask>},
     {"generateDataKeyPairs", ByCrew<GenerateDataKeyPairsTask>},
     {"generateDataKeyPairsHere", GenerateDataKeyPairsHere},
+    {"mintsQuickly", MintsQuickly},
     {"mintLot", ByCrew<MintLotTask>},
     {"takeFromLots", TakeFromLots},
 };

@@ -24,6 +24,11 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
     }
   }
   out.Set("kernels", kernels);
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const std::string &name : report.names) {
+    names.Set(names.Length(), name);
+  }
+  out.Set("kernelNames", names);
   Napi::Array ours = Napi::Array::New(info.Env());
   Napi::Object curve_kernels = Napi::Object::New(info.Env());
   for (const ec::Curve &curve : ec::Curves()) {

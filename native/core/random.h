@@ -2,40 +2,22 @@
 #define NATIVE_CORE_RANDOM_H_
 
 #include "core/bytes.h"
-#include "core/secret_bytes.h"
 #include "core/status.h"
 
 namespace pairmint::core {
 
 // Fills `out` from OpenSSL's private DRBG (SP 800-90A CTR_DRBG, one a thread).
-// On failure `out` is wiped and the status is kEntropy.
+// Short outputs come out of a stock of at most a second's age, in locked memory,
+// whose bytes are wiped as they are taken. On failure `out` is wiped and the
+// status is kEntropy.
 Status FillRandom(MutableByteSpan out);
-
-// While it lives, the first FillRandom of its thread draws `size` bytes and
-// the next calls take theirs from them: the cost of a draw is mostly fixed.
-// Each byte is wiped when it is taken, the rest at the end. If too few bytes
-// are left, FillRandom draws as usual. At most one per thread.
-class DrawAhead {
- public:
-  explicit DrawAhead(size_t size);
-  ~DrawAhead();
-  DrawAhead(const DrawAhead &) = delete;
-  DrawAhead &operator=(const DrawAhead &) = delete;
-
- private:
-  friend Status FillRandom(MutableByteSpan out);
-
-  Status Take(MutableByteSpan out);
-
-  SecretBytes bytes_;
-  MutableByteSpan rest_;
-  bool drawn_ = false;
-};
 
 // Makes every FillRandom from now on fail after `calls` more calls; negative
 // turns it off. Only the tests' build has it.
 #if defined(PAIRMINT_TESTING)
 void FailRandomAfter(int calls);
+// How often OpenSSL's generator was asked so far.
+int CountDraws();
 #endif
 
 }  // namespace pairmint::core

@@ -227,7 +227,7 @@ SecretBytes::~SecretBytes() {
   if (data_ == nullptr) {
     return;
   }
-  OPENSSL_cleanse(data_, size_);
+  Wipe({data_, size_});
   TheArena().Return(data_, capacity_);
 }
 
@@ -248,10 +248,20 @@ SecretBytes &SecretBytes::operator=(SecretBytes &&other) noexcept {
 
 void SecretBytes::Truncate(size_t size) {
   if (size < size_) {
-    OPENSSL_cleanse(data_ + size, size_ - size);
+    Wipe({data_ + size, size_ - size});
     Forbid(data_ + size, size_ - size);
     size_ = size;
   }
+}
+
+void Wipe(MutableByteSpan bytes) {
+#if defined(__GNUC__)
+  memset(bytes.data(), 0, bytes.size());
+  // The compiler must take it that somebody reads them.
+  __asm__ volatile("" : : "r"(bytes.data()) : "memory");
+#else
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+#endif
 }
 
 #if defined(PAIRMINT_TESTING)

@@ -41,6 +41,10 @@ class SecretBytes {
   size_t capacity_ = 0;
 };
 
+// Zeroes bytes that nobody reads any more. Many times as fast as
+// OPENSSL_cleanse, which writes eight at a time.
+void Wipe(MutableByteSpan bytes);
+
 #if defined(PAIRMINT_TESTING)
 struct SecretPages {
   size_t num_mapped;  // how often pages were taken from the system

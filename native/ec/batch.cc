@@ -20,6 +20,11 @@ using Keys = std::span<const BignumPtr>;
 
 Status PointsByOpenSsl(const Curve &curve, const AbortFlag &abort, Keys keys,
                        MutableByteSpan out) {
+  if (keys.size() == 1) {
+    // OpenSSL's inversion for P-256 alone takes a fifth of that for a lot.
+    PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
+    return PublicPoint(curve, keys[0].get(), out);
+  }
   std::vector<PointPtr> points(keys.size());
   for (size_t i = 0; i < keys.size(); i++) {
     PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));

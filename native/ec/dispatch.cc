@@ -301,6 +301,13 @@ class Dispatch {
     return row.verdict == Verdict::kGood ? row.multiplier() : Multiplier{};
   }
 
+  bool AreLanesReady(const Curve &curve) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const Row &row = rows_[&curve];
+    return switched_off_.empty() && row.lanes != nullptr &&
+           row.verdict == Verdict::kGood;
+  }
+
   bool IsAuditDue(const Curve &curve, uint32_t interval) {
     const std::lock_guard<std::mutex> lock(mutex_);
     uint32_t &num_works = rows_[&curve].num_works;
@@ -406,6 +413,10 @@ bool IsOurs(const Curve &curve) { return TheDispatch().IsOurs(curve); }
 
 bool IsAuditDue(const Curve &curve, uint32_t interval) {
   return TheDispatch().IsAuditDue(curve, interval);
+}
+
+bool AreLanesReady(const Curve &curve) {
+  return TheDispatch().AreLanesReady(curve);
 }
 
 Multiplier MultiplierFor(const Curve &curve) {

@@ -24,6 +24,9 @@ bool IsOurs(const Curve &curve);
 // all of our code is switched off if its points differ from OpenSSL's.
 Multiplier MultiplierFor(const Curve &curve);
 
+// Whether MultiplierFor returns lanes at once: their tables are made and tested.
+bool AreLanesReady(const Curve &curve);
+
 // Whether OpenSSL is to have its word on this work, too, of which one in
 // `interval` is asked for, and the first of the process.
 bool IsAuditDue(const Curve &curve, uint32_t interval);

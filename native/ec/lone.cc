@@ -45,6 +45,11 @@ class Counts {
     return false;
   }
 
+  [[nodiscard]] bool HadEnough(const Curve &curve) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return counts_[&curve] == kFirst;
+  }
+
   void Set(const Curve &curve, size_t count) {
     const std::lock_guard<std::mutex> lock(mutex_);
     counts_[&curve] = count;
@@ -199,6 +204,10 @@ Status MintAlone(const Curve &curve, const AbortFlag &abort, KeyPair *out) {
     PAIRMINT_RETURN_IF_ERROR(PublicPoint(curve, key.get(), point));
   }
   return EncodeWithPoint(curve, key.get(), point, out);
+}
+
+bool IsQuick(const Curve &curve) {
+  return TheCounts().HadEnough(curve) && AreLanesReady(curve);
 }
 
 #if defined(PAIRMINT_TESTING)

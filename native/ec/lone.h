@@ -17,6 +17,9 @@ namespace pairmint::ec {
 core::Status MintAlone(const Curve &curve, const core::AbortFlag &abort,
                        core::KeyPair *out);
 
+// Whether lanes will compute the next lone pair, which then takes microseconds.
+bool IsQuick(const Curve &curve);
+
 #if defined(PAIRMINT_TESTING)
 // Has masks used from the next pair on; `use` false: as at the start of the
 // process.

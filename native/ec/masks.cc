@@ -1,7 +1,5 @@
 #include "ec/masks.h"
 
-#include <uv.h>
-
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/process_number.h"
 #include "ec/lot.h"
 
 namespace pairmint::ec {
@@ -45,9 +44,8 @@ class Stock {
 
   // A process that was forked off has the same masks as its parent, and two
   // keys under one mask would tell their difference: it makes its own.
-  // OpenSSL's generator knows a fork by the process id as well.
   Masks &Of(const Curve &curve) {
-    if (const uv_pid_t process = uv_os_getpid(); process != process_) {
+    if (const uint64_t process = core::ProcessNumber(); process != process_) {
       process_ = process;
       masks_.clear();
     }
@@ -56,7 +54,7 @@ class Stock {
 
  private:
   std::mutex mutex_;
-  uv_pid_t process_ = 0;
+  uint64_t process_ = 0;
   std::map<const Curve *, Masks> masks_;
 };
 

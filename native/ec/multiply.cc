@@ -25,7 +25,7 @@ constexpr size_t kAlignment = 64;
 // addition of points in lanes of eleven limbs with its products 14 KB.
 [[gnu::noinline]] void WipeStack() {
   std::array<uint8_t, 24576> frame;
-  OPENSSL_cleanse(frame.data(), frame.size());
+  core::Wipe(frame);
 }
 
 using Words = std::vector<uint64_t>;

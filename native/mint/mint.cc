@@ -129,6 +129,17 @@ bool IsLong(std::string_view spec) {
   return row != nullptr && row->family == Family::kRsa;
 }
 
+bool IsQuick(std::string_view spec) {
+  const Spec *row = keys::FindSpec(spec);
+  if (row == nullptr) {
+    return false;
+  }
+  const ec::Curve *curve =
+      row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
+  return curve == nullptr ? row->family == Family::kEd25519
+                          : ec::IsQuick(*curve);
+}
+
 Status MintSeveral(std::string_view spec, const AbortFlag &abort,
                    std::span<KeyPair> out) {
   const Spec *row = keys::FindSpec(spec);

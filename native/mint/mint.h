@@ -37,6 +37,11 @@ std::unique_ptr<Minting> Begin(std::string_view spec,
 // milliseconds.
 bool IsLong(std::string_view spec);
 
+// Whether a pair of the spec, alone or with others, takes less time now than
+// the way to another thread and back. It is not known before our arithmetic is
+// set up, which takes milliseconds and is left to other threads.
+bool IsQuick(std::string_view spec);
+
 // Mints a pair of the spec for every element of `out`, one after the other or,
 // where that takes less time, together. kInvalidArgument if there is no such
 // spec.

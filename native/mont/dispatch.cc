@@ -114,8 +114,11 @@ bool HasAvx2() { return false; }
 #endif
 
 bool Always() { return true; }
+bool Never() { return false; }
 
 struct Row {
+  // The value of PAIRMINT_KERNEL that asks for it.
+  const char *name;
   const Kernel *(*kernel)();
   bool (*capable)();
   // A kernel that can run need not be worth running. So far each one is: every
@@ -125,11 +128,13 @@ struct Row {
   bool (*preferred)();
 };
 
-// Best first.
-constexpr std::array<Row, 3> kRows = {{
-    {Avx512IfmaKernel, HasAvx512Ifma, Always},
-    {Avx2Kernel, HasAvx2, Always},
-    {OpenSslKernel, Always, Always},
+// Best first. What is portable of our code is for curves (ec/dispatch.cc): the
+// name asks for all arithmetic as it is on processors without a row of theirs.
+constexpr std::array<Row, 4> kRows = {{
+    {"avx512ifma", Avx512IfmaKernel, HasAvx512Ifma, Always},
+    {"avx2", Avx2Kernel, HasAvx2, Always},
+    {"portable", OpenSslKernel, Always, Never},
+    {"openssl", OpenSslKernel, Always, Always},
 }};
 
 bool Capable(const Row &row) {
@@ -298,9 +303,11 @@ class Dispatch {
     const std::lock_guard<std::mutex> lock(mutex_);
     Report report;
     for (const Row &row : kRows) {
-      if (row.kernel() != nullptr) {
-        report.kernels.push_back(
-            {row.kernel()->name, row.capable(), row.preferred()});
+      if (Capable(row)) {
+        report.names.emplace_back(row.name);
+      }
+      if (row.kernel() != nullptr && row.name == row.kernel()->name) {
+        report.kernels.push_back({row.name, row.capable(), row.preferred()});
       }
     }
     report.chosen = Chosen().name;
@@ -344,7 +351,7 @@ class Dispatch {
       if (!Capable(row)) {
         continue;
       }
-      if (requested_ == row.kernel()->name) {
+      if (requested_ == row.name) {
         chosen_ = row.kernel();
         request_refused_ = false;
         return;

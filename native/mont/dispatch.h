@@ -34,6 +34,7 @@ struct Report {
     bool preferred = false;  // and it is worth running
   };
   std::vector<Row> kernels;
+  std::vector<std::string> names;  // values of PAIRMINT_KERNEL that it may have
   std::string chosen;     // what is used now
   std::string requested;  // PAIRMINT_KERNEL, if it is set
   // PAIRMINT_KERNEL names no kernel, or one that cannot run here; the choice

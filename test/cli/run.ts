@@ -71,6 +71,7 @@ export async function run(
     capabilities: () => ({
       kernel: 'openssl',
       kernels: ['openssl'],
+      kernelNames: ['portable', 'openssl'],
       kernelRefused: '',
       kernelSwitchedOff: '',
       curves: ['P-384'],

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { dataKeyPairSpecs } from '../../lib/model/key-specs.ts';
 import type { DataKeyPairSpec } from '../../lib/model/types.ts';
@@ -64,6 +65,33 @@ describe('when the random generator fails', () => {
 });
 
 describe('randomness that is drawn at once for several uses', () => {
+  it('comes out of few draws, none of them older than a second', async () => {
+    const before = internals.countDraws();
+    for (let i = 0; i < 200; i++) internals.generateRandom(32);
+    const draws = internals.countDraws() - before;
+    expect(draws).toBeGreaterThanOrEqual(3);
+    expect(draws).toBeLessThan(20);
+    await setTimeout(1100);
+    const later = internals.countDraws();
+    internals.generateRandom(32);
+    expect(internals.countDraws()).toBe(later + 1);
+  });
+
+  it('leaves long outputs to a draw of their own', () => {
+    const before = internals.countDraws();
+    for (let i = 0; i < 5; i++) internals.generateRandom(1024);
+    expect(internals.countDraws()).toBe(before + 5);
+  });
+
+  it.runIf(process.platform !== 'win32')('is not shared with a process that is forked off', () => {
+    for (let i = 0; i < 50; i++) {
+      const [theirs, ours] = internals.randomAcrossFork(32) ?? [];
+      expect(theirs).toHaveLength(32);
+      expect(ours).toHaveLength(32);
+      expect(theirs).not.toEqual(ours);
+    }
+  });
+
   // A nonce and an IV, behind the 56 bytes that blobs of one key have in common.
   const freshness = (blob: Uint8Array) => Buffer.from(blob.subarray(56, 100));
   const specs = ['ECC_NIST_P256', 'ECC_NIST_P521', 'ECC_NIST_EDWARDS25519'] as const;

@@ -266,6 +266,7 @@ const withoutHandles = [
   'createRootKey',
   'viewFile',
   'generateRandom',
+  'mintsQuickly',
   'verify',
   'verifyRequest',
   'encryptWithPublicKey',

@@ -1,6 +1,12 @@
 // core/, ec/, envelope/ and rsa/key for the known-answer tests.
 #include <napi.h>
 #include <openssl/bn.h>
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+#include <array>
 
 #include "addon/values.h"
 #include "core/random.h"
@@ -173,6 +179,43 @@ Napi::Value EncodeRsa(const Napi::CallbackInfo &info) {
   return Pair(info.Env(), status, pair);
 }
 
+Napi::Value CountDraws(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), core::CountDraws());
+}
+
+#if !defined(_WIN32)
+// randomAcrossFork(len) -> what a process that is forked off draws, and what
+// this one draws next
+Napi::Value RandomAcrossFork(const Napi::CallbackInfo &info) {
+  Bytes theirs(info[0].As<Napi::Number>().Uint32Value());
+  Bytes ours(theirs.size());
+  std::array<int, 2> ends{};
+  if (!core::FillRandom(ours).ok() || pipe(ends.data()) != 0) {
+    return info.Env().Undefined();
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool drawn = core::FillRandom(theirs).ok();
+    _exit(drawn && write(ends[1], theirs.data(), theirs.size()) ==
+                       static_cast<ssize_t>(theirs.size())
+              ? 0
+              : 1);
+  }
+  const bool told = read(ends[0], theirs.data(), theirs.size()) ==
+                    static_cast<ssize_t>(theirs.size());
+  waitpid(child, nullptr, 0);
+  close(ends[0]);
+  close(ends[1]);
+  if (!told || !core::FillRandom(ours).ok()) {
+    return info.Env().Undefined();
+  }
+  Napi::Array out = Napi::Array::New(info.Env());
+  out.Set(uint32_t{0}, ToUint8Array(info.Env(), theirs));
+  out.Set(uint32_t{1}, ToUint8Array(info.Env(), ours));
+  return out;
+}
+#endif
+
 Napi::Value FailRandomAfter(const Napi::CallbackInfo &info) {
   core::FailRandomAfter(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
@@ -196,6 +239,10 @@ void ExportEnvelope(Napi::Env env, Napi::Object exports) {
           {"encodeEc", EncodeEc},
           {"encodeEd25519", EncodeEd25519},
           {"encodeRsa", EncodeRsa},
+#if !defined(_WIN32)
+          {"randomAcrossFork", RandomAcrossFork},
+#endif
+          {"countDraws", CountDraws},
           {"failRandomAfter", FailRandomAfter}});
 }
 

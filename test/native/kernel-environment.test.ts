@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { internals, internalsFile } from '../support/internals.ts';
 import { pairmint } from '../support/pairmint-process.ts';
 
-const { kernels } = internals.capabilities();
+const { kernels, kernelNames } = internals.capabilities();
 
 /** The kernels of a process with this environment, and the one that it uses. */
 function kernelsWith(env: Record<string, string>): {
@@ -48,14 +48,14 @@ describe('PAIRMINT_KERNEL', () => {
     const { code, stdout, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
     expect({ code, stdout }).toEqual({ code: 253, stdout: '' });
     expect(stderr).toContain(`PAIRMINT_KERNEL is '${name}', which is no kernel that can run here`);
-    expect(stderr).toContain(`set it to one of ${kernels.join(', ')}, or leave it out`);
+    expect(stderr).toContain(`set it to one of ${kernelNames.join(', ')}, or leave it out`);
   });
 
   it('is refused if it names a kernel that the processor cannot run', async () => {
     const env = { PAIRMINT_KERNEL: 'avx512ifma', OPENSSL_ia32cap: ':0' };
     const { code, stderr } = await pairmint(env, 'list-keys', '--store', 'memory:').ended;
     expect(code).toBe(253);
-    expect(stderr).toContain('set it to one of openssl, or leave it out');
+    expect(stderr).toContain('set it to one of portable, openssl, or leave it out');
   });
 
   it('chooses the kernel that it names', async () => {
@@ -63,6 +63,15 @@ describe('PAIRMINT_KERNEL', () => {
       const found = await pairmint({ PAIRMINT_KERNEL: name }, 'doctor', '--store', 'memory:').ended;
       expect(found.stdout).toMatch(new RegExp(`RSA kernel +${name}`));
     }
+  });
+
+  it('does without vectors, and lets our portable code compute on curves, if it is `portable`', () => {
+    const { kernel, curveKernels } = kernelsWith({ PAIRMINT_KERNEL: 'portable' });
+    expect({ kernel, curve: curveKernels['P-384'] }).toEqual({
+      kernel: 'openssl',
+      curve: 'portable',
+    });
+    expect(kernelNames).toEqual([...kernels.slice(0, -1), 'portable', 'openssl']);
   });
 
   it('leaves the curves to OpenSSL, too, if it names OpenSSL', async () => {

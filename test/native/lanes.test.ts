@@ -204,6 +204,38 @@ describe.runIf(hasLanes).each(allCurves)('lanes on $name', (curve) => {
   );
 });
 
+describe.runIf(hasLanes)('pairs of a curve with lanes', () => {
+  const specs = {
+    'P-384': 'ECC_NIST_P384',
+    'P-521': 'ECC_NIST_P521',
+    secp256k1: 'ECC_SECG_P256K1',
+    SM2: 'SM2',
+  } as const;
+
+  it.each(Object.entries(specs))(
+    'are quick once the tables of %s are made, until lanes are switched off',
+    (name, spec) => {
+      expect(internals.mintsQuickly(spec)).toBe(false);
+      // OpenSSL mints the first 32; tables are made for the next.
+      internals.mintAlone(name, 32);
+      expect(internals.mintsQuickly(spec)).toBe(false);
+      internals.mintAlone(name, 1);
+      expect(internals.mintsQuickly(spec)).toBe(true);
+      internals.plantLanesFault(name, 'limb', true);
+      internals.useMasks(name, true);
+      expect(internals.mintsQuickly(spec)).toBe(true);
+      internals.mintAlone(name, 20);
+      expect(internals.mintsQuickly(spec)).toBe(false);
+    },
+  );
+
+  it('are not quick if the spec has no lanes, or is none', () => {
+    for (const spec of ['RSA_2048', 'ECC_NIST_P256', 'nonsense'] as const) {
+      expect(internals.mintsQuickly(spec as 'RSA_2048')).toBe(false);
+    }
+  });
+});
+
 describe.runIf(hasLanes)('OpenSSL', () => {
   const [curve] = allCurves as [TestCurve];
 

@@ -62,6 +62,10 @@ export interface Internals extends Addon, MathInternals {
   ): EncodedPair | undefined;
   /** Makes the random generator fail after so many more calls; negative mends it. */
   failRandomAfter(calls: number): void;
+  /** How often OpenSSL's generator was asked so far. */
+  countDraws(): number;
+  /** What a process that is forked off draws, and what this one draws next; not on Windows. */
+  randomAcrossFork(length: number): [Uint8Array, Uint8Array] | undefined;
   /** Spoils every signature before it is verified. */
   spoilSignatures(spoil: boolean): void;
 }

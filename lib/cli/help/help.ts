@@ -23,7 +23,7 @@ const environment = {
   PAIRMINT_STORE: 'the store, if --store is not given',
   PAIRMINT_ROOT_KEY_FILE: 'the root key file, if --root-key-file is not given',
   PAIRMINT_HOME: 'the folder of the default store and root key; ~/.pairmint by default',
-  PAIRMINT_KERNEL: "the name of the RSA kernel to use, or 'openssl' for all arithmetic",
+  PAIRMINT_KERNEL: "the kernel: 'portable' uses no vectors, 'openssl' leaves all to OpenSSL",
   AWS_ENDPOINT_URL_KMS: 'the server, if --endpoint-url is not given; or AWS_ENDPOINT_URL',
   AWS_PROFILE: 'the profile, if --profile is not given',
   AWS_REGION: 'the region, if --region is not given',
