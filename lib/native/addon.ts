@@ -62,7 +62,7 @@ export interface NativeCapabilities {
   readonly kernelSwitchedOff: string;
   /**
    * The curves whose pairs are minted with our own arithmetic: in batches and, from the 33rd of a
-   * process on, alone. OpenSSL mints those of the others.
+   * process on (of Ed25519 the 257th), alone. OpenSSL mints those of the others.
    */
   readonly curves: readonly string[];
   /** What computes public keys on each curve here: `avx512ifma`, `portable` or `openssl`. */

@@ -5,6 +5,7 @@
 #include "core/secret_bytes.h"
 #include "crew/crew.h"
 #include "ec/dispatch.h"
+#include "ec/edwards.h"
 #include "keys/newer.h"
 #include "mont/dispatch.h"
 
@@ -37,6 +38,10 @@ Napi::Value Capabilities(const Napi::CallbackInfo &info) {
     }
     curve_kernels.Set(curve.name, ec::KernelOf(curve));
   }
+  if (ec::IsEd25519Ours()) {
+    ours.Set(ours.Length(), ec::kEd25519);
+  }
+  curve_kernels.Set(ec::kEd25519, ec::KernelOfEd25519());
   out.Set("curves", ours);
   out.Set("curveKernels", curve_kernels);
   out.Set("curvesSwitchedOff", ec::SwitchedOff());

@@ -7,8 +7,6 @@
 // code, and runs it with scalars that a memory checker follows.
 #include "ec/comb.h"
 
-#include <string.h>
-
 #include <new>
 
 #if defined(__SIZEOF_INT128__)
@@ -145,13 +143,6 @@ void MakeAffine(const Field<kLimbs> &field, size_t count,
     out[i] = {field.Multiply(in.points[i].X, z),
               field.Multiply(in.points[i].Y, z)};
   }
-}
-
-template <int kLimbs>
-Number<kLimbs> Load(const uint64_t *limbs) {
-  Number<kLimbs> out;
-  memcpy(out.limbs, limbs, sizeof out.limbs);
-  return out;
 }
 
 template <int kLimbs, bool kAIsZero>

@@ -215,7 +215,7 @@ bool AreLanesWorthIt(const Curve &curve) {
 bool CanUseLanes(const Candidate &candidate) {
   return AreLanesWorthIt(candidate.curve) &&
          FindLanes(candidate.num_limbs, candidate.a_is_zero) != nullptr &&
-         HasAvx512Ifma() && IsAllowed("avx512ifma");
+         MayUseIfma();
 }
 
 bool CanUseComb(const Candidate &candidate) {
@@ -295,7 +295,7 @@ class Dispatch {
     if (row.verdict == Verdict::kUnknown) {
       row.verdict = CompareWithOpenSsl(curve, row.multiplier());
       if (row.verdict == Verdict::kWrong) {
-        SwitchOffLocked(curve, "it disagrees with OpenSSL");
+        SwitchOffLocked(curve.name, "it disagrees with OpenSSL");
       }
     }
     return row.verdict == Verdict::kGood ? row.multiplier() : Multiplier{};
@@ -316,7 +316,7 @@ class Dispatch {
     return due;
   }
 
-  void SwitchOff(const Curve &curve, const std::string &reason) {
+  void SwitchOff(const char *curve, const std::string &reason) {
     const std::lock_guard<std::mutex> lock(mutex_);
     SwitchOffLocked(curve, reason);
   }
@@ -327,6 +327,11 @@ class Dispatch {
   }
 
 #if defined(PAIRMINT_TESTING)
+  void SwitchOnForTest() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    switched_off_.clear();
+  }
+
   void ChooseForTest(const Curve &curve, const Comb *comb, const Lanes *lanes,
                      bool compared) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -385,9 +390,9 @@ class Dispatch {
     return true;
   }
 
-  void SwitchOffLocked(const Curve &curve, const std::string &reason) {
+  void SwitchOffLocked(const char *curve, const std::string &reason) {
     if (switched_off_.empty()) {
-      switched_off_ = std::string(curve.name) + ": " + reason;
+      switched_off_ = std::string(curve) + ": " + reason;
     }
   }
 
@@ -423,13 +428,21 @@ Multiplier MultiplierFor(const Curve &curve) {
   return TheDispatch().For(curve);
 }
 
+bool MayUseIfma() { return HasAvx512Ifma() && IsAllowed("avx512ifma"); }
+
 void SwitchOff(const Curve &curve, const std::string &reason) {
+  TheDispatch().SwitchOff(curve.name, reason);
+}
+
+void SwitchOff(const char *curve, const std::string &reason) {
   TheDispatch().SwitchOff(curve, reason);
 }
 
 std::string SwitchedOff() { return TheDispatch().SwitchedOff(); }
 
 #if defined(PAIRMINT_TESTING)
+void SwitchOnForTest() { TheDispatch().SwitchOnForTest(); }
+
 void ChooseForTest(const Curve &curve, const Comb *comb, const Lanes *lanes,
                    bool compared) {
   TheDispatch().ChooseForTest(curve, comb, lanes, compared);

@@ -32,8 +32,13 @@ bool AreLanesReady(const Curve &curve);
 // `interval` is asked for, and the first of the process.
 bool IsAuditDue(const Curve &curve, uint32_t interval);
 
+// Whether the processor and PAIRMINT_KERNEL allow code for AVX-512 IFMA.
+bool MayUseIfma();
+
 // Switches all of our code off for the process: what it said was wrong.
 void SwitchOff(const Curve &curve, const std::string &reason);
+// The same for a curve that has no row there (edwards.h).
+void SwitchOff(const char *curve, const std::string &reason);
 // Why that happened; empty if it did not.
 std::string SwitchedOff();
 
@@ -44,6 +49,8 @@ std::string SwitchedOff();
 // as at the start of the process.
 void ChooseForTest(const Curve &curve, const Comb *comb, const Lanes *lanes,
                    bool compared);
+// Forgets why our code was switched off.
+void SwitchOnForTest();
 #endif
 
 }  // namespace pairmint::ec

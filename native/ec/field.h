@@ -2,6 +2,7 @@
 #define NATIVE_EC_FIELD_H_
 
 #include <stdint.h>
+#include <string.h>
 
 namespace pairmint::ec {
 
@@ -12,6 +13,24 @@ template <int kLimbs>
 struct Number {
   uint64_t limbs[kLimbs];
 };
+
+// Numbers are stored as their limbs.
+template <int kLimbs>
+inline Number<kLimbs> Load(const uint64_t *words) {
+  Number<kLimbs> out;
+  memcpy(out.limbs, words, sizeof out.limbs);
+  return out;
+}
+template <int kLimbs>
+inline void Store(const Number<kLimbs> &in, uint64_t *words) {
+  memcpy(words, in.limbs, sizeof in.limbs);
+}
+
+// For what is public.
+template <int kLimbs>
+inline bool Equal(const Number<kLimbs> &a, const Number<kLimbs> &b) {
+  return memcmp(a.limbs, b.limbs, sizeof a.limbs) == 0;
+}
 
 // Keeps the compiler from finding out that `mask` is 0 or all ones: it would
 // make a branch of it.

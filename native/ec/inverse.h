@@ -1,6 +1,7 @@
 #ifndef NATIVE_EC_INVERSE_H_
 #define NATIVE_EC_INVERSE_H_
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ec/field.h"
@@ -218,6 +219,40 @@ class Inverter {
   Digits p_;
   uint64_t inverse_;  // p^-1 mod 2^62
 };
+
+// Writes x = X / Z and y = Y / Z of `count` points, none of whose Z is 0, with
+// one inversion. Points are X, Y and Z below p in words, and `workspace` has a
+// number for each.
+//
+// The numbers of the points are taken for Montgomery forms as they are: X and Z
+// are then both off by the same factor, and X / Z is right.
+template <int kBits>
+void MakeAffine(const Field<Inverter<kBits>::kLimbs> &field,
+                const Inverter<kBits> &inverter, size_t count,
+                const uint64_t *points, uint64_t *workspace, uint64_t *out) {
+  constexpr int kLimbs = Inverter<kBits>::kLimbs;
+  using Element = Number<kLimbs>;
+  // Montgomery's trick, as in comb.cc.
+  Element product = field.one();
+  for (size_t i = 0; i < count; i++) {
+    Store(product, workspace + i * kLimbs);
+    product =
+        field.Multiply(product, Load<kLimbs>(points + (3 * i + 2) * kLimbs));
+  }
+  // (a R)^-1, twice times R.
+  Element inverse =
+      field.ToMontgomery(field.ToMontgomery(inverter.Invert(product)));
+  for (size_t i = count; i-- > 0;) {
+    const uint64_t *point = points + i * 3 * kLimbs;
+    uint64_t *affine = out + i * 2 * kLimbs;
+    const Element z =
+        field.Multiply(inverse, Load<kLimbs>(workspace + i * kLimbs));
+    inverse = field.Multiply(inverse, Load<kLimbs>(point + 2 * kLimbs));
+    Store(field.FromMontgomery(field.Multiply(Load<kLimbs>(point), z)), affine);
+    Store(field.FromMontgomery(field.Multiply(Load<kLimbs>(point + kLimbs), z)),
+          affine + kLimbs);
+  }
+}
 
 }  // namespace pairmint::ec
 

@@ -269,14 +269,15 @@ PAIRMINT_INLINE void Choose(__mmask8 where, const Element<L> &a,
   }
 }
 
-// out = eight numbers of kWords words, `stride` words apart.
-template <int L>
+// out = eight numbers of kWords words, `stride` words apart, in limbs of kRadix
+// bits.
+template <int L, int kRadix = kLimbBits>
 void LoadLimbs(const uint64_t *words, int stride, Element<L> *out) {
   const Vector lanes = _mm512_mullo_epi64(
       _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), Broadcast(stride));
 #pragma GCC unroll 11
   for (int j = 0; j < L; j++) {
-    const int low = kLimbBits * j;
+    const int low = kRadix * j;
     const int word = low / 64;
     const int at = low % 64;
     Vector limb = Zero();
@@ -284,33 +285,34 @@ void LoadLimbs(const uint64_t *words, int stride, Element<L> *out) {
       limb =
           _mm512_srli_epi64(_mm512_i64gather_epi64(lanes, words + word, 8), at);
     }
-    if (at > 64 - kLimbBits && word + 1 < kWords<L>) {
+    if (at > 64 - kRadix && word + 1 < kWords<L>) {
       limb = _mm512_or_si512(
           limb,
           _mm512_slli_epi64(_mm512_i64gather_epi64(lanes, words + word + 1, 8),
                             64 - at));
     }
-    out->limbs[j] = Low52(limb);
+    out->limbs[j] =
+        _mm512_and_si512(limb, Broadcast((uint64_t{1} << kRadix) - 1));
   }
 }
 
 // Writes eight numbers of kWords words, `stride` words apart.
-template <int L>
+template <int L, int kRadix = kLimbBits>
 void StoreWords(const Element<L> &in, int stride, uint64_t *words) {
   const Vector lanes = _mm512_mullo_epi64(
       _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), Broadcast(stride));
 #pragma GCC unroll 9
   for (int w = 0; w < kWords<L>; w++) {
-    const int i = 64 * w / kLimbBits;
-    const int at = 64 * w % kLimbBits;
+    const int i = 64 * w / kRadix;
+    const int at = 64 * w % kRadix;
     Vector word = _mm512_srli_epi64(in.limbs[i], at);
     if (i + 1 < L) {
-      word = _mm512_or_si512(
-          word, _mm512_slli_epi64(in.limbs[i + 1], kLimbBits - at));
+      word = _mm512_or_si512(word,
+                             _mm512_slli_epi64(in.limbs[i + 1], kRadix - at));
     }
-    if (i + 2 < L && 2 * kLimbBits - at < 64) {
+    if (i + 2 < L && 2 * kRadix - at < 64) {
       word = _mm512_or_si512(
-          word, _mm512_slli_epi64(in.limbs[i + 2], 2 * kLimbBits - at));
+          word, _mm512_slli_epi64(in.limbs[i + 2], 2 * kRadix - at));
     }
     _mm512_i64scatter_epi64(words + w, lanes, word, 8);
   }

@@ -19,15 +19,6 @@ using core::ToWords;
 
 constexpr size_t kAlignment = 64;
 
-// Wipes the stack below the caller's frame, where intermediate results were.
-// The comb's deepest chain of calls, with nine limbs from Multiply through
-// Law::Add and Algorithm 4 to a product, takes 3.3 KB (g++ 12, -O2); the
-// addition of points in lanes of eleven limbs with its products 14 KB.
-[[gnu::noinline]] void WipeStack() {
-  std::array<uint8_t, 24576> frame;
-  core::Wipe(frame);
-}
-
 using Words = std::vector<uint64_t>;
 
 // What eight lanes, or one key that is split over them, work in. Scalars of
@@ -106,6 +97,14 @@ Status MultiplyByComb(const Multiplier &multiplier,
 }
 
 }  // namespace
+
+// The comb's deepest chain of calls, with nine limbs from Multiply through
+// Law::Add and Algorithm 4 to a product, takes 3.3 KB (g++ 12, -O2); the
+// addition of points in lanes of eleven limbs with its products 14 KB.
+[[gnu::noinline]] void WipeStack() {
+  std::array<uint8_t, 24576> frame;
+  core::Wipe(frame);
+}
 
 AlignedWords::AlignedWords(size_t size)
     : words_((size + kAlignment) / core::kWordLen) {}

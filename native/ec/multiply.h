@@ -45,6 +45,10 @@ class AlignedWords {
   std::vector<uint64_t> words_;
 };
 
+// Wipes the stack below the caller's frame, where intermediate results of lanes
+// or a comb were.
+void WipeStack();
+
 // Writes key * generator by a table of the multiplier's lanes.
 core::Status MultiplySplit(const Multiplier &multiplier, LanesTable which,
                            const BIGNUM *key, uint64_t *out);

@@ -1,7 +1,5 @@
 #include "ec/plain.h"
 
-#include <string.h>
-
 #if defined(__SIZEOF_INT128__)
 #include "ec/inverse.h"
 #include "ec/point.h"
@@ -21,28 +19,9 @@ class PlainCurveOf final : public PlainCurve {
         inverter_(p_),
         b_(law_.field().ToMontgomery(Load(curve.b))) {}
 
-  // The numbers of the points are taken for Montgomery forms as they are: X and
-  // Z are then both off by the same factor, and X / Z is right.
   void MakeAffine(size_t count, const uint64_t *points, uint64_t *workspace,
                   uint64_t *out) const override {
-    // Montgomery's trick, as in comb.cc.
-    Element product = field().one();
-    for (size_t i = 0; i < count; i++) {
-      Store(product, workspace + i * kLimbs);
-      product = field().Multiply(product, Load(Z(points, i)));
-    }
-    // (a R)^-1, twice times R.
-    Element inverse =
-        field().ToMontgomery(field().ToMontgomery(inverter_.Invert(product)));
-    for (size_t i = count; i-- > 0;) {
-      const Element z = field().Multiply(inverse, Load(workspace + i * kLimbs));
-      inverse = field().Multiply(inverse, Load(Z(points, i)));
-      const uint64_t *point = points + i * 3 * kLimbs;
-      uint64_t *affine = out + i * 2 * kLimbs;
-      Store(field().FromMontgomery(field().Multiply(Load(point), z)), affine);
-      Store(field().FromMontgomery(field().Multiply(Load(point + kLimbs), z)),
-            affine + kLimbs);
-    }
+    ec::MakeAffine(field(), inverter_, count, points, workspace, out);
   }
 
   [[nodiscard]] bool IsOnCurve(const uint64_t *affine) const override {
@@ -84,20 +63,7 @@ class PlainCurveOf final : public PlainCurve {
  private:
   [[nodiscard]] const Field<kLimbs> &field() const { return law_.field(); }
 
-  static Element Load(const uint64_t *words) {
-    Element out;
-    memcpy(out.limbs, words, sizeof out.limbs);
-    return out;
-  }
-  static void Store(const Element &in, uint64_t *words) {
-    memcpy(words, in.limbs, sizeof in.limbs);
-  }
-  static const uint64_t *Z(const uint64_t *points, size_t i) {
-    return points + (3 * i + 2) * kLimbs;
-  }
-  static bool Equal(const Element &a, const Element &b) {
-    return memcmp(a.limbs, b.limbs, sizeof a.limbs) == 0;
-  }
+  static Element Load(const uint64_t *words) { return ec::Load<kLimbs>(words); }
   [[nodiscard]] Point<kLimbs> FromAffine(const uint64_t *affine) const {
     return {field().ToMontgomery(Load(affine)),
             field().ToMontgomery(Load(affine + kLimbs)), field().one()};

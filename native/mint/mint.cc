@@ -104,7 +104,9 @@ Begun BeginPair(const Spec &spec, const AbortFlag &abort) {
           },
           abort);
     case Family::kEd25519:
-      return std::make_unique<QuickMinting>(ec::MintEd25519, abort);
+      return std::make_unique<QuickMinting>(
+          [&abort](KeyPair *out) { return ec::MintEd25519(abort, out); },
+          abort);
     case Family::kMlDsa:
       return std::make_unique<QuickMinting>(
           [type = spec.type](KeyPair *out) {
@@ -145,6 +147,9 @@ Status MintSeveral(std::string_view spec, const AbortFlag &abort,
   const Spec *row = keys::FindSpec(spec);
   if (row == nullptr || row->family == Family::kBytes) {
     return Status(StatusCode::kInvalidArgument);
+  }
+  if (row->family == Family::kEd25519) {
+    return ec::MintSeveralEd25519(abort, out);
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);

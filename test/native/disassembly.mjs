@@ -157,6 +157,7 @@ function* objectsIn(directory) {
 const kernels = {
   'avx2.o': /vpmuludq/,
   'avx512ifma.o': /vpmadd52/,
+  'edwards_avx512ifma.o': /vpmadd52/,
   'lanes_avx512ifma.o': /vpmadd52/,
 };
 

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/folders.ts';
 
 const script = fileURLToPath(new URL('disassembly.mjs', import.meta.url));
 const build = fileURLToPath(new URL('build/Release', import.meta.url));
-const kernels = ['mont/avx2', 'mont/avx512ifma', 'ec/lanes_avx512ifma'];
+const kernels = ['mont/avx2', 'mont/avx512ifma', 'ec/edwards_avx512ifma', 'ec/lanes_avx512ifma'];
 
 const check = (folder: string) =>
   spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
@@ -68,6 +68,7 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')('the mach
 
   it.each([
     ['mont/avx512ifma', ifma, ifmaFlags],
+    ['ec/edwards_avx512ifma', ifma, ifmaFlags],
     ['ec/lanes_avx512ifma', ifma, ifmaFlags],
     [
       'mont/avx2',

@@ -12,6 +12,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   pairmint::addon::ExportFunctions(env, exports);
   pairmint::internals::ExportEc(env, exports);
+  pairmint::internals::ExportEdwards(env, exports);
   pairmint::internals::ExportEnvelope(env, exports);
   pairmint::internals::ExportFaults(env, exports);
   pairmint::internals::ExportKeys(env, exports);

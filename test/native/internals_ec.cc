@@ -113,21 +113,6 @@ Napi::Value VerifyPoints(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), verified);
 }
 
-Napi::Value FromPairs(Napi::Env env, const std::vector<core::KeyPair> &pairs) {
-  Napi::Array out = Napi::Array::New(env, pairs.size());
-  for (uint32_t i = 0; i < pairs.size(); i++) {
-    const core::KeyPair &pair = pairs[i];
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("spki", Napi::Buffer<uint8_t>::Copy(env, pair.public_key.data(),
-                                                   pair.public_key.size()));
-    object.Set("pkcs8",
-               Napi::Buffer<uint8_t>::Copy(env, pair.private_key.data(),
-                                           pair.private_key.size()));
-    out[i] = object;
-  }
-  return out;
-}
-
 // mintSeveral(curve, count) -> [{ spki, pkcs8 }]
 Napi::Value MintSeveral(const Napi::CallbackInfo &info) {
   const addon::CleanErrorQueue clean;
@@ -215,6 +200,21 @@ Napi::Value CombSwitchedOff(const Napi::CallbackInfo &info) {
 }
 
 }  // namespace
+
+Napi::Value FromPairs(Napi::Env env, const std::vector<core::KeyPair> &pairs) {
+  Napi::Array out = Napi::Array::New(env, pairs.size());
+  for (uint32_t i = 0; i < pairs.size(); i++) {
+    const core::KeyPair &pair = pairs[i];
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("spki", Napi::Buffer<uint8_t>::Copy(env, pair.public_key.data(),
+                                                   pair.public_key.size()));
+    object.Set("pkcs8",
+               Napi::Buffer<uint8_t>::Copy(env, pair.private_key.data(),
+                                           pair.private_key.size()));
+    out[i] = object;
+  }
+  return out;
+}
 
 Napi::Object ExportEc(Napi::Env env, Napi::Object exports) {
   exports.Set("field", Napi::Function::New(env, Field));

@@ -3,6 +3,9 @@
 
 #include <napi.h>
 
+#include <vector>
+
+#include "core/key_pair.h"
 #include "core/openssl.h"
 #include "core/status.h"
 
@@ -15,7 +18,11 @@ void ThrowStatus(Napi::Env env, const core::Status &status);
 core::BignumPtr ToBignum(const Napi::Value &value);
 Napi::Value FromBignum(Napi::Env env, const BIGNUM *number);
 
+// [{ spki, pkcs8 }]
+Napi::Value FromPairs(Napi::Env env, const std::vector<core::KeyPair> &pairs);
+
 Napi::Object ExportEc(Napi::Env env, Napi::Object exports);
+Napi::Object ExportEdwards(Napi::Env env, Napi::Object exports);
 Napi::Object ExportFaults(Napi::Env env, Napi::Object exports);
 Napi::Object ExportLanes(Napi::Env env, Napi::Object exports);
 Napi::Object ExportMasks(Napi::Env env, Napi::Object exports);

@@ -81,7 +81,7 @@ describe('PAIRMINT_KERNEL', () => {
     const ours = await pairmint({}, 'doctor', '--store', 'memory:').ended;
     expect(ours.stdout).toMatch(
       kernels.includes('avx512ifma')
-        ? /curves +P-384, P-521, secp256k1, SM2: avx512ifma; others:\s+openssl/
+        ? /curves +P-384, P-521, secp256k1, SM2, Ed25519: avx512ifma; others:\s+openssl/
         : /curves +P-384, P-521, secp256k1, SM2: portable; others:\s+openssl/,
     );
   });
@@ -99,6 +99,7 @@ describe('PAIRMINT_KERNEL', () => {
       'P-521': 'portable',
       secp256k1: 'portable',
       SM2: 'portable',
+      Ed25519: 'openssl',
     });
   });
 });

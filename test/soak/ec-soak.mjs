@@ -4,7 +4,7 @@
 //
 // In lots of 16 and one by one in turn. OpenSSL has its word on every point: on all points of a lot
 // at once with random factors (a wrong one passes with probability 2^-128), and on one point in
-// each lot in full, as node:crypto computes it.
+// each lot in full, as node:crypto computes it. Of Ed25519, OpenSSL computes every public key.
 import crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -66,4 +66,47 @@ for (const [name, [ecdhName, length]] of Object.entries(curves)) {
   const seconds = Math.round((Date.now() - begun) / 1000);
   console.log(`${name}: ${total} scalars, ${wrong} lots wrong, ${seconds} s`);
 }
+isGood &&= soakEd25519();
 process.exit(isGood ? 0 : 1);
+
+/**
+ * Public keys in lots of 16 and one by one in turn, each beside OpenSSL's; and scalars with long runs
+ * of equal bits, which no private key has, by both tables in both ways, one of each lot beside
+ * OpenSSL's.
+ */
+function soakEd25519() {
+  if (internals.capabilities().curveKernels.Ed25519 === 'openssl') {
+    console.log('Ed25519: left to OpenSSL here');
+    return true;
+  }
+  const begun = Date.now();
+  const ways = [
+    [5, false],
+    [4, false],
+    [5, true],
+    [4, true],
+  ];
+  let wrong = 0;
+  for (let done = 0; done < total; done += 16) {
+    const seeds = Array.from({ length: 16 }, () => crypto.randomBytes(32));
+    const isAlone = (done / 16) % 2 === 1;
+    const lots = isAlone ? seeds : [Buffer.concat(seeds)];
+    const keys = lots.map((lot) => internals.ed25519ByLanes(lot) ?? Buffer.alloc(lot.length));
+    const expected = seeds.map((seed) => internals.encodeEd25519(seed).spki.subarray(-32));
+    const scalars = seeds.map(() => BigInt(`0x${scalar(32).toString('hex')}`));
+    const points = ways.map(([bits, isSplit]) => internals.multiplyEdwards(bits, isSplit, scalars));
+    const i = crypto.randomInt(16);
+    const isRight =
+      Buffer.concat(keys).equals(Buffer.concat(expected)) &&
+      points.every((each) => each.equals(points[0])) &&
+      internals.compareEdwards(scalars[i], points[0].subarray(32 * i, 32 * (i + 1)));
+    if (!isRight) {
+      wrong++;
+      const names = [...seeds.map((seed) => seed.toString('hex')), ...scalars.map(String)];
+      console.log(`Ed25519: wrong for one of ${names.join(' ')}`);
+    }
+  }
+  const seconds = Math.round((Date.now() - begun) / 1000);
+  console.log(`Ed25519: ${total} keys and scalars, ${wrong} lots wrong, ${seconds} s`);
+  return wrong === 0 && internals.combSwitchedOff() === '';
+}

@@ -82,6 +82,7 @@ export function edgeKeys({ n }: TestCurve): bigint[] {
     ones,
     ...zerosAndOnes,
     ...powers,
+    ...powers.slice(2).map((power) => power - 1n),
   ];
 }
 

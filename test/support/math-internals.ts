@@ -40,6 +40,20 @@ export type Fault =
   | 'always false'
   | 'loses primes';
 
+export type EdwardsFault =
+  | 'none'
+  | 'nothing'
+  | 'limb'
+  | 'lane'
+  | 'carry'
+  | 'table entry'
+  | 'window'
+  | 'inversion'
+  | 'negation'
+  | 'opposite errors'
+  | 'point of small order'
+  | 'check';
+
 export interface CurvePair {
   spki: Buffer;
   pkcs8: Buffer;
@@ -101,6 +115,17 @@ export interface MathInternals {
   plantLanesFault(curve: string, fault: LanesFault, compared?: boolean): boolean;
   checkPoints(curve: string, keys: bigint[], points: Buffer): boolean;
   checkAlone(curve: string, key: bigint, m: bigint, M: Buffer, point: Buffer): boolean;
+  /** Has lanes mint from the next pair on, but for 'none', which is as at the start. */
+  plantEdwardsFault(fault: EdwardsFault, compared?: boolean): boolean;
+  /** Encoded points, by the table of windows of so many bits; undefined where OpenSSL multiplies. */
+  multiplyEdwards(bits: 4 | 5, isSplit: boolean, scalars: bigint[]): Buffer | undefined;
+  checkEdwards(seeds: Buffer, keys: Buffer): boolean;
+  /** What OpenSSL says. */
+  compareEdwards(scalar: bigint, key: Buffer): boolean;
+  /** The public keys of at most 16 seeds; undefined where OpenSSL computes them. */
+  ed25519ByLanes(seeds: Buffer): Buffer | undefined;
+  /** Together, or one alone. */
+  mintEd25519(count: number): CurvePair[];
   inverse(limbs: number, p: bigint, a: bigint): bigint;
   isAuditDue(curve: string, interval: number): boolean;
   combSwitchedOff(): string;
