@@ -398,17 +398,14 @@ export function joinCalls<T extends Addon>(addon: T): T & Native {
     generateDataKeyPair: (args, onStart, signal) => {
       const { spec } = args;
       const mint = brief.get(spec);
-      return mint !== undefined && (isAlwaysBrief(spec) || addon.mintsQuickly(spec))
+      const isQuick = () => keySpecs[spec].pair?.here === 'always' || addon.mintsQuickly(spec);
+      return mint !== undefined && isQuick()
         ? mint(args, signal)
         : addon.generateDataKeyPair(args, onStart);
     },
     takeFromLot: joined(addon.takeFromLots, toPair),
     generateDataKey: joined(addon.generateDataKeys, toDataKey),
   };
-}
-
-function isAlwaysBrief(spec: DataKeyPairSpec): boolean {
-  return keySpecs[spec].pair?.here === 'always';
 }
 
 function toPair([publicKey, privateKeyCiphertext, privateKeyPlaintext]: Parts): MintedPair {

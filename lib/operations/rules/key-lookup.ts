@@ -10,19 +10,35 @@ import type { Services } from './operation.ts';
 /** The alias whose key pairmint makes on its first use. */
 export const defaultAlias = 'alias/pairmint/default';
 
-/** Finds the key that a KeyId in any of its four forms names, for a caller who may use it. */
-export async function findKey(
+/**
+ * Finds the key that a KeyId in any of its four forms names, for a caller who may use it. Not a
+ * promise if the key was just used and policies always allow it: most requests are such, and a promise
+ * would cost them time and memory.
+ */
+export function findKey(
   services: Services,
   keyId: string,
   options: AccessOptions = {},
+): Key | Promise<Key> {
+  const reference = referenceOf(services, keyId);
+  const key = services.keys.known(reference);
+  if (key === undefined) return findAnew(services, reference, options);
+  const authorizing = authorize(services, key, accessOf(reference, options));
+  return authorizing === undefined ? key : authorizing.then(() => key);
+}
+
+async function findAnew(
+  services: Services,
+  reference: KeyReference | AliasReference,
+  options: AccessOptions,
 ): Promise<Key> {
-  const { key, requestAlias } = await lookUp(services, keyId, options);
-  await authorize(
-    services,
-    key,
-    requestAlias === undefined ? options : { ...options, requestAlias },
-  );
+  const key = await find(services, reference, options);
+  await authorize(services, key, accessOf(reference, options));
   return key;
+}
+
+function accessOf(reference: KeyReference | AliasReference, options: AccessOptions): AccessOptions {
+  return reference.kind === 'alias' ? { ...options, requestAlias: reference.name } : options;
 }
 
 /** Finds the key without authorising the caller, which the operation must do itself. */
@@ -31,11 +47,16 @@ export async function lookUp(
   keyId: string,
   options: AccessOptions = {},
 ): Promise<{ key: Key; requestAlias: string | undefined }> {
-  const { region, accountId } = services;
-  const reference = parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
-  // Without waiting if possible: most requests name a key that was just used.
+  const reference = referenceOf(services, keyId);
   const key = services.keys.known(reference) ?? (await find(services, reference, options));
   return { key, requestAlias: reference.kind === 'alias' ? reference.name : undefined };
+}
+
+function referenceOf(
+  { region, accountId }: Services,
+  keyId: string,
+): KeyReference | AliasReference {
+  return parseKeyId(keyId, { region, accountId, aliases: 'allowed' });
 }
 
 /** Finds the key for an operation that takes no alias, and authorises the caller. */

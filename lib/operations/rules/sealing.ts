@@ -21,19 +21,23 @@ export interface SealingKey extends CurrentMaterial {
   readonly key: Key;
 }
 
-/** Checks that `key` may seal for `operation`, in AWS's order, and opens its current material. */
-export async function sealingKey(
+/**
+ * Checks that `key` may seal for `operation`, in AWS's order, and opens its current material. Not a
+ * promise if it is open already.
+ */
+export function sealingKey(
   services: Services,
   key: Key,
   options: {
     operation: string;
     requireSpec: (key: Key) => void;
   },
-): Promise<SealingKey> {
+): SealingKey | Promise<SealingKey> {
   requireUsableToEncrypt(key, options.operation);
   options.requireSpec(key);
-  const { material, materialId } = await services.keys.vault.current(key);
-  return { key, material, materialId };
+  const current = services.keys.vault.current(key);
+  const withKey = ({ material, materialId }: CurrentMaterial) => ({ key, material, materialId });
+  return current instanceof Promise ? current.then(withKey) : withKey(current);
 }
 
 /** The key that encrypts: material of a symmetric key, or a public key. */
