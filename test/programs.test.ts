@@ -90,6 +90,16 @@ describe('the benchmark', () => {
     expect(out).toMatch(/^ECC_NIST_P256, batch, 1 thread +[1-9]/m);
   });
 
+  test('measures lone requests beside eight at a time, and the first of a process', () => {
+    const out = bench('--lone');
+    for (const title of ['GenerateDataKey', 'a pair of SM2']) {
+      expect(out).toMatch(
+        new RegExp(`^${title}: one at a time [1-9][\\d.]* us .*, eight [1-9]`, 'm'),
+      );
+    }
+    expect(out).toMatch(/^Decrypt: first 200 of a process [1-9][\d.]* us .*, warm [1-9]/m);
+  });
+
   test('refuses a Node.js that is not a version, and a kernel that is not there', () => {
     expect(() => bench('--node', '../node')).toThrow('--node ../node is not a version');
     expect(() => bench('--kernel', 'abacus')).toThrow('abacus');

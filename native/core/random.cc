@@ -56,8 +56,8 @@ Status Draw(MutableByteSpan out) {
   return Status::Ok();
 }
 
-// Random bytes that wait, of all threads. OpenSSL's part of a draw costs as much
-// as 4 KiB of output, most of it for the question whether the process was
+// Random bytes that wait, of all threads. OpenSSL's part of a draw costs as
+// much as 4 KiB of output, most of it for the question whether the process was
 // forked; so short draws take their bytes from here.
 class Stock {
  public:

@@ -7,9 +7,9 @@
 namespace pairmint::core {
 
 // Fills `out` from OpenSSL's private DRBG (SP 800-90A CTR_DRBG, one a thread).
-// Short outputs come out of a stock of at most a second's age, in locked memory,
-// whose bytes are wiped as they are taken. On failure `out` is wiped and the
-// status is kEntropy.
+// Short outputs come out of a stock of at most a second's age, in locked
+// memory, whose bytes are wiped as they are taken. On failure `out` is wiped
+// and the status is kEntropy.
 Status FillRandom(MutableByteSpan out);
 
 // Makes every FillRandom from now on fail after `calls` more calls; negative

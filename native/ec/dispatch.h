@@ -24,7 +24,8 @@ bool IsOurs(const Curve &curve);
 // all of our code is switched off if its points differ from OpenSSL's.
 Multiplier MultiplierFor(const Curve &curve);
 
-// Whether MultiplierFor returns lanes at once: their tables are made and tested.
+// Whether MultiplierFor returns lanes at once: their tables are made and
+// tested.
 bool AreLanesReady(const Curve &curve);
 
 // Whether OpenSSL is to have its word on this work, too, of which one in

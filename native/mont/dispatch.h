@@ -35,8 +35,8 @@ struct Report {
   };
   std::vector<Row> kernels;
   std::vector<std::string> names;  // values of PAIRMINT_KERNEL that it may have
-  std::string chosen;     // what is used now
-  std::string requested;  // PAIRMINT_KERNEL, if it is set
+  std::string chosen;              // what is used now
+  std::string requested;           // PAIRMINT_KERNEL, if it is set
   // PAIRMINT_KERNEL names no kernel, or one that cannot run here; the choice
   // was made as if it were not set.
   bool request_refused = false;

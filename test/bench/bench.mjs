@@ -9,6 +9,7 @@
 //   npm run bench -- --kernel avx2     pairmint as on a processor that has only that (PAIRMINT_KERNEL)
 //   npm run bench -- --pools           batches and pools instead
 //   npm run bench -- --server          the HTTP door instead
+//   npm run bench -- --lone            requests one at a time, and the first of a process, instead
 import { execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     kernel: { type: 'string' },
     pools: { type: 'boolean', default: false },
     server: { type: 'boolean', default: false },
+    lone: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
   },
 });
@@ -38,6 +40,12 @@ if (options.pools) {
 if (options.server) {
   const { benchServer } = await import('./server.mjs');
   await benchServer(options);
+  process.exit();
+}
+
+if (options.lone) {
+  const { benchLone } = await import('./lone.mjs');
+  await benchLone(options);
   process.exit();
 }
 

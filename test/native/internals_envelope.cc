@@ -224,26 +224,20 @@ Napi::Value FailRandomAfter(const Napi::CallbackInfo &info) {
 }  // namespace
 
 void ExportEnvelope(Napi::Env env, Napi::Object exports) {
-  Export(env, exports,
-         {{"counterKdf", CounterKdf},
-          {"deriveKey", DeriveKey},
-          {"hmac", Hmac},
-          {"gcmSeal", GcmSeal},
-          {"gcmOpen", GcmOpen},
-          {"kwpWrap", KwpWrap},
-          {"kwpUnwrap", KwpUnwrap},
-          {"materialId", MaterialId},
-          {"wrapMaterial", WrapMaterial},
-          {"seal", Seal},
-          {"open", Open},
-          {"encodeEc", EncodeEc},
-          {"encodeEd25519", EncodeEd25519},
-          {"encodeRsa", EncodeRsa},
+  Export(env, exports, {
+    {"counterKdf", CounterKdf}, {"deriveKey", DeriveKey}, {"hmac", Hmac},
+        {"gcmSeal", GcmSeal}, {"gcmOpen", GcmOpen}, {"kwpWrap", KwpWrap},
+        {"kwpUnwrap", KwpUnwrap}, {"materialId", MaterialId},
+        {"wrapMaterial", WrapMaterial}, {"seal", Seal}, {"open", Open},
+        {"encodeEc", EncodeEc}, {"encodeEd25519", EncodeEd25519},
+        {"encodeRsa", EncodeRsa},
 #if !defined(_WIN32)
-          {"randomAcrossFork", RandomAcrossFork},
+        {"randomAcrossFork", RandomAcrossFork},
 #endif
-          {"countDraws", CountDraws},
-          {"failRandomAfter", FailRandomAfter}});
+        {"countDraws", CountDraws}, {
+      "failRandomAfter", FailRandomAfter
+    }
+  });
 }
 
 }  // namespace pairmint::internals
