@@ -42,18 +42,18 @@ Number *NumberThatForksWipe() {
 }  // namespace
 
 uint64_t ProcessNumber() {
-  static Number *const number = NumberThatForksWipe();
-  if (number == nullptr) {
+  static Number *const kNumber = NumberThatForksWipe();
+  if (kNumber == nullptr) {
     return static_cast<uint64_t>(uv_os_getpid());
   }
-  uint64_t own = number->load(std::memory_order_relaxed);
+  uint64_t own = kNumber->load(std::memory_order_relaxed);
   if (own != 0) {
     return own;
   }
   // A fork copies it, so that no process gets a number of its forebears.
   static Number last{0};
   const uint64_t next = ++last;
-  return number->compare_exchange_strong(own, next) ? next : own;
+  return kNumber->compare_exchange_strong(own, next) ? next : own;
 }
 
 }  // namespace pairmint::core
