@@ -430,10 +430,6 @@ Multiplier MultiplierFor(const Curve &curve) {
 
 bool MayUseIfma() { return HasAvx512Ifma() && IsAllowed("avx512ifma"); }
 
-void SwitchOff(const Curve &curve, const std::string &reason) {
-  TheDispatch().SwitchOff(curve.name, reason);
-}
-
 void SwitchOff(const char *curve, const std::string &reason) {
   TheDispatch().SwitchOff(curve, reason);
 }

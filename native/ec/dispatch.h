@@ -36,8 +36,7 @@ bool IsAuditDue(const Curve &curve, uint32_t interval);
 bool MayUseIfma();
 
 // Switches all of our code off for the process: what it said was wrong.
-void SwitchOff(const Curve &curve, const std::string &reason);
-// The same for a curve that has no row there (edwards.h).
+// `curve` is its name, for the report.
 void SwitchOff(const char *curve, const std::string &reason);
 // Why that happened; empty if it did not.
 std::string SwitchedOff();

@@ -91,7 +91,7 @@ Status SwitchOffIfWrong(const Curve &curve, const BIGNUM *key, const Mask &mask,
   PAIRMINT_RETURN_IF_ERROR(
       ComparePoint(curve, r.get(), mask.point, &same_mask));
   if (!same_point || !same_mask) {
-    SwitchOff(curve, "OpenSSL refused a public key");
+    SwitchOff(curve.name, "OpenSSL refused a public key");
   }
   return Status::Ok();
 }
@@ -170,7 +170,7 @@ Status PointByLanes(const Curve &curve, const Multiplier &multiplier,
     PAIRMINT_RETURN_IF_ERROR(ComparePoint(curve, key.get(), out, verified));
   }
   if (!*verified) {
-    SwitchOff(curve, "a check refused a public key");
+    SwitchOff(curve.name, "a check refused a public key");
   }
   return Status::Ok();
 }

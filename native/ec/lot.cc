@@ -26,7 +26,7 @@ Status SwitchOffIfWrong(const Curve &curve,
     PAIRMINT_RETURN_IF_ERROR(ComparePoint(curve, keys[i].get(),
                                           points.subspan(i * len, len), &same));
     if (!same) {
-      SwitchOff(curve, "OpenSSL refused a batch of public keys");
+      SwitchOff(curve.name, "OpenSSL refused a batch of public keys");
       break;
     }
   }
@@ -43,7 +43,7 @@ Status Verify(const Curve &curve, const Multiplier &multiplier,
     if (!*verified) {
       // Lanes are wrong in one of the two computations; whose error it is does
       // not matter.
-      SwitchOff(curve, "a check refused a batch of public keys");
+      SwitchOff(curve.name, "a check refused a batch of public keys");
       return Status::Ok();
     }
     if (!IsAuditDue(curve, kLotsOfAnAudit)) {
