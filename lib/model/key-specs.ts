@@ -193,7 +193,7 @@ export const keySpecs: Readonly<Record<KeySpec, KeySpecRow>> = {
     code: 9,
     usages: signs('ED25519_SHA_512', 'ED25519_PH_SHA_512'),
     minting: brief,
-    pair: { ...briefPair, here: 'always' },
+    pair: briefPair,
     wrappedBy: 2048,
     nodeName: 'ed25519',
   },

@@ -50,11 +50,11 @@ export interface MintedPair {
 }
 
 export interface NativeCapabilities {
-  /** The kernel that searches RSA primes; with `openssl`, curves are left to OpenSSL as well. */
+  /** The kernel that searches RSA primes; `curveKernels` says what computes on curves. */
   readonly kernel: string;
   /** All kernels that this processor can run, best first. */
   readonly kernels: readonly string[];
-  /** The values that PAIRMINT_KERNEL may have here: those kernels, and `portable` for none of ours. */
+  /** The values that PAIRMINT_KERNEL may have here: those kernels, and `portable` for no vectors. */
   readonly kernelNames: readonly string[];
   /** The value of PAIRMINT_KERNEL if it names no kernel that can run here; otherwise empty. */
   readonly kernelRefused: string;

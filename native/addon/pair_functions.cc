@@ -114,7 +114,7 @@ class GenerateDataKeyPairsTask final : public MintingTask {
  protected:
   std::optional<Status> Share() override {
     std::vector<core::KeyPair> minted(pairs_.size());
-    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), true, minted));
     for (size_t i = 0; i < pairs_.size(); i++) {
       PAIRMINT_RETURN_IF_ERROR(
           Seal(sealing_, std::move(minted[i]), &pairs_[i]));
@@ -148,7 +148,7 @@ class MintLotTask final : public MintingTask {
  protected:
   std::optional<Status> Share() override {
     std::vector<core::KeyPair> minted(count_);
-    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), minted));
+    PAIRMINT_RETURN_IF_ERROR(mint::MintSeveral(spec(), abort(), true, minted));
     pool::LotWriter lot;
     for (const core::KeyPair &pair : minted) {
       PAIRMINT_RETURN_IF_ERROR(lot.Add(pair));
@@ -223,7 +223,8 @@ Napi::Value GenerateDataKeyPairsHere(const Napi::CallbackInfo &info) {
   const CleanErrorQueue clean;
   const core::AbortFlag never;
   std::vector<core::KeyPair> minted(args.size());
-  const Status status = mint::MintSeveral(NameOf(info[0]), never, minted);
+  const Status status =
+      mint::MintSeveral(NameOf(info[0]), never, false, minted);
   if (!status.ok()) {
     return Throw(info.Env(), status);
   }

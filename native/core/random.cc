@@ -19,8 +19,13 @@ namespace {
 #if defined(PAIRMINT_TESTING)
 std::atomic<int> calls_left{-1};
 std::atomic<int> num_draws{0};
+std::atomic<bool> draws_fail{false};
 
-void CountDraw() { num_draws.fetch_add(1); }
+// Counts a draw, and tells whether it is to fail.
+bool PlantedDrawFailure() {
+  num_draws.fetch_add(1);
+  return draws_fail.load();
+}
 
 bool PlantedFailure() {
   const int left = calls_left.load();
@@ -35,7 +40,7 @@ bool PlantedFailure() {
 }
 #else
 constexpr bool PlantedFailure() { return false; }
-constexpr void CountDraw() {}
+constexpr bool PlantedDrawFailure() { return false; }
 #endif
 
 Status NoRandomBytes() {
@@ -43,11 +48,11 @@ Status NoRandomBytes() {
 }
 
 Status Draw(MutableByteSpan out) {
-  CountDraw();
+  const bool fails = PlantedDrawFailure();
   MutableByteSpan rest = out;
   while (!rest.empty()) {
     const size_t len = std::min<size_t>(rest.size(), INT_MAX);
-    if (RAND_priv_bytes(rest.data(), static_cast<int>(len)) != 1) {
+    if (fails || RAND_priv_bytes(rest.data(), static_cast<int>(len)) != 1) {
       OPENSSL_cleanse(out.data(), out.size());
       return NoRandomBytes();
     }
@@ -114,6 +119,8 @@ Stock &TheStock() {
 
 #if defined(PAIRMINT_TESTING)
 void FailRandomAfter(int calls) { calls_left.store(calls); }
+
+void FailDraws(bool fail) { draws_fail.store(fail); }
 int CountDraws() { return num_draws.load(); }
 #endif
 

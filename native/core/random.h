@@ -16,6 +16,9 @@ Status FillRandom(MutableByteSpan out);
 // turns it off. Only the tests' build has it.
 #if defined(PAIRMINT_TESTING)
 void FailRandomAfter(int calls);
+// Has OpenSSL's generator fail, of which short outputs hear when the stock is
+// used up.
+void FailDraws(bool fail);
 // How often OpenSSL's generator was asked so far.
 int CountDraws();
 #endif

@@ -94,6 +94,7 @@ Status CheckPoints(const Curve &curve, const Multiplier &multiplier,
   lanes.combine(multiplier.table, keys.size(), factor_words.data(),
                 affine.data(), workspace.data(), sum.data());
   *out = multiplier.plain->AreSame(sum.data(), expected.data());
+  WipeStack();
   return Status::Ok();
 }
 
@@ -137,6 +138,7 @@ Status CheckAlone(const Curve &curve, const Multiplier &multiplier,
                                          s.get(), expected.data()));
   multiplier.plain->Add(P.data(), M.data(), sum.data());
   *out = multiplier.plain->AreSame(sum.data(), expected.data());
+  WipeStack();
   return Status::Ok();
 }
 

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <cstring>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "core/words.h"
+#include "ec/compare.h"
 #include "ec/openssl_code.h"
-#include "ec/verify.h"
 #include "mont/dispatch.h"
 
 namespace pairmint::ec {
@@ -21,7 +20,6 @@ namespace {
 
 using core::BignumPtr;
 using core::BnCtxPtr;
-using core::MutableByteSpan;
 using core::ToWords;
 
 // Reads the curve from OpenSSL. If a is not 0, it is taken to be -3, as in all
@@ -44,141 +42,16 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
          ToWords(x.get(), {out->x, len}) && ToWords(y.get(), {out->y, len});
 }
 
-// A number whose digits of kWindow bits run through all magnitudes: the digit
-// of window w is 1 + (w + first) mod 2^(kWindow - 1), in turn positive and
-// negative, from window `top` down. The numbers of all `first` together look up
-// every point of a table that a number of such length can need.
-BignumPtr EveryDigit(int top, int window, int first) {
-  BignumPtr out(BN_new());
-  const BignumPtr digit(BN_new());
-  bool ok =
-      out != nullptr && digit != nullptr && BN_set_word(out.get(), 0) == 1;
-  for (int w = top; w >= 0 && ok; w--) {
-    const int magnitude = 1 + (w + first) % (1 << (window - 1));
-    ok = BN_lshift(out.get(), out.get(), window) == 1 &&
-         BN_set_word(digit.get(), static_cast<BN_ULONG>(magnitude)) == 1 &&
-         ((top - w) % 2 == 0 ? BN_add(out.get(), out.get(), digit.get())
-                             : BN_sub(out.get(), out.get(), digit.get())) == 1;
-  }
-  return ok ? std::move(out) : nullptr;
+// PAIRMINT_KERNEL, as it was when it was read first: JavaScript may change the
+// environment while another thread reads it.
+const std::string &Requested() {
+  static const std::string *kName =
+      new std::string(mont::GetReport().requested);
+  return *kName;
 }
 
-// The same, from the highest window that a number below n has.
-BignumPtr EveryDigitBelow(const BIGNUM *n, int window, int first) {
-  const int top = (BN_num_bits(n) - 1) / window;
-  BignumPtr out = EveryDigit(top, window, first);
-  return out != nullptr && BN_cmp(out.get(), n) >= 0
-             ? EveryDigit(top - 1, window, first)
-             : std::move(out);
-}
-
-constexpr size_t kNumKnownKeys = 16;
-using KnownKeyArray = std::array<BignumPtr, kNumKnownKeys>;
-
-// Scalars, all of them public: the numbers of every digit of five bits, or 1,
-// 2, n - 1, random ones, and the numbers of every digit of four bits.
-//
-// 1 and 2 have the digit 0 nearly everywhere; n - 1 gives the opposite of the
-// generator and the carries of an order with long runs of ones, and reaches the
-// highest windows.
-bool KnownKeys(const Curve &curve, bool five_bits, KnownKeyArray *out) {
-  const BIGNUM *n = EC_GROUP_get0_order(GroupOf(curve));
-  for (size_t i = 0; i < out->size(); i++) {
-    BignumPtr &key = (*out)[i];
-    const int first = static_cast<int>(i);
-    if (five_bits) {
-      key = EveryDigitBelow(n, 5, first);
-    } else if (i >= 8) {
-      key = EveryDigitBelow(n, 4, first);
-    } else if (i >= 3) {
-      if (!DrawPrivateKey(curve, &key).ok()) {
-        return false;
-      }
-    } else {
-      key.reset(BN_dup(n));
-      if (key == nullptr || (i < 2 ? BN_set_word(key.get(), i + 1)
-                                   : BN_sub_word(key.get(), 1)) != 1) {
-        return false;
-      }
-    }
-    if (key == nullptr) {
-      return false;
-    }
-  }
-  return true;
-}
-
-enum class Verdict { kUnknown, kGood, kWrong, kNone };
-
-// The keys' points, one by one and all together: lanes compute these by
-// different tables, a comb does not.
-bool Compute(const Curve &curve, const Multiplier &multiplier,
-             std::span<const BignumPtr> keys, MutableByteSpan alone,
-             MutableByteSpan together) {
-  const size_t len = PointLen(curve);
-  if (!MultiplyUnchecked(curve, multiplier, keys, together).ok()) {
-    return false;
-  }
-  if (multiplier.lanes == nullptr) {
-    std::copy(together.begin(), together.end(), alone.begin());
-    return true;
-  }
-  for (size_t i = 0; i < keys.size(); i++) {
-    if (!MultiplyUnchecked(curve, multiplier, keys.subspan(i, 1),
-                           alone.subspan(i * len, len))
-             .ok()) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// kUnknown if OpenSSL failed, for which a lack of memory is one reason: the
-// comparison is repeated the next time. OpenSSL has its word on every point of
-// the tables.
-Verdict CompareWithOpenSsl(const Curve &curve, const Multiplier &multiplier) {
-  const size_t point_len = PointLen(curve);
-  for (const bool five_bits : {false, true}) {
-    if (five_bits && multiplier.lanes == nullptr) {
-      break;  // OpenSSL checks every point of the comb, and the comb is slow
-    }
-    KnownKeyArray keys;
-    core::Bytes alone(keys.size() * point_len);
-    core::Bytes together(keys.size() * point_len);
-    bool verified = false;
-    if (!KnownKeys(curve, five_bits, &keys) ||
-        !Compute(curve, multiplier, keys, alone, together) ||
-        !VerifyPoints(curve, keys, together, &verified).ok()) {
-      return Verdict::kUnknown;
-    }
-    // Points that VerifyPoints finds right are OpenSSL's; of others, which it
-    // also refuses when memory runs out, only OpenSSL's ladder knows.
-    core::Bytes expected = together;
-    for (size_t i = 0; !verified && i < keys.size(); i++) {
-      const MutableByteSpan point(expected.data() + i * point_len, point_len);
-      if (!PublicPoint(curve, keys[i].get(), point).ok()) {
-        return Verdict::kUnknown;
-      }
-    }
-    if (alone != expected || together != expected) {
-      return Verdict::kWrong;
-    }
-    if (!verified) {
-      return Verdict::kUnknown;
-    }
-  }
-  return Verdict::kGood;
-}
-
-// Whether PAIRMINT_KERNEL is not set or is `name`.
 bool IsAllowed(const char *name) {
-  const char *kernel = std::getenv("PAIRMINT_KERNEL");
-  return kernel == nullptr || *kernel == 0 || strcmp(kernel, name) == 0;
-}
-
-bool IsLeftToOpenSsl() {
-  const char *kernel = std::getenv("PAIRMINT_KERNEL");
-  return kernel != nullptr && strcmp(kernel, "openssl") == 0;
+  return Requested().empty() || Requested() == name;
 }
 
 // What can run on this processor is known where the other kernel of the same
@@ -207,9 +80,7 @@ struct Candidate {
 // OpenSSL's code for P-256, which every build has, makes a pair in 12 to 15 us;
 // lanes and their check take 14 to 22, so that they need to be asked for.
 bool AreLanesWorthIt(const Curve &curve) {
-  const char *kernel = std::getenv("PAIRMINT_KERNEL");
-  return curve.nid != NID_X9_62_prime256v1 ||
-         (kernel != nullptr && strcmp(kernel, "avx512ifma") == 0);
+  return curve.nid != NID_X9_62_prime256v1 || Requested() == "avx512ifma";
 }
 
 bool CanUseLanes(const Candidate &candidate) {
@@ -220,7 +91,7 @@ bool CanUseLanes(const Candidate &candidate) {
 
 bool CanUseComb(const Candidate &candidate) {
   return FindComb(candidate.num_limbs, candidate.a_is_zero) != nullptr &&
-         !OpenSslHasOwnCode(candidate.curve) && !IsLeftToOpenSsl();
+         !OpenSslHasOwnCode(candidate.curve) && Requested() != "openssl";
 }
 
 bool Always(const Candidate &) { return true; }
@@ -282,7 +153,7 @@ class Dispatch {
 
   Multiplier For(const Curve &curve) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!switched_off_.empty()) {
+    if (is_switched_off_) {
       return {};
     }
     Row &row = Chosen(curve);
@@ -302,11 +173,16 @@ class Dispatch {
   }
 
   bool AreLanesReady(const Curve &curve) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      return false;
+    }
     const Row &row = rows_[&curve];
-    return switched_off_.empty() && row.lanes != nullptr &&
+    return !is_switched_off_ && row.lanes != nullptr &&
            row.verdict == Verdict::kGood;
   }
+
+  bool IsSwitchedOff() const { return is_switched_off_; }
 
   bool IsAuditDue(const Curve &curve, uint32_t interval) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -329,13 +205,13 @@ class Dispatch {
 #if defined(PAIRMINT_TESTING)
   void SwitchOnForTest() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    switched_off_.clear();
+    SwitchOnLocked();
   }
 
   void ChooseForTest(const Curve &curve, const Comb *comb, const Lanes *lanes,
                      bool compared) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    switched_off_.clear();
+    SwitchOnLocked();
     Row &row = rows_[&curve];
     row = {};
     if (comb == nullptr && lanes == nullptr) {
@@ -390,15 +266,24 @@ class Dispatch {
     return true;
   }
 
+#if defined(PAIRMINT_TESTING)
+  void SwitchOnLocked() {
+    switched_off_.clear();
+    is_switched_off_ = false;
+  }
+#endif
+
   void SwitchOffLocked(const char *curve, const std::string &reason) {
     if (switched_off_.empty()) {
       switched_off_ = std::string(curve) + ": " + reason;
+      is_switched_off_ = true;
     }
   }
 
   std::mutex mutex_;
   std::map<const Curve *, Row> rows_;
   std::string switched_off_;
+  std::atomic<bool> is_switched_off_ = false;
 };
 
 // Never destroyed: what is made after the crew would go before its threads are
@@ -433,6 +318,8 @@ bool MayUseIfma() { return HasAvx512Ifma() && IsAllowed("avx512ifma"); }
 void SwitchOff(const char *curve, const std::string &reason) {
   TheDispatch().SwitchOff(curve, reason);
 }
+
+bool IsSwitchedOff() { return TheDispatch().IsSwitchedOff(); }
 
 std::string SwitchedOff() { return TheDispatch().SwitchedOff(); }
 

@@ -25,7 +25,7 @@ bool IsOurs(const Curve &curve);
 Multiplier MultiplierFor(const Curve &curve);
 
 // Whether MultiplierFor returns lanes at once: their tables are made and
-// tested.
+// tested. Never waits, but says no while another thread makes tables.
 bool AreLanesReady(const Curve &curve);
 
 // Whether OpenSSL is to have its word on this work, too, of which one in
@@ -38,7 +38,9 @@ bool MayUseIfma();
 // Switches all of our code off for the process: what it said was wrong.
 // `curve` is its name, for the report.
 void SwitchOff(const char *curve, const std::string &reason);
-// Why that happened; empty if it did not.
+// Whether that happened. Never waits.
+bool IsSwitchedOff();
+// Why; empty if it did not.
 std::string SwitchedOff();
 
 #if defined(PAIRMINT_TESTING)

@@ -43,9 +43,14 @@ void Write(ByteSpan seed, ByteSpan key, KeyPair *out) {
   out->private_key = std::move(private_key);
 }
 
-Status PublicKeys(const AbortFlag &abort, ByteSpan seeds, MutableByteSpan out) {
+bool HadEnough() {
+  return num_minted.load(std::memory_order_relaxed) >= kFirst;
+}
+
+Status PublicKeys(const AbortFlag &abort, bool may_set_up, ByteSpan seeds,
+                  MutableByteSpan out) {
   const size_t count = seeds.size() / kEd25519Len;
-  if (num_minted.load(std::memory_order_relaxed) >= kFirst) {
+  if (HadEnough() && (may_set_up || IsEd25519Settled())) {
     bool verified = false;
     PAIRMINT_RETURN_IF_ERROR(CheckAbort(abort));
     PAIRMINT_RETURN_IF_ERROR(PublicKeysByLanes(seeds, out, &verified));
@@ -63,15 +68,17 @@ Status PublicKeys(const AbortFlag &abort, ByteSpan seeds, MutableByteSpan out) {
   return Status::Ok();
 }
 
-Status MintLot(const AbortFlag &abort, std::span<KeyPair> out) {
+Status MintLot(const AbortFlag &abort, bool may_set_up,
+               std::span<KeyPair> out) {
   SecretBytes seeds(out.size() * kEd25519Len);
   std::array<uint8_t, kMaxEdwardsLot * kEd25519Len> keys;
   for (size_t i = 0; i < out.size(); i++) {
     PAIRMINT_RETURN_IF_ERROR(core::FillRandom(
         seeds.mutable_span().subspan(i * kEd25519Len, kEd25519Len)));
   }
-  PAIRMINT_RETURN_IF_ERROR(PublicKeys(
-      abort, seeds.span(), MutableByteSpan(keys).first(seeds.size())));
+  PAIRMINT_RETURN_IF_ERROR(
+      PublicKeys(abort, may_set_up, seeds.span(),
+                 MutableByteSpan(keys).first(seeds.size())));
   for (size_t i = 0; i < out.size(); i++) {
     Write(seeds.span().subspan(i * kEd25519Len, kEd25519Len),
           ByteSpan(keys).subspan(i * kEd25519Len, kEd25519Len), &out[i]);
@@ -88,7 +95,8 @@ Status EncodeEd25519(ByteSpan seed, KeyPair *out) {
   return Status::Ok();
 }
 
-Status MintSeveralEd25519(const AbortFlag &abort, std::span<KeyPair> out) {
+Status MintSeveralEd25519(const AbortFlag &abort, bool may_set_up,
+                          std::span<KeyPair> out) {
   // In lots of much the same size; fewer than kMinLot one by one.
   const size_t num_lots =
       out.size() < kMinLot ? out.size()
@@ -96,14 +104,17 @@ Status MintSeveralEd25519(const AbortFlag &abort, std::span<KeyPair> out) {
   for (size_t i = 0; i < num_lots; i++) {
     const size_t begin = out.size() * i / num_lots;
     const size_t end = out.size() * (i + 1) / num_lots;
-    PAIRMINT_RETURN_IF_ERROR(MintLot(abort, out.subspan(begin, end - begin)));
+    PAIRMINT_RETURN_IF_ERROR(
+        MintLot(abort, may_set_up, out.subspan(begin, end - begin)));
   }
   return Status::Ok();
 }
 
 Status MintEd25519(const AbortFlag &abort, KeyPair *out) {
-  return MintLot(abort, std::span(out, 1));
+  return MintLot(abort, true, std::span(out, 1));
 }
+
+bool IsEd25519Quick() { return !HadEnough() || IsEd25519Settled(); }
 
 #if defined(PAIRMINT_TESTING)
 void UseLanesForTest(bool use) { num_minted = use ? kFirst : 0; }

@@ -17,8 +17,13 @@ core::Status MintEd25519(const core::AbortFlag &abort, core::KeyPair *out);
 
 // Mints a pair for every element of `out`. After a failure some may be written,
 // but must not be used.
-core::Status MintSeveralEd25519(const core::AbortFlag &abort,
+// `may_set_up`: whether it may be this call that makes the tables of the lanes,
+// which takes milliseconds; otherwise OpenSSL computes until another one has.
+core::Status MintSeveralEd25519(const core::AbortFlag &abort, bool may_set_up,
                                 std::span<core::KeyPair> out);
+
+// Whether nothing is to be set up for the next pair.
+bool IsEd25519Quick();
 
 // Encodes the pair of the 32-byte private key `seed`.
 core::Status EncodeEd25519(core::ByteSpan seed, core::KeyPair *out);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -46,11 +47,19 @@ EdwardsScalar EveryDigit(int top, int window, int first) {
   return out;
 }
 
-enum class Verdict { kUnknown, kGood, kWrong };
+// kUnchecked: this OpenSSL cannot be asked what it thinks of points.
+enum class Verdict { kUnknown, kGood, kWrong, kUnchecked };
 
 // Both tables, in both ways of multiplying, on scalars that look up all of
-// their points, and on 0. kUnknown if OpenSSL cannot be asked.
+// their points, and on 0. kUnknown if memory ran out.
 Verdict CompareWithOpenSsl(const EdwardsEngine &engine) {
+  bool can_compare = false;
+  if (!CanCompareByOpenSsl(&can_compare).ok()) {
+    return Verdict::kUnknown;
+  }
+  if (!can_compare) {
+    return Verdict::kUnchecked;
+  }
   constexpr uint64_t kOnes = ~uint64_t{0};
   std::vector<EdwardsScalar> scalars = {
       {0}, {1}, {1 << 4}, {kOnes, kOnes, kOnes, kOnes}};
@@ -116,16 +125,26 @@ class Edwards {
     return Status::Ok();
   }
 
+  // The work that was to be audited was not: the next one is.
+  void AuditNext() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    num_works_ = 0;
+  }
+
+  // Whether Begin has nothing to set up. Never waits.
+  bool IsSettled() const { return is_settled_; }
+  bool IsUnchecked() const { return is_unchecked_; }
+
 #if defined(PAIRMINT_TESTING)
   void UseForTest(const EdwardsLanes *lanes, bool compared) {
     const std::lock_guard<std::mutex> lock(mutex_);
     lanes_ = lanes == nullptr ? FindEdwardsLanes() : lanes;
     engine_ = nullptr;
     offset_ = nullptr;
-    verdict_ = Verdict::kUnknown;
+    Settle(Verdict::kUnknown);
     num_works_ = 0;
     if (compared && Fill()) {
-      verdict_ = Verdict::kGood;
+      Settle(Verdict::kGood);
       num_works_ = 1;
     }
   }
@@ -138,16 +157,22 @@ class Edwards {
 
  private:
   bool IsGood() {
-    if (!IsEd25519Ours() || !SwitchedOff().empty() || !Fill()) {
+    if (!IsEd25519Ours() || IsSwitchedOff() || !Fill()) {
       return false;
     }
     if (verdict_ == Verdict::kUnknown) {
-      verdict_ = CompareWithOpenSsl(*engine_);
+      Settle(CompareWithOpenSsl(*engine_));
       if (verdict_ == Verdict::kWrong) {
         SwitchOff(kEd25519, "it disagrees with OpenSSL");
       }
     }
     return verdict_ == Verdict::kGood;
+  }
+
+  void Settle(Verdict verdict) {
+    verdict_ = verdict;
+    is_settled_ = verdict != Verdict::kUnknown;
+    is_unchecked_ = verdict == Verdict::kUnchecked;
   }
 
   bool Fill() {
@@ -172,6 +197,8 @@ class Edwards {
   std::shared_ptr<const EdwardsEngine> engine_;
   std::shared_ptr<const EdwardsOffset> offset_;
   Verdict verdict_ = Verdict::kUnknown;
+  std::atomic<bool> is_settled_ = false;
+  std::atomic<bool> is_unchecked_ = false;
   uint32_t num_works_ = 0;  // since the last audit
 };
 
@@ -196,7 +223,14 @@ Status CompareKeys(ByteSpan seeds, ByteSpan keys, bool *same) {
 
 }  // namespace
 
-bool IsEd25519Ours() { return FindEdwardsLanes() != nullptr && MayUseIfma(); }
+bool IsEd25519Ours() {
+  return FindEdwardsLanes() != nullptr && MayUseIfma() &&
+         !TheEdwards().IsUnchecked();
+}
+
+bool IsEd25519Settled() {
+  return !IsEd25519Ours() || IsSwitchedOff() || TheEdwards().IsSettled();
+}
 
 const char *KernelOfEd25519() {
   return IsEd25519Ours() ? "avx512ifma" : "openssl";
@@ -218,7 +252,11 @@ Status PublicKeysByLanes(ByteSpan seeds, MutableByteSpan out, bool *verified) {
     return Status::Ok();
   }
   if (work.is_audit) {
-    PAIRMINT_RETURN_IF_ERROR(CompareKeys(seeds, out, verified));
+    const Status status = CompareKeys(seeds, out, verified);
+    if (!status.ok()) {
+      TheEdwards().AuditNext();
+      return status;
+    }
     if (!*verified) {
       SwitchOff(kEd25519, "OpenSSL refused a public key");
     }

@@ -18,6 +18,9 @@ constexpr const char *kEd25519 = "Ed25519";
 const char *KernelOfEd25519();
 // Whether that is not OpenSSL.
 bool IsEd25519Ours();
+// Whether PublicKeysByLanes has nothing to set up any more, so that it takes
+// microseconds. Never waits.
+bool IsEd25519Settled();
 
 // Writes the public keys of private keys, kMaxEdwardsLot at most, as lanes
 // compute them, and sets `verified` to whether a second computation finds them

@@ -182,16 +182,16 @@ Status CheckKeys(const EdwardsEngine &engine, const EdwardsOffset &offset,
   } else {
     room.MultiplyEach(LanesTable::kFourBits, count);
   }
-  WipeStack();
+  bool same = true;
   for (size_t i = 0; i < count; i++) {
     uint64_t *sum = room->sums + i * kEdwardsPointWords;
     engine.plain->Add(affines[i].data(), offset.point.data(), sum);
-    if (!engine.plain->AreSame(
-            sum, room->points + (count - 1 - i) * kEdwardsPointWords)) {
-      return Status::Ok();
-    }
+    same = engine.plain->AreSame(
+               sum, room->points + (count - 1 - i) * kEdwardsPointWords) &&
+           same;
   }
-  *out = true;
+  WipeStack();
+  *out = same;
   return Status::Ok();
 }
 

@@ -27,9 +27,11 @@ core::Status PublicKeyByOpenSsl(core::ByteSpan seed, core::MutableByteSpan out);
 // constant time: at most one number in 256 keys is reduced, which is no key.
 bool ReduceByOpenSsl(EdwardsScalar *in_out);
 
+// Sets `out` to whether OpenSSL tells a right point from a wrong one, so that
+// it can be asked by CompareByOpenSsl.
+core::Status CanCompareByOpenSsl(bool *out);
+
 // Sets `same` to whether `key` is scalar * generator, for what is public.
-// Failure says nothing of it: where OpenSSL finds that of a known point wrong,
-// it cannot be asked.
 core::Status CompareByOpenSsl(const EdwardsScalar &scalar, core::ByteSpan key,
                               bool *same);
 

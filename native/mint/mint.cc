@@ -138,18 +138,19 @@ bool IsQuick(std::string_view spec) {
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);
-  return curve == nullptr ? row->family == Family::kEd25519
-                          : ec::IsQuick(*curve);
+  return curve == nullptr
+             ? row->family == Family::kEd25519 && ec::IsEd25519Quick()
+             : ec::IsQuick(*curve);
 }
 
 Status MintSeveral(std::string_view spec, const AbortFlag &abort,
-                   std::span<KeyPair> out) {
+                   bool may_set_up, std::span<KeyPair> out) {
   const Spec *row = keys::FindSpec(spec);
   if (row == nullptr || row->family == Family::kBytes) {
     return Status(StatusCode::kInvalidArgument);
   }
   if (row->family == Family::kEd25519) {
-    return ec::MintSeveralEd25519(abort, out);
+    return ec::MintSeveralEd25519(abort, may_set_up, out);
   }
   const ec::Curve *curve =
       row->curve == nullptr ? nullptr : ec::FindCurve(row->curve);

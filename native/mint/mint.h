@@ -44,9 +44,10 @@ bool IsQuick(std::string_view spec);
 
 // Mints a pair of the spec for every element of `out`, one after the other or,
 // where that takes less time, together. kInvalidArgument if there is no such
-// spec.
+// spec. `may_set_up`: whether it may make the tables of our arithmetic, which
+// takes milliseconds.
 core::Status MintSeveral(std::string_view spec, const core::AbortFlag &abort,
-                         std::span<core::KeyPair> out);
+                         bool may_set_up, std::span<core::KeyPair> out);
 
 }  // namespace pairmint::mint
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 
 #include "core/openssl.h"
 #include "core/secret_bytes.h"
@@ -306,7 +307,8 @@ class Dispatch {
       if (Capable(row)) {
         report.names.emplace_back(row.name);
       }
-      if (row.kernel() != nullptr && row.name == row.kernel()->name) {
+      if (row.kernel() != nullptr &&
+          std::string_view(row.name) == row.kernel()->name) {
         report.kernels.push_back({row.name, row.capable(), row.preferred()});
       }
     }

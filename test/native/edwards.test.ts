@@ -9,6 +9,13 @@ afterEach(() => {
   internals.plantEdwardsFault('none');
 });
 
+function materialOf(length: number) {
+  const rootKey = internals.openRootKey(undefined);
+  const id = Buffer.alloc(16);
+  const { header, wrapped } = internals.createKeyMaterial(rootKey, id, Buffer.alloc(0), length);
+  return internals.openKeyMaterial(rootKey, header, wrapped);
+}
+
 /** The lanes in use, after OpenSSL has had its word on the first work. */
 const useLanes = () => internals.plantEdwardsFault('nothing', true);
 
@@ -182,6 +189,25 @@ describe.runIf(hasLanes)('lanes on edwards25519', () => {
     const pairs = internals.mintEd25519(count);
     for (const pair of pairs) expectGoodPair(pair);
     expect(new Set(pairs.map(({ spki }) => spki.toString('hex'))).size).toBe(count);
+    expect(internals.combSwitchedOff()).toBe('');
+  });
+
+  it('are set up by another thread than the calling one, where OpenSSL computes until then', () => {
+    const spec = 'ECC_NIST_EDWARDS25519';
+    const material = materialOf(32);
+    const mintHere = () =>
+      internals.generateDataKeyPairsHere(spec, [
+        { material, context: Buffer.alloc(0), plaintext: true },
+      ]);
+    internals.plantEdwardsFault('none');
+    expect(internals.mintsQuickly(spec)).toBe(true);
+    internals.plantEdwardsFault('nothing', false);
+    expect(internals.mintsQuickly(spec)).toBe(false);
+    for (let i = 0; i < 20; i++) mintHere();
+    expect(internals.mintsQuickly(spec)).toBe(false);
+    for (const pair of internals.mintEd25519(1)) expectGoodPair(pair);
+    expect(internals.mintsQuickly(spec)).toBe(true);
+    mintHere();
     expect(internals.combSwitchedOff()).toBe('');
   });
 

@@ -65,6 +65,24 @@ describe('when the random generator fails', () => {
 });
 
 describe('randomness that is drawn at once for several uses', () => {
+  it('ends with an error if there is no more, and goes on with other bytes later', () => {
+    const drawn = [internals.generateRandom(32)];
+    try {
+      internals.failDraws(true);
+      const use = () => {
+        for (let i = 0; i <= 64; i++) drawn.push(internals.generateRandom(32));
+      };
+      expect(use).toThrow('the random number generator failed');
+      expect(() => internals.generateRandom(1)).toThrow('the random number generator failed');
+    } finally {
+      internals.failDraws(false);
+    }
+    for (let i = 0; i < 100; i++) drawn.push(internals.generateRandom(32));
+    const texts = drawn.map((bytes) => Buffer.from(bytes).toString('hex'));
+    expect(new Set(texts).size).toBe(texts.length);
+    expect(texts).not.toContain('00'.repeat(32));
+  });
+
   it('comes out of few draws, none of them older than a second', async () => {
     const before = internals.countDraws();
     for (let i = 0; i < 200; i++) internals.generateRandom(32);

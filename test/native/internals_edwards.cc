@@ -281,7 +281,7 @@ Napi::Value MintEd25519(const Napi::CallbackInfo &info) {
   std::vector<core::KeyPair> pairs(info[0].As<Napi::Number>().Uint32Value());
   const core::Status status = pairs.size() == 1
                                   ? ec::MintEd25519(abort, pairs.data())
-                                  : ec::MintSeveralEd25519(abort, pairs);
+                                  : ec::MintSeveralEd25519(abort, true, pairs);
   if (!status.ok()) {
     ThrowStatus(info.Env(), status);
     return {};

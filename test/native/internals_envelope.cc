@@ -221,6 +221,11 @@ Napi::Value FailRandomAfter(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
 
+Napi::Value FailDraws(const Napi::CallbackInfo &info) {
+  core::FailDraws(info[0].ToBoolean());
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void ExportEnvelope(Napi::Env env, Napi::Object exports) {
@@ -234,7 +239,7 @@ void ExportEnvelope(Napi::Env env, Napi::Object exports) {
 #if !defined(_WIN32)
         {"randomAcrossFork", RandomAcrossFork},
 #endif
-        {"countDraws", CountDraws}, {
+        {"countDraws", CountDraws}, {"failDraws", FailDraws}, {
       "failRandomAfter", FailRandomAfter
     }
   });

@@ -62,6 +62,8 @@ export interface Internals extends Addon, MathInternals {
   ): EncodedPair | undefined;
   /** Makes the random generator fail after so many more calls; negative mends it. */
   failRandomAfter(calls: number): void;
+  /** Has OpenSSL's generator fail, of which short outputs hear when the stock is used up. */
+  failDraws(fail: boolean): void;
   /** How often OpenSSL's generator was asked so far. */
   countDraws(): number;
   /** What a process that is forked off draws, and what this one draws next; not on Windows. */
