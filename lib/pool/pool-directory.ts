@@ -136,13 +136,17 @@ export class PoolDirectory {
   }
 
   /**
-   * Makes the pools of the whole store usable after it was copied or restored: what waited in them is
-   * void, for it may have been answered elsewhere. Pools whose records are damaged are removed.
+   * Makes void what waits in the pools of a store that was copied or restored, for it may have been answered
+   * elsewhere. Pools whose records are damaged are removed.
    */
-  async fence(): Promise<void> {
+  async voidAll(): Promise<void> {
     for await (const entry of entriesOf(this.#store)) {
       if (poolRecordPattern.test(entry.path)) await this.#void(entry);
     }
+  }
+
+  /** Makes the pools usable after the store was copied or restored, its fence raised and its pairs made void. */
+  async acceptStore(): Promise<void> {
     await this.#drawn.resetIn(this.#store.lots);
   }
 

@@ -166,10 +166,12 @@ async function fence(file: string, { native, rootKey }: Keys): Promise<void> {
   try {
     const identity = await readIdentity(store, native, rootKey);
     const fence = new Fence({ store, native, rootKey, identity });
-    await fence.raise();
     const storeId = keyIdBytes(identity.storeId);
     const drawn = new Drawn(`${file}-drawn`, { storeId, fence: () => fence.last });
-    await new PoolDirectory({ store, native, rootKey, drawn }).fence();
+    const pools = new PoolDirectory({ store, native, rootKey, drawn });
+    await pools.voidAll();
+    await fence.raise();
+    await pools.acceptStore();
     drawn.close();
   } finally {
     await store.close();

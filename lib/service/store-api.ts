@@ -101,10 +101,13 @@ export class StoreApi {
    * @throws KmsError
    */
   async fence(): Promise<void> {
-    await this.#readers.fence.raise();
+    const { pools, batches, fence } = this.#readers;
+    // In this order: what ends the doubt of all processes comes when nothing is left of which they had it.
+    await pools.voidAll();
+    await batches.fence();
+    await fence.raise(this.#history.lastFence);
+    await pools.acceptStore();
     await this.#history.renew();
-    await this.#readers.batches.fence();
-    await this.#readers.pools.fence();
   }
 
   /** Whether the store was copied or put back: then its pools are not used until it is fenced. */

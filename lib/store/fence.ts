@@ -58,14 +58,17 @@ export class Fence {
     return this.#open(await this.#store.get(path));
   }
 
-  /** Raises the fence above any that a running process may know. */
-  async raise(): Promise<void> {
+  /**
+   * Raises the fence above any that a running process may know.
+   *
+   * @param seen the highest number that is known from elsewhere: a restored store has an earlier one
+   */
+  async raise(seen = 0n): Promise<void> {
     const number = await retry(async () => {
       const expected = await this.#store.get(path);
-      const now = BigInt(Date.now());
-      const last = this.#known(expected);
-      // A restored store has an earlier number than those who run know.
-      const sequence = last < now ? now : last + 1n;
+      // Machines whose clocks differ may have raised it.
+      const known = [this.#known(expected), this.#last, seen].map((last) => last + 1n);
+      const sequence = known.reduce((a, b) => (a > b ? a : b), BigInt(Date.now()));
       const next = sealState(this.#native, this.#rootKey, this.#id, { sequence, state: 'fence' });
       return (await this.#store.commit([{ path, expected, next }])) && sequence;
     });

@@ -4,6 +4,7 @@ import { keyIdBytes } from '../model/key-id.ts';
 import type { Native, RootKey } from '../native/addon.ts';
 import type { Fence } from './fence.ts';
 import type { KeyStore, Stamp, StoreHistory, StoreOrigin } from './key-store.ts';
+import { retry } from './retry.ts';
 import { openState, sealState } from './sealed-state.ts';
 import { damaged } from './store-errors.ts';
 
@@ -82,11 +83,20 @@ export class History {
     this.#timer = setInterval(look, noteEvery).unref();
   }
 
+  /** The highest number of a fence that processes here have seen. */
+  get lastFence(): bigint {
+    const { fence, file } = this.#options;
+    const seen = file && this.#accepted && readSeen(file)?.[this.#accepted.id];
+    const noted = seen ? BigInt(seen.fence) : 0n;
+    return noted > fence.last ? noted : fence.last;
+  }
+
   /** Says, after a fence was raised, that this database is the store's. @throws KmsError */
   async renew(): Promise<void> {
     const history = this.#history;
     if (history === undefined) return;
-    await this.#write();
+    // Another process may just be noting what it sees.
+    await retry(() => this.#write());
     history.accept();
     this.#isDoubtOfRecord = false;
     this.#note({ isFenced: true });
@@ -100,6 +110,8 @@ export class History {
   async #look(): Promise<void> {
     await this.#read();
     this.#note();
+    // Another process may have replaced the file that said so.
+    if (this.#history?.doubt !== undefined && !this.#isDoubtOfRecord) this.#noteDoubt();
   }
 
   async #read(): Promise<void> {
@@ -148,18 +160,20 @@ export class History {
     return this.#timer !== undefined && this.#accepted?.system === system;
   }
 
-  async #write(): Promise<void> {
+  /** False if another process has written meanwhile. */
+  async #write(): Promise<boolean> {
     const { store, native, rootKey, fence } = this.#options;
     const origin = this.#history?.origin;
-    if (origin === undefined) return;
+    if (origin === undefined) return true;
     const expected = await store.get(historyPath);
     const id = this.#known(expected)?.id ?? randomUUID();
     const { system, timeline } = origin;
     const accepted: Accepted = { id, system, timeline, fence: `${fence.last}` };
     const state = { history: accepted };
     const next = sealState(native, rootKey, this.#id, { sequence: 0n, state });
-    // Another process may just have done the same.
-    if (await store.commit([{ path: historyPath, expected, next }])) this.#accepted = accepted;
+    const isDone = await store.commit([{ path: historyPath, expected, next }]);
+    if (isDone) this.#accepted = accepted;
+    return isDone;
   }
 
   /** One that is damaged is replaced by a fence. */
@@ -182,7 +196,7 @@ export class History {
   async #compareFile(): Promise<void> {
     const { fence, file } = this.#options;
     const history = this.#history as StoreHistory;
-    const seen = file && this.#accepted && readSeen(file)[this.#accepted.id];
+    const seen = file && this.#accepted && readSeen(file)?.[this.#accepted.id];
     if (!seen) return;
     // In this order: another process may just have noted what is later than this one has seen.
     await history.look();
@@ -192,12 +206,14 @@ export class History {
     const seenFence = BigInt(seen.fence);
     // A later fence has said that this is the store.
     if (lastFence > seenFence) return;
+    // An earlier timeline is that of a server whose place another one took.
     const isBack =
       seen.system === origin.system &&
-      seen.timeline === origin.timeline &&
-      BigInt(seen.position) > origin.position;
-    if (seen.isInDoubt || isBack || lastFence < seenFence)
-      history.suspect('it was put back to an earlier state');
+      (seen.timeline > origin.timeline ||
+        (seen.timeline === origin.timeline && BigInt(seen.position) > origin.position));
+    if (!seen.isInDoubt && !isBack && lastFence >= seenFence) return;
+    this.#isDoubtOfRecord = false;
+    history.suspect('it was put back to an earlier state');
   }
 
   /** Tells processes that are started later, which cannot see it themselves. */
@@ -206,6 +222,7 @@ export class History {
     const accepted = this.#accepted;
     if (file === undefined || accepted === undefined) return;
     const all = readSeen(file);
+    if (all === undefined || all[accepted.id]?.isInDoubt) return;
     const { system, timeline } = accepted;
     const there = all[accepted.id] ?? { position: '0', fence: '0' };
     const last = BigInt(there.fence) > fence.last ? BigInt(there.fence) : fence.last;
@@ -222,6 +239,7 @@ export class History {
     if (origin === undefined || doubt !== undefined || !isSame(this.#accepted, origin)) return;
     const { system, timeline, position } = origin;
     const all = readSeen(file);
+    if (all === undefined) return;
     const there = all[this.#accepted.id];
     const isOfFence = there !== undefined && BigInt(there.fence) === fence.last;
     const isAhead =
@@ -240,12 +258,14 @@ function isSame(accepted: Accepted, { system, timeline }: StoreOrigin): boolean 
   return accepted.system === system && accepted.timeline === timeline;
 }
 
-function readSeen(file: string): Record<string, Seen> {
+/** Undefined if it cannot be read, so that it must not be replaced. */
+function readSeen(file: string): Record<string, Seen> | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
+  } catch (error) {
     // There is none yet, or it is not ours: what is in the store still tells most.
-    return {};
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return isAbsent || error instanceof SyntaxError ? {} : undefined;
   }
 }
 

@@ -323,7 +323,8 @@ describe('a store that was copied', () => {
     }
     expect(await directory.count(pool, 99)).toBe(48);
     expect(await check({ ...parts, pool }, directory)).toEqual({ faults: [], pairs: 48 });
-    await directory.fence();
+    await directory.voidAll();
+    await directory.acceptStore();
     expect(directory.needsFence).toBe(false);
     // The waiting pairs are void.
     const next = present(await directory.find(pool));
@@ -351,12 +352,14 @@ describe('a store that was copied', () => {
     const { path, directory, pool, ...parts } = await copied();
     const other = new PoolDirectory({ ...parts, drawn: new Drawn(`${path}.copy`) });
     expect(other.needsFence).toBe(true);
-    await directory.fence();
+    await directory.voidAll();
+    await directory.acceptStore();
     expect(other.needsFence).toBe(false);
     const next = present(await other.find(pool));
     expect(await other.reserve(next, { filler: 'me', most: 16 })).toBe(16);
     // Again, while both have it open.
-    await other.fence();
+    await other.voidAll();
+    await other.acceptStore();
     expect([directory.needsFence, other.needsFence]).toEqual([false, false]);
     expect(await directory.find(pool)).not.toEqual(next);
   });

@@ -88,7 +88,18 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL whose database lost commits
     // Another process of this machine, which has not seen it itself.
     const later = await open(store, { onDryPool: 'fail' });
     expect(later.store.needsFence).toBe(true);
+    let isFenced = false;
+    const asking = [kms, other].map(async (process) => {
+      while (!isFenced) {
+        const key = await take(process, KeyId).catch(() => undefined);
+        if (key !== undefined) taken.push(key);
+        await new Promise((done) => setTimeout(done, 2));
+      }
+    });
     await later.store.fence();
+    isFenced = true;
+    await Promise.all(asking);
+    expect(new Set(taken).size).toBe(taken.length);
     for (const process of [kms, other, later]) {
       await vi.waitFor(() => expect(process.store.needsFence).toBe(false), 10_000);
     }
@@ -164,6 +175,10 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL whose database lost commits
       },
       { timeout: 15_000, interval: 500 },
     );
+    await kms.close();
+    // The old server comes back as it was, and a process of this machine finds it first.
+    await cluster.run({ synchronous_standby_names: '' });
+    expect((await open(cluster.url())).store.needsFence).toBe(true);
   }, 120_000);
 
   it('is a restored dump, in the same server or another', async () => {

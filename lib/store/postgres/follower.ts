@@ -52,8 +52,6 @@ export class Follower {
   #askedAt = never;
   /** When it was registered last, in microseconds by the database's clock: an earlier state has an earlier time. */
   #sign: bigint | undefined;
-  /** Whether the registration after that may have been done, too. */
-  #isSignOld = false;
   /** How many connections had been made when the database was last compared. */
   #settled = 0;
   #settling: Promise<void> | undefined;
@@ -214,13 +212,13 @@ export class Follower {
   async #register(end: number): Promise<void> {
     const at = moment();
     const text =
-      `insert into ${this.#schema}.machine (id, name, seen) values ($1, $2, now()) ` +
-      `on conflict (id) do update set seen = now() returning ${microseconds('seen')} as sign`;
+      `insert into ${this.#schema}.machine as m (id, name, seen) values ($1, $2, clock_timestamp()) ` +
+      // One whose answer was lost may come late, and must not turn it back.
+      'on conflict (id) do update set seen = greatest(m.seen, excluded.seen) ' +
+      `returning ${microseconds('seen')} as sign`;
     const values = [this.machine, `${os.hostname()} ${process.pid}`];
-    this.#isSignOld = true;
     const [row] = await this.#connections.run({ text, values }, end);
     this.#sign = BigInt(row?.sign as string);
-    this.#isSignOld = false;
     this.#registeredAt = at;
   }
 
@@ -283,8 +281,8 @@ export class Follower {
 
   #hasSign(found: unknown): boolean {
     if (this.#sign === undefined) return true;
-    if (typeof found !== 'string') return false;
-    return this.#isSignOld ? BigInt(found) >= this.#sign : BigInt(found) === this.#sign;
+    // It is later if the answer to the last registration was lost.
+    return typeof found === 'string' && BigInt(found) >= this.#sign;
   }
 
   async #tidy(end: number): Promise<void> {
