@@ -62,8 +62,9 @@ describe.skipIf(!hasPostgres)('a store on PostgreSQL whose database lost commits
     await cluster.stop('SIGINT');
     const kept = cluster.keep();
     await cluster.run();
-    await drawAll(kms, KeyId, taken);
+    // The other one takes nearly all, so that this one cannot know by itself what was answered.
     await drawAll(other, KeyId, taken);
+    await drawAll(kms, KeyId, taken);
     expect(new Set(taken).size).toBe(taken.length);
     await cluster.stop('SIGINT');
     kept.putBack();
