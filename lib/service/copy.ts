@@ -99,7 +99,9 @@ export async function giveUpCopy(options: {
     const bytes = await store.get(movePath);
     const mark = openMark({ native, rootKey, identity }, bytes);
     if (mark?.part !== 'leaving') return false;
-    const next = sealMark({ native, rootKey, identity }, { ...mark, part: 'here' });
+    // With another id: a copier that hangs, not killed, must not complete what was given up.
+    const given = { ...mark, part: 'here', copyId: randomUUID() } as const;
+    const next = sealMark({ native, rootKey, identity }, given);
     return store.commit([{ path: movePath, expected: bytes, next }]);
   });
 }
@@ -189,14 +191,15 @@ async function requireSound(source: Side): Promise<void> {
   if (faults.length > 0) throw refused(source.store, 'is not sound, so it is not copied', faults);
 }
 
-/** @throws ConfigurationError if another copy has begun meanwhile */
+/** @throws ConfigurationError if another copy has begun meanwhile, or this one was given up */
 async function setMark({ store, ...keys }: Side, mark: MoveMark): Promise<void> {
   const expected = await store.get(movePath);
   const there = openMark(keys, expected);
   const isOurs = there?.copyId === mark.copyId;
   if (there?.part === 'left' && isOurs) return;
   const mayBegin = mark.part === 'leaving' && there?.part !== 'left';
-  if (isOurs || mayBegin) {
+  const mayEnd = mark.part === 'left' && there?.part === 'leaving' && isOurs;
+  if (mayBegin || mayEnd) {
     if (await store.commit([{ path: movePath, expected, next: sealMark(keys, mark) }])) return;
   }
   throw new ConfigurationError(`another copy of ${store.url} has begun, or this one was given up`);

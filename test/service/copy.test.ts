@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { PoolDirectory } from '../../lib/pool/pool-directory.ts';
 import { copyStore, giveUpCopy } from '../../lib/service/copy.ts';
 import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import { restoreBackup } from '../../lib/service/restore.ts';
@@ -70,6 +71,37 @@ async function fill(kms: Pairmint, pairs = 40) {
   await kms.pools.create({ KeyId, KeyPairSpec: spec, target: pairs });
   expect(await kms.pools.fill()).toBe(pairs);
   return { KeyId, accessKeyId, CiphertextBlob, user };
+}
+
+/** Holds one call of a method back, as in a process that hangs there, until `goOn`. */
+function hold<N extends string>(
+  owner: Record<N, (...args: never[]) => Promise<unknown>>,
+  name: N,
+  isIt: (self: unknown) => boolean = () => true,
+) {
+  const call = owner[name] as (...args: unknown[]) => Promise<unknown>;
+  let reach = () => {};
+  let goOn = () => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let isHeld = false;
+  owner[name] = async function (this: unknown, ...args: unknown[]) {
+    if (!isHeld && isIt(this)) {
+      isHeld = true;
+      reach();
+      await gate;
+    }
+    return call.apply(this, args);
+  };
+  onTestFinished(() => {
+    owner[name] = call;
+    goOn();
+  });
+  return { reached, goOn };
 }
 
 const take = async (kms: Pairmint, KeyId: string) => {
@@ -320,4 +352,31 @@ describe('a copy', () => {
     );
     expect(refused.message).toBe(`the store ${from} was moved to ${to}`);
   });
+});
+
+describe.each(kinds)('a copy of a store on %s', (kind) => {
+  const sqlite = () => (places['sqlite:'] as () => Promise<string>)();
+
+  it('that hangs and is given up meanwhile does not take the place of the store when it goes on', async () => {
+    const [from, to] = [await (places[kind] as () => Promise<string>)(), await sqlite()];
+    const kms = await open(from);
+    await kms.createKey({});
+    await kms.close();
+    // The source is checked first, then the target.
+    let checks = 0;
+    const held = hold(PoolDirectory.prototype, 'strayLots', () => ++checks === 2);
+    const copying = refusalOf(copy(from, to));
+    await held.reached;
+    expect(await giveUpCopy({ store: from, rootKeyFile })).toBe(true);
+    const again = await open(from);
+    const { KeyMetadata } = await again.createKey({});
+    const KeyId = KeyMetadata?.KeyId as string;
+    held.goOn();
+    expect((await copying).message).toBe(
+      `another copy of ${shown(from)} has begun, or this one was given up`,
+    );
+    await again.describeKey({ KeyId });
+    await (await open(from)).describeKey({ KeyId });
+    expect((await refusalOf(open(to))).message).toContain('is an unfinished copy');
+  }, 30_000);
 });
