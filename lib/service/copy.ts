@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigurationError } from '../core/configuration-error.ts';
 import { loadNative, type Native, type RootKey } from '../native/addon.ts';
-import { poolRecordPattern } from '../pool/pool-directory.ts';
+import { PoolDirectory, poolRecordPattern } from '../pool/pool-directory.ts';
 import type { Change } from '../store/change.ts';
 import { entriesOf } from '../store/entries.ts';
 import { History, historyPath } from '../store/history.ts';
@@ -12,6 +12,7 @@ import { type MoveMark, movePath, openMark, reasonOf, sealMark } from '../store/
 import { connect, openExistingRootKey } from '../store/open-store.ts';
 import { type Places, placesOf, storeStateAt } from '../store/places.ts';
 import { formatPath, identityPath, readIdentity } from '../store/store-identity.ts';
+import { type OwnMark, requireMark, whileMarked } from '../store/while-marked.ts';
 import { checkStore } from './check.ts';
 import { readersOf } from './readers.ts';
 
@@ -36,6 +37,13 @@ export interface CopyReport {
 
 type Keys = Pick<Side, 'native' | 'rootKey' | 'identity'>;
 type Side = ReturnType<typeof readersOf>;
+
+/** One run of a copy: of several, which may hang and go on, only the last changes anything. */
+interface Run {
+  readonly copyId: string;
+  readonly attempt: string;
+  readonly arriving: OwnMark;
+}
 
 // Longer than any process serves without having heard of a change: a second, or half of one until a
 // file is looked at again.
@@ -99,7 +107,9 @@ export async function giveUpCopy(options: {
     const bytes = await store.get(movePath);
     const mark = openMark({ native, rootKey, identity }, bytes);
     if (mark?.part !== 'leaving') return false;
-    const next = sealMark({ native, rootKey, identity }, { ...mark, part: 'here' });
+    // With another id: a copier that hangs, not killed, must not complete what was given up.
+    const given = { part: 'here', copyId: randomUUID(), url: mark.url } as const;
+    const next = sealMark({ native, rootKey, identity }, given);
     return store.commit([{ path: movePath, expected: bytes, next }]);
   });
 }
@@ -110,68 +120,102 @@ async function move(
   drawnFile: string | undefined,
 ): Promise<CopyReport> {
   const { native, rootKey, identity } = source;
-  const to = readersOf(target, { native, rootKey, identity, drawnFile });
   try {
-    return await moveTo(source, to, drawnFile !== undefined);
+    const run = await begin(source, target);
+    const to = readersOf(whileMarked(run.arriving), { native, rootKey, identity, drawnFile });
+    try {
+      return await holding(run.arriving, () => moveTo(source, to, run, drawnFile !== undefined));
+    } finally {
+      to.drawn.close();
+    }
   } finally {
     source.drawn.close();
-    to.drawn.close();
   }
 }
 
-async function moveTo(source: Side, to: Side, hasDrawnFile: boolean): Promise<CopyReport> {
-  const { store: target } = to;
-  const copyId = await begin(source, target);
-  const leaving = openMark(source, await source.store.get(movePath));
-  if (leaving?.part !== 'left') {
-    await requireSound(source);
-    await setMark(source, { part: 'leaving', copyId, url: target.url });
-    await pause(untilHeard);
-    await copyRecords(source, to);
-    await movePairs(source, to, hasDrawnFile);
-    await to.batches.copyFrom(source.batches);
-  }
-  const records = await compare(source, to);
-  const { pairs, faults } = await checkStore(to);
-  if (faults.length > 0) throw refused(target, 'is not sound', faults);
+async function moveTo(
+  source: Side,
+  to: Side,
+  run: Run,
+  hasDrawnFile: boolean,
+): Promise<CopyReport> {
+  const { store: target } = run.arriving;
+  const leaving = await beginLeaving(source, run);
+  const copied = await holding(leaving, async () => {
+    if (leaving !== undefined) await copyAll(held(source, leaving), to, run, hasDrawnFile);
+    const records = await compare(source, to);
+    const { pairs, faults } = await checkStore(to);
+    if (faults.length > 0) throw refused(target, 'is not sound', faults);
+    return { records: records + 2, pairs, batches: (await to.store.batches.names()).length };
+  });
   // From here on the source is not used again; the target is not used before.
-  await setMark(source, { part: 'left', copyId, url: target.url });
-  await finish(source, to);
-  const batches = (await target.batches.names()).length;
-  return { from: source.store.url, to: target.url, records: records + 2, pairs, batches };
+  if (leaving !== undefined) await leave(source, run, leaving);
+  await finish(source, run);
+  return { from: source.store.url, to: target.url, ...copied };
+}
+
+/** What fails may fail only because the mark is not this run's own any more: that is said, then. */
+async function holding<T>(mark: OwnMark | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (mark !== undefined) await requireMark(mark);
+    throw error;
+  }
+}
+
+/** The source as it is read and its pairs are taken while it has this run's mark. */
+function held(source: Side, leaving: OwnMark): Side {
+  const store = whileMarked(leaving);
+  return { ...source, store, pools: new PoolDirectory({ ...source, store }) };
+}
+
+async function copyAll(source: Side, to: Side, run: Run, hasDrawnFile: boolean): Promise<void> {
+  await pause(untilHeard);
+  await copyRecords(source, to);
+  await movePairs(source, to, run, hasDrawnFile);
+  await to.batches.copyFrom(source.batches);
 }
 
 /**
- * Marks the target as a copy that is not finished, unless it is one already, and returns the copy's id.
+ * Marks the target as a copy that is not finished and that this run goes on with, unless it is one
+ * already whose earlier run ends by this.
  *
  * @throws ConfigurationError if there is something else, or the copy cannot be begun
  */
-async function begin(source: Side, target: KeyStore): Promise<string> {
+async function begin(source: Side, target: KeyStore): Promise<Run> {
   const { store, native, rootKey, identity } = source;
   const keys = { native, rootKey, identity };
   const own = openMark(keys, await store.get(movePath));
-  const bytes = await target.get(movePath);
-  if (bytes !== undefined) {
-    const there = markOf(keys, bytes);
+  const expected = await target.get(movePath);
+  const there = expected && markOf(keys, expected);
+  if (expected !== undefined) {
     const isOurs = there?.part === 'arriving' && own?.copyId === there.copyId;
     if (own?.part === 'left' && !isOurs) throw isLeft(store, own);
     if (there?.part !== 'arriving') throw notEmpty(target, 'it is another store, or was one');
-    return there.copyId;
+  } else {
+    if (own?.part === 'left') throw isLeft(store, own);
+    if (source.pools.needsFence) {
+      throw new ConfigurationError(`the store ${store.url} was itself copied or put back`, {
+        hint: `say first that it is the one to go on with: pairmint store fence --store ${store.url}`,
+      });
+    }
+    const [first] = await target.list('', { limit: 1 });
+    if (first !== undefined) throw notEmpty(target, 'it has records');
   }
-  if (own?.part === 'left') throw isLeft(store, own);
-  if (source.pools.needsFence) {
-    throw new ConfigurationError(`the store ${store.url} was itself copied or put back`, {
-      hint: `say first that it is the one to go on with: pairmint store fence --store ${store.url}`,
-    });
+  const { copyId, url } = there ?? { copyId: randomUUID(), url: store.url };
+  const attempt = randomUUID();
+  const next = sealMark(keys, { part: 'arriving', copyId, url, attempt });
+  const changes: Change[] = [{ path: movePath, expected, next }];
+  // Otherwise another process could make a store here after the look, and before the commit.
+  for (const path of [formatPath, identityPath]) {
+    changes.push({ path, expected: undefined, next: undefined });
   }
-  const [first] = await target.list('', { limit: 1 });
-  if (first !== undefined) throw notEmpty(target, 'it has records');
-  const copyId = randomUUID();
-  const mark = sealMark(keys, { part: 'arriving', copyId, url: store.url });
-  if (!(await target.commit([{ path: movePath, expected: undefined, next: mark }]))) {
-    throw notEmpty(target, 'another copy has just begun there');
+  if (!(await target.commit(changes))) {
+    throw notEmpty(target, 'another process has just begun to copy there, or made a store');
   }
-  return copyId;
+  const lost = () => isOvertaken(target);
+  return { copyId, attempt, arriving: { store: target, bytes: next, lost } };
 }
 
 /** Undefined if the mark was not made with this root key for this store. */
@@ -189,17 +233,43 @@ async function requireSound(source: Side): Promise<void> {
   if (faults.length > 0) throw refused(source.store, 'is not sound, so it is not copied', faults);
 }
 
-/** @throws ConfigurationError if another copy has begun meanwhile */
-async function setMark({ store, ...keys }: Side, mark: MoveMark): Promise<void> {
+/**
+ * Marks the source as one that this run moves; undefined if it is left already, for this target.
+ *
+ * @throws ConfigurationError if it is not sound, or another copy has begun meanwhile
+ */
+async function beginLeaving(source: Side, run: Run): Promise<OwnMark | undefined> {
+  const { store, ...keys } = source;
+  if (await isLeftFor(source, run)) return undefined;
+  await requireSound(source);
+  // A run that hung until now must not stop the one that has overtaken it.
+  await requireMark(run.arriving);
+  const { copyId, attempt } = run;
+  const { url } = run.arriving.store;
   const expected = await store.get(movePath);
   const there = openMark(keys, expected);
-  const isOurs = there?.copyId === mark.copyId;
-  if (there?.part === 'left' && isOurs) return;
-  const mayBegin = mark.part === 'leaving' && there?.part !== 'left';
-  if (isOurs || mayBegin) {
-    if (await store.commit([{ path: movePath, expected, next: sealMark(keys, mark) }])) return;
+  if (there?.part !== 'left') {
+    const bytes = sealMark(keys, { part: 'leaving', copyId, url, attempt });
+    if (await store.commit([{ path: movePath, expected, next: bytes }])) {
+      return { store, bytes, lost: () => isGivenUp(store) };
+    }
   }
-  throw new ConfigurationError(`another copy of ${store.url} has begun, or this one was given up`);
+  if (await isLeftFor(source, run)) return undefined;
+  throw isGivenUp(store);
+}
+
+/** Leaves the source for good. @throws ConfigurationError if its mark is not this run's own any more */
+async function leave(source: Side, run: Run, leaving: OwnMark): Promise<void> {
+  const { store, ...keys } = source;
+  await requireMark(run.arriving);
+  const next = sealMark(keys, { part: 'left', copyId: run.copyId, url: run.arriving.store.url });
+  if (await store.commit([{ path: movePath, expected: leaving.bytes, next }])) return;
+  if (!(await isLeftFor(source, run))) throw isGivenUp(store);
+}
+
+async function isLeftFor({ store, ...keys }: Side, { copyId }: Run): Promise<boolean> {
+  const mark = openMark(keys, await store.get(movePath));
+  return mark?.part === 'left' && mark.copyId === copyId;
 }
 
 /** Makes the records of the target those of the source, but for those that are each one's own. */
@@ -228,14 +298,22 @@ async function apply(target: KeyStore, changes: readonly Change[]): Promise<void
 }
 
 /** Moves what waits in pools: each pair is durably gone from the source before it is in the target. */
-async function movePairs(source: Side, to: Side, hasDrawnFile: boolean): Promise<void> {
+async function movePairs(
+  source: Side,
+  to: Side,
+  { arriving }: Run,
+  hasDrawnFile: boolean,
+): Promise<void> {
   if (hasDrawnFile) {
     // With the fence that was copied.
     await to.fence.follow();
     await to.drawn.resetIn(to.store.lots);
   }
   for await (const entry of entriesOf(source.store)) {
-    if (poolRecordPattern.test(entry.path)) await to.pools.moveFrom(source.pools, entry);
+    if (!poolRecordPattern.test(entry.path)) continue;
+    // Before pairs are taken out of the source that this run could not put into the target.
+    await requireMark(arriving);
+    await to.pools.moveFrom(source.pools, entry);
   }
   for await (const entry of entriesOf(to.store)) {
     if (!poolRecordPattern.test(entry.path)) continue;
@@ -273,16 +351,14 @@ function isSame({ pools }: Side, one: Entry, other: Entry): boolean {
 }
 
 /** Makes the target the store: in one commit, for it is one from then on. */
-async function finish({ store, ...keys }: Side, { store: target }: Side): Promise<void> {
-  const mark = await target.get(movePath);
-  const arriving = openMark(keys, mark);
-  if (arriving?.part !== 'arriving') return;
-  const next = sealMark(keys, { ...arriving, part: 'here' });
-  const changes: Change[] = [{ path: movePath, expected: mark, next }];
+async function finish({ store, ...keys }: Side, { copyId, arriving }: Run): Promise<void> {
+  const { store: target, bytes: expected, lost } = arriving;
+  const next = sealMark(keys, { part: 'here', copyId, url: store.url });
+  const changes: Change[] = [{ path: movePath, expected, next }];
   for (const path of [formatPath, identityPath]) {
     changes.push({ path, expected: undefined, next: await store.get(path) });
   }
-  await apply(target, changes);
+  if (!(await target.commit(changes))) throw lost();
 }
 
 /** The entries of a store that are copied as they are, some at a time. */
@@ -358,6 +434,16 @@ async function using<S extends KeyStore, T>(
 
 function isLeft(store: KeyStore, mark: MoveMark): ConfigurationError {
   return new ConfigurationError(`${reasonOf(store.url, mark)} already`);
+}
+
+function isGivenUp({ url }: KeyStore): ConfigurationError {
+  return new ConfigurationError(`another copy of ${url} has begun, or this one was given up`);
+}
+
+function isOvertaken({ url }: KeyStore): ConfigurationError {
+  return new ConfigurationError(
+    `another process has gone on with the copy to ${url}, or has finished it, so this one ends`,
+  );
 }
 
 function notEmpty(target: KeyStore, why: string): ConfigurationError {

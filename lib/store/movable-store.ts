@@ -56,27 +56,13 @@ export class MovableStore implements KeyStore {
     if (store.now !== undefined) this.now = store.now.bind(store);
     if (store.facts !== undefined) this.facts = store.facts.bind(store);
     if (store.lockWaits !== undefined) this.lockWaits = store.lockWaits.bind(store);
-    const check = async () => this.#requireHere();
-    const depending = (changes: readonly Change[]) => this.#depending(changes);
-    const { lots, batches } = store;
-    this.lots = checked(lots, check, {
-      clear: async (prefix, changes) => {
-        if (changes.length === 0) await check();
-        const pairs = await lots.clear(prefix, depending(changes));
-        if (pairs === undefined) await this.#look();
-        return pairs;
-      },
+    const { lots, batches } = guardedParts(store, {
+      check: async () => this.#requireHere(),
+      look: () => this.#look(),
+      depending: (changes) => this.#depending(changes),
     });
-    const changing = async (isDone: Promise<boolean>) => {
-      if (await isDone) return true;
-      await this.#look();
-      return false;
-    };
-    this.batches = checked(batches, check, {
-      submit: (batch, changes) => changing(batches.submit(batch, depending(changes))),
-      cancel: (name, changes) => changing(batches.cancel(name, depending(changes))),
-      delete: (name, changes) => changing(batches.delete(name, depending(changes))),
-    });
+    this.lots = lots;
+    this.batches = batches;
     // The next request is told of what fails here.
     store.onChanged(() => void this.#look().catch(() => {}));
   }
@@ -177,6 +163,42 @@ export class MovableStore implements KeyStore {
       cause,
     });
   }
+}
+
+/** What keeps changes to lots and batches from a store that must not be changed any more. */
+interface Guard {
+  /** Called before each call that makes no commit. */
+  readonly check: () => Promise<void>;
+  /** Called after a commit that found something else than expected. */
+  readonly look: () => Promise<void>;
+  readonly depending: (changes: readonly Change[]) => readonly Change[];
+}
+
+/** The lots and batches of a store, each call of which is kept from it if it must not be used. */
+export function guardedParts(
+  { lots, batches }: Pick<KeyStore, 'lots' | 'batches'>,
+  { check, look, depending }: Guard,
+): Pick<KeyStore, 'lots' | 'batches'> {
+  const changing = async (isDone: Promise<boolean>) => {
+    if (await isDone) return true;
+    await look();
+    return false;
+  };
+  return {
+    lots: checked(lots, check, {
+      clear: async (prefix, changes) => {
+        if (changes.length === 0) await check();
+        const pairs = await lots.clear(prefix, depending(changes));
+        if (pairs === undefined) await look();
+        return pairs;
+      },
+    }),
+    batches: checked(batches, check, {
+      submit: (batch, changes) => changing(batches.submit(batch, depending(changes))),
+      cancel: (name, changes) => changing(batches.cancel(name, depending(changes))),
+      delete: (name, changes) => changing(batches.delete(name, depending(changes))),
+    }),
+  };
 }
 
 /** The same part of a store; each of its methods is called only after `check`, but for those given. */

@@ -18,6 +18,11 @@ export interface MoveMark {
    */
   readonly part: 'leaving' | 'left' | 'arriving' | 'here';
   readonly copyId: string;
+  /**
+   * While it is `leaving` or `arriving`: another one for each run of the copy, of which only the last
+   * goes on. Marks that earlier versions set have none.
+   */
+  readonly attempt?: string;
   /** The other store, without a password. */
   readonly url: string;
 }

@@ -40,7 +40,7 @@ export async function storeExists(store: KeyStore): Promise<boolean> {
   return true;
 }
 
-/** Makes the store, with the id `storeId`; false if another process did so first. */
+/** Makes the store, with the id `storeId`; false if another process did so, or began a copy to it, first. */
 export async function createIdentity(
   store: KeyStore,
   native: Native,
@@ -53,6 +53,7 @@ export async function createIdentity(
   const changes = [
     { path: formatPath, expected: undefined, next: format },
     { path: identityPath, expected: undefined, next: sealed },
+    { path: movePath, expected: undefined, next: undefined },
   ];
   return store.commit(changes).catch((cause) => refuse(store, 'made', cause));
 }

@@ -1,10 +1,18 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { BatchDirectory } from '../../lib/batch/batch-directory.ts';
+import { loadNative } from '../../lib/native/addon.ts';
+import { PoolDirectory } from '../../lib/pool/pool-directory.ts';
 import { copyStore, giveUpCopy } from '../../lib/service/copy.ts';
 import { type OpenOptions, Pairmint } from '../../lib/service/pairmint.ts';
 import { restoreBackup } from '../../lib/service/restore.ts';
+import type { KeyStore } from '../../lib/store/key-store.ts';
+import { movePath } from '../../lib/store/move-mark.ts';
+import { connect } from '../../lib/store/open-store.ts';
+import { placesOf } from '../../lib/store/places.ts';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.ts';
 import { loadEngine } from '../../lib/store/sqlite/engine.ts';
+import { SqliteStore } from '../../lib/store/sqlite/sqlite-store.ts';
 import { failureText } from '../operations/support.ts';
 import { Commands } from '../support/batch-processes.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -70,6 +78,37 @@ async function fill(kms: Pairmint, pairs = 40) {
   await kms.pools.create({ KeyId, KeyPairSpec: spec, target: pairs });
   expect(await kms.pools.fill()).toBe(pairs);
   return { KeyId, accessKeyId, CiphertextBlob, user };
+}
+
+/** Holds one call of a method back, as in a process that hangs there, until `goOn`. */
+function hold<N extends string>(
+  owner: Record<N, (...args: never[]) => Promise<unknown>>,
+  name: N,
+  isIt: (self: unknown) => boolean = () => true,
+) {
+  const call = owner[name] as (...args: unknown[]) => Promise<unknown>;
+  let reach = () => {};
+  let goOn = () => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let isHeld = false;
+  owner[name] = async function (this: unknown, ...args: unknown[]) {
+    if (!isHeld && isIt(this)) {
+      isHeld = true;
+      reach();
+      await gate;
+    }
+    return call.apply(this, args);
+  };
+  onTestFinished(() => {
+    owner[name] = call;
+    goOn();
+  });
+  return { reached, goOn };
 }
 
 const take = async (kms: Pairmint, KeyId: string) => {
@@ -320,4 +359,178 @@ describe('a copy', () => {
     );
     expect(refused.message).toBe(`the store ${from} was moved to ${to}`);
   });
+});
+
+describe.each(kinds)('a copy of a store on %s', (kind) => {
+  const sqlite = () => (places['sqlite:'] as () => Promise<string>)();
+
+  it('that hangs and is given up meanwhile does not take the place of the store when it goes on', async () => {
+    const [from, to] = [await (places[kind] as () => Promise<string>)(), await sqlite()];
+    const kms = await open(from);
+    await kms.createKey({});
+    await kms.close();
+    // The source is checked first, then the target.
+    let checks = 0;
+    const held = hold(PoolDirectory.prototype, 'strayLots', () => ++checks === 2);
+    const copying = refusalOf(copy(from, to));
+    await held.reached;
+    expect(await giveUpCopy({ store: from, rootKeyFile })).toBe(true);
+    const again = await open(from);
+    const { KeyMetadata } = await again.createKey({});
+    const KeyId = KeyMetadata?.KeyId as string;
+    held.goOn();
+    expect((await copying).message).toBe(
+      `another copy of ${shown(from)} has begun, or this one was given up`,
+    );
+    await again.describeKey({ KeyId });
+    await (await open(from)).describeKey({ KeyId });
+    expect((await refusalOf(open(to))).message).toContain('is an unfinished copy');
+  }, 30_000);
+
+  it('that hangs and is given up meanwhile takes no pairs of the store when it goes on', async () => {
+    const [from, to] = [await (places[kind] as () => Promise<string>)(), await sqlite()];
+    const kms = await open(from);
+    await fill(kms);
+    await kms.close();
+    const held = hold(PoolDirectory.prototype, 'moveFrom');
+    const copying = refusalOf(copy(from, to));
+    await held.reached;
+    expect(await giveUpCopy({ store: from, rootKeyFile })).toBe(true);
+    const again = await open(from);
+    const level = await levelOf(again);
+    expect(level).toBeGreaterThan(0);
+    held.goOn();
+    expect((await copying).message).toContain('or this one was given up');
+    expect(await levelOf(again)).toBe(level);
+  }, 30_000);
+});
+
+/** Where a copy may hang. */
+const points = {
+  'before it marks the source': () => hold(PoolDirectory.prototype, 'strayLots'),
+  'before it copies records': (to: string) => {
+    const { prototype } = to.startsWith('sqlite:') ? SqliteStore : PostgresStore;
+    return hold(prototype, 'getAll', (self) => (self as KeyStore).url === shown(to));
+  },
+  'before it moves pairs': () => hold(PoolDirectory.prototype, 'moveFrom'),
+  'before it copies batches': () => hold(BatchDirectory.prototype, 'copyFrom'),
+  'before it has checked the target': () => {
+    let checks = 0;
+    return hold(PoolDirectory.prototype, 'strayLots', () => ++checks === 2);
+  },
+};
+type Point = keyof typeof points;
+const everyPoint = Object.keys(points) as Point[];
+const hangs: (readonly [string, string, Point])[] = [
+  ...everyPoint.map((point) => ['sqlite:', 'sqlite:', point] as const),
+  ['memory:', 'sqlite:', 'before it copies records'],
+  ...(hasPostgres
+    ? (['before it copies records', 'before it copies batches'] as const).map(
+        (point) => ['postgres:', 'postgres:', point] as const,
+      )
+    : []),
+];
+
+describe('a copy that hangs, and that is finished by another process meanwhile,', () => {
+  const overtaken = (to: string) =>
+    `another process has gone on with the copy to ${shown(to)}, or has finished it, so this one ends`;
+  const placeOf = async (kind: string) =>
+    kind === 'memory:' ? kind : await (places[kind] as () => Promise<string>)();
+
+  it.each(hangs)(
+    'from %s to %s %s, changes nothing there when it goes on',
+    async (...row) => {
+      const [fromKind, toKind, point] = row;
+      const [from, to] = [await placeOf(fromKind), await placeOf(toKind)];
+      const kms = await open(from);
+      const { KeyId } = await fill(kms, 600);
+      const batch = { KeyId, KeyPairSpec: 'ECC_NIST_P256', count: 20, chunk: 5 } as const;
+      await kms.batches.submit(batch);
+      const copying = () => (from === 'memory:' ? kms.store.copy(to) : copy(from, to));
+      const held = points[point](to);
+      const first = refusalOf(copying());
+      await held.reached;
+      await copying();
+      const moved = await open(to);
+      await moved.disableKey({ KeyId });
+      const other = (await moved.createKey({})).KeyMetadata?.KeyId as string;
+      await moved.pools.create({ KeyId: other, KeyPairSpec: spec, target: 10 });
+      await moved.pools.fill();
+      const bare = await connect(placesOf({ store: to }), loadNative(), {});
+      onTestFinished(() => bare.close());
+      const claims = await bare.batches.claim({ worker: 'w', most: 1, seconds: 60 });
+      expect(claims).toHaveLength(1);
+      const records = await bare.list('', { limit: 1000 });
+      const pools = await bare.lots.pools();
+      const levels = await bare.lots.levels(pools);
+      held.goOn();
+      expect((await first).message).toBe(overtaken(to));
+      expect(await bare.list('', { limit: 1000 })).toEqual(records);
+      expect(await bare.lots.pools()).toEqual(pools);
+      expect(await bare.lots.levels(pools)).toEqual(levels);
+      expect(await bare.batches.renew('w', claims, 60)).toEqual([true]);
+      expect((await moved.describeKey({ KeyId })).KeyMetadata?.Enabled).toBe(false);
+      expect((await moved.store.check()).faults).toEqual([]);
+    },
+    60_000,
+  );
+
+  it('ends, when it goes on before the other has finished, and the other finishes', async () => {
+    const [from, to] = [await placeOf('sqlite:'), await placeOf('sqlite:')];
+    const kms = await open(from);
+    await fill(kms);
+    await kms.close();
+    const early = points['before it has checked the target']();
+    const first = refusalOf(copy(from, to));
+    await early.reached;
+    const late = points['before it copies records'](to);
+    const second = copy(from, to);
+    await late.reached;
+    early.goOn();
+    expect((await first).message).toBe(overtaken(to));
+    expect((await refusalOf(open(from))).message).toContain('is being moved');
+    late.goOn();
+    const { pairs } = await second;
+    expect(await levelOf(await open(to))).toBe(pairs);
+  }, 30_000);
+});
+
+describe.each(kinds)('a copy to a place on %s where a store is being made', (kind) => {
+  const commitsTo = (to: string) => {
+    const { prototype } = kind === 'sqlite:' ? SqliteStore : PostgresStore;
+    return hold(prototype, 'commit', (self) => (self as KeyStore).url === shown(to));
+  };
+  const begin = async () => {
+    const from = await (places['sqlite:'] as () => Promise<string>)();
+    const kms = await open(from);
+    await kms.createKey({});
+    return { from, to: await (places[kind] as () => Promise<string>)(), kms };
+  };
+
+  it('is refused if the store is made first, and the source goes on', async () => {
+    const { from, to, kms } = await begin();
+    const held = commitsTo(to);
+    const copying = refusalOf(copy(from, to));
+    await held.reached;
+    const made = await open(to);
+    held.goOn();
+    expect((await copying).message).toContain(`${shown(to)} is not empty`);
+    await kms.createKey({});
+    await made.createKey({});
+  }, 30_000);
+
+  it('is made if it begins first, and the store is not', async () => {
+    const { from, to } = await begin();
+    const held = commitsTo(to);
+    const making = refusalOf(open(to));
+    await held.reached;
+    const copying = copy(from, to);
+    const marked = await connect(placesOf({ store: to }), loadNative(), { create: true });
+    onTestFinished(() => marked.close());
+    await vi.waitFor(async () => expect(await marked.get(movePath)).toBeDefined(), 5000);
+    held.goOn();
+    expect((await making).message).not.toBe('');
+    await copying;
+    expect((await (await open(to)).listKeys({})).Keys).toHaveLength(1);
+  }, 30_000);
 });
