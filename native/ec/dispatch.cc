@@ -45,9 +45,9 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
 // PAIRMINT_KERNEL, as it was when it was read first: JavaScript may change the
 // environment while another thread reads it.
 const std::string &Requested() {
-  static const std::string *kName =
+  static const std::string *name =
       new std::string(mont::GetReport().requested);
-  return *kName;
+  return *name;
 }
 
 bool IsAllowed(const char *name) {

@@ -252,7 +252,7 @@ Status PublicKeysByLanes(ByteSpan seeds, MutableByteSpan out, bool *verified) {
     return Status::Ok();
   }
   if (work.is_audit) {
-    const Status status = CompareKeys(seeds, out, verified);
+    Status status = CompareKeys(seeds, out, verified);
     if (!status.ok()) {
       TheEdwards().AuditNext();
       return status;
