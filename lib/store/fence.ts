@@ -66,9 +66,11 @@ export class Fence {
   async raise(seen = 0n): Promise<void> {
     const number = await retry(async () => {
       const expected = await this.#store.get(path);
+      let sequence = BigInt(Date.now());
       // Machines whose clocks differ may have raised it.
-      const known = [this.#known(expected), this.#last, seen].map((last) => last + 1n);
-      const sequence = known.reduce((a, b) => (a > b ? a : b), BigInt(Date.now()));
+      for (const last of [this.#known(expected), this.#last, seen]) {
+        if (last >= sequence) sequence = last + 1n;
+      }
       const next = sealState(this.#native, this.#rootKey, this.#id, { sequence, state: 'fence' });
       return (await this.#store.commit([{ path, expected, next }])) && sequence;
     });

@@ -45,8 +45,7 @@ bool Describe(const Curve &curve, CombCurve *out, bool *a_is_zero) {
 // PAIRMINT_KERNEL, as it was when it was read first: JavaScript may change the
 // environment while another thread reads it.
 const std::string &Requested() {
-  static const std::string *name =
-      new std::string(mont::GetReport().requested);
+  static const std::string *name = new std::string(mont::GetReport().requested);
   return *name;
 }
 
