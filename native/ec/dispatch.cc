@@ -167,18 +167,13 @@ class Dispatch {
       if (row.verdict == Verdict::kWrong) {
         SwitchOffLocked(curve.name, "it disagrees with OpenSSL");
       }
+      NoteReady(curve, row);
     }
     return row.verdict == Verdict::kGood ? row.multiplier() : Multiplier{};
   }
 
   bool AreLanesReady(const Curve &curve) {
-    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) {
-      return false;
-    }
-    const Row &row = rows_[&curve];
-    return !is_switched_off_ && row.lanes != nullptr &&
-           row.verdict == Verdict::kGood;
+    return !is_switched_off_ && IsReady(curve);
   }
 
   bool IsSwitchedOff() const { return is_switched_off_; }
@@ -213,6 +208,7 @@ class Dispatch {
     SwitchOnLocked();
     Row &row = rows_[&curve];
     row = {};
+    NoteReady(curve, row);
     if (comb == nullptr && lanes == nullptr) {
       return;
     }
@@ -223,11 +219,22 @@ class Dispatch {
     if (compared && Fill(&row)) {
       row.verdict = Verdict::kGood;
       row.num_works = 1;
+      NoteReady(curve, row);
     }
   }
 #endif
 
  private:
+  // Apart from the rows, whose lock is held for milliseconds while tables are
+  // made.
+  std::atomic<bool> &IsReady(const Curve &curve) {
+    return are_lanes_ready_[static_cast<size_t>(&curve - Curves().data())];
+  }
+
+  void NoteReady(const Curve &curve, const Row &row) {
+    IsReady(curve) = row.lanes != nullptr && row.verdict == Verdict::kGood;
+  }
+
   // The row of the curve, in which a choice is made unless memory runs out.
   Row &Chosen(const Curve &curve) {
     Row &row = rows_[&curve];
@@ -281,6 +288,7 @@ class Dispatch {
 
   std::mutex mutex_;
   std::map<const Curve *, Row> rows_;
+  std::array<std::atomic<bool>, 8> are_lanes_ready_ = {};  // one for each curve
   std::string switched_off_;
   std::atomic<bool> is_switched_off_ = false;
 };

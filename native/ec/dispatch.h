@@ -25,7 +25,7 @@ bool IsOurs(const Curve &curve);
 Multiplier MultiplierFor(const Curve &curve);
 
 // Whether MultiplierFor returns lanes at once: their tables are made and
-// tested. Never waits, but says no while another thread makes tables.
+// tested. Never waits.
 bool AreLanesReady(const Curve &curve);
 
 // Whether OpenSSL is to have its word on this work, too, of which one in
