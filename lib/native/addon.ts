@@ -398,10 +398,8 @@ export function joinCalls<T extends Addon>(addon: T): T & Native {
     generateDataKeyPair: (args, onStart, signal) => {
       const { spec } = args;
       const mint = brief.get(spec);
-      const isQuick = () => keySpecs[spec].pair?.here === 'always' || addon.mintsQuickly(spec);
-      return mint !== undefined && isQuick()
-        ? mint(args, signal)
-        : addon.generateDataKeyPair(args, onStart);
+      const isHere = mint && (keySpecs[spec].pair?.here === 'always' || addon.mintsQuickly(spec));
+      return isHere ? mint(args, signal) : addon.generateDataKeyPair(args, onStart);
     },
     takeFromLot: joined(addon.takeFromLots, toPair),
     generateDataKey: joined(addon.generateDataKeys, toDataKey),

@@ -5,8 +5,8 @@ import { loadNative, type Native, type RootKey } from '../native/addon.ts';
 import { PoolDirectory, poolRecordPattern } from '../pool/pool-directory.ts';
 import type { Change } from '../store/change.ts';
 import { entriesOf } from '../store/entries.ts';
-import { History, historyPath } from '../store/history.ts';
-import { type Entry, type KeyStore, sameValue } from '../store/key-store.ts';
+import { History } from '../store/history.ts';
+import type { KeyStore } from '../store/key-store.ts';
 import { MovableStore } from '../store/movable-store.ts';
 import { type MoveMark, movePath, openMark, reasonOf, sealMark } from '../store/move-mark.ts';
 import { connect, openExistingRootKey } from '../store/open-store.ts';
@@ -14,6 +14,7 @@ import { type Places, placesOf, storeStateAt } from '../store/places.ts';
 import { formatPath, identityPath, readIdentity } from '../store/store-identity.ts';
 import { type OwnMark, requireMark, whileMarked } from '../store/while-marked.ts';
 import { checkStore } from './check.ts';
+import { apply, compareRecords, copyRecords, refused } from './copy-records.ts';
 import { readersOf } from './readers.ts';
 
 export interface CopyOptions {
@@ -48,8 +49,6 @@ interface Run {
 // Longer than any process serves without having heard of a change: a second, or half of one until a
 // file is looked at again.
 const untilHeard = 2000;
-const comparedAtOnce = 100;
-const mostFaults = 3;
 
 /**
  * Moves all that a store has to another one, of any kind, which is used with the same root key from
@@ -143,7 +142,7 @@ async function moveTo(
   const leaving = await beginLeaving(source, run);
   const copied = await holding(leaving, async () => {
     if (leaving !== undefined) await copyAll(held(source, leaving), to, run, hasDrawnFile);
-    const records = await compare(source, to);
+    const records = await compareRecords(source, to);
     const { pairs, faults } = await checkStore(to);
     if (faults.length > 0) throw refused(target, 'is not sound', faults);
     return { records: records + 2, pairs, batches: (await to.store.batches.names()).length };
@@ -272,31 +271,6 @@ async function isLeftFor({ store, ...keys }: Side, { copyId }: Run): Promise<boo
   return mark?.part === 'left' && mark.copyId === copyId;
 }
 
-/** Makes the records of the target those of the source, but for those that are each one's own. */
-async function copyRecords({ store }: Side, { store: target }: Side): Promise<void> {
-  for await (const entries of pagesOf(store)) {
-    const there = await target.getAll(entries.map(({ path }) => path));
-    const changes = entries.flatMap(({ path, value }, i): Change[] =>
-      sameValue(there[i], value) ? [] : [{ path, expected: there[i], next: value }],
-    );
-    await apply(target, changes);
-  }
-  // What the source had when an earlier copy was given up.
-  for await (const entries of pagesOf(target)) {
-    const here = await store.getAll(entries.map(({ path }) => path));
-    const gone = entries.filter((_entry, i) => here[i] === undefined);
-    await apply(
-      target,
-      gone.map(({ path, value }) => ({ path, expected: value, next: undefined })),
-    );
-  }
-}
-
-async function apply(target: KeyStore, changes: readonly Change[]): Promise<void> {
-  if (changes.length === 0 || (await target.commit(changes))) return;
-  throw new ConfigurationError(`another process writes to ${target.url}`);
-}
-
 /** Moves what waits in pools: each pair is durably gone from the source before it is in the target. */
 async function movePairs(
   source: Side,
@@ -324,32 +298,6 @@ async function movePairs(
   await source.store.lots.clear('', []);
 }
 
-/** Compares all records of both stores and says how many they are. @throws ConfigurationError */
-async function compare(source: Side, to: Side): Promise<number> {
-  let records = 0;
-  for (const [one, other] of [
-    [source.store, to.store],
-    [to.store, source.store],
-  ] as const) {
-    records = 0;
-    for await (const entry of entriesOf(one)) {
-      if (isOwn(entry.path)) continue;
-      records++;
-      const value = await other.get(entry.path);
-      const theirs = value && { path: entry.path, value };
-      if (theirs === undefined || !isSame(to, entry, theirs)) {
-        throw refused(to.store, `is not as ${source.store.url}`, [`${entry.path} differs`]);
-      }
-    }
-  }
-  return records;
-}
-
-function isSame({ pools }: Side, one: Entry, other: Entry): boolean {
-  if (poolRecordPattern.test(one.path)) return pools.isAdopted(one, other);
-  return sameValue(one.value, other.value);
-}
-
 /** Makes the target the store: in one commit, for it is one from then on. */
 async function finish({ store, ...keys }: Side, { copyId, arriving }: Run): Promise<void> {
   const { store: target, bytes: expected, lost } = arriving;
@@ -359,24 +307,6 @@ async function finish({ store, ...keys }: Side, { copyId, arriving }: Run): Prom
     changes.push({ path, expected: undefined, next: await store.get(path) });
   }
   if (!(await target.commit(changes))) throw lost();
-}
-
-/** The entries of a store that are copied as they are, some at a time. */
-async function* pagesOf(store: KeyStore): AsyncGenerator<Entry[]> {
-  let page: Entry[] = [];
-  for await (const entry of entriesOf(store)) {
-    if (isOwn(entry.path) || poolRecordPattern.test(entry.path)) continue;
-    page.push(entry);
-    if (page.length < comparedAtOnce) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
-}
-
-/** Whether a record is of one store and not of its copy, or written at the end. */
-function isOwn(path: string): boolean {
-  return [formatPath, identityPath, movePath, historyPath].includes(path);
 }
 
 async function sideOf(
@@ -450,10 +380,4 @@ function notEmpty(target: KeyStore, why: string): ConfigurationError {
   return new ConfigurationError(`${target.url} is not empty: ${why}`, {
     hint: 'name a store that is not there yet: --to sqlite:FILE, or another schema or database',
   });
-}
-
-function refused(store: KeyStore, what: string, faults: readonly string[]): ConfigurationError {
-  const shown = faults.slice(0, mostFaults).join('; ');
-  const others = faults.length > mostFaults ? `, and ${faults.length - mostFaults} more` : '';
-  return new ConfigurationError(`the store ${store.url} ${what}: ${shown}${others}`);
 }
