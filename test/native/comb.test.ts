@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectGoodPair } from '../support/curve-pairs.ts';
 import { curves, edgeKeys, fieldLength, pointOf, type TestCurve } from '../support/curves.ts';
+import { failEachRandomCall } from '../support/failing-random.ts';
 import { internals } from '../support/internals.ts';
 import { hex, power } from '../support/numbers.ts';
 
@@ -112,18 +113,7 @@ describe('the random generator', () => {
   it('fails a batch wherever it fails, and nothing is minted', () => {
     const [curve] = curves as [TestCurve];
     useComb(curve);
-    let calls = 0;
-    for (; ; calls++) {
-      internals.failRandomAfter(calls);
-      try {
-        internals.mintSeveral(curve.name, 4);
-        break;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'entropy' });
-      } finally {
-        internals.failRandomAfter(-1);
-      }
-    }
+    const calls = failEachRandomCall(() => internals.mintSeveral(curve.name, 4));
     // Four private keys and the factors of their check.
     expect(calls).toBe(5);
     expect(internals.combSwitchedOff()).toBe('');

@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { failEachRandomCall } from '../support/failing-random.ts';
 import { internals } from '../support/internals.ts';
 import type { CurvePair } from '../support/math-internals.ts';
 
@@ -247,18 +248,7 @@ describe.runIf(hasLanes)('lanes on edwards25519', () => {
 
   it('fail wherever the random generator fails, and mint nothing', () => {
     internals.plantEdwardsFault('nothing');
-    let calls = 0;
-    for (; ; calls++) {
-      internals.failRandomAfter(calls);
-      try {
-        internals.mintEd25519(4);
-        break;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'entropy' });
-      } finally {
-        internals.failRandomAfter(-1);
-      }
-    }
+    const calls = failEachRandomCall(() => internals.mintEd25519(4));
     // Four private keys and the offset of their check.
     expect(calls).toBe(5);
     expect(internals.combSwitchedOff()).toBe('');

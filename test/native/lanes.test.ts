@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectGoodPair } from '../support/curve-pairs.ts';
 import { allCurves, edgeKeys, fieldLength, pointOf, type TestCurve } from '../support/curves.ts';
+import { failEachRandomCall } from '../support/failing-random.ts';
 import { internals } from '../support/internals.ts';
 import { hex, power } from '../support/numbers.ts';
 
@@ -145,18 +146,7 @@ describe.runIf(hasLanes).each(allCurves)('lanes on $name', (curve) => {
 
   it('fail a batch wherever the random generator fails, and mint nothing', () => {
     useLanes(curve);
-    let calls = 0;
-    for (; ; calls++) {
-      internals.failRandomAfter(calls);
-      try {
-        internals.mintSeveral(name, 4);
-        break;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'entropy' });
-      } finally {
-        internals.failRandomAfter(-1);
-      }
-    }
+    const calls = failEachRandomCall(() => internals.mintSeveral(name, 4));
     // Four private keys and the factors of their check.
     expect(calls).toBe(5);
     expect(internals.combSwitchedOff()).toBe('');

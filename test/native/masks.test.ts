@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectGoodPair } from '../support/curve-pairs.ts';
 import { curves, pointOf, type TestCurve } from '../support/curves.ts';
+import { failEachRandomCall } from '../support/failing-random.ts';
 import { internals, internalsFile } from '../support/internals.ts';
 import { hex } from '../support/numbers.ts';
 
@@ -185,19 +186,10 @@ describe('masks', () => {
 
   it('are not made if the random generator fails, and nothing is minted', () => {
     useMasks(curve);
-    let calls = 0;
-    for (; ; calls++) {
-      internals.failRandomAfter(calls);
-      try {
-        internals.mintAlone(curve.name, 1);
-        break;
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'entropy' });
-        expect(inStock(curve)).toBe(0);
-      } finally {
-        internals.failRandomAfter(-1);
-      }
-    }
+    const calls = failEachRandomCall(
+      () => internals.mintAlone(curve.name, 1),
+      () => expect(inStock(curve)).toBe(0),
+    );
     // The private key, 16 masks and the factors of their check.
     expect(calls).toBe(18);
     expect(internals.combSwitchedOff()).toBe('');

@@ -40,7 +40,8 @@ export type Fault =
   | 'always false'
   | 'loses primes';
 
-export type EdwardsFault =
+/** In the lanes of any curve. */
+type CommonFault =
   | 'none'
   | 'nothing'
   | 'limb'
@@ -50,9 +51,9 @@ export type EdwardsFault =
   | 'window'
   | 'inversion'
   | 'negation'
-  | 'opposite errors'
-  | 'point of small order'
-  | 'check';
+  | 'opposite errors';
+
+export type EdwardsFault = CommonFault | 'point of small order' | 'check';
 
 export interface CurvePair {
   spki: Buffer;
@@ -67,19 +68,7 @@ export interface CurveMask {
 
 export type MaskFault = 'wrong point' | 'off the curve' | 'wrong number';
 
-export type LanesFault =
-  | 'none'
-  | 'nothing'
-  | 'limb'
-  | 'lane'
-  | 'carry'
-  | 'table entry'
-  | 'window'
-  | 'inversion'
-  | 'negation'
-  | 'opposite errors'
-  | 'sum of check'
-  | 'offset of check';
+export type LanesFault = CommonFault | 'sum of check' | 'offset of check';
 
 export type CombFault = 'none' | 'nothing' | 'wrong entry' | 'wrong limb' | 'wrong lane';
 
