@@ -7,36 +7,18 @@
 #include <memory>
 
 #include "core/bytes.h"
+#include "ec/plain.h"
 
 namespace pairmint::ec {
 
-// edwards25519 in portable arithmetic that shares no code with its lanes, as
-// PlainCurve has it for other curves. No branch and no address depends on what
-// MakeAffine and Encode get.
-class PlainEdwards {
+// PlainCurve for edwards25519, whose lanes have other limbs and another law. No
+// branch and no address depends on what EncodeEdwards gets, either. Add takes
+// points of the curve alone, and AreSame finds no point whose Z is 0 the same
+// as any.
+class PlainEdwards : public PlainCurve {
  public:
   // nullptr if this build has none.
   static std::unique_ptr<PlainEdwards> Make();
-
-  PlainEdwards() = default;
-  PlainEdwards(const PlainEdwards &) = delete;
-  PlainEdwards &operator=(const PlainEdwards &) = delete;
-  virtual ~PlainEdwards() = default;
-
-  // As PlainCurve::MakeAffine.
-  virtual void MakeAffine(size_t count, const uint64_t *points,
-                          uint64_t *workspace, uint64_t *out) const = 0;
-
-  // Whether x and y are below p and the point is on the curve.
-  [[nodiscard]] virtual bool IsOnCurve(const uint64_t *affine) const = 0;
-
-  // Writes the sum of two affine points of the curve.
-  virtual void Add(const uint64_t *a, const uint64_t *b,
-                   uint64_t *out) const = 0;
-
-  // Whether two points are the same, and no Z is 0.
-  [[nodiscard]] virtual bool AreSame(const uint64_t *a,
-                                     const uint64_t *b) const = 0;
 
   // The affine point of a public key (RFC 8032, 5.1.3); false if there is none.
   virtual bool Decode(core::ByteSpan key, uint64_t *affine) const = 0;
